@@ -1,0 +1,105 @@
+# Latent Mill: every stage is a target. Plain `make` prints help.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+RECIPE ?= demo
+SOURCE ?=
+SET ?=
+N ?=
+SEED ?=
+FORMAT ?=
+NAME ?=
+RUNS ?= runs
+VERBOSE ?=
+DRY_RUN ?=
+PYTHON ?= python3
+
+VENV := .venv
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+LOCK := requirements/py$(VERSION).txt
+INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
+PIPELINE := $(VENV)/bin/python -m pipeline
+
+OVERRIDES := $(foreach item,$(SET),--set '$(item)') \
+	$(if $(N),--set generate.count=$(N)) $(if $(SEED),--set generate.seed=$(SEED)) $(if $(FORMAT),--set generate.format=$(FORMAT))
+READ := --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)'
+RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
+
+STAGES := ingest tune train evaluate export generate
+
+.PHONY: help setup demo $(STAGES) all status verify recipes recipe schema lint test bench lock clean
+
+help: ## This page
+	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
+	@echo
+	@echo "  make demo                                  5,000 digits through all six stages, in minutes"
+	@echo "  make recipe SOURCE=~/photos NAME=photos    look at your images, write recipes/photos.yaml"
+	@echo "  make all RECIPE=photos                     all six stages on them"
+	@echo
+	@echo "Targets"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables, and what they are now"
+	@echo "  RECIPE   $(RECIPE)	a name of recipes/*.yaml (make recipes), or a file"
+	@echo "  SOURCE   $(or $(SOURCE),the recipe's)	your images"
+	@echo "  SET      $(or $(SET),nothing)	other values: SET=\"train.epochs=5 model.latent_dim=16\""
+	@echo "  N        $(or $(N),the recipe's)	how many images generate makes"
+	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
+	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png or parquet"
+	@echo "  NAME     $(or $(NAME),none)	of the recipe that \`make recipe\` writes"
+	@echo "  RUNS     $(RUNS)	where results go"
+	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only say what would run"
+	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: the libraries' log on the screen"
+
+setup: $(INSTALLED) ## Install into .venv, from the lock of your Python
+
+$(INSTALLED): $(wildcard $(LOCK)) setup.py
+	@test -f '$(LOCK)' || { echo "error: PYTHON=$(PYTHON): expected Python 3.11, 3.12 or 3.13, found $(or $(VERSION),none); set PYTHON=python3.12" >&2; exit 2; }
+	@echo "Installing into $(VENV) (some 100 packages, once; a minute or two)"
+	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-* && touch $@
+
+demo: setup ## 5,000 digits that ship with a package, through all six stages
+	@$(PIPELINE) all --recipe demo $(OVERRIDES) --runs '$(RUNS)' $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
+
+ingest: setup ## Images to TFRecords: resize, crop, normalise, split
+	@$(PIPELINE) $@ $(RUN)
+tune: setup ## Search latent_dim and learning rate
+	@$(PIPELINE) $@ $(RUN)
+train: setup ## Train the variational autoencoder, with early stopping
+	@$(PIPELINE) $@ $(RUN)
+evaluate: setup ## Measure it on test images, write the report
+	@$(PIPELINE) $@ $(RUN)
+export: setup ## A SavedModel that runs without this project
+	@$(PIPELINE) $@ $(RUN)
+generate: setup ## Synthetic images: N=10000 SEED=7 FORMAT=parquet
+	@$(PIPELINE) $@ $(RUN)
+all: setup ## All six stages; what is up to date is left alone
+	@$(PIPELINE) $@ $(RUN)
+
+status: setup ## A line per stage: fresh, or stale and why
+	@$(PIPELINE) $@ $(READ)
+verify: setup ## Hash every artifact of RECIPE again
+	@$(PIPELINE) $@ --recipe '$(RECIPE)' --runs '$(RUNS)'
+recipes: setup ## The recipes that there are
+	@$(PIPELINE) $@
+recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
+	@test -n "$(SOURCE)" -a -n "$(NAME)" || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$(SOURCE)' NAME='$(NAME)'" >&2; exit 2; }
+	@$(PIPELINE) $@ --source '$(SOURCE)' --name '$(NAME)'
+schema: setup ## Write recipes/recipe.schema.json, for editors
+	@$(PIPELINE) $@
+
+lint: setup ## ruff, mypy, import-linter
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache
+test: setup ## The test suite
+	@$(VENV)/bin/python -m pytest
+bench: setup ## Measure beside peers, in one run
+	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
+lock: setup ## Resolve the locks anew, one per supported Python
+	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
+		--no-header --no-annotate --upgrade setup.py --extra demo --extra dev -o requirements/py$$version.txt || exit 1; done
+clean: ## Remove .venv and caches; runs/ is yours and stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
