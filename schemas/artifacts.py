@@ -1,0 +1,370 @@
+"""The six artifacts: folders that describe themselves, are whole or not there, and can be verified.
+
+An artifact is written in a staging folder beside its final name and renamed when it is whole. ``manifest.json``, written
+last, holds the digests of its inputs, the settings that were read, and size and sha256 of every file. The manifests'
+digests form the lineage, from a generated image back to the images that the model was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas import atomic
+from schemas.errors import DataError
+
+MANIFEST = "manifest.json"
+
+
+class FileEntry(BaseModel):
+    """Size in bytes and sha256 (hex) of one file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    size: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What an artifact says of itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    type: str
+    digest: str
+    inputs: dict[str, str]
+    settings: dict[str, Any]
+    counts: dict[str, int]
+    files: dict[str, FileEntry]
+    recipe: dict[str, Any]
+    versions: dict[str, str]
+    duration_seconds: float
+    created: str
+
+
+class Artifact:
+    """A folder with a manifest.
+
+    Args:
+        path: Where the files are, or will be.
+        work: Scratch folder of a stage that writes this artifact; what is half done is kept there and continued.
+    """
+
+    TYPE: ClassVar[str]
+    # Files whose bytes hold wall-clock times: verified like the others, but no part of the artifact's digest.
+    VOLATILE: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, path: Path, *, work: Path | None = None) -> None:
+        self.path = Path(path)
+        self.work = work or self.path.with_name(f".work-{self.path.name}")
+
+    @property
+    def exists(self) -> bool:
+        """Whether the artifact is there and whole."""
+        return (self.path / MANIFEST).is_file()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest.
+
+        Raises:
+            DataError: There is none, or it is not a manifest of this type.
+        """
+        path = self.path / MANIFEST
+        try:
+            manifest = Manifest.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise DataError(f"{path}: expected the manifest of {self.TYPE}, found no file") from None
+        except (ValidationError, OSError) as error:
+            raise DataError(
+                f"{path}: expected the manifest of {self.TYPE}, found something else ({_first(error)})"
+            ) from None
+        if manifest.type != self.TYPE:
+            raise DataError(f"{path}: expected an artifact of type {self.TYPE}, found {manifest.type}")
+        return manifest
+
+    @property
+    def digest(self) -> str:
+        """What identifies the content: type, inputs, settings and files (hex sha256)."""
+        return self.manifest.digest
+
+    def damage(self, *, thorough: bool) -> list[str]:
+        """Compares the folder with its manifest, one line per difference; thorough: reads and hashes every file."""
+        manifest = self.manifest
+        lines = []
+        for name, entry in manifest.files.items():
+            path = self.path / name
+            if not path.is_file():
+                lines.append(f"{path}: expected a file of {entry.size:,} bytes, found none")
+            elif (size := path.stat().st_size) != entry.size:
+                lines.append(f"{path}: expected {entry.size:,} bytes, found {size:,}")
+            elif thorough and (found := sha256_of(path)) != entry.sha256:
+                lines.append(f"{path}: expected sha256 {entry.sha256[:12]}…, found {found[:12]}…")
+        if thorough:
+            known = set(manifest.files) | {MANIFEST}
+            lines += [
+                f"{self.path / name}: expected no such file, the manifest does not list it"
+                for name in sorted(_names(self.path) - known)
+            ]
+        digest = self._digest(manifest.inputs, manifest.settings, manifest.files)
+        if digest != manifest.digest:
+            lines.append(f"{self.path / MANIFEST}: expected digest {digest[:12]}…, found {manifest.digest[:12]}…")
+        return lines
+
+    def check(self, *, thorough: bool) -> None:
+        """Raises DataError with the first difference between the folder and its manifest, if there is any."""
+        if lines := self.damage(thorough=thorough):
+            more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+            raise DataError(f"{lines[0]}{more}; to make it again, remove {self.path}")
+
+    def _digest(self, inputs: dict[str, str], settings: dict[str, Any], files: dict[str, FileEntry]) -> str:
+        lasting = {name: entry.sha256 for name, entry in files.items() if not name.startswith(self.VOLATILE or ("\0",))}
+        content = {"type": self.TYPE, "inputs": inputs, "settings": settings, "files": lasting}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def seal(
+        self,
+        *,
+        inputs: dict[str, str],
+        settings: dict[str, Any],
+        counts: dict[str, int],
+        recipe: dict[str, Any],
+        versions: dict[str, str],
+        duration_seconds: float,
+        created: str,
+    ) -> Manifest:
+        """Hashes and flushes every file, then writes the manifest: from here on the artifact is whole."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        names = sorted(_names(self.path))
+        atomic.fsync_all([self.path / name for name in names], below=self.path)
+        files = {
+            name: FileEntry(size=(self.path / name).stat().st_size, sha256=sha256_of(self.path / name))
+            for name in names
+        }
+        manifest = Manifest(
+            type=self.TYPE,
+            digest=self._digest(inputs, settings, files),
+            inputs=inputs,
+            settings=settings,
+            counts=counts,
+            files=files,
+            recipe=recipe,
+            versions=versions,
+            duration_seconds=duration_seconds,
+            created=created,
+        )
+        atomic.write_text(self.path / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+        return manifest
+
+
+class Examples(Artifact):
+    """Images as the network reads them: TFRecord shards per split, schema, statistics and tables."""
+
+    TYPE = "Examples"
+
+    def split(self, name: str) -> Path:
+        """Folder of a split's shards."""
+        return self.path / f"Split-{name}"
+
+    def shards(self, split: str) -> list[Path]:
+        """A split's TFRecord files, in order."""
+        return sorted(self.split(split).glob("data_tfrecord-*"))
+
+    @property
+    def statistics_path(self) -> Path:
+        """The file of shapes, counts, moments and constants (`schemas.records.Statistics`)."""
+        return self.path / "statistics.json"
+
+    @property
+    def schema_path(self) -> Path:
+        """The tensorflow-metadata schema of a record."""
+        return self.path / "schema.pbtxt"
+
+    @property
+    def images_path(self) -> Path:
+        """A row per image (`schemas.tables.IMAGES`)."""
+        return self.path / "images.parquet"
+
+    @property
+    def rejected_path(self) -> Path:
+        """A row per image that could not be used (`schemas.tables.REJECTED`)."""
+        return self.path / "rejected.parquet"
+
+
+class HyperParameters(Artifact):
+    """The best values of a search, and the search itself."""
+
+    TYPE = "HyperParameters"
+
+    @property
+    def best_path(self) -> Path:
+        """The best values, by recipe key."""
+        return self.path / "best.json"
+
+    @property
+    def trials_path(self) -> Path:
+        """A row per trial (`schemas.tables.TRIALS`)."""
+        return self.path / "trials.parquet"
+
+    @property
+    def figure_path(self) -> Path:
+        """A picture of the search."""
+        return self.path / "search.png"
+
+
+class Model(Artifact):
+    """A trained variational autoencoder."""
+
+    TYPE = "Model"
+    VOLATILE = ("logs/",)
+
+    @property
+    def vae_path(self) -> Path:
+        """The Keras model, with the best weights."""
+        return self.path / "vae.keras"
+
+    @property
+    def history_path(self) -> Path:
+        """A row per epoch (`schemas.tables.HISTORY`)."""
+        return self.path / "history.parquet"
+
+    @property
+    def logs_path(self) -> Path:
+        """TensorBoard's event files."""
+        return self.path / "logs"
+
+
+class ModelEvaluation(Artifact):
+    """How good a model is, on images that it has not seen."""
+
+    TYPE = "ModelEvaluation"
+
+    @property
+    def metrics_path(self) -> Path:
+        """Every metric with value, standard error and unit."""
+        return self.path / "metrics.json"
+
+    @property
+    def report_path(self) -> Path:
+        """The report, one self-contained HTML file."""
+        return self.path / "report.html"
+
+    @property
+    def figures_path(self) -> Path:
+        """The report's figures as PNG files."""
+        return self.path / "figures"
+
+
+class Generator(Artifact):
+    """A model in the form in which others load it."""
+
+    TYPE = "Generator"
+
+    @property
+    def saved_model_path(self) -> Path:
+        """TensorFlow's SavedModel."""
+        return self.path / "saved_model"
+
+    @property
+    def parity_path(self) -> Path:
+        """How far the SavedModel, loaded in a fresh process, is from the Keras model."""
+        return self.path / "parity.json"
+
+
+class ImageSet(Artifact):
+    """Synthetic images, and a table that says of each where it came from."""
+
+    TYPE = "ImageSet"
+
+    @property
+    def metadata_path(self) -> Path:
+        """A row per image (`schemas.tables.GENERATED`)."""
+        return self.path / "metadata.parquet"
+
+    @property
+    def contact_sheet_path(self) -> Path:
+        """The first images, on one sheet."""
+        return self.path / "contact_sheet.png"
+
+
+ARTIFACTS: tuple[type[Artifact], ...] = (Examples, HyperParameters, Model, ModelEvaluation, Generator, ImageSet)
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Opens a folder as the artifact that its manifest says it is.
+
+    Raises:
+        DataError: The folder has no manifest, or one of no known type.
+    """
+    try:
+        found = json.loads((path / MANIFEST).read_bytes())["type"]
+    except FileNotFoundError:
+        raise DataError(f"{path}: expected an artifact, found no {MANIFEST}") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path / MANIFEST}: expected a manifest, found something else") from None
+    for artifact in ARTIFACTS:
+        if found == artifact.TYPE:
+            return artifact(path)
+    known = ", ".join(artifact.TYPE for artifact in ARTIFACTS)
+    raise DataError(f"{path / MANIFEST}: expected a type among {known}, found {found!r}")
+
+
+class Staging:
+    """Where an artifact grows until it is whole: ``.partial-<name>-<fingerprint>`` beside its final name.
+
+    The fingerprint stands for inputs and settings, so work is continued only where it would be done the same way.
+    """
+
+    def __init__(self, final: Path, fingerprint: str) -> None:
+        self.final = final
+        self.root = final.with_name(f".partial-{final.name}-{fingerprint[:12]}")
+
+    def open(self, kind: type[Artifact]) -> Artifact:
+        """Makes the folders, or finds what an interrupted run left there."""
+        artifact = kind(self.root / "artifact", work=self.root / "work")
+        artifact.path.mkdir(parents=True, exist_ok=True)
+        artifact.work.mkdir(parents=True, exist_ok=True)
+        for left in [*artifact.path.rglob(atomic.TEMPORARY), *artifact.work.rglob(atomic.TEMPORARY)]:
+            left.unlink()  # begun by a process that was killed
+        return artifact
+
+    def publish(self) -> None:
+        """Gives the sealed artifact its final name, in place of the one that had it, and removes the scratch work."""
+        previous = _previous(self.final)
+        shutil.rmtree(previous, ignore_errors=True)
+        if self.final.exists():
+            os.replace(self.final, previous)
+        os.replace(self.root / "artifact", self.final)
+        atomic.fsync(self.final.parent)
+        shutil.rmtree(previous, ignore_errors=True)
+        for partial in self.final.parent.glob(f".partial-{self.final.name}-????????????"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def recover(final: Path) -> None:
+    """Undoes a replacement that a crash cut in two: the artifact that was there before gets its name back."""
+    previous = _previous(final)
+    if previous.exists() and not final.exists():
+        os.replace(previous, final)
+
+
+def sha256_of(path: Path) -> str:
+    """Sha256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _previous(final: Path) -> Path:
+    return final.with_name(f".previous-{final.name}")
+
+
+def _names(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def _first(error: Exception) -> str:
+    return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]

