@@ -1,0 +1,49 @@
+"""Convolutional encoder, transposed-convolution decoder."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import layers
+
+from schemas.recipe import ConvModel
+
+
+def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> keras.Model:
+    """Images [B, H, W, C] to the posterior's mean and log-variance, [B, D] each."""
+    images = keras.Input(image_shape, name="images")
+    x = images
+    for filters, stride in settings.encoder:
+        x = layers.Conv2D(filters, settings.kernel_size, strides=stride, padding="same")(x)
+        x = _after(x, settings)
+    x = layers.Flatten()(x)
+    mean = layers.Dense(settings.latent_dim, dtype="float32", name="mean")(x)
+    log_variance = layers.Dense(settings.latent_dim, dtype="float32", name="log_variance")(x)
+    return keras.Model(images, [mean, log_variance], name="encoder")
+
+
+def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> keras.Model:
+    """Codes [B, D] to the likelihood's outputs [B, H, W, C] (before its activation)."""
+    height, width, channels = image_shape
+    stride = math.prod(stride for _, stride in settings.decoder) * settings.output_stride
+    base = (height // stride, width // stride, settings.base_filters)
+    codes = keras.Input((settings.latent_dim,), name="codes")
+    x = layers.Dense(math.prod(base))(codes)
+    x = layers.Reshape(base)(x)
+    for filters, layer_stride in settings.decoder:
+        x = layers.Conv2DTranspose(filters, settings.kernel_size, strides=layer_stride, padding="same")(x)
+        x = _after(x, settings)
+    outputs = layers.Conv2DTranspose(
+        channels, settings.kernel_size, strides=settings.output_stride, padding="same", dtype="float32"
+    )(x)
+    return keras.Model(codes, outputs, name="decoder")
+
+
+def _after(x: Any, settings: ConvModel) -> Any:
+    if settings.batch_norm:
+        x = layers.BatchNormalization()(x)
+    if settings.activation == "leaky_relu":
+        return layers.LeakyReLU(negative_slope=settings.negative_slope)(x)
+    return layers.ReLU()(x)

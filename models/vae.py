@@ -1,0 +1,146 @@
+"""The variational autoencoder: what is minimised, and what an image's terms are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.likelihoods import Likelihood
+from models.normalisation import Normalise
+from models.samplers import PosteriorSampler
+
+
+def kl_divergence(mean: Any, log_variance: Any) -> Any:
+    """KL of N(μ, σ²) from N(0, I) per image, in nats: [B]. Kingma & Welling 2014, appendix B.
+
+    ``-0.5 · Σ_d (1 + log σ²_d - μ²_d - σ²_d)``
+    """
+    return -0.5 * ops.sum(1.0 + log_variance - ops.square(mean) - ops.exp(log_variance), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="latent_mill")
+class VAE(keras.Model):
+    """Takes raw pixels, 0 to 255, and learns to make such images from codes.
+
+    Args:
+        encoder: Normalised images [B, H, W, C] to mean and log-variance [B, D].
+        decoder: Codes [B, D] to the likelihood's outputs [B, H, W, C].
+        likelihood: What these outputs mean.
+        normalise: From pixels to normalised values and back.
+        seed: Where the noise of training starts.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: Likelihood,
+        normalise: Normalise,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.normalise = normalise
+        self.seed = seed
+        self.sampler = PosteriorSampler(seed, name="sampler")
+        self.crop_seed = keras.random.SeedGenerator(seed + 1)
+        self.image_shape: tuple[int, int, int] = tuple(encoder.inputs[0].shape[1:])
+        self.latent_dim: int = decoder.inputs[0].shape[-1]
+        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
+        self.kl_tracker = keras.metrics.Mean(name="kl")
+
+    def build(self, input_shape: Any) -> None:
+        """Nothing to make: encoder and decoder come built."""
+        self.built = True
+
+    def call(self, pixels: Any, training: bool | None = None) -> dict[str, Any]:
+        """Targets, posterior and the likelihood's outputs of a batch of stored pixels [B, H', W', C]."""
+        targets = self.normalise(self.crop(pixels, random=bool(training)))  # [B, H, W, C]
+        mean, log_variance = self.encoder(targets, training=training)
+        outputs = self.decoder(self.sampler(mean, log_variance), training=training)
+        return {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Mean over the batch of reconstruction plus KL."""
+        reconstruction = self.likelihood.loss(y_pred["targets"], y_pred["outputs"])
+        kl = kl_divergence(y_pred["mean"], y_pred["log_variance"])
+        self.reconstruction_tracker.update_state(reconstruction)
+        self.kl_tracker.update_state(kl)
+        return ops.mean(reconstruction + kl)
+
+    def crop(self, pixels: Any, *, random: bool) -> Any:
+        """The window that the network sees: a new random one per image, or the centre. [B, H', W', C] → [B, H, W, C]."""
+        height, width, _ = self.image_shape
+        spare_y, spare_x = pixels.shape[1] - height, pixels.shape[2] - width
+        if spare_y == 0 and spare_x == 0:
+            return pixels
+        if not random:
+            top, left = spare_y // 2, spare_x // 2
+            return pixels[:, top : top + height, left : left + width, :]
+        batch = ops.shape(pixels)[0]
+        top = keras.random.randint((batch, 1), 0, spare_y + 1, seed=self.crop_seed)
+        left = keras.random.randint((batch, 1), 0, spare_x + 1, seed=self.crop_seed)
+        rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
+        columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
+        # On float32: gathers of uint8 have no kernel on some devices.
+        windows = ops.take_along_axis(ops.cast(pixels, "float32"), rows[:, :, None, None], axis=1)
+        return ops.take_along_axis(windows, columns[:, None, :, None], axis=2)
+
+    def encode(self, pixels: Any) -> tuple[Any, Any]:
+        """Mean and log-variance of the posterior of each image's centre: [B, D] each."""
+        return self.encoder(self.normalise(self.crop(pixels, random=False)), training=False)
+
+    def decode(self, codes: Any) -> Any:
+        """The mean image of each code, on the normalised scale: [B, H, W, C]."""
+        return self.likelihood.mean(self.decoder(codes, training=False))
+
+    def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
+        """What evaluation needs of a batch, from one sampled code per image, whose noise [B, D] is given.
+
+        Returns:
+            log_prob [B], nats, of the image given its code; kl [B], nats; mean and log_variance [B, D]; targets and
+            reconstructions [B, H, W, C], float32 on the scale 0 to 1. The ELBO is log_prob - kl.
+        """
+        targets = self.normalise(self.crop(pixels, random=False))
+        mean, log_variance = self.encoder(targets, training=False)
+        outputs = self.decoder(self.sampler(mean, log_variance, noise), training=False)
+        return {
+            "log_prob": self.likelihood.log_prob(targets, outputs),
+            "kl": kl_divergence(mean, log_variance),
+            "mean": mean,
+            "log_variance": log_variance,
+            "targets": self.normalise.to_unit(targets),
+            "reconstructions": self.normalise.to_unit(self.likelihood.mean(outputs)),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """Every constructor argument."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "likelihood": serialize(self.likelihood),
+            "normalise": serialize(self.normalise),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> VAE:
+        """The model that a configuration describes."""
+        parts = ("encoder", "decoder", "likelihood", "normalise")
+        made = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
+        return cls(**{**config, **made})

@@ -1,0 +1,56 @@
+"""What the tests of the models share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.records import Statistics
+
+# Mean and deviation, on the scale 0 to 1; `standardise` takes any, these are Fashion-MNIST's.
+CONSTANTS = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5), "standardise": (0.2860, 0.3530)}
+
+
+@pytest.fixture(scope="session")
+def make_statistics() -> Callable[..., Statistics]:
+    """Describes a data set: ``make_statistics(8, 12, 3, stored=(10, 14), normalise="symmetric")``."""
+
+    def make(
+        height: int, width: int, channels: int, *, stored: tuple[int, int] | None = None, normalise: Any = "unit"
+    ) -> Statistics:
+        mean, deviation = CONSTANTS[normalise]
+        stored_height, stored_width = stored or (height, width)
+        return Statistics(
+            height=height,
+            width=width,
+            channels=channels,
+            stored_height=stored_height,
+            stored_width=stored_width,
+            store="uint8",
+            normalise=normalise,
+            mean=[mean] * channels,
+            deviation=[deviation] * channels,
+            train_mean=[mean] * channels,
+            train_deviation=[deviation] * channels,
+            labels=[],
+            images={},
+            records={},
+            images_per_label={},
+            rejected={},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_pixels() -> Callable[..., np.ndarray[Any, Any]]:
+    """Makes images of noise as they are stored: ``make_pixels(statistics, 16)`` is uint8 [16, H', W', C]."""
+
+    def make(statistics: Statistics, count: int, *, seed: int = 0) -> np.ndarray[Any, Any]:
+        shape = (count, statistics.stored_height, statistics.stored_width, statistics.channels)
+        return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+    return make

@@ -1,0 +1,157 @@
+"""Each likelihood is the distribution that it says it is, in nats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from keras import ops
+from scipy.special import expit, log_expit
+from scipy.stats import bernoulli, norm
+
+from models.likelihoods import Bernoulli, Likelihood, WeightedMse
+
+Array = np.ndarray[Any, Any]
+SHAPE = (4, 5, 6, 3)
+PIXELS = math.prod(SHAPE[1:])
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"sigmoid": expit, "tanh": np.tanh, "linear": lambda x: x}
+LIKELIHOODS = [Bernoulli(), *(WeightedMse(50.0, activation) for activation in ("sigmoid", "tanh", "linear"))]
+each_likelihood = pytest.mark.parametrize(
+    "likelihood", LIKELIHOODS, ids=["bernoulli", "mse_sigmoid", "mse_tanh", "mse_linear"]
+)
+
+
+def random(*, low: float, high: float, seed: int = 0) -> Array:
+    """A batch of uniform values."""
+    return np.random.default_rng(seed).uniform(low, high, SHAPE).astype(np.float32)
+
+
+def number(value: Any) -> Array:
+    """A tensor as float64, to compare with."""
+    return np.asarray(ops.convert_to_numpy(value), np.float64)
+
+
+def cross_entropy(targets: Array, logits: Array) -> Array:
+    """``-log p(x|z)`` per image in float64."""
+    x, y = targets.astype(np.float64), logits.astype(np.float64)
+    return -(x * log_expit(y) + (1 - x) * log_expit(-y)).sum(axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 50.0])
+def test_bernoulli_is_the_cross_entropy(scale: float) -> None:
+    targets, logits = random(low=0, high=1), random(low=-scale, high=scale, seed=1)
+    np.testing.assert_allclose(
+        number(Bernoulli().log_prob(targets, logits)), -cross_entropy(targets, logits), rtol=1e-6, atol=0
+    )
+
+
+def test_bernoulli_of_binary_images_is_scipys() -> None:
+    targets, logits = random(low=0, high=1).round(), random(low=-4, high=4, seed=1)
+    expected = bernoulli.logpmf(targets, expit(logits.astype(np.float64))).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(number(Bernoulli().log_prob(targets, logits)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-50.0, -30.0, 0.0, 30.0, 50.0])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_bernoulli_is_exact_where_the_sigmoid_saturates(logit: float, target: float) -> None:
+    targets, logits = np.full(SHAPE, target, np.float32), np.full(SHAPE, logit, np.float32)
+    found = number(Bernoulli().log_prob(targets, logits))
+    np.testing.assert_allclose(found, -cross_entropy(targets, logits), rtol=1e-6, atol=0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    targets=arrays(np.float32, (1, 2, 3, 1), elements=st.floats(0, 1, width=32)),
+    logits=arrays(np.float32, (1, 2, 3, 1), elements=st.floats(-50, 50, width=32)),
+)
+def test_bernoulli_is_a_finite_log_probability_for_any_pixels(targets: Array, logits: Array) -> None:
+    found = number(Bernoulli().log_prob(targets, logits))
+    assert np.isfinite(found).all()
+    assert (found <= 0).all()
+    # Of the size of the logits, because x · logit is a difference of such numbers where x is near 0 or 1.
+    np.testing.assert_allclose(found, -cross_entropy(targets, logits), rtol=1e-6, atol=50 * 6 * 2e-7)
+
+
+def test_bernoulli_minimises_its_negative_log_probability() -> None:
+    targets, logits = random(low=0, high=1), random(low=-5, high=5, seed=1)
+    loss, log_prob = number(Bernoulli().loss(targets, logits)), number(Bernoulli().log_prob(targets, logits))
+    np.testing.assert_array_equal(loss, -log_prob)
+
+
+@pytest.mark.parametrize("weight", [1.0, 90.0, 1000.0])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_weighted_mse_is_a_gaussian_of_one_variance(activation: Any, weight: float) -> None:
+    targets, outputs = random(low=-1, high=1), random(low=-3, high=3, seed=1)
+    means = ACTIVATIONS[activation](outputs.astype(np.float64))
+    deviation = math.sqrt(PIXELS / (2 * weight))
+    expected = norm.logpdf(targets.astype(np.float64), means, deviation).sum(axis=(1, 2, 3))
+    found = number(WeightedMse(weight, activation).log_prob(targets, outputs))
+    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_weighted_mse_minimises_the_weighted_mean_squared_error(activation: Any) -> None:
+    targets, outputs = random(low=-1, high=1), random(low=-3, high=3, seed=1)
+    means = ACTIVATIONS[activation](outputs.astype(np.float64))
+    expected = 1000 * np.square(targets - means).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(number(WeightedMse(1000, activation).loss(targets, outputs)), expected, rtol=2e-6)
+
+
+def test_what_weighted_mse_minimises_and_its_log_probability_differ_by_a_constant() -> None:
+    likelihood = WeightedMse(1000.0, "sigmoid")
+    targets, outputs = random(low=0, high=1), random(low=-3, high=3, seed=1)
+    constant = number(likelihood.loss(targets, outputs)) + number(likelihood.log_prob(targets, outputs))
+    np.testing.assert_allclose(constant, constant[0], rtol=1e-5)
+
+
+def test_a_perfect_reconstruction_costs_weighted_mse_nothing() -> None:
+    outputs = random(low=-3, high=3)
+    likelihood = WeightedMse(1000.0, "tanh")
+    assert (number(likelihood.loss(likelihood.mean(outputs), outputs)) == 0).all()
+
+
+@each_likelihood
+def test_the_mean_stays_in_its_range(likelihood: Likelihood) -> None:
+    low, high = {"tanh": (-1, 1), "linear": (-90, 90)}.get(getattr(likelihood, "activation", "sigmoid"), (0, 1))
+    outputs = np.linspace(-90, 90, PIXELS, dtype=np.float32).reshape(1, *SHAPE[1:])
+    means = number(likelihood.mean(outputs))
+    assert means.shape == outputs.shape
+    assert means.min() == pytest.approx(low, abs=1e-6)
+    assert means.max() == pytest.approx(high, abs=1e-6)
+    assert low <= means.min() <= means.max() <= high
+    assert (np.diff(means.ravel()) >= 0).all(), "a larger output is never a darker pixel"
+
+
+@each_likelihood
+def test_every_image_has_its_own_terms(likelihood: Likelihood) -> None:
+    targets, outputs = random(low=0, high=1), random(low=-3, high=3, seed=1)
+    for term in (likelihood.log_prob, likelihood.loss):
+        together = number(term(targets, outputs))
+        alone = [number(term(targets[i : i + 1], outputs[i : i + 1]))[0] for i in range(len(targets))]
+        assert together.shape == (len(targets),)
+        np.testing.assert_allclose(together, alone, rtol=1e-6)
+
+
+@each_likelihood
+def test_half_precision_outputs_give_float32_terms(likelihood: Likelihood) -> None:
+    outputs = ops.cast(random(low=-3, high=3), "bfloat16")
+    targets = random(low=0, high=1)
+    for term in (likelihood.log_prob, likelihood.loss):
+        assert keras.backend.standardize_dtype(term(targets, outputs).dtype) == "float32"
+
+
+@each_likelihood
+def test_its_configuration_describes_a_likelihood(likelihood: Likelihood) -> None:
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(likelihood))
+    assert type(again) is type(likelihood)
+    assert again.get_config() == likelihood.get_config()
+    targets, outputs = random(low=0, high=1), random(low=-3, high=3, seed=1)
+    expected = number(likelihood.log_prob(targets, outputs))
+    np.testing.assert_array_equal(number(again.log_prob(targets, outputs)), expected)

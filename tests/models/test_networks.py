@@ -1,0 +1,208 @@
+"""Every network family passes the same tests. A new family is one more line in FAMILIES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models.build import build_vae
+from models.vae import VAE
+from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
+from schemas.records import Statistics
+
+Array = np.ndarray[Any, Any]
+BATCH = 8
+BERNOULLI = BernoulliLoss(likelihood="bernoulli")
+MSE = MseLoss(likelihood="mse", weight=100.0)
+SMALL = ConvModel(network="conv", encoder=((4, 2), (6, 2)), decoder=((6, 2), (4, 2)), base_filters=3)
+
+
+class Family(NamedTuple):
+    """A network, what it learns, and the images that it sees."""
+
+    model: ModelSettings
+    loss: LossSettings
+    image: tuple[int, int, int]
+    normalise: str = "unit"
+    stored: tuple[int, int] | None = None
+
+
+FAMILIES = {
+    "dense": Family(DenseModel(network="dense", hidden=(16, 8)), BERNOULLI, (6, 6, 1)),
+    "dense_leaky_rgb_non_square": Family(
+        DenseModel(network="dense", latent_dim=3, hidden=(8,), activation="leaky_relu"), MSE, (5, 7, 3), "standardise"
+    ),
+    "conv": Family(SMALL, BERNOULLI, (8, 8, 1)),
+    "conv_batch_norm_leaky": Family(
+        SMALL.model_copy(update={"batch_norm": True, "activation": "leaky_relu", "negative_slope": 0.2}), MSE, (8, 8, 1)
+    ),
+    "conv_rgb_output_stride": Family(
+        SMALL.model_copy(update={"output_stride": 2, "latent_dim": 5}), MSE, (16, 16, 3), "symmetric"
+    ),
+    "conv_non_square": Family(SMALL.model_copy(update={"kernel_size": 5}), MSE, (8, 12, 1), "standardise"),
+    "conv_fresh_crop": Family(SMALL, BERNOULLI, (8, 8, 1), "unit", (10, 11)),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> Family:
+    """Each family in turn."""
+    return FAMILIES[request.param]
+
+
+@pytest.fixture
+def statistics(family: Family, make_statistics: Callable[..., Statistics]) -> Statistics:
+    """Of the images that the family sees."""
+    return make_statistics(*family.image, stored=family.stored, normalise=family.normalise)
+
+
+@pytest.fixture
+def pixels(statistics: Statistics, make_pixels: Callable[..., Array]) -> Array:
+    """A batch of the images that the family sees."""
+    return make_pixels(statistics, BATCH)
+
+
+@pytest.fixture
+def vae(family: Family, statistics: Statistics) -> VAE:
+    """The family's untrained model."""
+    return build_vae(family.model, family.loss, statistics, seed=3)
+
+
+def noise_for(vae: VAE) -> Array:
+    """Noise for a batch's codes."""
+    return np.random.default_rng(1).standard_normal((BATCH, vae.latent_dim)).astype(np.float32)
+
+
+def terms_of(vae: VAE, pixels: Array) -> dict[str, Array]:
+    """A batch's terms, from noise that is always the same."""
+    return {name: ops.convert_to_numpy(value) for name, value in vae.terms(pixels, noise_for(vae)).items()}
+
+
+def weights_of(vae: VAE) -> list[Array]:
+    """Copies of every weight."""
+    return [weight.numpy() for weight in vae.weights]
+
+
+def disturb(vae: VAE) -> None:
+    """Moves every weight from where it began, as training does."""
+    rng = np.random.default_rng(2)
+    for weight in vae.weights:
+        weight.assign(weight.numpy() + rng.uniform(0.01, 0.1, weight.shape))
+
+
+def assert_same_terms(vae: VAE, other: VAE, pixels: Array) -> None:
+    """Both models make exactly the same of a batch."""
+    expected, found = terms_of(vae, pixels), terms_of(other, pixels)
+    assert expected.keys() == found.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+def test_every_output_has_its_shape(family: Family, vae: VAE, pixels: Array) -> None:
+    image, codes = (BATCH, *family.image), (BATCH, family.model.latent_dim)
+    expected = {
+        "log_prob": (BATCH,),
+        "kl": (BATCH,),
+        "mean": codes,
+        "log_variance": codes,
+        "targets": image,
+        "reconstructions": image,
+    }
+    assert (vae.image_shape, vae.latent_dim) == (family.image, family.model.latent_dim)
+    assert {name: value.shape for name, value in terms_of(vae, pixels).items()} == expected
+    for training in (False, True):
+        made = {name: tuple(value.shape) for name, value in vae(pixels, training=training).items()}
+        assert made == {"targets": image, "mean": codes, "log_variance": codes, "outputs": image}
+    assert [tuple(value.shape) for value in vae.encode(pixels)] == [codes, codes]
+    assert tuple(vae.decode(np.zeros(codes, np.float32)).shape) == image
+
+
+def test_every_term_is_finite_and_images_lie_between_0_and_1(vae: VAE, pixels: Array) -> None:
+    terms = terms_of(vae, pixels)
+    assert all(np.isfinite(value).all() for value in terms.values())
+    assert (terms["kl"] >= 0).all()
+    for name in ("targets", "reconstructions"):
+        assert terms[name].min() >= 0
+        assert terms[name].max() <= 1
+
+
+def test_a_training_step_moves_every_trainable_weight_and_a_few_lower_the_loss(vae: VAE, pixels: Array) -> None:
+    before = [weight.numpy() for weight in vae.trainable_weights]
+    compiled = keras.backend.backend() != "tensorflow"  # where compiling pays for steps this small
+    vae.compile(optimizer=keras.optimizers.Adam(0.01), jit_compile=compiled)
+    first = vae.train_on_batch(pixels, return_dict=True)
+    for weight, old in zip(vae.trainable_weights, before, strict=True):
+        assert not np.array_equal(weight.numpy(), old), weight.path
+    for _ in range(15):
+        last = vae.train_on_batch(pixels, return_dict=True)
+    assert last["loss"] < first["loss"]
+    assert first["loss"] == pytest.approx(first["reconstruction"] + first["kl"], rel=1e-5)
+
+
+def test_a_saved_model_loads_safely_and_makes_the_same(vae: VAE, pixels: Array, tmp_path: Path) -> None:
+    disturb(vae)
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras", safe_mode=True)
+    assert type(loaded) is VAE
+    assert (loaded.image_shape, loaded.latent_dim, loaded.seed) == (vae.image_shape, vae.latent_dim, vae.seed)
+    assert_same_terms(vae, loaded, pixels)
+
+
+def test_the_configuration_describes_the_model(vae: VAE, pixels: Array) -> None:
+    config = vae.get_config()
+    again = VAE.from_config(deepcopy(config))  # Keras empties the configurations of nested models that it reads
+    assert again.get_config() == config
+    again.set_weights(weights_of(vae))
+    assert_same_terms(vae, again, pixels)
+
+
+def test_a_seed_decides_the_initial_weights(family: Family, statistics: Statistics, vae: VAE) -> None:
+    keras.utils.set_random_seed(99)  # what ran before does not matter
+    same = build_vae(family.model, family.loss, statistics, seed=3)
+    other = build_vae(family.model, family.loss, statistics, seed=4)
+    for weight, equal, different in zip(vae.weights, weights_of(same), weights_of(other), strict=True):
+        np.testing.assert_array_equal(weight.numpy(), equal, err_msg=weight.path)
+        if weight.path.endswith("kernel"):  # biases begin at zero, moving averages at zero and one
+            assert not np.array_equal(weight.numpy(), different), weight.path
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_the_ends_of_a_seeds_range_can_be_used(seed: int, make_statistics: Callable[..., Statistics]) -> None:
+    vae = build_vae(FAMILIES["dense"].model, BERNOULLI, make_statistics(6, 6, 1, stored=(8, 8)), seed=seed)
+    outputs = ops.convert_to_numpy(vae(np.zeros((2, 8, 8, 1), np.uint8), training=True)["outputs"])
+    assert np.isfinite(outputs).all()
+
+
+def test_fashion_bn_has_as_many_parameters_as_its_layers_add_up_to(make_statistics: Callable[..., Statistics]) -> None:
+    settings = ConvModel(
+        network="conv",
+        latent_dim=2,
+        encoder=((32, 1), (64, 2), (64, 2), (64, 1)),
+        decoder=((64, 1), (64, 2), (32, 2)),
+        base_filters=64,
+        batch_norm=True,
+        activation="leaky_relu",
+    )
+    vae = build_vae(settings, MseLoss(likelihood="mse"), make_statistics(28, 28, 1), seed=0)
+
+    def convolution(inputs: int, filters: int) -> int:
+        return 3 * 3 * inputs * filters + filters
+
+    def dense(inputs: int, units: int) -> int:
+        return inputs * units + units
+
+    features = 7 * 7 * 64  # two strides of 2 take 28 to 7
+    norms = (32 + 64 + 64 + 64) + (64 + 64 + 32)  # channels that are normalised: encoder, decoder
+    encoder = convolution(1, 32) + convolution(32, 64) + 2 * convolution(64, 64) + 2 * dense(features, 2)
+    decoder = dense(2, features) + 2 * convolution(64, 64) + convolution(64, 32) + convolution(32, 1)
+    trainable = sum(weight.numpy().size for weight in vae.trainable_weights)
+    moving = sum(weight.numpy().size for weight in vae.non_trainable_weights)
+    assert trainable == encoder + decoder + 2 * norms == 208_005  # scale and offset
+    assert moving == 2 * norms == 768  # moving mean and variance
