@@ -1,0 +1,133 @@
+"""Examples as tf.data: what tune, train and evaluate read. Importing this module loads TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from schemas import records
+from schemas.artifacts import Examples
+from schemas.errors import DataError
+from schemas.records import Statistics
+
+SHUFFLE_BYTES = 128 << 20  # shuffled at once; shards are read in random order, and hold images in random order
+SHUFFLE_RECORDS = 8192
+READERS = 4  # shards read at once; fixed, because the order of records depends on it
+
+
+def read_statistics(examples: Examples) -> Statistics:
+    """What the Examples say of themselves."""
+    return Statistics.model_validate_json(examples.statistics_path.read_bytes())
+
+
+@contextmanager
+def readable(examples: Examples) -> Iterator[None]:
+    """Turns TensorFlow's complaint about a broken shard into a line that a person can use."""
+    try:
+        yield
+    except (
+        tf.errors.DataLossError,  # a checksum, or an early end
+        tf.errors.InvalidArgumentError,  # no such record
+        tf.errors.FailedPreconditionError,  # fewer batches than there should be
+        tf.errors.NotFoundError,
+    ) as error:
+        detail = (error.message or "").splitlines()[0][:200]
+        raise DataError(
+            f"{examples.path}: expected whole TFRecord shards, found a broken one ({detail}); "
+            f"to make them again, remove {examples.path}"
+        ) from None
+
+
+def training_batches(
+    examples: Examples, *, batch_size: int, seed: int, first_epoch: int, epochs: int, limit: int | None = None
+) -> tf.data.Dataset:
+    """Pixels of the training split, epoch after epoch, each epoch in an order that depends on (seed, epoch) alone.
+
+    Args:
+        examples: Where the shards are.
+        batch_size: Images per batch; the last batch of an epoch may be smaller.
+        seed: Where the order starts.
+        first_epoch: The epoch to begin with, from 0: a resumed training sees what it would have seen.
+        epochs: The epoch to end before.
+        limit: Only the first so many records of the split.
+
+    Returns:
+        Batches of pixels [B, H', W', C], uint8.
+    """
+    statistics = read_statistics(examples)
+    shards = [str(path) for path in examples.shards("train")]
+    seed_here = tf.constant(seed << 20, tf.int64)
+    record_bytes = statistics.stored_height * statistics.stored_width * statistics.channels
+    chunk = max(batch_size, min(SHUFFLE_RECORDS, SHUFFLE_BYTES // record_bytes))
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        def shuffled(number: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+            # Stateless: Dataset.shuffle takes no seed that depends on the epoch.
+            return tf.random.experimental.stateless_shuffle(found, seed=[epoch + seed_here, number])
+
+        order = tf.random.experimental.stateless_shuffle(tf.constant(shards), seed=[epoch + seed_here, -1])
+        if limit is None:
+            found = tf.data.Dataset.from_tensor_slices(order).interleave(
+                tf.data.TFRecordDataset, cycle_length=READERS, num_parallel_calls=READERS, deterministic=True
+            )
+        else:
+            found = tf.data.TFRecordDataset(shards).take(limit)
+        found = found.apply(tf.data.experimental.assert_cardinality(per_epoch))
+        return found.batch(chunk).enumerate().map(shuffled).rebatch(batch_size)
+
+    per_epoch = statistics.records["train"] if limit is None else min(limit, statistics.records["train"])
+    epochs_in_turn = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    steps = math.ceil(per_epoch / batch_size) * (epochs - first_epoch)
+    return (
+        epochs_in_turn.map(_parser(statistics), num_parallel_calls=2, deterministic=True)
+        .apply(tf.data.experimental.assert_cardinality(steps))
+        .prefetch(4)
+    )
+
+
+def batches(examples: Examples, split: str, *, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+    """Pixels of a split in the order in which they are stored: batches [B, H', W', C], uint8."""
+    parse = _parser(read_statistics(examples))
+    return _stored(examples, split, batch_size=batch_size, limit=limit).map(parse, num_parallel_calls=2).prefetch(4)
+
+
+def labelled_batches(examples: Examples, split: str, *, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+    """As `batches`, each with its labels [B], int64, -1 where there is none (see `Statistics.labels`)."""
+    parse = _parser(read_statistics(examples))
+
+    def both(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        label = tf.io.parse_example(serialized, {records.LABEL: tf.io.FixedLenFeature([], tf.int64)})[records.LABEL]
+        return parse(serialized), label
+
+    return _stored(examples, split, batch_size=batch_size, limit=limit).map(both, num_parallel_calls=2).prefetch(4)
+
+
+def _stored(examples: Examples, split: str, *, batch_size: int, limit: int | None) -> tf.data.Dataset:
+    count = read_statistics(examples).records[split]
+    found = tf.data.TFRecordDataset([str(path) for path in examples.shards(split)])
+    if limit is not None:
+        count, found = min(count, limit), found.take(limit)
+    # Said aloud, because Keras warns of data that ends where it did not expect it; and a lost shard is an error.
+    return found.apply(tf.data.experimental.assert_cardinality(count)).batch(batch_size)
+
+
+def _parser(statistics: Statistics):  # type: ignore[no-untyped-def]
+    shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
+
+    def parse_uint8(serialized: tf.Tensor) -> tf.Tensor:
+        found = tf.io.parse_example(serialized, {records.IMAGE: tf.io.FixedLenFeature([], tf.string)})
+        flat = tf.io.decode_raw(found[records.IMAGE], tf.uint8)
+        return tf.reshape(flat, (-1, *shape))
+
+    def parse_float32(serialized: tf.Tensor) -> tf.Tensor:
+        # Back to pixels, so that the model's graph is the same for either store.
+        found = tf.io.parse_example(serialized, {records.IMAGE: tf.io.FixedLenFeature(shape, tf.float32)})
+        mean = np.asarray(statistics.mean, np.float32)
+        deviation = np.asarray(statistics.deviation, np.float32)
+        return tf.cast(tf.clip_by_value(tf.round((found[records.IMAGE] * deviation + mean) * 255.0), 0, 255), tf.uint8)
+
+    return parse_uint8 if statistics.store == "uint8" else parse_float32

@@ -1,0 +1,34 @@
+"""The device that a stage works on. Importing this module loads TensorFlow."""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+
+def prepare_device(*, deterministic: bool = False) -> str:
+    """Makes ready what there is, and says what that is, such as `GPU NVIDIA H100` or `CPU, 2 cores`.
+
+    Args:
+        deterministic: Bit-equal results from run to run; slower on GPUs.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Take memory as it is needed, so that two processes can share a card.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if not gpus:
+        return f"CPU, {os.cpu_count()} cores"
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    return f"GPU {names[0]}"
+
+
+def jit_compile() -> bool | str:
+    """Whether Keras compiles with XLA.
+
+    Keras's "auto" means XLA on CPUs too, where it makes transposed convolutions slower: 890–990 images/s instead of
+    1,100–1,150 for fashion_bn at batch 128.
+    """
+    return "auto" if tf.config.list_physical_devices("GPU") else False

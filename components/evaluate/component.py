@@ -1,0 +1,40 @@
+"""The stage `evaluate`: how good is a model, on unseen images. Importing this module loads no TensorFlow."""
+
+from __future__ import annotations
+
+from schemas.artifacts import Examples, Model, ModelEvaluation
+from schemas.settings import EvaluateSettings
+from schemas.stage import Stage
+
+
+def evaluate(
+    examples: Examples, model: Model, evaluation: ModelEvaluation, settings: EvaluateSettings
+) -> dict[str, int]:
+    """Measures a model on the test split, draws it, and writes metrics, figures and a report.
+
+    Args:
+        examples: Whose test split is measured.
+        model: What `train` made of these Examples.
+        evaluation: Where ``metrics.json``, ``figures/*.png`` and ``report.html`` go.
+        settings: The recipe's name, title, seed, and what the report shows.
+
+    Returns:
+        Counts for the manifest: `test_images`.
+
+    Raises:
+        DataError: No test images, a broken shard, or a model that does not fit or gives no finite numbers.
+    """
+    from components.evaluate import evaluation as work
+
+    return work.evaluate(examples, model, evaluation, settings)
+
+
+STAGE = Stage(
+    name="evaluate",
+    doc="measure the model on test images and write a report",
+    inputs=(Examples, Model),
+    output=ModelEvaluation,
+    settings=EvaluateSettings,
+    run=evaluate,
+    packages=("tensorflow", "keras", "numpy", "matplotlib"),
+)

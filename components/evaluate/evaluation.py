@@ -1,0 +1,87 @@
+"""The stage's work, from model and Examples to metrics, figures and report. Importing this module loads TensorFlow."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+
+from components.console import bar, say
+from components.dataset import read_statistics
+from components.evaluate import gallery, measure, report, wording
+from components.evaluate.measure import Measurement
+from models.likelihoods import Bernoulli
+from models.vae import VAE
+from schemas import atomic
+from schemas.artifacts import Examples, Model, ModelEvaluation
+from schemas.errors import DataError
+from schemas.records import Statistics
+from schemas.settings import EvaluateSettings
+from schemas.tables import HISTORY, read_table
+
+
+def evaluate(
+    examples: Examples, model: Model, evaluation: ModelEvaluation, settings: EvaluateSettings
+) -> dict[str, int]:
+    """See `components.evaluate.component.evaluate`."""
+    statistics = read_statistics(examples)
+    vae = _load(model, statistics=statistics)
+    total = statistics.records.get(measure.SPLIT, 0)
+    size = f"{statistics.width} × {statistics.height} pixels"
+    dims = wording.counted(vae.latent_dim, "latent dimension")
+    say(f"reads {wording.counted(total, 'test image')} of {size} and a model of {dims}")
+    with bar("test images", total=total) as update:
+        measurement = measure.measure(
+            vae,
+            examples=examples,
+            seed=settings.seed,
+            keep_codes=settings.evaluate.scatter_images,
+            keep_images=gallery.PAIRS,
+            progress=update,
+        )
+    found = json.dumps(measure.document(measurement), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic.write_text(evaluation.metrics_path, found + "\n")
+    shown = gallery.draw(
+        vae,
+        measurement=measurement,
+        statistics=statistics,
+        history=read_table(model.history_path, HISTORY),
+        folder=evaluation.figures_path,
+        seed=settings.seed,
+    )
+    subject = report.Subject(
+        settings=settings,
+        statistics=statistics,
+        examples=examples.manifest,
+        model=model.manifest,
+        likelihood="Bernoulli" if isinstance(vae.likelihood, Bernoulli) else "Gaussian (weighted MSE)",
+        parameters=vae.encoder.count_params() + vae.decoder.count_params(),
+    )
+    atomic.write_text(evaluation.report_path, report.render(subject, measurement=measurement, figures=shown))
+    say(_outcome(measurement))
+    say(wording.dimensions(measurement))
+    return {"test_images": measurement.images}
+
+
+def _load(model: Model, *, statistics: Statistics) -> VAE:
+    try:
+        vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        detail = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(
+            f"{model.vae_path}: expected the model that train saved, found something else ({detail}); "
+            f"to make it again, remove {model.path}"
+        ) from None
+    expected = (statistics.height, statistics.width, statistics.channels)
+    found = vae.image_shape if isinstance(vae, VAE) else type(vae).__name__
+    if found != expected:
+        raise DataError(f"{model.vae_path}: expected a model of images of shape {expected}, found {found}")
+    return vae
+
+
+def _outcome(measurement: Measurement) -> str:
+    parts = []
+    for name, title, unit in (("elbo", "ELBO", " nats per image"), ("psnr", "PSNR", " dB"), ("ssim", "SSIM", "")):
+        value, error = wording.with_error(measurement.estimates[name])
+        parts.append(f"{title} {value}{f' ± {error}' if error else ''}{unit}")
+    return ", ".join(parts)

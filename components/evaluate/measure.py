@@ -1,0 +1,184 @@
+"""One pass over the test split, in batches: its memory does not grow with the number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.dataset import labelled_batches, read_statistics, readable
+from components.evaluate.metrics import METRICS
+from components.evaluate.moments import Estimate, Moments
+from components.evaluate.noise import noise
+from schemas.artifacts import Examples
+from schemas.errors import DataError
+
+SPLIT = "test"
+BATCH_SIZE = 256  # images
+BATCH_PIXELS = BATCH_SIZE * 64 * 64  # larger images come in smaller batches, so that a batch's activations fit
+ACTIVE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
+
+
+class Evaluated(Protocol):
+    """What is asked of a model; `models.vae.VAE` is one."""
+
+    latent_dim: int
+
+    def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
+        """See `models.vae.VAE.terms`."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The test split as a model sees it.
+
+    Attributes:
+        images: How many were measured.
+        estimates: By `Metric.name`.
+        mean_variance: Variance over images of the posterior's mean: [D].
+        codes: The posterior's mean of the first images: [n, D].
+        code_labels: Their labels, -1 for none: [n].
+        originals: The first images, scale 0 to 1: [m, H, W, C].
+        reconstructions: The same, from one sampled code each: [m, H, W, C].
+        labels: Labels of these: [m].
+    """
+
+    images: int
+    estimates: dict[str, Estimate]
+    mean_variance: NDArray[np.float64]
+    codes: NDArray[np.float32]
+    code_labels: NDArray[np.int64]
+    originals: NDArray[np.float32]
+    reconstructions: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Latent dimensions in use, whose posterior mean has a variance above 0.01 (Burda et al. 2016): [D]."""
+        return self.mean_variance > ACTIVE
+
+
+def batch_size(height: int, width: int) -> int:
+    """Images per batch, from an image's size in pixels alone: 256 up to 64 × 64, 16 at 256 × 256."""
+    return max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
+
+
+def measure(
+    vae: Evaluated,
+    *,
+    examples: Examples,
+    seed: int,
+    keep_codes: int,
+    keep_images: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Measurement:
+    """Measures a model on the test split, in the order in which it is stored.
+
+    Args:
+        vae: The model.
+        examples: Whose test split is read.
+        seed: Of the noise; image i's depends on (seed, i) alone.
+        keep_codes: Of how many first images the codes are kept.
+        keep_images: Of how many first images the reconstructions are kept.
+        progress: Told after every batch how many images are done.
+
+    Raises:
+        DataError: The test split is empty or shorter than it says, a shard is broken, or a term is not finite.
+    """
+    statistics = read_statistics(examples)
+    expected = statistics.records.get(SPLIT, 0)
+    if expected == 0:
+        raise DataError(f"{examples.path}: expected test images, found none; raise preprocess.test")
+    stored_shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
+    per_image = _graph(vae, stored_shape)
+    moments = {metric.name: Moments() for metric in METRICS}
+    means = Moments()
+    kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
+    done = unusable = 0
+    with readable(examples):
+        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=batch_size(*stored_shape[:2])):
+            count = int(pixels.shape[0])
+            draws = noise(seed, first=done, count=count, dim=vae.latent_dim)
+            found = {name: tensor.numpy() for name, tensor in per_image(pixels, draws).items()}
+            values = np.stack([found[metric.name] for metric in METRICS])  # [metrics, B]
+            unusable += int(np.count_nonzero(~np.isfinite(values).all(axis=0)))
+            if not unusable:
+                for metric in METRICS:
+                    moments[metric.name].add(found[metric.name])
+                means.add(found["mean"])
+            if done < keep_codes:
+                kept["mean"].append(found["mean"])
+            if done < keep_images:
+                kept["targets"].append(found["targets"])
+                kept["reconstructions"].append(found["reconstructions"])
+            if done < max(keep_codes, keep_images):
+                kept["labels"].append(labels.numpy())
+            done += count
+            progress(done)
+    if done != expected:
+        raise DataError(
+            f"{examples.path}: expected {expected:,} test images, found {done:,}; to make them again, remove it"
+        )
+    if unusable:
+        raise DataError(
+            f"the model: expected finite numbers for every test image, found NaN or infinity for {unusable:,} of "
+            f"{done:,}; lower train.learning_rate and train again"
+        )
+    whole = {name: np.concatenate(parts) for name, parts in kept.items()}
+    return Measurement(
+        images=done,
+        estimates={name: found.estimate() for name, found in moments.items()},
+        mean_variance=np.asarray(means.variance),
+        codes=whole["mean"][:keep_codes],
+        code_labels=whole["labels"][:keep_codes],
+        originals=whole["targets"][:keep_images],
+        reconstructions=whole["reconstructions"][:keep_images],
+        labels=whole["labels"][:keep_images],
+    )
+
+
+def document(measurement: Measurement) -> dict[str, Any]:
+    """What ``metrics.json`` holds. Values have six digits: the rest would be rounding noise of float32."""
+    return {
+        "split": SPLIT,
+        "images": measurement.images,
+        "noise": "one sampled code per image",
+        "metrics": {
+            metric.name: {
+                "value": _rounded(measurement.estimates[metric.name].value),
+                "standard_error": _rounded(measurement.estimates[metric.name].standard_error),
+                "unit": metric.unit,
+                "better": metric.better,
+                "doc": metric.doc,
+            }
+            for metric in METRICS
+        },
+        "latent": {
+            "dimensions": len(measurement.active),
+            "active": int(measurement.active.sum()) if measurement.images > 1 else None,
+            "variance_of_mean": [_rounded(value) for value in measurement.mean_variance.tolist()],
+            "doc": f"A dimension is active if its posterior mean has a variance above {ACTIVE} over the test images "
+            "(Burda et al. 2016).",
+        },
+    }
+
+
+def _graph(vae: Evaluated, stored_shape: tuple[int, int, int]) -> Callable[..., dict[str, Any]]:
+    """From a batch of pixels and noise to its metrics [B] and to what the figures show."""
+    signature = [tf.TensorSpec((None, *stored_shape), tf.uint8), tf.TensorSpec((None, vae.latent_dim), tf.float32)]
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def per_image(pixels: Any, draws: Any) -> dict[str, Any]:
+        terms = vae.terms(pixels, draws)
+        shown = {name: terms[name] for name in ("mean", "targets", "reconstructions")}
+        return {**shown, **{metric.name: metric.per_image(terms) for metric in METRICS}}
+
+    return per_image  # type: ignore[no-any-return]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")

@@ -1,0 +1,109 @@
+"""What is measured: each metric is a value per image, computed from the model's terms, with unit and meaning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+MSE_FLOOR = 1e-10  # a perfect reconstruction has a PSNR of 100 dB, not of infinity
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quantity per image.
+
+    Attributes:
+        name: Key in ``metrics.json``.
+        title: What a person reads.
+        unit: Of the value and of its standard error.
+        better: Which way is up.
+        doc: What it is, for somebody who does not know it.
+        per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["higher", "lower"]
+    doc: str
+    per_image: Callable[[Mapping[str, Any]], Any]
+
+
+def mse(terms: Mapping[str, Any]) -> Any:
+    """Mean squared error over pixels and channels, scale 0 to 1: [B]."""
+    return tf.reduce_mean(tf.square(terms["targets"] - terms["reconstructions"]), axis=(1, 2, 3))
+
+
+def psnr(terms: Mapping[str, Any]) -> Any:
+    """Peak signal-to-noise ratio, ``-10 · log10 MSE`` for values up to 1, at most 100 dB: [B]."""
+    return -10.0 / math.log(10.0) * tf.math.log(tf.maximum(mse(terms), MSE_FLOOR))
+
+
+def ssim(terms: Mapping[str, Any]) -> Any:
+    """Structural similarity (Wang et al. 2004), whose window of 11 pixels shrinks with images smaller than it: [B]."""
+    _, height, width, _ = terms["targets"].shape
+    size = min(11, height, width)
+    return tf.image.ssim(terms["targets"], terms["reconstructions"], max_val=1.0, filter_size=size)
+
+
+METRICS = (
+    Metric(
+        "elbo",
+        "ELBO",
+        "nats per image",
+        "higher",
+        "Evidence lower bound: reconstruction minus KL, what a variational autoencoder is trained to raise. On average "
+        "the model’s log-probability of an image is at least this. Compare it only between models with the same "
+        "likelihood, image size and normalisation.",
+        lambda terms: terms["log_prob"] - terms["kl"],
+    ),
+    Metric(
+        "log_prob",
+        "Reconstruction",
+        "nats per image",
+        "higher",
+        "Log-probability of an image given a code drawn for it: how well the decoder finds the image again. It is a "
+        "sum over all pixels, so it grows with the image.",
+        lambda terms: terms["log_prob"],
+    ),
+    Metric(
+        "kl",
+        "KL divergence",
+        "nats per image",
+        "lower",
+        "How far an image’s codes lie from the normal distribution that new images are drawn from: how much a code "
+        "says of its image. Lower is cheaper, yet at zero codes would say nothing.",
+        lambda terms: terms["kl"],
+    ),
+    Metric(
+        "mse",
+        "MSE",
+        "per pixel, scale 0 to 1",
+        "lower",
+        "Mean squared error: the squared difference between an image and its reconstruction, averaged over pixels and "
+        "channels, where black is 0 and white is 1.",
+        mse,
+    ),
+    Metric(
+        "psnr",
+        "PSNR",
+        "dB",
+        "higher",
+        "Peak signal-to-noise ratio: squared error on a logarithmic scale. Each 10 dB mean ten times less error; 20 dB "
+        "is visibly off, 40 dB is hard to tell from the original. 100 dB is the most that is reported.",
+        psnr,
+    ),
+    Metric(
+        "ssim",
+        "SSIM",
+        "at most 1",
+        "higher",
+        "Structural similarity: whether image and reconstruction agree, window by window, in brightness, contrast and "
+        "structure. 1 is the same image, 0 no likeness.",
+        ssim,
+    ),
+)

@@ -1,0 +1,102 @@
+"""Figures made of images: each pixel becomes a square of whole pixels, or large images shrink by a whole factor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.transforms import IdentityTransform
+from numpy.typing import NDArray
+
+from components.evaluate.style import MARGIN, MUTED, WIDE, WIDTH, blank, head, shortened, styled
+
+Images = NDArray[np.float32]  # [n, H, W, C], scale 0 to 1
+COLUMNS = 5  # pairs beside each other
+SIDE = 10  # samples beside each other
+_WANTED = 1500  # pixels: small images are enlarged to about this width in all
+_LABEL_INCHES = 0.22
+_LABEL_POINTS = 8.0
+
+
+@styled()
+def reconstructions(originals: Images, rebuilt: Images, *, names: Sequence[str]) -> Figure:
+    """Images beside their reconstructions, five pairs to a row, in the order given.
+
+    Args:
+        originals: Test images: [n, H, W, C], scale 0 to 1, n at least 1.
+        rebuilt: What the model made of them: [n, H, W, C].
+        names: A label under each pair, "" for none: [n].
+    """
+    columns = min(COLUMNS, len(originals))
+    left, right = (_resized(images, row=2 * columns * images.shape[2], most=2800) for images in (originals, rebuilt))
+    count, height, width, channels = left.shape
+    between = np.ones((count, height, max(2, width // 50), channels), np.float32)
+    cells = np.concatenate([left, between, right], axis=2)
+    figure = _grid(cells, columns=columns, gap=0.14, names=names, inches=WIDE)
+    subtitle = "Left of each pair: the image. Right: what the model makes of it."
+    head(figure, "Test images and their reconstructions", subtitle)
+    return figure
+
+
+@styled()
+def samples(images: Images) -> Figure:
+    """New images, ten to a row: [n, H, W, C], scale 0 to 1, n at least 1."""
+    columns = min(SIDE, len(images))
+    cells = _resized(images, row=columns * images.shape[2], most=1600)
+    figure = _grid(cells, columns=columns, gap=0.06, names=(), inches=WIDTH)
+    subtitle = "Decoded from codes drawn from the normal distribution N(0, I). None was chosen by hand."
+    head(figure, "New images", subtitle)
+    return figure
+
+
+def _resized(images: Images, *, row: int, most: int) -> Images:
+    """Enlarges or shrinks by a whole factor, so that a row of `row` pixels comes near 1500 and stays below `most`."""
+    if row > most:
+        factor = -(-row // most)
+        count, height, width, channels = images.shape
+        rows, across = max(1, height // factor), max(1, width // factor)
+        trimmed = images[:, : rows * factor, : across * factor]
+        return trimmed.reshape(count, rows, -1, across, factor, channels).mean(axis=(2, 4))
+    factor = max(1, round(_WANTED / row))
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def _grid(cells: Images, *, columns: int, gap: float, names: Sequence[str], inches: float) -> Figure:
+    """Puts images on white, row by row, pixel by pixel; `gap` is a share of their width."""
+    count, height, width, _ = cells.shape
+    rows = -(-count // columns)
+    space = max(2, round(gap * min(width, height)))
+    content = columns * width + (columns - 1) * space
+    dpi = content / (inches - 2 * MARGIN)
+    margin = round(MARGIN * dpi)
+    label = round(_LABEL_INCHES * dpi) if any(names) else 0
+    tall = rows * (height + label) + (rows - 1) * space + margin
+    sheet = np.ones((tall, content + 2 * margin, 3), np.float32)
+    figure = blank(tall / dpi, width=inches, dpi=dpi)
+    room = int(width / dpi * 72 / (_LABEL_POINTS * 0.62))  # characters
+    for index, cell in enumerate(cells):
+        row, column = divmod(index, columns)
+        top, left = row * (height + label + space), margin + column * (width + space)
+        sheet[top : top + height, left : left + width] = cell  # grey repeats over RGB
+        if label and names[index]:
+            text = shortened(names[index], length=room)
+            _write(figure, text, x=left + width / 2, y=tall - top - height - 0.3 * label)
+    figure.figimage(sheet, xo=0, yo=0)
+    return figure
+
+
+def _write(figure: Figure, text: str, *, x: float, y: float) -> Any:
+    """Writes a label below the point (x, y), in pixels from the lower left."""
+    return figure.text(
+        x,
+        y,
+        text,
+        transform=IdentityTransform(),
+        fontsize=_LABEL_POINTS,
+        color=MUTED,
+        ha="center",
+        va="top",
+        parse_math=False,
+    )

@@ -1,0 +1,179 @@
+"""The report: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+
+from components.evaluate import wording
+from components.evaluate.measure import ACTIVE, Measurement
+from components.evaluate.metrics import METRICS
+from schemas.artifacts import Manifest
+from schemas.records import SPLITS, Statistics
+from schemas.settings import EvaluateSettings
+
+_MOST_LABELS = 40  # rows; the rest is counted in one more
+_GROUPS = (
+    ("Likeness", "How close a reconstruction comes to its image.", ("ssim", "psnr", "mse")),
+    ("Likelihood", "What training works on: how probable the model finds the images.", ("elbo", "log_prob", "kl")),
+)
+_NORMALISATIONS = {
+    "unit": "pixels from 0 to 1",
+    "symmetric": "pixels from −1 to 1",
+    "standardise": "channel mean 0 and deviation 1, as measured on the training images",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure of the report.
+
+    Attributes:
+        path: The PNG.
+        title: What a screen reader says.
+        caption: What to look for.
+        layout: Across the page, half of it, or beside its caption.
+    """
+
+    path: Path
+    title: str
+    caption: str
+    layout: Literal["full", "half", "beside"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the report is about.
+
+    Attributes:
+        settings: The recipe's name, title and seed, and what the report shows.
+        statistics: Of the Examples.
+        examples: Their manifest.
+        model: The model's manifest.
+        likelihood: What the decoder's output means, for a person.
+        parameters: How many numbers the network has learned.
+    """
+
+    settings: EvaluateSettings
+    statistics: Statistics
+    examples: Manifest
+    model: Manifest
+    likelihood: str
+    parameters: int
+
+
+def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Shown]) -> str:
+    """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    active = int(measurement.active.sum())
+    return environment.get_template("report.html.j2").render(
+        name=subject.settings.name,
+        title=subject.settings.title or subject.settings.name,
+        summary=wording.summary(measurement),
+        facts=_facts(subject, measurement=measurement),
+        groups=[(title, doc, [_tile(name, measurement=measurement) for name in row]) for title, doc, row in _GROUPS],
+        active=active,
+        dims=len(measurement.active),
+        clause=_sentence(wording.dimensions(measurement)),
+        threshold=ACTIVE,
+        images=measurement.images,
+        verdicts=wording.verdicts(),
+        figures=[(shown.title, shown.caption, shown.layout, _data_url(shown.path)) for shown in figures],
+        lineage=_lineage(subject),
+        splits=SPLITS,
+        counts=_counts(subject.statistics),
+        normalisation=_NORMALISATIONS[subject.statistics.normalise],
+        rejected=subject.statistics.rejected,
+        tables={
+            "Examples": list(_flat(subject.examples.settings)),
+            "Model": list(_flat(subject.model.settings)),
+            "Evaluation": list(_flat(subject.settings.content())),
+        },
+    )
+
+
+def _tile(name: str, *, measurement: Measurement) -> dict[str, str]:
+    metric = next(metric for metric in METRICS if metric.name == name)
+    value, error = wording.with_error(measurement.estimates[name])
+    return {
+        "title": metric.title,
+        "value": value,
+        "error": error,
+        "unit": metric.unit,
+        "better": f"{metric.better} is better",
+        "doc": metric.doc,
+    }
+
+
+def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
+    found = subject.statistics
+    dims = len(measurement.active)
+    return [
+        f"{found.width} × {found.height} pixels, {'grey' if found.channels == 1 else 'RGB'}",
+        wording.counted(dims, "latent dimension"),
+        wording.counted(subject.parameters, "parameter"),
+        f"{subject.likelihood} likelihood",
+    ]
+
+
+def _lineage(subject: Subject) -> list[tuple[str, str, str]]:
+    """Artifact, digest, and what it was made from."""
+    known = {subject.examples.digest: "Examples"}
+
+    def origin(manifest: Manifest, *, otherwise: str) -> str:
+        made_from = [f"{name} {digest[:12]}" for name, digest in sorted(manifest.inputs.items())]
+        if known.get(manifest.inputs.get("Examples", "")):
+            made_from[sorted(manifest.inputs).index("Examples")] = "the Examples above"
+        return f"made from {' and '.join(made_from)}" if made_from else otherwise
+
+    return [
+        ("Examples", subject.examples.digest, origin(subject.examples, otherwise="made from the sources below")),
+        ("Model", subject.model.digest, origin(subject.model, otherwise="its manifest names no inputs")),
+    ]
+
+
+def _counts(statistics: Statistics) -> list[tuple[str, list[int]]]:
+    """Rows of the table of images per split: the total, then the labels from the most frequent on."""
+    rows = [("all images", [statistics.images.get(split, 0) for split in SPLITS])]
+    labels = [
+        (label, [statistics.images_per_label.get(split, {}).get(label, 0) for split in SPLITS])
+        for label in statistics.labels
+    ]
+    if len(labels) <= _MOST_LABELS:
+        return rows + labels
+    labels.sort(key=lambda row: -sum(row[1]))
+    rest = [sum(column) for column in zip(*(row for _, row in labels[_MOST_LABELS:]), strict=True)]
+    return [*rows, *labels[:_MOST_LABELS], (f"{len(labels) - _MOST_LABELS:,} other labels", rest)]
+
+
+def _flat(settings: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings as recipe keys with dots, and values as a recipe would have them."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, prefix=f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for index, item in enumerate(value):
+                yield from _flat(item, prefix=f"{prefix}{key}[{index}].")
+        else:
+            plain = isinstance(value, str) and value != ""
+            yield f"{prefix}{key}", value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _data_url(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."

@@ -1,0 +1,31 @@
+"""Run as a script, in a process of its own: loads a SavedModel with TensorFlow alone, and calls its signatures.
+
+Nothing of this project is imported here, as nothing of it is where the generator is going to be used.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+
+def main(saved_model: str, inputs: str, outputs: str) -> None:
+    """Calls every signature on the arrays of `inputs` (.npz) and writes what comes back to `outputs` (.npz)."""
+    signatures = tf.saved_model.load(saved_model).signatures
+    with np.load(inputs, allow_pickle=False) as given:
+        codes, images, seed = tf.constant(given["codes"]), tf.constant(given["images"]), int(given["seed"])
+    found = {
+        "decode": signatures["decode"](codes=codes),
+        "encode": signatures["encode"](images=images),
+        "reconstruct": signatures["reconstruct"](images=images),
+        "generate": signatures["generate"](
+            seed=tf.constant(seed, tf.int64), start=tf.constant(0, tf.int64), count=tf.constant(len(codes), tf.int32)
+        ),
+    }
+    np.savez(outputs, **{f"{name}.{key}": value.numpy() for name, got in found.items() for key, value in got.items()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

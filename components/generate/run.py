@@ -1,0 +1,65 @@
+"""Generation from beginning to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.console import say, watched
+from components.generate import contact_sheet
+from components.generate.plan import ShardUnit, plan_shards
+from components.generate.render import RenderDoFn, read_images
+from components.runner import run_units
+from schemas import atomic, tables
+from schemas.artifacts import Generator, ImageSet
+from schemas.settings import GenerateSettings
+
+LARGE = 20_000  # images from which on worker processes pay for their start
+
+
+def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> dict[str, int]:
+    """See `components.generate.component.generate`."""
+    wanted = settings.generate
+    units = plan_shards(wanted.count, wanted.shards)
+    say(f"reads   {generator.saved_model_path}")
+    say(f"makes   {wanted.count:,} images, seed {wanted.seed}, as {wanted.format}, in {_shards(len(units))}")
+    worker = RenderDoFn(
+        generator.saved_model_path.resolve(),
+        model=generator.manifest.inputs["Model"],
+        seed=wanted.seed,
+        format=wanted.format,
+        artifact=images.path.resolve(),
+        work=images.work.resolve(),
+    )
+    todo = [unit for unit in units if not worker.rows_path(unit).exists()]
+    if len(todo) < len(units):
+        say(f"resumes with {_shards(len(todo))} to do")
+    if todo:
+        total = sum(unit.stop - unit.start for unit in todo)
+
+        def done() -> int:
+            return sum(unit.stop - unit.start for unit in todo if worker.rows_path(unit).exists())
+
+        with watched("images", total=total, count=done):
+            run_units("generate", todo, worker, settings=settings.beam, large=total > LARGE)
+    _join_rows(images, units, worker)
+    first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=contact_sheet.IMAGES)
+    sheet = contact_sheet.contact_sheet(read_images(images.path, next(first).to_pylist()))
+    with atomic.replacing(images.contact_sheet_path) as temporary:
+        sheet.save(temporary, format="PNG")
+    say(f"wrote   {wanted.count:,} images and {images.metadata_path.name}, a row per image")
+    return {"images": wanted.count}
+
+
+def _join_rows(images: ImageSet, units: list[ShardUnit], worker: RenderDoFn) -> None:
+    """One table from the shards' tables, in the images' order, a shard at a time in memory."""
+    with atomic.replacing(images.metadata_path) as temporary, pq.ParquetWriter(temporary, tables.GENERATED) as writer:
+        for unit in units:
+            table: pa.Table = tables.read_table(Path(worker.rows_path(unit)), tables.GENERATED)
+            writer.write_table(table, row_group_size=max(1, len(table)))
+
+
+def _shards(count: int) -> str:
+    return "1 shard" if count == 1 else f"{count} shards"

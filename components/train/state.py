@@ -1,0 +1,107 @@
+"""What a training needs to go on after a kill as if nothing had happened: one file, whole or not there.
+
+Keras's BackupAndRestore keeps weights and optimizer, but not what EarlyStopping knows, nor the best weights.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from schemas import atomic
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands after an epoch.
+
+    Attributes:
+        epochs: Finished epochs.
+        best: Lowest validation loss so far.
+        best_epoch: Its epoch, from 0.
+        wait: Epochs since then.
+        stopped: Whether early stopping has ended the training.
+        history: A row per epoch (`schemas.tables.HISTORY`).
+        variables: The model's, random states included, and the optimizer's, learning rate included.
+        best_weights: The model's weights after the best epoch.
+    """
+
+    epochs: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    wait: int = 0
+    stopped: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+    variables: list[np.ndarray] = field(default_factory=list)
+    best_weights: list[np.ndarray] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """Writes everything as one NumPy archive."""
+        scalars = {key: value for key, value in asdict(self).items() if key not in ("variables", "best_weights")}
+        arrays = {f"variable_{index:04d}": value for index, value in enumerate(self.variables)}
+        arrays |= {f"best_{index:04d}": value for index, value in enumerate(self.best_weights)}
+        buffer = io.BytesIO()
+        np.savez(buffer, state=np.frombuffer(json.dumps(scalars).encode(), np.uint8), **arrays)
+        atomic.write_bytes(path, buffer.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingState:
+        """Reads what `write` wrote, or the state before the first epoch where there is no file."""
+        if not path.exists():
+            return cls()
+        with np.load(path, allow_pickle=False) as archive:
+            scalars = json.loads(archive["state"].tobytes())
+            names = sorted(archive.files)
+            variables = [archive[name] for name in names if name.startswith("variable_")]
+            best_weights = [archive[name] for name in names if name.startswith("best_")]
+        return cls(**scalars, variables=variables, best_weights=best_weights)
+
+
+class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping on the validation loss that keeps its memory, and everything else, in a TrainingState.
+
+    Args:
+        path: The state's file, written after each epoch.
+        state: Where the training stands.
+        patience: Epochs without a better validation loss before training stops.
+    """
+
+    def __init__(self, path: Path, state: TrainingState, *, patience: int) -> None:
+        super().__init__(monitor="val_loss", mode="min", patience=patience, restore_best_weights=True)
+        self.path = path
+        self.state = state
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Takes up the state."""
+        super().on_train_begin(logs)
+        if self.state.epochs:
+            self.best = self.state.best
+            self.best_epoch = self.state.best_epoch
+            self.best_weights = self.state.best_weights
+            self.wait = self.state.wait
+            for variable, value in zip(self._variables(), self.state.variables, strict=True):
+                variable.assign(value)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Judges the epoch, then writes the state."""
+        super().on_epoch_end(epoch, logs)
+        row = {key: float(value) for key, value in (logs or {}).items()}
+        row |= {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        self.state.epochs = epoch + 1
+        self.state.best = None if self.best is None else float(self.best)
+        self.state.best_epoch = self.best_epoch
+        self.state.wait = self.wait
+        self.state.stopped = bool(self.model.stop_training)
+        self.state.history.append(row)
+        self.state.variables = [np.asarray(variable.numpy()) for variable in self._variables()]
+        self.state.best_weights = self.best_weights
+        self.state.write(self.path)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables]

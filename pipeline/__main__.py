@@ -1,0 +1,172 @@
+"""The command line: ``python -m pipeline STAGE --recipe NAME``; the Makefile calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.console import console
+from pipeline import chain, recipes, run
+from schemas.artifacts import ImageSet, ModelEvaluation, open_artifact
+from schemas.errors import DataError, UsageError
+from schemas.recipe import Recipe
+
+app = typer.Typer(
+    help="Raw images in, a generator and synthetic image sets out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="Name of a recipe, or path of a recipe file.")]
+SourcePath = Annotated[str | None, typer.Option("--source", "-s", help="Your images.")]
+Overrides = Annotated[list[str], typer.Option("--set", help="Another value, such as train.epochs=5. May be repeated.")]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' log.")]
+
+RUNS = Path("runs")
+
+
+def _add_stage(name: str, doc: str) -> None:
+    def command(
+        recipe: RecipeName = "demo",
+        source: SourcePath = None,
+        overrides: Overrides = [],  # noqa: B006  typer copies it
+        runs: RunsFolder = RUNS,
+        dry_run: DryRun = False,
+        verbose: Verbose = False,
+    ) -> None:
+        loaded = recipes.load_recipe(recipe, source=source, overrides=overrides)
+        run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose)
+        if name in ("all", "generate") and not dry_run:
+            _tell_results(loaded, runs, everything=name == "all")
+
+    app.command(name, help=doc)(command)
+
+
+for _stage in chain.STAGES:
+    _add_stage(_stage.name, _stage.doc)
+_add_stage("all", "All six stages.")
+
+
+def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
+    images = ImageSet(chain.artifact_path(recipe, ImageSet, runs=runs))
+    if everything:
+        evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
+        console.print(f"report         {evaluation.report_path}", markup=False)
+    console.print(f"contact sheet  {images.contact_sheet_path}", markup=False)
+
+
+@app.command()
+def status(
+    recipe: RecipeName = "demo",
+    source: SourcePath = None,
+    overrides: Overrides = [],  # noqa: B006
+    runs: RunsFolder = RUNS,
+) -> None:
+    """A line per stage: fresh, or stale and why."""
+    loaded = recipes.load_recipe(recipe, source=source, overrides=overrides)
+    for item in chain.standings(loaded, list(chain.STAGES), runs=runs):
+        if item.fresh:
+            counts = ", ".join(
+                f"{count:,} {name.replace('_', ' ')}" for name, count in item.output.manifest.counts.items()
+            )
+            console.print(f"[bold]{item.stage.name:<9}[/bold] [green]fresh[/green]  ", end="")
+            console.print(f"{item.output.path}  ({counts})", markup=False)
+        else:
+            console.print(f"[bold]{item.stage.name:<9}[/bold] [yellow]stale[/yellow]  ", end="")
+            console.print(item.reason, markup=False)
+
+
+@app.command()
+def verify(
+    paths: Annotated[list[Path], typer.Argument(help="Artifacts. Default: all of the recipe's.")] = [],  # noqa: B006
+    recipe: RecipeName = "demo",
+    runs: RunsFolder = RUNS,
+) -> None:
+    """Hash every file of an artifact again, and compare with its manifest."""
+    if not paths:
+        root = runs / recipes.load_recipe(recipe).name
+        paths = sorted(path.parent for path in [*root.glob("*/manifest.json"), *root.glob("images/*/manifest.json")])
+        paths = [path for path in paths if not path.name.startswith(".")]
+        if not paths:
+            raise DataError(f"{root}: expected artifacts, found none; run make all RECIPE={recipe}")
+    damaged = []
+    for path in paths:
+        artifact = open_artifact(path)
+        if lines := artifact.damage(thorough=True):
+            damaged += lines
+            console.print(f"[red]damaged[/red]  {path}")
+        else:
+            manifest = artifact.manifest
+            size = sum(entry.size for entry in manifest.files.values())
+            console.print("[green]whole[/green]    ", end="")
+            console.print(
+                f"{path}  {manifest.type} {manifest.digest[:12]}, {len(manifest.files):,} files, {size:,} bytes",
+                markup=False,
+            )
+    if damaged:
+        raise DataError("\n".join(damaged[:20]))
+
+
+@app.command("recipes")
+def list_recipes() -> None:
+    """The recipes that there are."""
+    for path in recipes.recipe_files():
+        console.print(f"[bold]{path.stem:<18}[/bold] ", end="")
+        console.print(recipes.load_recipe(path.stem).title, markup=False)
+
+
+@app.command("recipe")
+def write_recipe(
+    name: Annotated[str, typer.Option("--name", help="Name of the new recipe.")],
+    source: Annotated[str, typer.Option("--source", "-s", help="Your images.")],
+) -> None:
+    """Look at your images, and write a recipe for them."""
+    from pipeline.new_recipe import new_recipe
+
+    path = new_recipe(name, source)
+    console.print(f"wrote {path}; next: make all RECIPE={name}", markup=False)
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON Schema of recipes, from which editors complete recipe files."""
+    path = recipes.FOLDER / "recipe.schema.json"
+    path.write_text(json.dumps(Recipe.model_json_schema(), indent=1) + "\n")
+    console.print(f"wrote {path}", markup=False)
+
+
+def main() -> None:
+    """Runs a command; what goes wrong is one line on standard error, and a status: 2 usage, 1 data."""
+    raise SystemExit(guarded(app))
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Exit status of a command: 0, 2 for usage, 1 for data, 130 when interrupted."""
+    try:
+        command()
+    except SystemExit as end:  # typer ends every command this way
+        return end.code if isinstance(end.code, int) else 1
+    except (UsageError, DataError, run.StageFailed) as error:
+        typer.echo(f"error: {error}", err=True)
+        return error.exit_status
+    except KeyboardInterrupt:
+        typer.echo("\nstopped: what is finished is kept, and the same command continues", err=True)
+        return 130
+    except OSError as error:
+        if error.errno is None:
+            raise
+        typer.echo(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}", err=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The six stages in order, where their artifacts are, and which of them are stale and why. Content decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.evaluate.component import STAGE as EVALUATE
+from components.export.component import STAGE as EXPORT
+from components.generate.component import STAGE as GENERATE
+from components.ingest.component import STAGE as INGEST
+from components.train.component import STAGE as TRAIN
+from components.tune.component import STAGE as TUNE
+from schemas.artifacts import Artifact, Examples, HyperParameters, ImageSet, Staging, recover
+from schemas.errors import DataError, UsageError
+from schemas.recipe import Recipe
+from schemas.settings import StageSettings, TrainSettings
+from schemas.stage import Stage
+
+STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
+SOURCES = "sources"  # name of ingest's outside input in its manifest
+
+_FOLDERS = {
+    "Examples": "examples",
+    "HyperParameters": "hyperparameters",
+    "Model": "model",
+    "ModelEvaluation": "evaluation",
+    "Generator": "generator",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a stage stands.
+
+    Attributes:
+        stage: The stage.
+        output: Its artifact, there or not.
+        settings: What it reads of the recipe.
+        inputs: Digests of what it would read now; None while something before it has to run first.
+        reason: Why it has to run; empty where it is fresh.
+        damaged: Whether the reason is that its artifact is not what its manifest says.
+    """
+
+    stage: Stage
+    output: Artifact
+    settings: StageSettings
+    inputs: dict[str, str] | None
+    reason: str
+    damaged: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.reason
+
+    def staging(self) -> Staging:
+        """Where its artifact grows."""
+        content = json.dumps([self.inputs, self.settings.content()], sort_keys=True)
+        return Staging(self.output.path, hashlib.sha256(content.encode()).hexdigest())
+
+
+def artifact_path(recipe: Recipe, kind: type[Artifact], *, runs: Path) -> Path:
+    """Where a recipe's artifact is."""
+    if kind is ImageSet:
+        return runs / recipe.name / "images" / recipe.generate.folder
+    return runs / recipe.name / _FOLDERS[kind.TYPE]
+
+
+def stages_for(target: str) -> list[Stage]:
+    """The stages that `target` needs, in order; `all` needs all, train does without tune."""
+    if target == "all":
+        return list(STAGES)
+    by_output = {stage.output: stage for stage in STAGES}
+    needed: set[str] = set()
+
+    def add(stage: Stage) -> None:
+        needed.add(stage.name)
+        for kind in stage.inputs:
+            add(by_output[kind])
+
+    add(next(stage for stage in STAGES if stage.name == target))
+    return [stage for stage in STAGES if stage.name in needed]
+
+
+def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> list[Artifact | None]:
+    """The artifacts that a stage is called with; an optional one is None where there is none for the others."""
+    found: list[Artifact | None] = [kind(artifact_path(recipe, kind, runs=runs)) for kind in stage.inputs]
+    return found + [_optional(stage, kind, recipe, runs=runs) for kind in stage.optional]
+
+
+def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path) -> Artifact | None:
+    artifact = kind(artifact_path(recipe, kind, runs=runs))
+    examples = Examples(artifact_path(recipe, Examples, runs=runs))
+    if not artifact.exists or not examples.exists:
+        return None
+    if kind is HyperParameters and stage.settings is TrainSettings and not recipe.train.use_tuned:
+        return None
+    return artifact if artifact.manifest.inputs.get(Examples.TYPE) == examples.digest else None
+
+
+def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]) -> Standing:
+    """How a stage stands, given how those before it stand.
+
+    Raises:
+        UsageError: A source is not there.
+    """
+    output = stage.output(artifact_path(recipe, stage.output, runs=runs))
+    recover(output.path)
+    settings = stage.settings.of(recipe)
+    waits = [other.stage.name for other in before if not other.fresh and other.stage.output in stage.inputs]
+    if waits:
+        return Standing(stage, output, settings, None, f"{waits[0]} comes first")
+    inputs = {type(found).TYPE: found.digest for found in inputs_of(stage, recipe, runs=runs) if found is not None}
+    if stage.external is not None:
+        digest = stage.external(settings)
+        if digest is None:
+            # The path was given when the images were read; without it, what was read then is what there is.
+            if not output.exists:
+                raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
+            digest = output.manifest.inputs[SOURCES]
+        inputs[SOURCES] = digest
+    if not output.exists:
+        begun = Standing(stage, output, settings, inputs, "-").staging().root.exists()
+        return Standing(stage, output, settings, inputs, "was interrupted, continues" if begun else "never ran")
+    try:
+        if lines := output.damage(thorough=False):
+            return Standing(stage, output, settings, inputs, f"damaged: {lines[0]}", damaged=True)
+        manifest = output.manifest
+    except DataError as error:
+        return Standing(stage, output, settings, inputs, f"damaged: {error}", damaged=True)
+    changes = _changes(manifest.inputs, inputs) + _changes(_flat(manifest.settings), _flat(settings.content()))
+    more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
+    return Standing(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
+
+
+def standings(recipe: Recipe, stages: list[Stage], *, runs: Path) -> list[Standing]:
+    """How each of these stages stands."""
+    found: list[Standing] = []
+    for stage in stages:
+        found.append(standing(stage, recipe, runs=runs, before=found))
+    return found
+
+
+def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    lines = []
+    for key in sorted(then.keys() | now.keys()):
+        if then.get(key) != now.get(key):
+            before, after = _brief(then.get(key)), _brief(now.get(key))
+            lines.append(f"{key} changed: {before} → {after}")
+    return lines
+
+
+def _brief(value: Any) -> str:
+    if value is None:
+        return "none"
+    text = str(value)
+    return f"{text[:8]}…" if len(text) == 64 else text[:40]
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,112 @@
+"""A recipe for somebody's own images, from a look at them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import yaml
+
+from components.ingest.decode import Rejected, decode
+from components.ingest.sources import Item, ReadError, Source, open_source
+from pipeline.recipes import FOLDER
+from schemas.errors import UsageError
+from schemas.recipe import FolderSource, IdxSource, Recipe
+from schemas.recipe import Source as SourceSettings
+
+LOOKED_AT = 64  # images, evenly over the source
+SIZES = (32, 64, 128)  # that networks on a laptop can learn
+MAX_PIXELS = 100_000_000
+
+
+def new_recipe(name: str, source: str) -> Path:
+    """Writes ``recipes/<name>.yaml``.
+
+    Raises:
+        UsageError: The name is taken or no name, or the source holds no images that can be used.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise UsageError(f"NAME={name}: expected small letters, digits, - and _, found something else")
+    path = FOLDER / f"{name}.yaml"
+    if path.exists():
+        raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or take another NAME")
+    kind = _kind(Path(source).expanduser())
+    opened = open_source(kind)
+    items = list(opened.items())
+    images = _look(opened, items)
+    if not images:
+        raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {len(items):,} files")
+    data = _recipe(name, kind, images, count=len(items))
+    Recipe.model_validate(data)
+    path.write_text(_text(data, images, items))
+    return path
+
+
+def _kind(path: Path) -> SourceSettings:
+    if path.is_file() or (path.is_dir() and any(path.glob("*images*idx3*"))):
+        return IdxSource(kind="idx", path=str(path))
+    folders = [child for child in path.glob("*") if child.is_dir() and not child.name.startswith(".")]
+    # Folders beside each other are labels, as most image sets are kept.
+    return FolderSource(kind="folder", path=str(path), label="first_folder" if len(folders) > 1 else "none")
+
+
+def _look(source: Source, items: list[Item]) -> list[np.ndarray]:
+    found = []
+    for item in items[:: max(1, len(items) // LOOKED_AT)][:LOOKED_AT]:
+        try:
+            image = decode(source.read(item.key), channels=3, background=(255, 255, 255), max_pixels=MAX_PIXELS)
+        except (Rejected, ReadError, OSError):
+            continue
+        found.append(np.asarray(image))
+    return found
+
+
+def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, count: int) -> dict[str, object]:
+    smaller_side = median(min(image.shape[:2]) for image in images)
+    if all(image.shape[:2] == (28, 28) for image in images):
+        size = 28
+    else:
+        size = max((choice for choice in SIZES if choice <= smaller_side), default=SIZES[0])
+    grey = all(np.ptp(image.astype(np.int16), axis=2).max() <= 8 for image in images)
+    depth = {28: 2, 32: 3, 64: 4, 128: 5}[size]  # down to 7, 4, 4, 4 pixels
+    filters = [min(32 * 2**layer, 128) for layer in range(depth)]
+    return {
+        "name": name,
+        "title": f"{Path(getattr(source, 'path', '') or name).name}, {count:,} files",
+        "sources": [source.model_dump(exclude_none=True)],
+        "preprocess": {"height": size, "width": size, "channels": 1 if grey else 3, "validation": 0.1, "test": 0.1},
+        "model": {
+            "network": "conv",
+            "latent_dim": 16 if size <= 32 else 64,
+            "encoder": [[width, 2] for width in filters],
+            "decoder": [[width, 2] for width in reversed(filters)],
+            "base_filters": filters[-1],
+            "batch_norm": True,
+            "activation": "leaky_relu",
+        },
+        "loss": {"likelihood": "bernoulli"},
+        "train": {"epochs": 50, "batch_size": 64, "learning_rate": 0.001, "patience": 10},
+        "tune": {
+            "max_trials": 6,
+            "epochs": 2,
+            "max_images": 5000,
+            "latent_dim": [8, 16, 32] if size <= 32 else [32, 64, 128],
+            "learning_rate": [0.0003, 0.003],
+        },
+        "generate": {"count": 1000},
+    }
+
+
+def _text(data: dict[str, object], images: list[np.ndarray], items: list[Item]) -> str:
+    heights, widths = [image.shape[0] for image in images], [image.shape[1] for image in images]
+    labels = {item.label for item in items if item.label is not None}
+    lines = [
+        "# yaml-language-server: $schema=recipe.schema.json",
+        f"# Written after a look at {len(images)} of {len(items):,} files:",
+        f"# {min(widths)}–{max(widths)} pixels wide, {min(heights)}–{max(heights)} high, {len(labels) or 'no'} labels.",
+        "# height, width: the largest of 32, 64 and 128 that does not enlarge most of them (28 where all are 28×28).",
+        "# encoder, decoder: as many strides of 2 as lead to a map of 4×4 (28: 7×7) before the latent space.",
+    ]
+    return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)

