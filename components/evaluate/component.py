@@ -24,14 +24,14 @@ def evaluate(
     Raises:
         DataError: No test images, a broken shard, or a model that does not fit or gives no finite numbers.
     """
-    from components.evaluate import evaluation as work
+    from components.evaluate.run import run
 
-    return work.evaluate(examples, model, evaluation, settings)
+    return run(examples, model, evaluation, settings)
 
 
 STAGE = Stage(
     name="evaluate",
-    doc="measure the model on test images and write a report",
+    doc="Measure the model on test images, and write a report.",
     inputs=(Examples, Model),
     output=ModelEvaluation,
     settings=EvaluateSettings,

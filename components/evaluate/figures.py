@@ -95,9 +95,7 @@ def latent_scatter(codes: NDArray[Any], *, dims: Sequence[int], labels: NDArray[
     axes = figure.add_subplot()
     if codes.shape[1] == 1:
         _histogram(axes, codes[:, 0], key=key, colours=colours)
-        subtitle = (
-            f"{count} by their only latent dimension. Dashed: the normal distribution N(0, 1)."
-        )
+        subtitle = f"{count} by their only latent dimension. Dashed: the normal distribution N(0, 1)."
     else:
         _dots(axes, codes[:, list(dims[:2])], dims=dims, key=key, colours=colours)
         which = "" if codes.shape[1] == 2 else f", dimensions {dims[0] + 1} and {dims[1] + 1} of {codes.shape[1]}"

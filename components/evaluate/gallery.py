@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from components.evaluate import figures, mosaics, style
 from components.evaluate.measure import Measurement, batch_size
-from components.evaluate.noise import noise
 from components.evaluate.report import Shown
 from models.likelihoods import Bernoulli
+from models.noise import standard_normal
 from models.vae import VAE
 from schemas.records import Statistics
 
@@ -89,7 +89,7 @@ def new_images(vae: VAE, *, count: int, seed: int) -> Any:
     size = batch_size(*vae.image_shape[:2])
     parts = []
     for first in range(0, count, size):
-        codes = noise(seed, first=first, count=min(size, count - first), dim=vae.latent_dim)
+        codes = standard_normal(seed, start=first, count=min(size, count - first), size=vae.latent_dim)
         parts.append(np.asarray(vae.normalise.to_unit(vae.decode(codes))))
     return np.concatenate(parts)
 

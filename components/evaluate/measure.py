@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from components.dataset import labelled_batches, read_statistics, readable
 from components.evaluate.metrics import METRICS
 from components.evaluate.moments import Estimate, Moments
-from components.evaluate.noise import noise
+from models.noise import standard_normal
 from schemas.artifacts import Examples
 from schemas.errors import DataError
 
@@ -102,7 +102,7 @@ def measure(
     with readable(examples):
         for pixels, labels in labelled_batches(examples, SPLIT, batch_size=batch_size(*stored_shape[:2])):
             count = int(pixels.shape[0])
-            draws = noise(seed, first=done, count=count, dim=vae.latent_dim)
+            draws = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
             found = {name: tensor.numpy() for name, tensor in per_image(pixels, draws).items()}
             values = np.stack([found[metric.name] for metric in METRICS])  # [metrics, B]
             unusable += int(np.count_nonzero(~np.isfinite(values).all(axis=0)))

@@ -21,6 +21,7 @@ class Metric:
         title: What a person reads.
         unit: Of the value and of its standard error.
         better: Which way is up.
+        group: Which of the report's rows it stands in.
         doc: What it is, for somebody who does not know it.
         per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32.
     """
@@ -29,6 +30,7 @@ class Metric:
     title: str
     unit: str
     better: Literal["higher", "lower"]
+    group: Literal["likeness", "likelihood"]
     doc: str
     per_image: Callable[[Mapping[str, Any]], Any]
 
@@ -52,10 +54,41 @@ def ssim(terms: Mapping[str, Any]) -> Any:
 
 METRICS = (
     Metric(
+        "ssim",
+        "SSIM",
+        "at most 1",
+        "higher",
+        "likeness",
+        "Structural similarity: whether image and reconstruction agree, window by window, in brightness, contrast and "
+        "structure. 1 is the same image, 0 no likeness.",
+        ssim,
+    ),
+    Metric(
+        "psnr",
+        "PSNR",
+        "dB",
+        "higher",
+        "likeness",
+        "Peak signal-to-noise ratio: squared error on a logarithmic scale. Each 10 dB mean ten times less error; 20 dB "
+        "is visibly off, 40 dB is hard to tell from the original. 100 dB is the most that is reported.",
+        psnr,
+    ),
+    Metric(
+        "mse",
+        "MSE",
+        "per pixel, scale 0 to 1",
+        "lower",
+        "likeness",
+        "Mean squared error: the squared difference between an image and its reconstruction, averaged over pixels and "
+        "channels, where black is 0 and white is 1.",
+        mse,
+    ),
+    Metric(
         "elbo",
         "ELBO",
         "nats per image",
         "higher",
+        "likelihood",
         "Evidence lower bound: reconstruction minus KL, what a variational autoencoder is trained to raise. On average "
         "the model’s log-probability of an image is at least this. Compare it only between models with the same "
         "likelihood, image size and normalisation.",
@@ -66,6 +99,7 @@ METRICS = (
         "Reconstruction",
         "nats per image",
         "higher",
+        "likelihood",
         "Log-probability of an image given a code drawn for it: how well the decoder finds the image again. It is a "
         "sum over all pixels, so it grows with the image.",
         lambda terms: terms["log_prob"],
@@ -75,35 +109,9 @@ METRICS = (
         "KL divergence",
         "nats per image",
         "lower",
+        "likelihood",
         "How far an image’s codes lie from the normal distribution that new images are drawn from: how much a code "
         "says of its image. Lower is cheaper, yet at zero codes would say nothing.",
         lambda terms: terms["kl"],
-    ),
-    Metric(
-        "mse",
-        "MSE",
-        "per pixel, scale 0 to 1",
-        "lower",
-        "Mean squared error: the squared difference between an image and its reconstruction, averaged over pixels and "
-        "channels, where black is 0 and white is 1.",
-        mse,
-    ),
-    Metric(
-        "psnr",
-        "PSNR",
-        "dB",
-        "higher",
-        "Peak signal-to-noise ratio: squared error on a logarithmic scale. Each 10 dB mean ten times less error; 20 dB "
-        "is visibly off, 40 dB is hard to tell from the original. 100 dB is the most that is reported.",
-        psnr,
-    ),
-    Metric(
-        "ssim",
-        "SSIM",
-        "at most 1",
-        "higher",
-        "Structural similarity: whether image and reconstruction agree, window by window, in brightness, contrast and "
-        "structure. 1 is the same image, 0 no likeness.",
-        ssim,
     ),
 )

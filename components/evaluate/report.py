@@ -13,16 +13,16 @@ import jinja2
 
 from components.evaluate import wording
 from components.evaluate.measure import ACTIVE, Measurement
-from components.evaluate.metrics import METRICS
+from components.evaluate.metrics import METRICS, Metric
 from schemas.artifacts import Manifest
 from schemas.records import SPLITS, Statistics
 from schemas.settings import EvaluateSettings
 
 _MOST_LABELS = 40  # rows; the rest is counted in one more
-_GROUPS = (
-    ("Likeness", "How close a reconstruction comes to its image.", ("ssim", "psnr", "mse")),
-    ("Likelihood", "What training works on: how probable the model finds the images.", ("elbo", "log_prob", "kl")),
-)
+_GROUPS = {
+    "likeness": "How close a reconstruction comes to its image.",
+    "likelihood": "What training works on: how probable the model finds the images.",
+}
 _NORMALISATIONS = {
     "unit": "pixels from 0 to 1",
     "symmetric": "pixels from −1 to 1",
@@ -83,7 +83,14 @@ def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Show
         title=subject.settings.title or subject.settings.name,
         summary=wording.summary(measurement),
         facts=_facts(subject, measurement=measurement),
-        groups=[(title, doc, [_tile(name, measurement=measurement) for name in row]) for title, doc, row in _GROUPS],
+        groups=[
+            (
+                group.title(),
+                doc,
+                [_tile(metric, measurement=measurement) for metric in METRICS if metric.group == group],
+            )
+            for group, doc in _GROUPS.items()
+        ],
         active=active,
         dims=len(measurement.active),
         clause=_sentence(wording.dimensions(measurement)),
@@ -104,9 +111,8 @@ def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Show
     )
 
 
-def _tile(name: str, *, measurement: Measurement) -> dict[str, str]:
-    metric = next(metric for metric in METRICS if metric.name == name)
-    value, error = wording.with_error(measurement.estimates[name])
+def _tile(metric: Metric, *, measurement: Measurement) -> dict[str, str]:
+    value, error = wording.with_error(measurement.estimates[metric.name])
     return {
         "title": metric.title,
         "value": value,
@@ -130,17 +136,13 @@ def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
 
 def _lineage(subject: Subject) -> list[tuple[str, str, str]]:
     """Artifact, digest, and what it was made from."""
-    known = {subject.examples.digest: "Examples"}
-
-    def origin(manifest: Manifest, *, otherwise: str) -> str:
-        made_from = [f"{name} {digest[:12]}" for name, digest in sorted(manifest.inputs.items())]
-        if known.get(manifest.inputs.get("Examples", "")):
-            made_from[sorted(manifest.inputs).index("Examples")] = "the Examples above"
-        return f"made from {' and '.join(made_from)}" if made_from else otherwise
-
+    made_from = [
+        "the Examples above" if digest == subject.examples.digest else f"{name} {digest[:12]}…"
+        for name, digest in sorted(subject.model.inputs.items())
+    ]
     return [
-        ("Examples", subject.examples.digest, origin(subject.examples, otherwise="made from the sources below")),
-        ("Model", subject.model.digest, origin(subject.model, otherwise="its manifest names no inputs")),
+        ("Examples", subject.examples.digest, "made from the sources below"),
+        ("Model", subject.model.digest, f"made from {' and '.join(made_from)}"),
     ]
 
 

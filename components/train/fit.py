@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from components.batch_norm import PreciseBatchNorm
 from components.console import say
 from components.dataset import batches, read_statistics, readable, training_batches
 from components.device import jit_compile, prepare_device
@@ -58,6 +59,7 @@ def fit(
                 callbacks=[
                     StopWhenLost(),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
+                    PreciseBatchNorm(examples, batch_size=batch_size),
                     keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
                     ResumableEarlyStopping(state_path, state, patience=settings.train.patience),
                 ],

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.batch_norm import PreciseBatchNorm
 from components.dataset import batches, read_statistics, training_batches
 from components.device import jit_compile
 from models.build import build_vae
@@ -57,6 +58,7 @@ def run_trial(
             shuffle=False,
             verbose=0,
         )
+        PreciseBatchNorm(examples, batch_size=settings.batch_size).measure(vae)
         elbo = validation_elbo(vae, examples, seed=settings.seed)
     except tf.errors.ResourceExhaustedError:
         raise TrialFailed("out of memory") from None

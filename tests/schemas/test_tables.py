@@ -59,7 +59,7 @@ def test_a_table_is_written_as_it_is(tmp_path: Path) -> None:
 
 def test_a_row_without_a_value_that_must_be_there_is_an_error(tmp_path: Path) -> None:
     for row in (rejected(detail=None), {"key": "a.png", "reason": "empty"}):
-        with pytest.raises(ValueError, match="'detail'.*non-nullable"):
+        with pytest.raises(ValueError, match=r"'detail'.*non-nullable"):
             write_table(tmp_path / "rejected.parquet", [row], REJECTED)
 
 

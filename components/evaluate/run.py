@@ -8,6 +8,7 @@ import keras
 
 from components.console import bar, say
 from components.dataset import read_statistics
+from components.device import prepare_device
 from components.evaluate import gallery, measure, report, wording
 from components.evaluate.measure import Measurement
 from models.likelihoods import Bernoulli
@@ -20,16 +21,14 @@ from schemas.settings import EvaluateSettings
 from schemas.tables import HISTORY, read_table
 
 
-def evaluate(
-    examples: Examples, model: Model, evaluation: ModelEvaluation, settings: EvaluateSettings
-) -> dict[str, int]:
+def run(examples: Examples, model: Model, evaluation: ModelEvaluation, settings: EvaluateSettings) -> dict[str, int]:
     """See `components.evaluate.component.evaluate`."""
+    device = prepare_device(deterministic=True)
     statistics = read_statistics(examples)
     vae = _load(model, statistics=statistics)
     total = statistics.records.get(measure.SPLIT, 0)
     size = f"{statistics.width} × {statistics.height} pixels"
-    dims = wording.counted(vae.latent_dim, "latent dimension")
-    say(f"reads {wording.counted(total, 'test image')} of {size} and a model of {dims}")
+    say(f"reads   {wording.counted(total, 'test image')} of {size}, on {device}")
     with bar("test images", total=total) as update:
         measurement = measure.measure(
             vae,
@@ -58,8 +57,8 @@ def evaluate(
         parameters=vae.encoder.count_params() + vae.decoder.count_params(),
     )
     atomic.write_text(evaluation.report_path, report.render(subject, measurement=measurement, figures=shown))
-    say(_outcome(measurement))
-    say(wording.dimensions(measurement))
+    say(f"found   {_outcome(measurement)}")
+    say(f"latent  {wording.dimensions(measurement)}")
     return {"test_images": measurement.images}
 
 

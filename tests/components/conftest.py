@@ -1,0 +1,120 @@
+"""What the tests of train, tune, export and generate share: tiny Examples, a tiny model, a seal.
+
+TensorFlow is imported by the fixtures that need it, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.artifacts import Artifact, Examples
+from schemas.recipe import BernoulliLoss, DenseModel, LossSettings
+from schemas.records import SPLITS, Statistics, encode_example, frame
+
+SIZE = 8  # pixels, in height and width
+COUNTS = {"train": 64, "validation": 16, "test": 16}
+SHARDS = 2  # per split
+
+
+def describe(counts: dict[str, int], *, channels: int) -> Statistics:
+    """What Examples of these images say of themselves."""
+    return Statistics(
+        height=SIZE,
+        width=SIZE,
+        channels=channels,
+        stored_height=SIZE,
+        stored_width=SIZE,
+        store="uint8",
+        normalise="unit",
+        mean=[0.0] * channels,
+        deviation=[1.0] * channels,
+        train_mean=[0.2] * channels,
+        train_deviation=[0.3] * channels,
+        labels=[],
+        images=counts,
+        records=counts,
+        images_per_label={},
+        rejected={},
+    )
+
+
+def bar(number: int, *, channels: int) -> np.ndarray[Any, Any]:
+    """A bright bar on black, lying or standing, whose place and brightness follow from the number: [8, 8, C], uint8."""
+    pixels = np.zeros((SIZE, SIZE, channels), np.uint8)
+    place, brightness = number // 2 % SIZE, 255 - 40 * (number // 16 % 4)
+    if number % 2:
+        pixels[place, :, number % channels] = brightness
+    else:
+        pixels[:, place, number % channels] = brightness
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def make_examples() -> Callable[..., Examples]:
+    """Writes Examples of bars: ``make_examples(folder, channels=3)``, 64 to train, 16 to validate, 16 to test."""
+
+    def make(folder: Path, *, channels: int = 1) -> Examples:
+        examples = Examples(folder)
+        numbers = iter(range(sum(COUNTS.values())))
+        for split in SPLITS:
+            for shard in range(SHARDS):
+                drawn = [next(numbers) for _ in range(COUNTS[split] // SHARDS)]
+                framed = [
+                    frame(encode_example(bar(number, channels=channels), key=f"{number}.png", label=-1))
+                    for number in drawn
+                ]
+                path = examples.split(split) / f"data_tfrecord-{shard:05d}-of-{SHARDS:05d}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"".join(framed))
+        examples.statistics_path.write_text(describe(COUNTS, channels=channels).model_dump_json())
+        return examples
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_examples(make_examples: Callable[..., Examples], tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Examples of grey bars; no test changes them."""
+    return make_examples(tmp_path_factory.mktemp("tiny-examples"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> DenseModel:
+    """One hidden layer of 16 units."""
+    return DenseModel(network="dense", latent_dim=2, hidden=(16,))
+
+
+@pytest.fixture(scope="session")
+def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
+    """Builds a VAE that nobody trained, with weights large enough that its images differ: ``make_vae(channels=3)``."""
+
+    def make(*, channels: int = 1, latent_dim: int = 3, seed: int = 1, loss: LossSettings | None = None) -> Any:
+        from models.build import build_vae
+
+        vae = build_vae(
+            tiny_model.model_copy(update={"latent_dim": latent_dim}),
+            loss or BernoulliLoss(likelihood="bernoulli"),
+            describe(COUNTS, channels=channels),
+            seed=seed,
+        )
+        vae.set_weights([weight * 2 for weight in vae.get_weights()])
+        return vae
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def seal() -> Callable[..., None]:
+    """Seals an artifact as the pipeline does after its stage: ``seal(generator, Model="12ab…")``."""
+
+    def do(artifact: Artifact, **inputs: str) -> None:
+        artifact.seal(
+            inputs=inputs, settings={}, counts={}, recipe={}, versions={}, duration_seconds=0.0, created="today"
+        )
+
+    return do

@@ -1,0 +1,119 @@
+"""Examples and models that a test makes by hand: a few tiny images, and a VAE with its initial weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.artifacts import Examples, Model
+from schemas.recipe import BernoulliLoss, DenseModel, MseLoss
+from schemas.records import Statistics, encode_example, frame
+from schemas.tables import HISTORY, write_table
+
+UNSEALED: dict[str, Any] = {"recipe": {}, "versions": {}, "duration_seconds": 1.5, "created": "2020-01-01T00:00:00Z"}
+
+MakeExamples = Callable[..., Examples]
+MakeModel = Callable[..., Model]
+
+
+def write_examples(
+    folder: Path,
+    images: np.ndarray[Any, Any],
+    *,
+    labels: list[int] | None = None,
+    names: tuple[str, ...] = (),
+    margin: int = 0,
+) -> Examples:
+    """Sealed Examples whose test split holds these images: [n, H, W, C], uint8. The other splits are empty.
+
+    The network sees `margin` fewer pixels, in height and width.
+    """
+    count, height, width, channels = images.shape
+    examples = Examples(folder)
+    examples.split("test").mkdir(parents=True)
+    indices = [-1] * count if labels is None else labels
+    records = [
+        frame(encode_example(image, key=f"image {i}", label=label))
+        for i, (image, label) in enumerate(zip(images, indices, strict=True))
+    ]
+    (examples.split("test") / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records))
+    statistics = Statistics(
+        height=height - margin,
+        width=width - margin,
+        channels=channels,
+        stored_height=height,
+        stored_width=width,
+        store="uint8",
+        normalise="unit",
+        mean=[0.0] * channels,
+        deviation=[1.0] * channels,
+        train_mean=[0.5] * channels,
+        train_deviation=[0.25] * channels,
+        labels=list(names),
+        images={"train": 0, "validation": 0, "test": count},
+        records={"train": 0, "validation": 0, "test": count},
+        images_per_label={"test": {name: indices.count(i) for i, name in enumerate(names)}},
+        rejected={"too_large": 2},
+    )
+    examples.statistics_path.write_text(statistics.model_dump_json())
+    settings = {"seed": 0, "sources": [{"kind": "digits"}], "preprocess": {"height": height, "split_salt": ""}}
+    examples.seal(inputs={}, settings=settings, counts={"test": count}, **UNSEALED)
+    return examples
+
+
+def write_model(folder: Path, examples: Examples, *, latent_dim: int = 2, mse: bool = False, epochs: int = 3) -> Model:
+    """A sealed Model for these Examples: untrained, with a history that somebody made up."""
+    from models.build import build_vae
+
+    statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
+    network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(8,))
+    loss = MseLoss(likelihood="mse") if mse else BernoulliLoss(likelihood="bernoulli")
+    model = Model(folder)
+    model.path.mkdir(parents=True)
+    with warnings.catch_warnings():
+        # Keras's own, while it saves: its variables do not know numpy 2's `copy` yet.
+        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+        build_vae(network, loss, statistics, seed=3).save(model.vae_path)
+    columns = ("loss", "reconstruction", "kl", "val_loss", "val_reconstruction", "val_kl", "learning_rate")
+    rows = [{"epoch": epoch, **dict.fromkeys(columns, 10.0 / epoch)} for epoch in range(1, epochs + 1)]
+    write_table(model.history_path, rows, HISTORY)
+    settings = {"seed": 0, "model": network.model_dump(mode="json"), "loss": loss.model_dump(mode="json")}
+    model.seal(inputs={"Examples": examples.digest}, settings=settings, counts={"epochs": epochs}, **UNSEALED)
+    return model
+
+
+def random_images(count: int, *, height: int = 8, width: int = 8, channels: int = 1) -> np.ndarray[Any, Any]:
+    """Noise: [count, height, width, channels], uint8."""
+    return np.random.default_rng(7).integers(0, 256, (count, height, width, channels), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def make_examples(tmp_path_factory: pytest.TempPathFactory) -> MakeExamples:
+    """See `write_examples`; without images, thirty of noise."""
+
+    def make(images: np.ndarray[Any, Any] | None = None, **options: Any) -> Examples:
+        folder = tmp_path_factory.mktemp("evaluate") / "examples"
+        return write_examples(folder, random_images(30) if images is None else images, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
+    """See `write_model`."""
+
+    def make(examples: Examples, **options: Any) -> Model:
+        return write_model(tmp_path_factory.mktemp("evaluate") / "model", examples, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def noise_images() -> Callable[..., np.ndarray[Any, Any]]:
+    """See `random_images`."""
+    return random_images

@@ -1,0 +1,95 @@
+"""Statistics of batch normalisation are those of the data under the weights as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.batch_norm import PreciseBatchNorm
+from components.dataset import batches
+from models.build import build_vae
+from models.vae import VAE
+from schemas import records
+from schemas.artifacts import Examples
+from schemas.recipe import BernoulliLoss, ConvModel
+from schemas.records import Statistics
+
+IMAGES = 48
+
+
+@pytest.fixture
+def statistics() -> Statistics:
+    """Of 48 grey images of 8×8."""
+    return Statistics(
+        height=8,
+        width=8,
+        channels=1,
+        stored_height=8,
+        stored_width=8,
+        store="uint8",
+        normalise="unit",
+        mean=[0.0],
+        deviation=[1.0],
+        train_mean=[0.5],
+        train_deviation=[0.3],
+        labels=[],
+        images={"train": IMAGES, "validation": 0, "test": 0},
+        records={"train": IMAGES, "validation": 0, "test": 0},
+        images_per_label={},
+        rejected={},
+    )
+
+
+@pytest.fixture
+def examples(tmp_path: Path, statistics: Statistics) -> Examples:
+    """Random images."""
+    found = Examples(tmp_path)
+    found.split("train").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
+    shard = b"".join(
+        records.frame(records.encode_example(image, key=str(i), label=-1)) for i, image in enumerate(pixels)
+    )
+    (found.split("train") / "data_tfrecord-00000-of-00001").write_bytes(shard)
+    found.statistics_path.write_text(statistics.model_dump_json())
+    return found
+
+
+def vae_with(statistics: Statistics, *, batch_norm: bool) -> VAE:
+    """A small convolutional model."""
+    settings = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm=batch_norm)
+    return build_vae(settings, BernoulliLoss(likelihood="bernoulli"), statistics, seed=0)
+
+
+def test_the_encoders_statistics_are_those_of_its_layers_outputs(examples: Examples, statistics: Statistics) -> None:
+    vae = vae_with(statistics, batch_norm=True)
+    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    convolution, normalisation = vae.encoder.layers[1:3]
+    pixels = np.concatenate([np.asarray(batch) for batch in batches(examples, "train", batch_size=16)])
+    outputs = convolution(vae.normalise(pixels)).numpy()
+    np.testing.assert_allclose(normalisation.moving_mean.numpy(), outputs.mean(axis=(0, 1, 2)), rtol=1e-4, atol=1e-6)
+    each = [outputs[start : start + 16].var(axis=(0, 1, 2)) for start in range(0, IMAGES, 16)]
+    np.testing.assert_allclose(normalisation.moving_variance.numpy(), np.mean(each, axis=0), rtol=1e-4)
+
+
+def test_momentum_is_as_it_was(examples: Examples, statistics: Statistics) -> None:
+    vae = vae_with(statistics, batch_norm=True)
+    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    assert vae.encoder.layers[2].momentum == 0.99
+
+
+def test_trainable_weights_are_left_alone(examples: Examples, statistics: Statistics) -> None:
+    vae = vae_with(statistics, batch_norm=True)
+    before = [weight.numpy() for weight in vae.trainable_weights]
+    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    for weight, value in zip(vae.trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_a_model_without_batch_normalisation_is_left_alone(examples: Examples, statistics: Statistics) -> None:
+    vae = vae_with(statistics, batch_norm=False)
+    before = [variable.numpy() for variable in vae.variables]
+    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    for variable, value in zip(vae.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)

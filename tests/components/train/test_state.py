@@ -1,0 +1,111 @@
+"""The file from which a training goes on."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from components.train.component import train
+from components.train.state import TrainingState
+from schemas.artifacts import Examples, Model
+from schemas.errors import DataError
+from schemas.settings import TrainSettings
+
+quick = settings(deadline=None, max_examples=40)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+# What Keras's variables are made of: weights, counters, random states, scalars.
+some_arrays = st.lists(
+    st.sampled_from([np.float32, np.int32, np.int64, np.uint32]).flatmap(
+        lambda kind: arrays(kind, array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+    ),
+    max_size=12,
+)
+rows = st.fixed_dictionaries({"epoch": st.integers(1, 1000), "loss": finite, "val_loss": finite})
+states = st.builds(
+    TrainingState,
+    epochs=st.integers(0, 1000),
+    best=st.none() | finite,
+    best_epoch=st.integers(0, 1000),
+    wait=st.integers(0, 1000),
+    stopped=st.booleans(),
+    history=st.lists(rows, max_size=4),
+    variables=some_arrays,
+    best_weights=some_arrays,
+)
+
+
+def assert_same(found: list[np.ndarray[Any, Any]], expected: list[np.ndarray[Any, Any]]) -> None:
+    """The same arrays, in the same order, of the same types, to the bit."""
+    assert [(value.dtype, value.shape) for value in found] == [(value.dtype, value.shape) for value in expected]
+    assert [value.tobytes() for value in found] == [value.tobytes() for value in expected]
+
+
+@quick
+@given(state=states)
+def test_a_state_that_was_written_is_read_as_it_was(state: TrainingState, tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.mktemp("state") / "state.npz"
+    state.write(path)
+    found = TrainingState.read(path)
+    for name in ("epochs", "best", "best_epoch", "wait", "stopped", "history"):
+        assert getattr(found, name) == getattr(state, name)
+    assert_same(found.variables, state.variables)
+    assert_same(found.best_weights, state.best_weights)
+
+
+def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
+    numbers = [np.array(number) for number in range(120)]
+    TrainingState(variables=numbers, best_weights=numbers[::-1]).write(tmp_path / "state.npz")
+    found = TrainingState.read(tmp_path / "state.npz")
+    assert_same(found.variables, numbers)
+    assert_same(found.best_weights, numbers[::-1])
+
+
+def test_where_there_is_no_file_a_training_starts_anew(tmp_path: Path) -> None:
+    assert TrainingState.read(tmp_path / "state.npz") == TrainingState(epochs=0, best=None, stopped=False)
+
+
+def test_a_write_that_fails_leaves_the_last_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.npz"
+    TrainingState(epochs=1).write(path)
+
+    def full(*_: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space left"):
+        TrainingState(epochs=2).write(path)
+    monkeypatch.undo()
+    assert TrainingState.read(path).epochs == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["state.npz"]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # numpy leaves a file open that it cannot read
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_state_that_was_cut_short_is_an_error_that_names_the_file(
+    share: float,
+    tiny_examples: Examples,
+    make_settings: Callable[..., TrainSettings],
+    open_model: Callable[[Path], Model],
+    tmp_path: Path,
+) -> None:
+    # No kill of ours can do this; a disk, or a person, can. The same command would fail the same way for ever.
+    model = open_model(tmp_path)
+    path = model.work / "state.npz"
+    TrainingState(epochs=1, variables=[np.zeros(1000)]).write(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises((DataError, OSError, EOFError, ValueError, BadZipFile)) as caught:
+        train(tiny_examples, None, model, make_settings())
+    kind, message = caught.type, str(caught.value)
+    del caught
+    gc.collect()
+    assert kind is DataError
+    assert message.startswith(f"{path}: expected ")

@@ -1,0 +1,80 @@
+"""A recipe from a look at somebody's images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import new_recipe, recipes
+from schemas.errors import UsageError
+from schemas.recipe import ConvModel, FolderSource
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of recipes of the test's own."""
+    found = tmp_path / "recipes"
+    found.mkdir()
+    monkeypatch.setattr(new_recipe, "FOLDER", found)
+    monkeypatch.setattr(recipes, "FOLDER", found)
+    return found
+
+
+def photos(root: Path, *, size: tuple[int, int], mode: str, folders: int = 0) -> Path:
+    """A folder of random images."""
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        path = root / (f"class{number % folders}" if folders else ".") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
+        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(path)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "expected_size", "channels"),
+    [((28, 28), "L", 28, 1), ((40, 90), "RGB", 32, 3), ((100, 80), "L", 64, 1), ((640, 480), "RGB", 128, 3)],
+)
+def test_size_and_channels_come_from_the_images(
+    size: tuple[int, int], mode: str, expected_size: int, channels: int, tmp_path: Path
+) -> None:
+    path = new_recipe.new_recipe("mine", str(photos(tmp_path / "photos", size=size, mode=mode)))
+    recipe = recipes.load_recipe("mine")
+    assert path.name == "mine.yaml"
+    assert (recipe.preprocess.height, recipe.preprocess.width, recipe.preprocess.channels) == (
+        expected_size,
+        expected_size,
+        channels,
+    )
+    assert isinstance(recipe.model, ConvModel)
+    assert expected_size // 2 ** len(recipe.model.decoder) in (4, 7)
+
+
+def test_folders_beside_each_other_are_labels(tmp_path: Path) -> None:
+    new_recipe.new_recipe("mine", str(photos(tmp_path / "photos", size=(32, 32), mode="L", folders=3)))
+    source = recipes.load_recipe("mine").sources[0]
+    assert isinstance(source, FolderSource)
+    assert source.label == "first_folder"
+
+
+def test_a_taken_name_is_left_alone(tmp_path: Path, folder: Path) -> None:
+    (folder / "mine.yaml").write_text("precious")
+    with pytest.raises(UsageError, match="NAME=mine: expected a new name"):
+        new_recipe.new_recipe("mine", str(photos(tmp_path / "photos", size=(32, 32), mode="L")))
+    assert (folder / "mine.yaml").read_text() == "precious"
+
+
+def test_a_folder_without_images_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "texts"
+    source.mkdir()
+    (source / "readme.txt").write_text("words")
+    with pytest.raises(UsageError, match="expected images, found none"):
+        new_recipe.new_recipe("mine", str(source))
+
+
+def test_a_name_that_is_no_name_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="NAME=My Photos"):
+        new_recipe.new_recipe("My Photos", str(tmp_path))
