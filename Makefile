@@ -57,8 +57,8 @@ $(INSTALLED): $(wildcard $(LOCK)) setup.py
 	@test -f '$(LOCK)' || { echo "error: PYTHON=$(PYTHON): expected Python 3.11, 3.12 or 3.13, found $(or $(VERSION),none); set PYTHON=python3.12" >&2; exit 2; }
 	@echo "Installing into $(VENV) (some 100 packages, once; a minute or two)"
 	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-* && touch $@
 
 demo: setup ## 5,000 digits that ship with a package, through all six stages
