@@ -41,11 +41,13 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
         raise UsageError(f"RECIPE={name}: expected a recipe, found no {_short(path)}; {hint}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # a day that does not exist is a ValueError
         raise UsageError(f"{_short(path)}: expected YAML, found: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise UsageError(f"{_short(path)}: expected keys and values, found {type(data).__name__}")
-    where = dict.fromkeys(_override(data, text) for text in overrides)
+    where: dict[str, None] = {}
+    for text in overrides:
+        where[_override(data, text)] = None
     if source is not None:
         _set_source(data, source, _short(path))
         where["sources"] = None
@@ -132,7 +134,11 @@ def _line(error: ErrorDetails, data: dict[str, Any], file: str, overridden: dict
     """One error as `file: key: expected …, found …`."""
     path = _path(error["loc"], data)
     key = ".".join(path)
-    place = "--set" if any(key == name or key.startswith(f"{name}.") for name in overridden) else f"{file}:"
+    place = (
+        "--set"
+        if any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in overridden)
+        else f"{file}:"
+    )
     if error["type"] == "value_error":
         message = str(error["msg"]).removeprefix("Value error, ")
         return f"{place} {key}{'.' if key and message.split(':')[0].isidentifier() else ''}{message}"

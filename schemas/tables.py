@@ -79,7 +79,7 @@ GENERATED = pa.schema(
         pa.field("seed", pa.int64(), nullable=False),
         pa.field("label", pa.string()),
         pa.field("code", pa.list_(pa.float32()), nullable=False),  # the latent vector
-        pa.field("model", pa.string(), nullable=False),  # digest of the Generator
+        pa.field("model", pa.string(), nullable=False),  # digest of the Model
         pa.field("sha256", pa.string(), nullable=False),  # of the PNG bytes
     ]
 )
