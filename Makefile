@@ -94,7 +94,10 @@ schema: setup ## Write recipes/recipe.schema.json, for editors
 lint: setup ## ruff, mypy, import-linter
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache
 test: setup ## The test suite
-	@$(VENV)/bin/python -m pytest
+	@# A process per stage: op determinism and thread counts belong to the whole process.
+	@$(VENV)/bin/python -m pytest tests --ignore tests/components
+	@for part in tests/components/test_*.py tests/components/*/; do \
+		case $$part in *__pycache__*) continue ;; esac; $(VENV)/bin/python -m pytest $$part || exit 1; done
 bench: setup ## Measure beside peers, in one run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
 lock: setup ## Resolve the locks anew, one per supported Python

@@ -14,6 +14,7 @@ from components.generate.render import RenderDoFn, read_images
 from components.runner import run_units
 from schemas import atomic, tables
 from schemas.artifacts import Generator, ImageSet
+from schemas.errors import DataError
 from schemas.settings import GenerateSettings
 
 LARGE = 20_000  # images from which on worker processes pay for their start
@@ -21,6 +22,10 @@ LARGE = 20_000  # images from which on worker processes pay for their start
 
 def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> dict[str, int]:
     """See `components.generate.component.generate`."""
+    if not (generator.saved_model_path / "saved_model.pb").is_file():
+        raise DataError(
+            f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
+        )
     wanted = settings.generate
     units = plan_shards(wanted.count, wanted.shards)
     say(f"reads   {generator.saved_model_path}")

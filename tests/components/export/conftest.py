@@ -1,0 +1,66 @@
+"""What the tests of export share."""
+
+from __future__ import annotations
+
+import subprocess
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
+from schemas.recipe import ExportSection
+from schemas.settings import ExportSettings
+
+Export = Callable[..., dict[str, int]]
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the check of a SavedModel in this process, where the claim is not about the other process: it takes 6 s."""
+    from components.export import fresh_process
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        assert command[1] == fresh_process.__file__
+        try:
+            fresh_process.main(*command[2:])
+        except Exception:
+            return subprocess.CompletedProcess(command, 1, "", traceback.format_exc())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("components.export.parity.subprocess.run", run)
+
+
+@pytest.fixture(scope="session")
+def evaluation(tmp_path_factory: pytest.TempPathFactory, seal: Callable[..., None]) -> ModelEvaluation:
+    """A sealed evaluation: export only wants its digest."""
+    found = ModelEvaluation(tmp_path_factory.mktemp("evaluation"))
+    seal(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def export_to(tiny_examples: Examples, evaluation: ModelEvaluation) -> Export:
+    """Exports a VAE: ``export_to(generator, vae, examples=…, tolerance=1e-5)``; by way of its `.keras` file."""
+
+    def run(
+        generator: Generator, vae: Any, *, examples: Examples = tiny_examples, tolerance: float = 1e-5
+    ) -> dict[str, int]:
+        from components.export.component import export
+
+        model = Model(generator.path.parent / "model")
+        for folder in (model.path, generator.path, generator.work):
+            folder.mkdir(parents=True, exist_ok=True)
+        vae.save(model.vae_path)
+        settings = ExportSettings(seed=0, export=ExportSection(tolerance=tolerance))
+        return export(model, examples, evaluation, generator, settings)
+
+    return run
+
+
+@pytest.fixture
+def generator(tmp_path: Path) -> Generator:
+    """A place for a generator."""
+    return Generator(tmp_path / "generator")

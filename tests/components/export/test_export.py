@@ -1,0 +1,169 @@
+"""Export keeps a generator only when it does, in a process without this project, what the Keras model does."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.export import fresh_process, run
+from components.export.parity import parity
+from components.export.saved_model import write_saved_model
+from schemas.artifacts import Examples, Generator, ModelEvaluation
+from schemas.errors import DataError
+
+Export = Callable[..., dict[str, int]]
+MakeVae = Callable[..., Any]
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def images(tiny_examples: Examples) -> np.ndarray[Any, Any]:
+    """Real images: [16, 8, 8, 1], uint8."""
+    from components.dataset import batches
+
+    [found] = batches(tiny_examples, "test", batch_size=16).as_numpy_iterator()
+    return np.asarray(found)
+
+
+# --- a generator that is as it should be -----------------------------------------------------------------------------
+
+
+def test_a_model_is_exported_and_proved_in_a_fresh_process(
+    export_to: Export, make_vae: MakeVae, generator: Generator, evaluation: ModelEvaluation
+) -> None:
+    counts = export_to(generator, make_vae())
+    assert counts == {"saved_model_bytes": size_of(generator.saved_model_path), "latent_dim": 3}
+    assert {path.name for path in generator.path.iterdir()} == {"saved_model", "parity.json"}
+    found = json.loads(generator.parity_path.read_text())
+    differences = found.pop("largest_absolute_difference")
+    assert found == {
+        "evaluation": evaluation.digest,
+        "latent_dim": 3,
+        "image_shape": [8, 8, 1],
+        "tolerance": 1e-5,
+    }
+    assert {name.split(".")[0] for name in differences} == {"encode", "decode", "reconstruct", "generate"}
+    assert all(0 <= difference <= 1e-5 for difference in differences.values())
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_an_interrupted_export_left_is_replaced(
+    export_to: Export, make_vae: MakeVae, generator: Generator
+) -> None:
+    left = generator.saved_model_path / "variables" / "left.behind"
+    left.parent.mkdir(parents=True)
+    left.write_text("half a file")
+    export_to(generator, make_vae())
+    assert not left.exists()
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_colour_model_is_exported(
+    export_to: Export,
+    make_vae: MakeVae,
+    make_examples: Callable[..., Examples],
+    generator: Generator,
+    tmp_path: Path,
+) -> None:
+    examples = make_examples(tmp_path / "examples", channels=3)
+    export_to(generator, make_vae(channels=3), examples=examples)
+    assert json.loads(generator.parity_path.read_text())["image_shape"] == [8, 8, 3]
+
+
+def test_the_fresh_process_knows_nothing_of_this_project() -> None:
+    tree = ast.parse(Path(fresh_process.__file__).read_text())
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else ["." * node.level + (node.module or "")]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported - set(sys.stdlib_module_names) == {"numpy", "tensorflow"}
+
+
+# --- a generator that is not -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_the_saved_model_of_another_model_is_refused(
+    export_to: Export, make_vae: MakeVae, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_another(_: Any, path: Path) -> None:
+        write_saved_model(make_vae(seed=2), path)
+
+    monkeypatch.setattr(run, "write_saved_model", write_another)
+    with pytest.raises(DataError, match=r"^export\.tolerance: expected at most 1e-05 from the Keras model, found "):
+        export_to(generator, make_vae(seed=1))
+    assert not generator.parity_path.exists()
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_difference_within_the_tolerance_is_allowed_and_recorded(
+    export_to: Export, make_vae: MakeVae, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_another(_: Any, path: Path) -> None:
+        write_saved_model(make_vae(seed=2), path)
+
+    monkeypatch.setattr(run, "write_saved_model", write_another)
+    export_to(generator, make_vae(seed=1), tolerance=1000.0)
+    assert max(json.loads(generator.parity_path.read_text())["largest_absolute_difference"].values()) > 0.1
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_model_that_makes_no_numbers_is_refused(export_to: Export, make_vae: MakeVae, generator: Generator) -> None:
+    vae = make_vae()
+    vae.decoder.set_weights([np.full_like(weight, np.nan) for weight in vae.decoder.get_weights()])
+    with pytest.raises(DataError, match=r"^export\.tolerance: expected at most 1e-05 .* found nan in "):
+        export_to(generator, vae)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_damaged_saved_model_is_refused(make_vae: MakeVae, images: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    vae, whole = make_vae(), tmp_path / "whole"
+    write_saved_model(vae, whole)
+    for number, name in enumerate(["saved_model.pb", "variables/variables.index"]):
+        damaged = tmp_path / f"damaged-{number}"
+        shutil.copytree(whole, damaged)
+        (damaged / name).write_bytes(b"\xff" * 100)
+        expected = f"^{damaged}: expected a SavedModel that loads in a fresh process, found: ."
+        with pytest.raises(DataError, match=expected):
+            parity(vae, damaged, images, work=tmp_path)
+
+
+def test_a_missing_saved_model_is_refused(make_vae: MakeVae, images: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    expected = f"^{missing}: expected a SavedModel that loads in a fresh process, found: .*{missing}"
+    with pytest.raises(DataError, match=expected):
+        parity(make_vae(), missing, images, work=tmp_path)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_broken_shard_is_an_error_that_names_the_examples(
+    export_to: Export,
+    make_vae: MakeVae,
+    make_examples: Callable[..., Examples],
+    generator: Generator,
+    tmp_path: Path,
+) -> None:
+    examples = make_examples(tmp_path / "examples")
+    shard = examples.shards("test")[0]
+    shard.write_bytes(shard.read_bytes()[:-10])
+    with pytest.raises(DataError, match=f"^{examples.path}: expected whole TFRecord shards"):
+        export_to(generator, make_vae(), examples=examples)

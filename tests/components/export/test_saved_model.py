@@ -1,0 +1,131 @@
+"""The SavedModel: what can be called, with what, and that the same model is the same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.export.saved_model import seeded_codes, write_saved_model
+from schemas.recipe import MseLoss
+
+LATENT_DIM = 3
+IMAGES = ((None, 8, 8, 3), tf.uint8)
+VALUES = ((None, 8, 8, 3), tf.float32)
+CODES = ((None, LATENT_DIM), tf.float32)
+# Inputs and outputs of every signature: shape and type.
+SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "encode": ({"images": IMAGES}, {"mean": CODES, "log_variance": CODES}),
+    "decode": ({"codes": CODES}, {"images": IMAGES, "values": VALUES}),
+    "reconstruct": ({"images": IMAGES}, {"images": IMAGES, "values": VALUES}),
+    "generate": (
+        {"seed": ((), tf.int64), "start": ((), tf.int64), "count": ((), tf.int32)},
+        {"images": IMAGES, "values": VALUES, "codes": CODES},
+    ),
+}
+
+# In a process of its own, as the stage runs.
+WRITE = """
+import sys
+from pathlib import Path
+import keras
+import models.vae
+from components.export.saved_model import write_saved_model
+write_saved_model(keras.models.load_model(sys.argv[1], safe_mode=True), Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def vae(make_vae: Callable[..., Any]) -> Any:
+    """A VAE of colour images."""
+    return make_vae(channels=3, latent_dim=LATENT_DIM)
+
+
+@pytest.fixture(scope="module")
+def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its SavedModel."""
+    path: Path = tmp_path_factory.mktemp("export") / "saved_model"
+    write_saved_model(vae, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(saved_model: Path) -> Any:
+    """It, loaded; holding it keeps its weights."""
+    return tf.saved_model.load(str(saved_model))
+
+
+def described(specs: dict[str, Any]) -> dict[str, Any]:
+    """Shape and type of each tensor, by name."""
+    return {name: (tuple(spec.shape), spec.dtype) for name, spec in specs.items()}
+
+
+def test_there_are_four_signatures_with_the_published_inputs_and_outputs(loaded: Any) -> None:
+    assert set(loaded.signatures) == set(SIGNATURES)
+    for name, (inputs, outputs) in SIGNATURES.items():
+        positional, named = loaded.signatures[name].structured_input_signature
+        assert positional == ()
+        assert described(named) == inputs
+        assert described(loaded.signatures[name].structured_outputs) == outputs
+
+
+def test_generated_images_are_what_their_codes_decode_to(loaded: Any) -> None:
+    made = loaded.signatures["generate"](seed=tf.constant(7, tf.int64), start=tf.constant(5, tf.int64), count=40)
+    assert made["images"].shape == (40, 8, 8, 3)
+    np.testing.assert_array_equal(made["codes"], seeded_codes(7, start=5, count=40, latent_dim=LATENT_DIM))
+    decoded = loaded.signatures["decode"](codes=made["codes"])
+    np.testing.assert_array_equal(made["images"], decoded["images"])
+
+
+def test_images_are_the_values_in_256_steps(loaded: Any) -> None:
+    made = loaded.signatures["generate"](seed=tf.constant(7, tf.int64), start=tf.constant(0, tf.int64), count=40)
+    np.testing.assert_allclose(made["images"].numpy() / 255.0, made["values"], atol=0.5 / 255 + 1e-6)
+    assert len(np.unique(made["images"])) > 50  # the model's images differ: the comparisons here say something
+
+
+def test_every_signature_does_what_the_model_does(loaded: Any, vae: Any) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    mean, log_variance = vae.encode(pixels)
+    encoded = loaded.signatures["encode"](images=pixels)
+    np.testing.assert_allclose(encoded["mean"], mean, atol=1e-5)
+    np.testing.assert_allclose(encoded["log_variance"], log_variance, atol=1e-5)
+    expected = vae.normalise.to_unit(vae.decode(mean))
+    np.testing.assert_allclose(loaded.signatures["decode"](codes=mean)["values"], expected, atol=1e-5)
+    np.testing.assert_allclose(loaded.signatures["reconstruct"](images=pixels)["values"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 5])
+def test_a_model_of_any_latent_size_can_be_exported(
+    latent_dim: int, make_vae: Callable[..., Any], tmp_path: Path
+) -> None:
+    vae = make_vae(latent_dim=latent_dim, loss=MseLoss(likelihood="mse"))
+    write_saved_model(vae, tmp_path)
+    loaded = tf.saved_model.load(str(tmp_path))
+    made = loaded.signatures["generate"](seed=tf.constant(1, tf.int64), start=tf.constant(0, tf.int64), count=2)
+    assert made["codes"].shape == (2, latent_dim)
+    assert made["images"].shape == (2, 8, 8, 1)
+
+
+def test_the_same_model_is_the_same_bytes_in_every_process(vae: Any, tmp_path: Path) -> None:
+    vae.save(tmp_path / "vae.keras")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(tmp_path / "vae.keras"), str(tmp_path / seed)],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+        for seed in ("1", "2")
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    once, again = (
+        {path.relative_to(made): path.read_bytes() for path in made.rglob("*") if path.is_file()}
+        for made in (tmp_path / "1", tmp_path / "2")
+    )
+    assert Path("saved_model.pb") in once
+    assert once == again

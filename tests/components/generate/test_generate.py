@@ -1,0 +1,166 @@
+"""What a set of images holds, and that each of its images says where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from components.generate.render import encode_png
+from schemas import tables
+from schemas.artifacts import Generator, ImageSet
+from schemas.errors import DataError
+
+MakeImages = Callable[..., ImageSet]
+Array = np.ndarray[Any, Any]
+COUNT = 300  # a block and a bit
+MODEL = "12ab" * 16
+
+
+@pytest.fixture(scope="module")
+def images(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
+    """300 grey images as PNG files; no test changes them."""
+    return make_images(tmp_path_factory.mktemp("png"), count=COUNT)
+
+
+@pytest.fixture(scope="module")
+def shards(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
+    """The same 300 as two Parquet shards."""
+    return make_images(tmp_path_factory.mktemp("parquet"), count=COUNT, format="parquet", shards=2)
+
+
+def rows_of(images: ImageSet) -> list[dict[str, Any]]:
+    """A row per image."""
+    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
+    return rows
+
+
+def pixels_of(data: bytes) -> Array:
+    """A PNG file's pixels: [H, W] or [H, W, 3]."""
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "PNG"
+        return np.asarray(image)
+
+
+def decoded(generator: Generator, codes: list[list[float]]) -> Array:
+    """What the generator makes of codes: [N, H, W, C]."""
+    loaded = tf.saved_model.load(str(generator.saved_model_path))
+    return np.asarray(loaded.signatures["decode"](codes=tf.constant(codes))["images"])
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_the_published_schema_and_a_row_per_image_in_order(images: ImageSet) -> None:
+    assert pq.read_schema(images.metadata_path).equals(tables.GENERATED)
+    rows = rows_of(images)
+    assert [row["index"] for row in rows] == list(range(COUNT))
+    assert {(row["seed"], row["label"], row["model"]) for row in rows} == {(7, None, MODEL)}
+    assert {len(row["code"]) for row in rows} == {3}
+
+
+def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(images: ImageSet) -> None:
+    rows = rows_of(images)
+    for row in rows:
+        assert hashlib.sha256((images.path / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+    there = {path.relative_to(images.path).as_posix() for path in images.path.rglob("*") if path.is_file()}
+    assert there == {row["file"] for row in rows} | {"metadata.parquet", "contact_sheet.png"}
+
+
+def test_every_image_is_what_its_code_decodes_to(images: ImageSet, generator: Generator) -> None:
+    rows = rows_of(images)
+    found = np.stack([pixels_of((images.path / row["file"]).read_bytes()) for row in rows])
+    # In another company than the images were made in: the last bit may differ before rounding.
+    difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows])[:, :, :, 0])
+    assert found.shape == (COUNT, 8, 8)
+    assert difference.max() <= 1
+    assert np.mean(difference == 0) > 0.999
+
+
+# --- Parquet shards --------------------------------------------------------------------------------------------------
+
+
+def test_parquet_shards_hold_images_as_hugging_face_does(shards: ImageSet, images: ImageSet) -> None:
+    paths = sorted((shards.path / "data").iterdir())
+    assert [path.name for path in paths] == ["images-00000-of-00002.parquet", "images-00001-of-00002.parquet"]
+    table = pa.concat_tables([pq.read_table(path) for path in paths])
+    assert table.schema.field("image").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    assert table["index"].to_pylist() == list(range(COUNT))
+    for item, row in zip(table["image"].to_pylist(), rows_of(images), strict=True):
+        assert item["bytes"] == (images.path / row["file"]).read_bytes()
+        assert item["path"] == Path(row["file"]).name
+
+
+def test_the_table_names_the_shard_that_holds_each_image(shards: ImageSet) -> None:
+    for name in sorted({row["file"] for row in rows_of(shards)}):
+        expected = {row["index"]: row["sha256"] for row in rows_of(shards) if row["file"] == name}
+        found = pq.read_table(shards.path / name).to_pylist()
+        assert {item["index"]: hashlib.sha256(item["image"]["bytes"]).hexdigest() for item in found} == expected
+
+
+def test_formats_differ_in_files_alone(shards: ImageSet, images: ImageSet) -> None:
+    def without_file(found: ImageSet) -> list[dict[str, Any]]:
+        return [{key: value for key, value in row.items() if key != "file"} for row in rows_of(found)]
+
+    assert without_file(shards) == without_file(images)
+    assert shards.contact_sheet_path.read_bytes() == images.contact_sheet_path.read_bytes()
+
+
+# --- colour, and PNG -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["png", "parquet"])
+def test_a_colour_model_makes_colour_images(
+    format: str, make_generator: Callable[..., Generator], make_images: MakeImages, tmp_path: Path
+) -> None:
+    generator = make_generator(tmp_path / "generator", channels=3, latent_dim=5)
+    images = make_images(tmp_path / "images", of=generator, count=20, format=format)
+    rows = rows_of(images)
+    if format == "png":
+        contents = [(images.path / row["file"]).read_bytes() for row in rows]
+    else:
+        contents = [item["bytes"] for item in pq.read_table(images.path / rows[0]["file"])["image"].to_pylist()]
+    found = np.stack([pixels_of(data) for data in contents])
+    assert found.shape == (20, 8, 8, 3)
+    difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows]))
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_a_png_file_holds_the_pixels_unchanged(channels: int, mode: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), dtype=np.uint8)
+    data = encode_png(pixels)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.mode, image.size) == (mode, (9, 5))
+    np.testing.assert_array_equal(pixels_of(data).reshape(pixels.shape), pixels)
+
+
+# --- a generator that cannot be used ---------------------------------------------------------------------------------
+
+
+def test_a_generator_without_a_saved_model_is_an_error_that_names_it(
+    make_images: MakeImages, seal: Callable[..., None], tmp_path: Path
+) -> None:
+    empty = Generator(tmp_path / "generator")
+    empty.path.mkdir()
+    seal(empty, Model=MODEL)
+    with pytest.raises(DataError, match=f"{empty.saved_model_path}: expected a SavedModel"):
+        make_images(tmp_path / "images", of=empty)
+
+
+def test_a_generator_that_was_never_sealed_is_an_error_that_names_its_manifest(
+    make_images: MakeImages, tmp_path: Path
+) -> None:
+    unsealed = Generator(tmp_path / "generator")
+    unsealed.path.mkdir()
+    with pytest.raises(DataError, match=f"{unsealed.path}/manifest.json: expected the manifest of Generator"):
+        make_images(tmp_path / "images", of=unsealed)

@@ -1,0 +1,103 @@
+"""Image i of a seed is one image: for any set, shards, format, worker, and after any interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.artifacts import ImageSet
+
+MakeImages = Callable[..., ImageSet]
+COUNT = 1700  # seven blocks, the last one not full
+
+
+def hashes(images: ImageSet) -> list[str]:
+    """Sha256 of each image, in order."""
+    found: list[str] = pq.read_table(images.metadata_path)["sha256"].to_pylist()
+    return found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file by its name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def expected(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Each image of a set of 1,700 in one shard of PNG files."""
+    found = hashes(make_images(tmp_path_factory.mktemp("expected"), count=COUNT, shards=1))
+    assert len(set(found)) > COUNT * 0.95  # the generator's images differ: the comparisons here say something
+    return found
+
+
+@pytest.mark.parametrize(
+    ("format", "shards"), [("png", 2), ("png", 7), ("parquet", 1), ("parquet", 2), ("parquet", 7), ("parquet", None)]
+)
+def test_an_image_is_the_same_in_any_format_and_for_any_number_of_shards(
+    format: str, shards: int | None, expected: list[str], make_images: MakeImages, tmp_path: Path
+) -> None:
+    assert hashes(make_images(tmp_path, count=COUNT, format=format, shards=shards)) == expected
+
+
+def test_an_image_is_the_same_for_any_number_of_worker_processes(
+    expected: list[str], make_images: MakeImages, tmp_path: Path
+) -> None:
+    assert hashes(make_images(tmp_path, count=COUNT, format="parquet", shards=7, workers=2)) == expected
+
+
+@pytest.mark.parametrize("count", [1, 300, 1000])
+def test_a_smaller_set_is_the_beginning_of_a_larger_one(
+    count: int, expected: list[str], make_images: MakeImages, tmp_path: Path
+) -> None:
+    assert hashes(make_images(tmp_path, count=count)) == expected[:count]
+
+
+@pytest.mark.parametrize("seed", [0, 8, 2**63 - 1])
+def test_another_seed_gives_other_images(
+    seed: int, expected: list[str], make_images: MakeImages, tmp_path: Path
+) -> None:
+    found = make_images(tmp_path, count=300, seed=seed)
+    assert set(pq.read_table(found.metadata_path)["seed"].to_pylist()) == {seed}
+    common = set(hashes(found)) & set(expected)
+    assert len(common) < 300 * 0.1
+
+
+# --- after an interruption -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["png", "parquet"])
+def test_a_shard_that_was_not_finished_is_made_again_and_no_other(
+    format: str, make_images: MakeImages, tmp_path: Path
+) -> None:
+    wanted: dict[str, Any] = {"count": 700, "format": format, "shards": 3}
+    images = make_images(tmp_path, **wanted)
+    before = files(images.path)
+    rows = sorted(images.work.glob("*.parquet"))
+    assert len(rows) == 3
+    rows[1].unlink()  # says that a shard is finished
+    contents = sorted(path for path in images.path.rglob("*") if path.is_file() and path.parent != images.path)
+    ours = [path for path in contents if path.suffix == ".png"][256:512] if format == "png" else [contents[1]]
+    ours[0].unlink()
+    if len(ours) > 1:
+        ours[1].write_bytes(b"half an image")
+    others = {path: path.stat().st_mtime_ns for path in contents if path not in ours}
+
+    make_images(tmp_path, **wanted)
+    assert files(images.path) == before
+    assert {path: path.stat().st_mtime_ns for path in others} == others
+
+
+def test_a_set_whose_shards_are_finished_is_only_put_together(
+    make_images: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = make_images(tmp_path, count=300)
+    before = files(images.path)
+    images.metadata_path.unlink()
+    images.contact_sheet_path.unlink()
+    monkeypatch.delattr("components.generate.run.run_units")
+    make_images(tmp_path, count=300)
+    assert files(images.path) == before

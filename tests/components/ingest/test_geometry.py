@@ -1,0 +1,128 @@
+"""What is done to an image's shape: nothing is stretched, every size fits, windows stay inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from components.ingest.geometry import Cover, Crop
+
+Array = np.ndarray[Any, Any]
+no_deadline = hypothesis_settings(deadline=None)
+lengths = st.integers(1, 700)
+sizes = st.tuples(lengths, lengths)
+
+
+def circle(width: int, height: int) -> Image.Image:
+    """A white circle in the middle of a black image, a quarter as wide as the shorter side."""
+    image = Image.new("L", (width, height), 0)
+    radius = min(width, height) / 8
+    ImageDraw.Draw(image).ellipse(
+        (width / 2 - radius, height / 2 - radius, width / 2 + radius, height / 2 + radius), fill=255
+    )
+    return image
+
+
+def extent(mask: Array) -> int:
+    """Distance from the first to the last true value."""
+    found = np.flatnonzero(mask)
+    return int(found[-1] - found[0] + 1)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (200, 200), (640, 120), (50, 40)], ids=str)
+@pytest.mark.parametrize("frame", [(64, 64), (48, 64), (64, 32)], ids=str)
+def test_a_circle_stays_a_circle(size: tuple[int, int], frame: tuple[int, int]) -> None:
+    pixels = Cover(height=frame[0], width=frame[1]).map(circle(*size))[:, :, 0]
+    white = pixels > 127
+    assert abs(extent(white.any(axis=0)) - extent(white.any(axis=1))) <= 1
+    scale = min(size[0] / frame[1], size[1] / frame[0])
+    assert extent(white.any(axis=0)) == pytest.approx(min(size) / 4 / scale, abs=2)
+
+
+@no_deadline
+@given(size=sizes, frame=sizes)
+@example(size=(76, 28), frame=(651, 128))
+def test_any_image_covers_any_frame_exactly(size: tuple[int, int], frame: tuple[int, int]) -> None:
+    pixels = Cover(height=frame[0], width=frame[1]).map(Image.new("L", size, 99))
+    assert pixels.shape == (*frame, 1)
+    assert pixels.dtype == np.uint8
+    assert set(np.unique(pixels)) == {99}  # one colour stays one colour: nothing is added at the sides
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3)])
+def test_grey_has_one_channel_and_rgb_three(mode: str, channels: int) -> None:
+    assert Cover(height=5, width=7).map(Image.new(mode, (30, 20))).shape == (5, 7, channels)
+
+
+@no_deadline
+@given(size=st.tuples(st.integers(1, 40), st.integers(1, 40)), seed=st.integers(0, 99))
+def test_an_image_that_fits_is_not_touched(size: tuple[int, int], seed: int) -> None:
+    height, width = size
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(Cover(height=height, width=width).map(Image.fromarray(pixels)), pixels)
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["too high", "too wide"])
+def test_what_stands_over_is_cut_evenly_at_both_sides(axis: int) -> None:
+    ramp = np.linspace(0, 255, 200).astype(np.uint8)[:, None].repeat(100, axis=1)
+    pixels = Cover(height=50, width=50).map(Image.fromarray(ramp if axis == 0 else ramp.T))[:, :, 0].astype(float)
+    line = pixels.mean(axis=1 - axis)
+    assert line[0] + line[-1] == pytest.approx(255, abs=3)
+    assert line[-1] - line[0] == pytest.approx(127, abs=5)  # the middle half of the ramp
+
+
+def test_making_smaller_averages_and_does_not_alias() -> None:
+    stripes = np.tile(np.array([0, 255], np.uint8), (256, 128))
+    pixels = Cover(height=32, width=32).map(Image.fromarray(stripes)).astype(float)
+    np.testing.assert_allclose(pixels[:, 1:-1], 127.5, atol=3)
+
+
+@given(shape=st.tuples(st.integers(1, 30), st.integers(1, 30)), data=st.data())
+def test_the_centre_is_the_same_distance_from_all_sides(shape: tuple[int, int], data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, shape[0])), data.draw(st.integers(1, shape[1]))
+    pixels = np.arange(shape[0] * shape[1]).reshape(*shape, 1)
+    centre = Crop(height, width).map(pixels)
+    assert centre.shape == (height, width, 1)
+    top, left = divmod(int(centre[0, 0, 0]), shape[1])
+    assert 0 <= shape[0] - height - 2 * top <= 1
+    assert 0 <= shape[1] - width - 2 * left <= 1
+    np.testing.assert_array_equal(centre, pixels[top : top + height, left : left + width])
+
+
+@given(shape=st.tuples(st.integers(1, 30), st.integers(1, 30)), seed=st.integers(0, 2**32), data=st.data())
+def test_a_random_window_is_inside_and_whole(shape: tuple[int, int], seed: int, data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, shape[0])), data.draw(st.integers(1, shape[1]))
+    pixels = np.arange(shape[0] * shape[1]).reshape(*shape, 1)
+    window = Crop(height, width).random_map(pixels, np.random.default_rng(seed))
+    top, left = divmod(int(window[0, 0, 0]), shape[1])
+    np.testing.assert_array_equal(window, pixels[top : top + height, left : left + width])
+    assert window.shape == (height, width, 1)
+
+
+def test_a_random_window_is_decided_by_its_generator_alone() -> None:
+    pixels = np.arange(40 * 40).reshape(40, 40, 1)
+    crop = Crop(8, 8)
+    first, again, other = (crop.random_map(pixels, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_every_window_is_drawn_about_as_often_as_every_other() -> None:
+    pixels = np.arange(9).reshape(3, 3, 1)
+    rng = np.random.default_rng(0)
+    corners = [int(Crop(2, 2).random_map(pixels, rng)[0, 0, 0]) for _ in range(4_000)]
+    counts = {corner: corners.count(corner) for corner in (0, 1, 3, 4)}
+    assert sum(counts.values()) == 4_000
+    assert all(count == pytest.approx(1_000, abs=150) for count in counts.values())
+
+
+def test_operations_are_frozen_and_equal_by_value() -> None:
+    assert Cover(8, 9) == Cover(8, 9)
+    with pytest.raises(AttributeError):
+        Crop(8, 9).height = 3  # type: ignore[misc]

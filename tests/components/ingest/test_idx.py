@@ -1,0 +1,228 @@
+"""IDX files: read as MNIST ships them, and told from files that only say that they are."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import struct
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from components.ingest.sources import Source, open_source
+from components.ingest.sources.idx import read_idx
+from schemas.errors import DataError, UsageError
+from schemas.recipe import IdxSource
+
+Array = np.ndarray[Any, Any]
+WriteIdx = Callable[[Path, Array], Path]
+IMAGES = np.arange(6 * 4 * 5, dtype=np.uint8).reshape(6, 4, 5)
+LABELS = np.array([3, 0, 9, 3, 255, 1], np.uint8)
+endings = pytest.mark.parametrize("ending", ["", ".gz"], ids=["plain", "gzipped"])
+no_deadline = hypothesis_settings(deadline=None, max_examples=60)
+
+
+def idx(path: Path | str | None) -> Source:
+    """The source that a recipe's entry of kind idx opens."""
+    return open_source(IdxSource(kind="idx", path=None if path is None else str(path)))
+
+
+def image_header(*shape: int) -> bytes:
+    """What an IDX file of unsigned bytes begins with."""
+    return bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape)
+
+
+def names(path: Path, *parts: str) -> str:
+    """A pattern: the file's name first, then what was expected and what was found."""
+    return ".*".join(map(re.escape, (str(path), *parts)))
+
+
+@endings
+def test_images_and_labels_come_in_the_files_order(tmp_path: Path, write_idx: WriteIdx, ending: str) -> None:
+    write_idx(tmp_path / f"photos-images-idx3-ubyte{ending}", IMAGES)
+    write_idx(tmp_path / f"photos-labels-idx1-ubyte{ending}", LABELS)
+    items = list(idx(tmp_path).items())
+    assert [item.label for item in items] == ["3", "0", "9", "3", "255", "1"]
+    assert len({item.key for item in items}) == len(IMAGES)
+    for item, pixels in zip(items, IMAGES, strict=True):
+        np.testing.assert_array_equal(idx(tmp_path).read(item.key), pixels)
+
+
+@endings
+def test_labels_may_be_missing(tmp_path: Path, write_idx: WriteIdx, ending: str) -> None:
+    write_idx(tmp_path / f"photos-images-idx3-ubyte{ending}", IMAGES)
+    items = list(idx(tmp_path).items())
+    assert [item.label for item in items] == [None] * len(IMAGES)
+    assert [item.split for item in items] == [None] * len(IMAGES)
+
+
+def test_labels_may_be_gzipped_where_images_are_not(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    write_idx(tmp_path / "photos-labels-idx1-ubyte.gz", LABELS)
+    assert [item.label for item in idx(tmp_path).items()] == ["3", "0", "9", "3", "255", "1"]
+
+
+def test_mnists_files_keep_their_own_splits(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "train-images-idx3-ubyte.gz", IMAGES)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", IMAGES[:2])
+    splits = [item.split for item in idx(tmp_path).items()]
+    assert splits.count("train") == len(IMAGES)
+    assert splits.count("test") == 2
+
+
+def test_one_file_can_be_given_instead_of_a_folder(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    other = write_idx(tmp_path / "drawings-images-idx3-ubyte", IMAGES[:2])
+    assert len(list(idx(other).items())) == 2
+
+
+def test_an_archive_that_was_also_unpacked_beside_itself_is_read_once(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte.gz", IMAGES)
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    assert len(list(idx(tmp_path).items())) == len(IMAGES)
+
+
+@no_deadline
+@given(values=arrays(np.uint8, array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=6)), packed=st.booleans())
+def test_what_is_written_is_read_back(write_idx: WriteIdx, values: Array, packed: bool) -> None:
+    with TemporaryDirectory() as folder:
+        path = write_idx(Path(folder) / ("values.gz" if packed else "values"), values)
+        np.testing.assert_array_equal(read_idx(path, dimensions=values.ndim), values)
+
+
+@no_deadline
+@given(data=st.binary(max_size=64) | st.binary(max_size=64).map(lambda rest: image_header(2, 3, 4) + rest))
+def test_any_bytes_are_read_whole_or_refused(data: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "photos-images-idx3-ubyte"
+        path.write_bytes(data)
+        try:
+            assert read_idx(path, dimensions=3).size == len(data) - 16
+        except DataError as error:
+            assert str(error).startswith(f"{path}: expected")
+
+
+@endings
+@pytest.mark.parametrize(
+    ("claim", "content", "expected", "found"),
+    [
+        ((6, 4, 5), 119, "expected 120 bytes after a header that says 6 × 4 × 5", "found 119"),
+        ((6, 4, 5), 0, "expected 120 bytes after a header that says 6 × 4 × 5", "found 0"),
+        ((6, 4, 5), 121, "expected 120 bytes after a header that says 6 × 4 × 5", "found more"),
+        ((2**32 - 1, 1, 1), 100, "expected 4,294,967,295 bytes", "found 100"),
+        ((2**32 - 1, 2**32 - 1, 2**32 - 1), 100, "says 4,294,967,295 × 4,294,967,295 × 4,294,967,295", "found 100"),
+    ],
+    ids=["too short", "header alone", "too long", "four billion images", "absurd"],
+)
+def test_a_header_that_lies_of_its_length_is_refused_at_once(
+    tmp_path: Path, ending: str, claim: tuple[int, ...], content: int, expected: str, found: str
+) -> None:
+    path = tmp_path / f"photos-images-idx3-ubyte{ending}"
+    data = image_header(*claim) + bytes(content)
+    path.write_bytes(gzip.compress(data) if ending else data)
+    began = time.monotonic()
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=names(path, expected, found)):
+            list(idx(tmp_path).items())
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (image_header(6) + bytes(6), "found 00 00 08 01"),
+        (bytes((0, 0, 0x0D, 3)) + bytes(12), "found 00 00 0d 03"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(16), "found 89 50 4e 47"),
+        (image_header(6, 4, 5)[:9], "found 00 00 08 03"),
+        (b"", "found an empty file"),
+    ],
+    ids=["labels", "floats", "a picture", "cut within the header", "empty"],
+)
+def test_a_file_without_the_right_magic_number_is_refused(tmp_path: Path, data: bytes, found: str) -> None:
+    path = tmp_path / "photos-images-idx3-ubyte"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=names(path, "expected an IDX header", "00 00 08 03", found)):
+        list(idx(tmp_path).items())
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "not gzip"])
+def test_a_broken_gzip_is_refused(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "photos-images-idx3-ubyte.gz"
+    whole = gzip.compress(image_header(6, 4, 5) + IMAGES.tobytes())
+    flipped = bytearray(whole)
+    flipped[-6] ^= 0xFF  # in the checksum
+    path.write_bytes(
+        {"cut": whole[: len(whole) // 2], "flipped": bytes(flipped), "not gzip": b"no gzip at all"}[damage]
+    )
+    with pytest.raises(DataError, match=names(path, "expected whole gzip data, found a broken file")):
+        list(idx(tmp_path).items())
+
+
+@no_deadline
+@given(length=st.integers(0, 60))
+def test_a_gzip_cut_anywhere_is_refused(length: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "photos-images-idx3-ubyte.gz"
+        path.write_bytes(gzip.compress(image_header(6, 4, 5) + IMAGES.tobytes())[:length])
+        with pytest.raises(DataError, match=names(path, "expected", "found")):
+            read_idx(path, dimensions=3)
+
+
+def test_another_number_of_labels_than_of_images_is_refused(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    path = write_idx(tmp_path / "photos-labels-idx1-ubyte", LABELS[:4])
+    with pytest.raises(DataError, match=names(path, "expected 6 labels, found 4")):
+        list(idx(tmp_path).items())
+
+
+def test_the_digest_is_the_contents_and_not_the_places(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "here" / "photos-images-idx3-ubyte", IMAGES)
+    write_idx(tmp_path / "here" / "photos-labels-idx1-ubyte", LABELS)
+    shutil.copytree(tmp_path / "here", tmp_path / "there" / "deeper")
+    assert idx(tmp_path / "here").digest() == idx(tmp_path / "there" / "deeper").digest()
+
+
+@pytest.mark.parametrize("changed", ["photos-images-idx3-ubyte", "photos-labels-idx1-ubyte"])
+def test_one_changed_byte_changes_the_digest(tmp_path: Path, write_idx: WriteIdx, changed: str) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    write_idx(tmp_path / "photos-labels-idx1-ubyte", LABELS)
+    before = idx(tmp_path).digest()
+    data = bytearray((tmp_path / changed).read_bytes())
+    data[-1] ^= 1
+    (tmp_path / changed).write_bytes(data)
+    assert idx(tmp_path).digest() != before
+
+
+def test_labels_that_are_added_change_the_digest(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    before = idx(tmp_path).digest()
+    write_idx(tmp_path / "photos-labels-idx1-ubyte", LABELS)
+    assert idx(tmp_path).digest() != before
+
+
+def test_a_path_that_is_not_there_is_a_usage_error_that_names_source(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"found nothing at {re.escape(str(tmp_path / 'nowhere'))}; set SOURCE="):
+        idx(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"found none; set SOURCE="):
+        idx(None)
+
+
+def test_a_folder_without_idx_files_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"")
+    with pytest.raises(UsageError, match=rf"expects files named .*-images-idx3-ubyte.*found none in {tmp_path}"):
+        idx(tmp_path)

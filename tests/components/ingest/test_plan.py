@@ -1,0 +1,176 @@
+"""Which split and shard an image goes to: by content and name, whatever else is there and in whatever order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, ShardUnit, plan_shards, split_of
+from schemas.recipe import PreprocessSettings
+
+SPLITS = ("train", "validation", "test")
+no_deadline = hypothesis_settings(deadline=None, max_examples=50)
+contents = st.lists(st.binary(max_size=8), max_size=60)
+own_splits = st.sampled_from([None, "train", "test"])
+Row = dict[str, Any]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def row(number: int, content: bytes, *, own_split: str | None = None) -> Row:
+    """An image of the listing."""
+    return {"key": f"{number:05d}.png", "sha256": sha256(content), "own_split": own_split}
+
+
+def rows_of(images: Sequence[bytes]) -> list[Row]:
+    """Images with these contents, named by their place."""
+    return [row(number, content) for number, content in enumerate(images)]
+
+
+def plan(rows: Sequence[Row], *, channels: int = 1, seed: int = 0, **preprocess: Any) -> list[ShardUnit]:
+    """Deals images to shards."""
+    schema = pa.schema([("key", pa.string()), ("sha256", pa.string()), ("own_split", pa.string())])
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    return plan_shards(table, PreprocessSettings(**preprocess), channels=channels, seed=seed)
+
+
+def splits_by_key(units: Sequence[ShardUnit]) -> dict[str, str]:
+    """The split of each image."""
+    return {row["key"]: unit.split for unit in units for row in unit.rows}
+
+
+@given(content=st.binary(max_size=16), own_split=own_splits)
+def test_the_split_depends_on_nothing_but_the_content(content: bytes, own_split: str | None) -> None:
+    preprocess = PreprocessSettings(validation=0.3, test=0.3)
+    split = split_of(sha256(content), own_split=own_split, preprocess=preprocess)
+    assert split in SPLITS
+    # What an image is made into does not decide where it goes.
+    other = PreprocessSettings(
+        validation=0.3, test=0.3, height=64, crop="baked", normalise="symmetric", store="float32"
+    )
+    assert split_of(sha256(content), own_split=own_split, preprocess=other) == split
+
+
+@no_deadline
+@given(images=contents, added=contents)
+def test_adding_images_moves_none_to_another_split(images: list[bytes], added: list[bytes]) -> None:
+    before = splits_by_key(plan(rows_of(images), validation=0.3, test=0.3))
+    after = splits_by_key(plan(rows_of(images + added), validation=0.3, test=0.3))
+    assert {key: after[key] for key in before} == before
+
+
+@no_deadline
+@given(images=contents, twice=contents)
+def test_images_of_the_same_bytes_are_in_the_same_split(images: list[bytes], twice: list[bytes]) -> None:
+    rows = rows_of(images + twice + twice)
+    splits = splits_by_key(plan(rows, validation=0.3, test=0.3))
+    by_content: dict[str, set[str]] = {}
+    for item in rows:
+        by_content.setdefault(item["sha256"], set()).add(splits[item["key"]])
+    assert all(len(found) == 1 for found in by_content.values())
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.05, 0.1), (0.2, 0.2), (0.45, 0.45)])
+def test_the_shares_are_approached(validation: float, test: float) -> None:
+    count = 20_000
+    units = plan(rows_of([str(number).encode() for number in range(count)]), validation=validation, test=test)
+    found = {split: sum(len(unit.rows) for unit in units if unit.split == split) / count for split in SPLITS}
+    assert found["validation"] == pytest.approx(validation, abs=0.01)
+    assert found["test"] == pytest.approx(test, abs=0.01)
+    assert found["train"] == pytest.approx(1 - validation - test, abs=0.02)
+
+
+def test_raising_the_test_share_takes_no_image_out_of_test_or_validation() -> None:
+    rows = rows_of([str(number).encode() for number in range(2_000)])
+    few, many = (splits_by_key(plan(rows, validation=0.1, test=share)) for share in (0.1, 0.3))
+    assert all(many[key] == split for key, split in few.items() if split != "train")
+    assert few != many
+
+
+def test_another_salt_divides_the_images_another_way() -> None:
+    rows = rows_of([str(number).encode() for number in range(500)])
+    one, again, other = (splits_by_key(plan(rows, split_salt=salt)) for salt in ("a", "a", "b"))
+    assert one == again != other
+
+
+def test_the_seed_divides_the_images_no_other_way() -> None:
+    rows = rows_of([str(number).encode() for number in range(500)])
+    assert splits_by_key(plan(rows, seed=1)) == splits_by_key(plan(rows, seed=2))
+
+
+@given(content=st.binary(max_size=16))
+def test_a_sources_own_test_split_is_kept(content: bytes) -> None:
+    preprocess = PreprocessSettings(validation=0.4, test=0.4)
+    assert split_of(sha256(content), own_split="test", preprocess=preprocess) == "test"
+    assert split_of(sha256(content), own_split="train", preprocess=preprocess) in ("train", "validation")
+
+
+def test_of_a_sources_own_training_split_a_validation_share_is_taken() -> None:
+    rows = [row(number, str(number).encode(), own_split="train") for number in range(2_000)]
+    rows += [row(2_000 + number, str(number).encode(), own_split="test") for number in range(100)]
+    splits = list(splits_by_key(plan(rows, validation=0.2, test=0.3)).values())
+    assert splits.count("test") == 100
+    assert splits.count("validation") == pytest.approx(400, abs=60)
+
+
+@no_deadline
+@given(images=contents, seed=st.integers(0, 9), height=st.sampled_from([4, 1024]), crops=st.sampled_from([1, 5]))
+def test_every_image_is_in_just_one_shard_of_its_split(images: list[bytes], seed: int, height: int, crops: int) -> None:
+    rows = rows_of(images)
+    units = plan(rows, seed=seed, height=height, width=height, crop="baked", crops_per_image=crops)
+    placed = list(chain.from_iterable(unit.rows for unit in units))
+    assert sorted(item["key"] for item in placed) == [item["key"] for item in rows]
+    assert all(unit.name.startswith(f"Split-{unit.split}/") for unit in units)
+    assert len({unit.name for unit in units} | {unit.stem for unit in units}) == 2 * len(units)
+
+
+@pytest.mark.parametrize("store", ["uint8", "float32"])
+@pytest.mark.parametrize("crops", [1, 7])
+@pytest.mark.parametrize("size", [4, 28, 512, 1024])
+def test_shards_are_bounded_in_records_and_bytes(size: int, crops: int, store: str) -> None:
+    rows = rows_of([str(number).encode() for number in range(5_000)])
+    units = plan(rows, channels=3, height=size, width=size, crop="baked", crops_per_image=crops, store=store)
+    record_bytes = size * size * 3 * (4 if store == "float32" else 1)
+    for unit in units:
+        records = len(unit.rows) * (crops if unit.split == "train" else 1)
+        assert 0 < records <= SHARD_RECORDS
+        assert records * record_bytes <= SHARD_BYTES or len(unit.rows) == 1
+    # And they are no smaller than they have to be.
+    for split in SPLITS:
+        lengths = [len(unit.rows) for unit in units if unit.split == split]
+        assert len(set(lengths[:-1])) <= 1
+
+
+def test_shards_are_numbered_as_tfrecords_are() -> None:
+    units = plan(rows_of([str(number).encode() for number in range(5_000)]), validation=0.01, test=0.01)
+    train = [unit.name for unit in units if unit.split == "train"]
+    assert train == [f"Split-train/data_tfrecord-{number:05d}-of-00003" for number in range(3)]
+
+
+@no_deadline
+@given(images=contents, data=st.data())
+def test_the_order_of_the_listing_changes_nothing(images: list[bytes], data: st.DataObject) -> None:
+    rows = rows_of(images)
+    shuffled = data.draw(st.permutations(rows))
+    assert plan(shuffled, height=1024, width=1024, channels=3) == plan(rows, height=1024, width=1024, channels=3)
+
+
+def test_neighbours_in_the_sources_are_strangers_in_the_shards_and_the_seed_says_how() -> None:
+    rows = rows_of([str(number).encode() for number in range(500)])
+    orders = [[item["key"] for unit in plan(rows, seed=seed) for item in unit.rows] for seed in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+    assert sum(int(b[:5]) - int(a[:5]) == 1 for a, b in zip(orders[0], orders[0][1:], strict=False)) < 10
+
+
+def test_no_images_make_no_shards() -> None:
+    assert plan([]) == []

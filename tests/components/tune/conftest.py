@@ -1,0 +1,44 @@
+"""What the tests of tune share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.artifacts import HyperParameters
+from schemas.recipe import BernoulliLoss, DenseModel, TuneSection
+from schemas.settings import TuneSettings
+
+
+@pytest.fixture(scope="session")
+def make_settings(tiny_model: DenseModel) -> Callable[..., TuneSettings]:
+    """Settings of a short search: ``make_settings(seed=1, oracle="bayesian", max_trials=9)``."""
+
+    def make(*, seed: int = 3, **changes: Any) -> TuneSettings:
+        values = {"max_trials": 5, "epochs": 1, "latent_dim": (2, 3, 4), "learning_rate": (1e-4, 1e-2), **changes}
+        return TuneSettings(
+            seed=seed,
+            model=tiny_model,
+            loss=BernoulliLoss(likelihood="bernoulli"),
+            tune=TuneSection(**values),
+            batch_size=16,
+            deterministic=True,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def open_hyperparameters() -> Callable[[Path], HyperParameters]:
+    """A place for a search's results, as the pipeline makes it for its stage."""
+
+    def make(folder: Path) -> HyperParameters:
+        hyperparameters = HyperParameters(folder / "artifact", work=folder / "work")
+        hyperparameters.path.mkdir(parents=True, exist_ok=True)
+        hyperparameters.work.mkdir(parents=True, exist_ok=True)
+        return hyperparameters
+
+    return make

@@ -1,0 +1,296 @@
+"""A search: its results, its ranges, what a failed trial costs, and how it goes on after a kill.
+
+Most tests judge a candidate by a formula instead of a training: what they claim does not depend on networks.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from components.tune import search
+from components.tune.component import tune
+from components.tune.trial import TrialFailed
+from schemas import tables
+from schemas.artifacts import Examples, HyperParameters
+from schemas.errors import DataError
+from schemas.settings import TuneSettings
+
+MakeSettings = Callable[..., TuneSettings]
+Open = Callable[[Path], HyperParameters]
+ORACLES = ["random", "bayesian", "hyperband"]
+TRIALS = 8  # bayesian draws six at random and then asks a Gaussian process
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the project catches it."""
+
+
+def formula(latent_dim: int, learning_rate: float) -> float:
+    """An ELBO that is highest at latent_dim 3 and learning rate 0.001."""
+    return -100.0 - (latent_dim - 3) ** 2 - math.log10(learning_rate / 1e-3) ** 2
+
+
+def judge_by_formula(
+    monkeypatch: pytest.MonkeyPatch, *, killed_in: int | None = None, failing: Callable[[float], bool] | None = None
+) -> list[int]:
+    """Replaces trainings by the formula; kills inside the trial of that number, from 1; returns each trial's epochs."""
+    epochs_of_trials: list[int] = []
+
+    def run_trial(_: Any, __: Any, *, latent_dim: int, learning_rate: float, epochs: int) -> float:
+        epochs_of_trials.append(epochs)
+        if len(epochs_of_trials) == killed_in:
+            raise Killed
+        if failing and failing(learning_rate):
+            raise TrialFailed("out of memory")
+        return formula(latent_dim, learning_rate)
+
+    monkeypatch.setattr(search, "run_trial", run_trial)
+    return epochs_of_trials
+
+
+def trials(hyperparameters: HyperParameters) -> list[dict[str, Any]]:
+    """A row per trial."""
+    rows: list[dict[str, Any]] = pq.read_table(hyperparameters.trials_path).to_pylist()
+    return rows
+
+
+def best(hyperparameters: HyperParameters) -> dict[str, Any]:
+    """The best values, by recipe key."""
+    found: dict[str, Any] = json.loads(hyperparameters.best_path.read_text())
+    return found
+
+
+def results(hyperparameters: HyperParameters) -> tuple[bytes, bytes]:
+    """What must not depend on interruptions."""
+    return hyperparameters.best_path.read_bytes(), hyperparameters.trials_path.read_bytes()
+
+
+# --- what it finds ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epochs = judge_by_formula(monkeypatch)
+    found = open_hyperparameters(tmp_path)
+    settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=4)
+    counts = tune(tiny_examples, found, settings)
+    rows = trials(found)
+    assert counts == {"trials": len(epochs), "failed": 0}
+    assert 1 <= len(epochs) <= TRIALS
+    assert pq.read_schema(found.trials_path).equals(tables.TRIALS)
+    assert [row["epochs"] for row in rows] == epochs
+    assert len({row["trial"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["status"] == "COMPLETED"
+        assert row["reason"] is None
+        assert row["latent_dim"] in settings.tune.latent_dim
+        assert settings.tune.learning_rate[0] <= row["learning_rate"] <= settings.tune.learning_rate[1]
+        assert row["val_elbo"] == formula(row["latent_dim"], row["learning_rate"])
+    whole = [row for row in rows if row["epochs"] == max(epochs)]
+    winner = max(whole, key=lambda row: row["val_elbo"])
+    assert best(found) == {
+        "model.latent_dim": winner["latent_dim"],
+        "train.learning_rate": winner["learning_rate"],
+    }
+    with Image.open(found.figure_path) as figure:
+        assert figure.format == "PNG"
+
+
+@pytest.mark.parametrize("oracle", ["random", "bayesian"])
+def test_a_search_makes_as_many_trials_as_asked(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epochs = judge_by_formula(monkeypatch)
+    tune(tiny_examples, open_hyperparameters(tmp_path), make_settings(oracle=oracle, max_trials=4, epochs=3))
+    assert epochs == [3] * 4
+
+
+def test_hyperband_gives_few_epochs_to_many_and_many_to_few(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epochs = judge_by_formula(monkeypatch)
+    tune(tiny_examples, open_hyperparameters(tmp_path), make_settings(oracle="hyperband", max_trials=50, epochs=9))
+    assert 1 in epochs
+    assert max(epochs) == 9
+    assert epochs.count(1) > epochs.count(9)
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_a_learning_rate_may_be_given_as_one_value(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge_by_formula(monkeypatch)
+    found = open_hyperparameters(tmp_path)
+    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=2, learning_rate=(2e-3, 2e-3)))
+    rows = trials(found)
+    assert {row["learning_rate"] for row in rows} == {2e-3}
+    # Three sizes are all that can be tried; what can be tried is not tried twice with as many epochs.
+    assert len({(row["latent_dim"], row["epochs"]) for row in rows}) == len(rows)
+    assert best(found)["train.learning_rate"] == 2e-3
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31 - 1])
+def test_the_seed_decides_what_is_tried(
+    seed: int,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge_by_formula(monkeypatch)
+    found = []
+    for place in ("once", "again"):
+        found.append(open_hyperparameters(tmp_path / place))
+        tune(tiny_examples, found[-1], make_settings(seed=seed))
+    assert results(found[0]) == results(found[1])
+
+
+# --- trials that fail ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge_by_formula(monkeypatch, failing=lambda learning_rate: learning_rate > 1e-3)
+    found = open_hyperparameters(tmp_path)
+    counts = tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=7, epochs=4))
+    rows = trials(found)
+    for row in rows:
+        if row["learning_rate"] > 1e-3:
+            assert (row["status"], row["val_elbo"], row["reason"]) == ("FAILED", None, "out of memory")
+        else:
+            assert (row["status"], row["reason"]) == ("COMPLETED", None)
+    failed = [row for row in rows if row["status"] == "FAILED"]
+    assert counts == {"trials": len(rows), "failed": len(failed)}
+    assert 0 < len(failed) < len(rows)
+    assert best(found)["train.learning_rate"] <= 1e-3
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_a_search_whose_trials_all_fail_is_an_error_that_says_why(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge_by_formula(monkeypatch, failing=lambda _: True)
+    found = open_hyperparameters(tmp_path)
+    expected = r"^tune: expected at least one trial to succeed, found \d+ that failed \(out of memory\)$"
+    with pytest.raises(DataError, match=expected):
+        tune(tiny_examples, found, make_settings(oracle=oracle))
+    assert not found.best_path.exists()
+
+
+# --- after a kill ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[bytes, bytes]]:
+    """What searches find that nobody interrupts, by oracle."""
+    found = {}
+    for oracle in ("random", "bayesian"):
+        hyperparameters = open_hyperparameters(tmp_path_factory.mktemp(oracle))
+        with pytest.MonkeyPatch.context() as patch:
+            judge_by_formula(patch)
+            tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS))
+        found[oracle] = results(hyperparameters)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("oracle", "killed_in", "cut"),
+    [
+        ("random", 1, False),
+        ("random", 2, True),
+        ("random", TRIALS, False),
+        ("bayesian", 3, True),
+        ("bayesian", TRIALS - 1, False),
+        ("bayesian", TRIALS, False),
+    ],
+)
+def test_a_search_killed_inside_a_trial_ends_like_one_that_was_not(
+    oracle: str,
+    killed_in: int,
+    cut: bool,
+    undisturbed: dict[str, tuple[bytes, bytes]],
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = make_settings(oracle=oracle, max_trials=TRIALS)
+    found = open_hyperparameters(tmp_path)
+    judge_by_formula(monkeypatch, killed_in=killed_in)
+    with pytest.raises(Killed):
+        tune(tiny_examples, found, settings)
+    if cut:  # killed while KerasTuner was writing, any of its files
+        live = list((found.work / "search").rglob("*.json"))
+        assert live
+        for path in live:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    again = judge_by_formula(monkeypatch)
+    tune(tiny_examples, found, settings)
+    assert len(again) == TRIALS - (killed_in - 1)  # finished trials are not done again
+    assert results(found) == undisturbed[oracle]
+
+
+def test_a_search_killed_before_its_results_were_written_tries_nothing_again(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = open_hyperparameters(tmp_path)
+    judge_by_formula(monkeypatch)
+    tune(tiny_examples, found, make_settings())
+    before = results(found)
+    found.best_path.unlink()
+    found.trials_path.unlink()
+    assert judge_by_formula(monkeypatch) == []
+    tune(tiny_examples, found, make_settings())
+    assert results(found) == before

