@@ -56,7 +56,9 @@ class VAE(keras.Model):
         self.kl_tracker = keras.metrics.Mean(name="kl")
 
     def build(self, input_shape: Any) -> None:
-        """Nothing to make: encoder and decoder come built."""
+        """Encoder and decoder come built; a layer that is built says so in its file."""
+        if not self.normalise.built:
+            self.normalise.build((None, *self.image_shape))
         self.built = True
 
     def call(self, pixels: Any, training: bool | None = None) -> dict[str, Any]:
