@@ -22,6 +22,7 @@ LARGE = 20_000  # images from which on worker processes pay for their start
 
 def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> dict[str, int]:
     """See `components.generate.component.generate`."""
+    model = generator.manifest.inputs["Model"]
     if not (generator.saved_model_path / "saved_model.pb").is_file():
         raise DataError(
             f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
@@ -32,7 +33,7 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
     say(f"makes   {wanted.count:,} images, seed {wanted.seed}, as {wanted.format}, in {_shards(len(units))}")
     worker = RenderDoFn(
         generator.saved_model_path.resolve(),
-        model=generator.manifest.inputs["Model"],
+        model=model,
         seed=wanted.seed,
         format=wanted.format,
         artifact=images.path.resolve(),

@@ -47,7 +47,8 @@ def decoded(data: Any, *, channels: int = 3, background: Colour = BACKGROUND) ->
 
 def pixel(image: Image.Image, x: int, y: int) -> Array:
     """Value of one pixel: [channels], or one number where the image is grey."""
-    return np.asarray(image)[y, x]
+    pixels: Array = np.asarray(image)
+    return np.asarray(pixels[y, x])
 
 
 def grey(colour: Colour) -> int:

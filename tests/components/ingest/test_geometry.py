@@ -47,6 +47,7 @@ def test_a_circle_stays_a_circle(size: tuple[int, int], frame: tuple[int, int]) 
 
 @no_deadline
 @given(size=sizes, frame=sizes)
+@example(size=(507, 450), frame=(28, 28))
 @example(size=(76, 28), frame=(651, 128))
 def test_any_image_covers_any_frame_exactly(size: tuple[int, int], frame: tuple[int, int]) -> None:
     pixels = Cover(height=frame[0], width=frame[1]).map(Image.new("L", size, 99))

@@ -144,17 +144,12 @@ def test_a_training_split_that_comes_without_a_test_split_is_divided(
     assert counts["train"] > counts["test"] > 0
 
 
-@pytest.mark.parametrize(("size", "frame"), [((507, 450), (28, 28)), ((76, 28), (128, 651))], ids=str)
+@pytest.mark.parametrize("size", [(76, 28), (49, 491)], ids=str)
 def test_an_image_of_any_size_can_be_used(
-    tmp_path: Path,
-    photos: Path,
-    write_photos: WritePhotos,
-    ingest_into: Ingest,
-    size: tuple[int, int],
-    frame: tuple[int, int],
+    tmp_path: Path, photos: Path, write_photos: WritePhotos, ingest_into: Ingest, size: tuple[int, int]
 ) -> None:
     write_photos(photos / "odd", 1, width=size[0], height=size[1])
-    assert ingest_into(tmp_path, photos, width=frame[0], height=frame[1])[1]["rejected"] == 0
+    assert ingest_into(tmp_path, photos, width=128, height=651)[1]["rejected"] == 0
 
 
 def test_a_file_whose_name_is_not_utf8_crashes_nothing(tmp_path: Path, photos: Path, ingest_into: Ingest) -> None:
