@@ -24,7 +24,9 @@ class Cover:
             scale = min(image.width / self.width, image.height / self.height)
             box_width, box_height = scale * self.width, scale * self.height
             left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
-            box = (left, top, left + box_width, top + box_height)
+            # Within the image, whatever rounding says: Pillow refuses a box that starts at -1e-15.
+            left, top = max(0.0, left), max(0.0, top)
+            box = (left, top, min(left + box_width, image.width), min(top + box_height, image.height))
             image = image.resize((self.width, self.height), Image.Resampling.BICUBIC, box=box)
         pixels = np.asarray(image)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
