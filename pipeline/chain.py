@@ -95,53 +95,68 @@ def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> list[Artifact | No
 def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path) -> Artifact | None:
     artifact = kind(artifact_path(recipe, kind, runs=runs))
     examples = Examples(artifact_path(recipe, Examples, runs=runs))
-    if not artifact.exists or not examples.exists:
-        return None
-    if kind is HyperParameters and stage.settings is TrainSettings and not recipe.train.use_tuned:
+    if not _wanted(stage, kind, recipe) or not artifact.exists or not examples.exists:
         return None
     return artifact if artifact.manifest.inputs.get(Examples.TYPE) == examples.digest else None
 
 
+def _wanted(stage: Stage, kind: type[Artifact], recipe: Recipe) -> bool:
+    """Whether the recipe lets a stage have this artifact."""
+    if kind is HyperParameters and stage.settings is TrainSettings:
+        return recipe.train.use_tuned
+    return kind in stage.inputs or kind in stage.optional
+
+
 def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]) -> Standing:
-    """How a stage stands, given how those before it stand.
+    """How a stage stands, given how those that run before it stand.
 
     Raises:
         UsageError: A source is not there.
+        DataError: The manifest of an input is broken.
     """
     output = stage.output(artifact_path(recipe, stage.output, runs=runs))
     recover(output.path)
     settings = stage.settings.of(recipe)
-    waits = [other.stage.name for other in before if not other.fresh and other.stage.output in stage.inputs]
+    waits = [other.stage.name for other in before if not other.fresh and _wanted(stage, other.stage.output, recipe)]
     if waits:
         return Standing(stage, output, settings, None, f"{waits[0]} comes first")
     inputs = {type(found).TYPE: found.digest for found in inputs_of(stage, recipe, runs=runs) if found is not None}
+    manifest = None
+    if output.exists:
+        try:
+            manifest = output.manifest
+            damage = output.damage(thorough=False)
+        except DataError as error:
+            damage = [str(error)]
+        if damage:
+            return Standing(stage, output, settings, None, f"damaged: {damage[0]}", damaged=True)
     if stage.external is not None:
         digest = stage.external(settings)
         if digest is None:
             # The path was given when the images were read; without it, what was read then is what there is.
-            if not output.exists:
+            if manifest is None:
                 raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
-            digest = output.manifest.inputs[SOURCES]
+            digest = manifest.inputs[SOURCES]
         inputs[SOURCES] = digest
-    if not output.exists:
+    if manifest is None:
         begun = Standing(stage, output, settings, inputs, "-").staging().root.exists()
         return Standing(stage, output, settings, inputs, "was interrupted, continues" if begun else "never ran")
-    try:
-        if lines := output.damage(thorough=False):
-            return Standing(stage, output, settings, inputs, f"damaged: {lines[0]}", damaged=True)
-        manifest = output.manifest
-    except DataError as error:
-        return Standing(stage, output, settings, inputs, f"damaged: {error}", damaged=True)
     changes = _changes(manifest.inputs, inputs) + _changes(_flat(manifest.settings), _flat(settings.content()))
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     return Standing(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
 
 
 def standings(recipe: Recipe, stages: list[Stage], *, runs: Path) -> list[Standing]:
-    """How each of these stages stands."""
+    """How each of these stages stands; what keeps one from running is its reason."""
     found: list[Standing] = []
     for stage in stages:
-        found.append(standing(stage, recipe, runs=runs, before=found))
+        # A search that there never was is not waited for: train does without one.
+        before = [other for other in found if other.output.exists or other.stage.output not in stage.optional]
+        try:
+            found.append(standing(stage, recipe, runs=runs, before=before))
+        except UsageError as error:
+            output = stage.output(artifact_path(recipe, stage.output, runs=runs))
+            found.append(Standing(stage, output, stage.settings.of(recipe), None, str(error)))
     return found
 
 

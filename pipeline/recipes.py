@@ -45,24 +45,35 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
         raise UsageError(f"{_short(path)}: expected YAML, found: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise UsageError(f"{_short(path)}: expected keys and values, found {type(data).__name__}")
-    where: dict[str, None] = {}
-    for text in overrides:
-        where[_override(data, text)] = None
+    file_is_good = not _mistakes(data)
+    overridden = [_override(data, text) for text in overrides]
     if source is not None:
         _set_source(data, source, _short(path))
-        where["sources"] = None
+        overridden.append("sources")
+    if found := _mistakes(data):
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        # Of a good file, whatever is wrong was brought by --set, even where it shows at another key.
+        place = f"--set {' '.join(overridden)}:" if file_is_good else f"{_short(path)}:"
+        raise UsageError(_line(found[0], data, place, overridden) + more)
+    return Recipe.model_validate(data)
+
+
+def _mistakes(data: dict[str, Any]) -> list[ErrorDetails]:
+    """What is wrong with a recipe, without what only follows from another mistake."""
     try:
-        return Recipe.model_validate(data)
+        Recipe.model_validate(data)
     except ValidationError as error:
         found = error.errors()
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise UsageError(_line(found[0], data, _short(path), where) + more) from None
+        at = [one["loc"] for one in found]
+        return [one for one in found if not any(len(one["loc"]) < len(loc) and loc[: len(one["loc"])] == one["loc"] for loc in at)]
+    return []
 
 
 def _override(data: dict[str, Any], text: str) -> str:
     key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found no '='")
+    if not equals or not key.strip():
+        found = "no key" if equals else "no '='"
+        raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found {found}")
     at: Any = data
     *parents, last = key.strip().split(".")
     for part in parents:
@@ -77,7 +88,7 @@ def _override(data: dict[str, Any], text: str) -> str:
             raise UsageError(f"--set {key}: expected keys below {part}, found the value {at!r}")
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise UsageError(f"--set {key}: expected a YAML value, found: {' '.join(str(error).split())}") from None
     if isinstance(at, list):
         _index(at, last, key)
@@ -96,8 +107,9 @@ def _index(at: list[Any], part: str, key: str) -> Any:
 def _set_source(data: dict[str, Any], source: str, file: str) -> None:
     sources = data.get("sources")
     if not isinstance(sources, list) or len(sources) != 1 or not isinstance(sources[0], dict):
+        found = len(sources) if isinstance(sources, list) else "no list of them"
         raise UsageError(
-            f"SOURCE={source}: expected a recipe with one source, found {len(sources or [])} in {file}; "
+            f"SOURCE={source}: expected a recipe with one source, found {found} in {file}; "
             "set them by SET=sources.0.path=…"
         )
     if sources[0].get("kind") == "digits":
@@ -130,18 +142,18 @@ _EXPECTED = {
 }
 
 
-def _line(error: ErrorDetails, data: dict[str, Any], file: str, overridden: dict[str, None]) -> str:
-    """One error as `file: key: expected …, found …`."""
+def _line(error: ErrorDetails, data: dict[str, Any], place: str, overridden: Sequence[str]) -> str:
+    """One error as `place: key: expected …, found …`; the place is `--set` where that key itself was set."""
     path = _path(error["loc"], data)
+    message = ""
+    if error["type"] == "value_error":  # one of ours, which names the key below the section that it is about
+        below, _, message = str(error["msg"]).removeprefix("Value error, ").partition(": ")
+        path += below.split(".")
     key = ".".join(path)
-    place = (
-        "--set"
-        if any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in overridden)
-        else f"{file}:"
-    )
-    if error["type"] == "value_error":
-        message = str(error["msg"]).removeprefix("Value error, ")
-        return f"{place} {key}{'.' if key and message.split(':')[0].isidentifier() else ''}{message}"
+    if any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in overridden):
+        place = "--set"
+    if message:
+        return f"{place} {key}: {message}"
     if error["type"] == "extra_forbidden":
         known = _known_keys(path[:-1], data)
         close = difflib.get_close_matches(path[-1], known, n=1)

@@ -18,7 +18,7 @@ class Reason(StrEnum):
 
     VANISHED = "vanished"  # listed, then gone
     UNREADABLE = "unreadable"  # the file system refused
-    EMPTY = "empty"  # no bytes
+    EMPTY = "empty"  # no bytes, or no pixels
     UNKNOWN_FORMAT = "unknown_format"  # no decoder takes it
     TOO_LARGE = "too_large"  # more pixels than preprocess.max_pixels
     TRUNCATED = "truncated"  # the file ends early

@@ -48,7 +48,9 @@ def read_header(raw: RawImage, *, max_pixels: int) -> Header:
         Rejected: It is empty, of no known format, or larger than `max_pixels`.
     """
     if isinstance(raw, np.ndarray):
-        return Header("pixels", raw.shape[1], raw.shape[0])
+        height, width = raw.shape[:2]
+        _limit_size(width, height, max_pixels=max_pixels)
+        return Header("pixels", width, height)
     with _open(raw, max_pixels=max_pixels) as image:
         return Header(image.format or "", image.width, image.height)
 
@@ -61,7 +63,9 @@ def decode(raw: RawImage, *, channels: int, background: tuple[int, int, int], ma
     """
     mode = "L" if channels == 1 else "RGB"
     if isinstance(raw, np.ndarray):
-        return Image.fromarray(np.ascontiguousarray(raw)).convert(mode)
+        read_header(raw, max_pixels=max_pixels)
+        grey = raw.ndim == 3 and raw.shape[2] == 1  # [H, W, 1] is [H, W] to Pillow
+        return Image.fromarray(np.ascontiguousarray(raw[:, :, 0] if grey else raw)).convert(mode)
     with _open(raw, max_pixels=max_pixels) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata
         try:
@@ -83,16 +87,27 @@ def _open(raw: bytes, *, max_pixels: int) -> Image.Image:
         raise Rejected(Reason.UNKNOWN_FORMAT, f"not one of {', '.join(FORMATS)}") from None
     except Exception as error:
         raise _rejection(error) from None
-    if image.width * image.height > max_pixels:
-        raise Rejected(Reason.TOO_LARGE, f"{image.width} × {image.height} pixels, more than {max_pixels:,}")
+    _limit_size(image.width, image.height, max_pixels=max_pixels)
     return image
+
+
+def _limit_size(width: int, height: int, *, max_pixels: int) -> None:
+    if not width * height:
+        raise Rejected(Reason.EMPTY, f"{width} × {height} pixels")
+    if width * height > max_pixels:
+        raise Rejected(Reason.TOO_LARGE, f"{width} × {height} pixels, more than {max_pixels:,}")
 
 
 def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """Any mode to L or RGB, opaque, 8 bits."""
     if image.mode.startswith("I"):  # 16 bits, in one of several orders, or 32
         values = np.asarray(image).astype(np.int64)
-        return Image.fromarray((values.clip(0, 65535) // 257).astype(np.uint8))
+        grey = Image.fromarray((values.clip(0, 65535) // 257).astype(np.uint8))
+        if "transparency" not in image.info:
+            return grey
+        ground = Image.new("RGB", image.size, background)
+        ground.paste(grey.convert("RGB"), mask=Image.fromarray(values != image.info["transparency"]))
+        return ground
     if image.mode == "F":
         raise Rejected(Reason.CORRUPT, "floating-point pixels, whose range is not known")
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:

@@ -136,7 +136,7 @@ def test_a_stage_that_was_interrupted_continues(make: Make, runs: Path) -> None:
         ({"tune.max_trials": 3}, "tune", "tune.max_trials changed: 8 → 3", ["ingest"]),
         ({"train.epochs": 3}, "train", "train.epochs changed: 10 → 3", ["ingest", "tune"]),
         ({"train.learning_rate": 0.01}, "train", "train.learning_rate changed: 0.001 → 0.01", ["ingest", "tune"]),
-        ({"model": {"network": "conv", "latent_dim": 5}}, "train", "model.latent_dim changed: 2 → 5", ["ingest"]),
+        ({"model": {"network": "conv", "latent_dim": 5}}, "tune", "model.latent_dim changed: 2 → 5", ["ingest"]),
         ({"evaluate.scatter_images": 9}, "evaluate", "evaluate.scatter_images changed: 5000 → 9", NAMES[:3]),
         ({"export.tolerance": 0.1}, "export", "export.tolerance changed: 1e-05 → 0.1", NAMES[:4]),
     ],
@@ -213,8 +213,10 @@ def test_examples_whose_source_is_no_longer_given_stay_fresh(make: Make, runs: P
 
 
 def test_without_source_and_examples_the_error_says_to_set_source(make: Make, runs: Path) -> None:
-    with pytest.raises(UsageError, match="found none; set SOURCE="):
-        stale(make(path=None), runs)
+    said = "sources: expected the path of your images, found none; set SOURCE=… (or --source …)"
+    with pytest.raises(UsageError, match=re.escape(said)):
+        chain.standing(STAGE["ingest"], make(path=None), runs=runs, before=[])
+    assert stale(make(path=None), runs)["ingest"] == said
 
 
 def test_an_input_of_another_content_is_named(make: Make, runs: Path) -> None:
@@ -222,7 +224,8 @@ def test_an_input_of_another_content_is_named(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest", content="other pixels")
     reasons = stale(make(), runs)
     assert re.fullmatch(r"Examples changed: \w{8}… → \w{8}…", reasons["tune"])
-    assert reasons["train"].startswith("Examples changed: ")
+    assert reasons["train"] == "tune comes first"
+    assert stale(make(), runs, stages=stages_for("train"))["train"].startswith("Examples changed: ")
 
 
 def test_an_input_that_was_made_again_alike_makes_nothing_stale(make: Make, runs: Path) -> None:
@@ -292,6 +295,11 @@ def test_where_all_stages_run_train_waits_for_a_search_that_is_stale(make: Make,
     searched_anew = {"tune.max_trials": 3}
     assert stale(make(searched_anew), runs)["train"] == "tune comes first"
     assert "train" not in stale(make(searched_anew), runs, stages=stages_for("train"))
+
+
+def test_train_does_not_wait_for_a_search_that_there_never_was(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest", "train", "evaluate")
+    assert list(stale(make(), runs)) == ["tune", "export", "generate"]
 
 
 def test_train_does_not_wait_for_a_search_whose_result_it_does_not_take(make: Make, runs: Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from components.ingest.sources.base import Item, ReadError, Source, existing_path
 from schemas.artifacts import sha256_of
@@ -15,9 +18,10 @@ from schemas.recipe import FolderSource
 
 
 class Folder(Source):
-    """Every file below a folder, at any depth, by name. Hidden files and links are passed over.
+    """Every file below a folder, at any depth, by name. Hidden files, links, pipes and devices are passed over.
 
     Whether a file is an image is decided when it is opened, so one that is not ends among the rejected and is counted.
+    Bytes of a name that are not UTF-8 stand in its key as in a URL, `caf%E9.png`, and so does `%` itself, as `%25`.
     """
 
     settings: FolderSource
@@ -39,7 +43,7 @@ class Folder(Source):
 
     def _sha256(self, key: str) -> str:
         try:
-            return sha256_of(self.root / key)
+            return sha256_of(self._path(key))
         except OSError:
             return "unreadable"  # ingest lists it among the rejected
 
@@ -49,19 +53,36 @@ class Folder(Source):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 path = Path(folder) / name
-                if not name.startswith(".") and not path.is_symlink():
-                    key = path.relative_to(self.root).as_posix()
+                if not name.startswith(".") and _is_regular(path):
+                    key = _UNSAFE.sub(_quoted, path.relative_to(self.root).as_posix())
                     yield Item(key, self._label(key))
 
     def _label(self, key: str) -> str | None:
         parts = key.split("/")
         return parts[0] if self.settings.label == "first_folder" and len(parts) > 1 else None
 
+    def _path(self, key: str) -> Path:
+        return self.root / os.fsdecode(unquote_to_bytes(key))
+
     def read(self, key: str) -> bytes:
         """A file's bytes."""
         try:
-            return (self.root / key).read_bytes()
+            return self._path(key).read_bytes()
         except FileNotFoundError:
             raise
         except OSError as error:
             raise ReadError(str(error)) from error
+
+
+_UNSAFE = re.compile("[%\udc80-\udcff]")  # where a name is not UTF-8, Python puts these surrogates
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return f"%{os.fsencode(found[0])[0]:02X}"
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return True  # listed, and said to be gone when it is read

@@ -31,7 +31,7 @@ class Idx(Source):
         super().__init__(settings)
         path = existing_path(settings)
         self.root = path if path.is_dir() else path.parent
-        self.files = sorted(path.glob("*images*idx3*")) if path.is_dir() else [path]
+        self.files = _packed_once(sorted(path.glob("*images*idx3*"))) if path.is_dir() else [path]
         if not self.files:
             raise UsageError(
                 f"sources.path: kind idx expects files named …-images-idx3-ubyte or ….gz, found none in {path}"
@@ -49,6 +49,8 @@ class Idx(Source):
         Raises:
             DataError: A header and a content do not fit.
         """
+        splits = {file: _SPLITS.get(file.name.split("-")[0]) for file in self.files}
+        divided = "test" in splits.values() and set(splits.values()) != {"test"}
         for file in self.files:
             images = read_idx(file, dimensions=3)
             labels = None
@@ -56,7 +58,7 @@ class Idx(Source):
                 labels = read_idx(label_file, dimensions=1)
                 if len(labels) != len(images):
                     raise DataError(f"{label_file}: expected {len(images):,} labels, found {len(labels):,}")
-            split = _SPLITS.get(file.name.split("-")[0])
+            split = splits[file] if divided else None  # half a division is none
             for number in range(len(images)):
                 label = None if labels is None else str(labels[number])
                 yield Item(f"{file.name}#{number:06d}", label, split)
@@ -97,6 +99,11 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
         more = "more" if found > size else f"{found:,}"
         raise DataError(f"{path}: expected {size:,} bytes after a header that says {claim}, found {more}")
     return np.frombuffer(b"".join(pieces), np.uint8).reshape(shape)
+
+
+def _packed_once(files: list[Path]) -> list[Path]:
+    """Without the `.gz` of a file that was unpacked beside it."""
+    return [file for file in files if file.suffix != ".gz" or file.with_suffix("") not in files]
 
 
 def _labels_of(file: Path) -> Path | None:
