@@ -64,9 +64,12 @@ def _mistakes(data: dict[str, Any]) -> list[ErrorDetails]:
         Recipe.model_validate(data)
     except ValidationError as error:
         found = error.errors()
-        at = [one["loc"] for one in found]
-        return [one for one in found if not any(len(one["loc"]) < len(loc) and loc[: len(one["loc"])] == one["loc"] for loc in at)]
+        return [one for one in found if not any(_is_below(other["loc"], one["loc"]) for other in found)]
     return []
+
+
+def _is_below(location: tuple[int | str, ...], section: tuple[int | str, ...]) -> bool:
+    return len(location) > len(section) and location[: len(section)] == section
 
 
 def _override(data: dict[str, Any], text: str) -> str:

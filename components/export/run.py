@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 
 import keras
@@ -36,7 +37,7 @@ def run(
     images = np.asarray(vae.crop(pixels, random=False))
     say("checks  the SavedModel in a fresh process")
     differences = parity(vae, generator.saved_model_path, images, work=generator.work)
-    name, worst = max(differences.items(), key=lambda item: item[1])
+    name, worst = max(differences.items(), key=lambda item: (math.isnan(item[1]), item[1]))
     limit = settings.export.tolerance
     if not all(difference <= limit for difference in differences.values()):  # NaN is no match for any limit
         raise DataError(

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
 from schemas import atomic
+from schemas.errors import DataError
 
 
 @dataclass
@@ -52,14 +55,23 @@ class TrainingState:
 
     @classmethod
     def read(cls, path: Path) -> TrainingState:
-        """Reads what `write` wrote, or the state before the first epoch where there is no file."""
+        """Reads what `write` wrote, or the state before the first epoch where there is no file.
+
+        Raises:
+            DataError: The file is broken.
+        """
         if not path.exists():
             return cls()
-        with np.load(path, allow_pickle=False) as archive:
-            scalars = json.loads(archive["state"].tobytes())
-            names = sorted(archive.files)
-            variables = [archive[name] for name in names if name.startswith("variable_")]
-            best_weights = [archive[name] for name in names if name.startswith("best_")]
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                scalars = json.loads(archive["state"].tobytes())
+                names = sorted(archive.files)
+                variables = [archive[name] for name in names if name.startswith("variable_")]
+                best_weights = [archive[name] for name in names if name.startswith("best_")]
+        except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            raise DataError(
+                f"{path}: expected the state of a training, found a broken file ({error}); remove it to begin anew"
+            ) from None
         return cls(**scalars, variables=variables, best_weights=best_weights)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras_tuner
+import numpy as np
 from keras_tuner import oracles
 
 from schemas.recipe import TuneSection
@@ -39,5 +42,18 @@ def make_oracle(settings: TuneSection, *, seed: int) -> keras_tuner.Oracle:
         oracle = oracles.HyperbandOracle(max_epochs=settings.epochs, **common)
         oracle.max_trials = settings.max_trials
         return oracle
-    kinds = {"random": oracles.RandomSearchOracle, "bayesian": oracles.BayesianOptimizationOracle}
+    kinds = {"random": oracles.RandomSearchOracle, "bayesian": ResumableBayesianOracle}
     return kinds[settings.oracle](max_trials=settings.max_trials, **common)
+
+
+class ResumableBayesianOracle(oracles.BayesianOptimizationOracle):
+    """KerasTuner's, but what it proposes next does not depend on whether the search was interrupted.
+
+    KerasTuner reads trials back in the order of a folder listing, and forgets the state of its random numbers.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """The values of the next trial."""
+        self.trials = {started: self.trials[started] for started in self.start_order}
+        self._random_state = np.random.RandomState([self.seed, int(trial_id)])
+        return super().populate_space(trial_id)

@@ -88,7 +88,6 @@ def test_a_write_that_fails_leaves_the_last_state(tmp_path: Path, monkeypatch: p
     assert [found.name for found in tmp_path.iterdir()] == ["state.npz"]
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # numpy leaves a file open that it cannot read
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_state_that_was_cut_short_is_an_error_that_names_the_file(
     share: float,
