@@ -14,11 +14,12 @@ from components.generate.component import STAGE as GENERATE
 from components.ingest.component import STAGE as INGEST
 from components.train.component import STAGE as TRAIN
 from components.tune.component import STAGE as TUNE
-from schemas.artifacts import Artifact, Examples, HyperParameters, ImageSet, Staging, recover
+from schemas.artifacts import Artifact, Examples, HyperParameters, ImageSet
 from schemas.errors import DataError, UsageError
 from schemas.recipe import Recipe
 from schemas.settings import StageSettings, TrainSettings
 from schemas.stage import Stage
+from schemas.staging import Staging, recover
 
 STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
 SOURCES = "sources"  # name of ingest's outside input in its manifest

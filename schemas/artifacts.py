@@ -1,7 +1,7 @@
 """The six artifacts: folders that describe themselves, are whole or not there, and can be verified.
 
-An artifact is written in a staging folder beside its final name and renamed when it is whole. ``manifest.json``, written
-last, holds the digests of its inputs, the settings that were read, and size and sha256 of every file. The manifests'
+An artifact is written in a staging folder (`schemas.staging`) and renamed when it is whole. ``manifest.json``, written last,
+holds the digests of its inputs, the settings that were read, and size and sha256 of every file. The manifests'
 digests form the lineage, from a generated image back to the images that the model was trained on.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -313,53 +311,10 @@ def open_artifact(path: Path) -> Artifact:
     raise DataError(f"{path / MANIFEST}: expected a type among {known}, found {found!r}")
 
 
-class Staging:
-    """Where an artifact grows until it is whole: ``.partial-<name>-<fingerprint>`` beside its final name.
-
-    The fingerprint stands for inputs and settings, so work is continued only where it would be done the same way.
-    """
-
-    def __init__(self, final: Path, fingerprint: str) -> None:
-        self.final = final
-        self.root = final.with_name(f".partial-{final.name}-{fingerprint[:12]}")
-
-    def open(self, kind: type[Artifact]) -> Artifact:
-        """Makes the folders, or finds what an interrupted run left there."""
-        artifact = kind(self.root / "artifact", work=self.root / "work")
-        artifact.path.mkdir(parents=True, exist_ok=True)
-        artifact.work.mkdir(parents=True, exist_ok=True)
-        for left in [*artifact.path.rglob(atomic.TEMPORARY), *artifact.work.rglob(atomic.TEMPORARY)]:
-            left.unlink()  # begun by a process that was killed
-        return artifact
-
-    def publish(self) -> None:
-        """Gives the sealed artifact its final name, in place of the one that had it, and removes the scratch work."""
-        previous = _previous(self.final)
-        shutil.rmtree(previous, ignore_errors=True)
-        if self.final.exists():
-            os.replace(self.final, previous)
-        os.replace(self.root / "artifact", self.final)
-        atomic.fsync(self.final.parent)
-        shutil.rmtree(previous, ignore_errors=True)
-        for partial in self.final.parent.glob(f".partial-{self.final.name}-????????????"):
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def recover(final: Path) -> None:
-    """Undoes a replacement that a crash cut in two: the artifact that was there before gets its name back."""
-    previous = _previous(final)
-    if previous.exists() and not final.exists():
-        os.replace(previous, final)
-
-
 def sha256_of(path: Path) -> str:
     """Sha256 of a file's bytes, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _previous(final: Path) -> Path:
-    return final.with_name(f".previous-{final.name}")
 
 
 def _names(root: Path) -> set[str]:

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     """Why an image was rejected: the closed list."""
 
     VANISHED = "vanished"  # listed, then gone
+    CHANGED = "changed"  # listed, then other bytes
     UNREADABLE = "unreadable"  # the file system refused
     EMPTY = "empty"  # no bytes, or no pixels
     UNKNOWN_FORMAT = "unknown_format"  # no decoder takes it

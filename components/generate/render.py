@@ -15,7 +15,7 @@ from PIL import Image
 
 from components.generate.plan import BLOCK, ShardUnit, png_name
 from components.runner import UnitDoFn
-from schemas import tables
+from schemas import atomic, tables
 
 # The image column of Hugging Face data sets.
 SHARD = pa.schema(
@@ -58,7 +58,10 @@ class RenderDoFn(UnitDoFn):
         super().setup()
         import tensorflow as tf
 
+        from components.device import prepare_device
+
         try:
+            prepare_device()
             # One thread a worker: sums are then added in one order, whatever the number of workers or cores.
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -70,7 +73,8 @@ class RenderDoFn(UnitDoFn):
 
     def process(self, unit: ShardUnit) -> None:
         """Writes one shard."""
-        rows, shard = [], []
+        rows: list[dict[str, Any]] = []
+        shard = []
         for index, pixels, code in self._images(unit):
             data = encode_png(pixels)
             path = png_name(index)
@@ -94,6 +98,9 @@ class RenderDoFn(UnitDoFn):
             )
         if self.format == "parquet":
             tables.write_table(self.artifact / unit.parquet_name, shard, SHARD)
+        else:
+            # On the disk before the rows say so, in case the power fails.
+            atomic.fsync_all([self.artifact / row["file"] for row in rows], below=self.artifact)
         tables.write_table(self.rows_path(unit), rows, tables.GENERATED)
         self.images.inc(len(rows))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,6 +16,7 @@ from schemas.errors import DataError
 from schemas.settings import GenerateSettings
 
 LARGE = 20_000  # images from which on worker processes pay for their start
+ROW_GROUP = 8_192  # rows of metadata.parquet
 
 
 def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> dict[str, int]:
@@ -60,11 +59,18 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
 
 
 def _join_rows(images: ImageSet, units: list[ShardUnit], worker: RenderDoFn) -> None:
-    """One table from the shards' tables, in the images' order, a shard at a time in memory."""
+    """One table from the shards' tables, in the images' order, a shard at a time in memory.
+
+    Its row groups are of one size, so that the file does not tell how many shards there were.
+    """
+    held = tables.GENERATED.empty_table()
     with atomic.replacing(images.metadata_path) as temporary, pq.ParquetWriter(temporary, tables.GENERATED) as writer:
         for unit in units:
-            table: pa.Table = tables.read_table(Path(worker.rows_path(unit)), tables.GENERATED)
-            writer.write_table(table, row_group_size=max(1, len(table)))
+            held = pa.concat_tables([held, tables.read_table(worker.rows_path(unit), tables.GENERATED)])
+            whole = len(held) // ROW_GROUP * ROW_GROUP if unit is not units[-1] else len(held)
+            for start in range(0, whole, ROW_GROUP):
+                writer.write_table(held.slice(start, min(ROW_GROUP, whole - start)).combine_chunks())
+            held = held.slice(whole)
 
 
 def _shards(count: int) -> str:

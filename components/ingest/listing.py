@@ -122,7 +122,6 @@ class ListDoFn(UnitDoFn):
             except Rejected as error:
                 rejected.append({"key": key, "reason": error.reason, "detail": error.detail})
                 continue
-            data = np.ascontiguousarray(raw).data if isinstance(raw, np.ndarray) else raw
             listed.append(
                 {
                     "source": unit.source,
@@ -130,7 +129,7 @@ class ListDoFn(UnitDoFn):
                     "key": key,
                     "label": item.label,
                     "own_split": item.split,
-                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "sha256": sha256_of_image(raw),
                     "bytes": len(raw) if isinstance(raw, bytes) else raw.nbytes,
                     "format": header.format,
                     "width": header.width,
@@ -141,6 +140,11 @@ class ListDoFn(UnitDoFn):
         tables.write_table(unit.listed_path, listed, LISTED)
         self.listed.inc(len(listed))
         self.rejected.inc(len(rejected))
+
+
+def sha256_of_image(raw: RawImage) -> str:
+    """Sha256 (hex) of a file's bytes, or of pixels."""
+    return hashlib.sha256(np.ascontiguousarray(raw).data if isinstance(raw, np.ndarray) else raw).hexdigest()
 
 
 def read_item(source: Source, key: str) -> RawImage:

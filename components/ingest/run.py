@@ -71,7 +71,7 @@ def _limit_rejected(rejected: pa.Table, settings: IngestSettings, work: Path, *,
         f"{reason} {count:,}" for reason, count in Counter(rejected["reason"].to_pylist()).most_common()
     )
     raise DataError(
-        f"preprocess.max_rejected: expected at most {limit:.0%} of the images rejected, "
+        f"preprocess.max_rejected: expected at most {100 * limit:g}% of the images rejected, "
         f"found {len(rejected):,} of {total:,} ({reasons}); they are listed in {path}"
     )
 

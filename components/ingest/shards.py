@@ -15,13 +15,14 @@ import numpy as np
 from components.console import watched
 from components.ingest.decode import Rejected, decode
 from components.ingest.geometry import Cover, Crop
-from components.ingest.listing import read_item
+from components.ingest.listing import read_item, sha256_of_image
 from components.ingest.plan import ShardUnit
 from components.ingest.sources import open_source
 from components.runner import UnitDoFn, run_units
 from schemas import atomic, records, tables
 from schemas.recipe import PreprocessSettings
 from schemas.settings import IngestSettings
+from schemas.tables import Reason
 
 LARGE = 20_000  # images from which on worker processes pay for their start
 
@@ -140,8 +141,11 @@ class WriteShardDoFn(UnitDoFn):
     def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[np.ndarray]:
         """What is stored of one image: once, or once per baked crop. [H', W', C], uint8."""
         preprocess = self.settings.preprocess
+        raw = read_item(self.sources[row["source"]], row["item"])
+        if sha256_of_image(raw) != row["sha256"]:
+            raise Rejected(Reason.CHANGED, "listed, then other bytes: whoever writes there has not finished")
         image = decode(
-            read_item(self.sources[row["source"]], row["item"]),
+            raw,
             channels=preprocess.channels,
             background=preprocess.background,
             max_pixels=preprocess.max_pixels,

@@ -37,9 +37,10 @@ def fit(
     vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=jit_compile())
     vae.optimizer.build(vae.trainable_variables)
     say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
-    source = "tuned" if "train.learning_rate" in tuned else "the recipe's"
     images, batch_size = statistics.records["train"], settings.train.batch_size
-    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g} ({source})")
+    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
+    if tuned:
+        say("tuned   latent_dim and learning rate are the search's (train.use_tuned=false: the recipe's)")
 
     state_path = model.work / "state.npz"
     state = TrainingState.read(state_path)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.artifacts import Artifact, Examples, Staging, recover
+from schemas.artifacts import Artifact, Examples
+from schemas.staging import Staging, recover
 
 FINGERPRINT = "0123456789abcdef"
 
@@ -127,7 +128,8 @@ PUBLISH = """
 import sys
 from itertools import count
 from pathlib import Path
-from schemas.artifacts import Examples, Staging
+from schemas.artifacts import Examples
+from schemas.staging import Staging
 final = Path(sys.argv[1])
 for number in count():
     staging = Staging(final, "0123456789abcdef")

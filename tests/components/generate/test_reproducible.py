@@ -49,6 +49,15 @@ def test_an_image_is_the_same_for_any_number_of_worker_processes(
     assert hashes(make_images(tmp_path, count=COUNT, format="parquet", shards=7, workers=2)) == expected
 
 
+@pytest.mark.parametrize(("count", "shards"), [(9000, 7), (8192, 2), (300, 1)])
+def test_a_set_of_png_files_is_the_same_to_the_last_byte_for_any_number_of_shards(
+    count: int, shards: int, make_images: MakeImages, tmp_path: Path
+) -> None:
+    one = make_images(tmp_path / "one", count=count, shards=1)
+    other = make_images(tmp_path / "other", count=count, shards=shards)
+    assert files(one.path) == files(other.path)
+
+
 @pytest.mark.parametrize("count", [1, 300, 1000])
 def test_a_smaller_set_is_the_beginning_of_a_larger_one(
     count: int, expected: list[str], make_images: MakeImages, tmp_path: Path

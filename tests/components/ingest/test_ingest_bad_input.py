@@ -188,17 +188,21 @@ def test_a_resumed_run_to_float32_writes_only_what_is_missing(
     }
 
 
-def test_a_file_that_goes_between_the_passes_is_rejected_as_vanished(
-    tmp_path: Path, photos: Path, ingest_into: Ingest
+@pytest.mark.parametrize("change", [Reason.VANISHED, Reason.CHANGED])
+def test_a_file_that_goes_or_changes_between_the_passes_is_rejected(
+    tmp_path: Path, photos: Path, ingest_into: Ingest, change: Reason
 ) -> None:
     examples, counts = ingest_into(tmp_path, photos)
     for marker in markers(examples):  # as after a kill between the passes
         marker.unlink()
     for shard in examples.path.glob("Split-*/*"):
         shard.unlink()
-    (photos / "007.png").unlink()
+    if change == Reason.VANISHED:
+        (photos / "007.png").unlink()
+    else:
+        (photos / "007.png").write_bytes((photos / "008.png").read_bytes())
     examples, after = ingest_into(tmp_path, photos)
-    assert rejected(examples.rejected_path) == {"007.png": Reason.VANISHED}
+    assert rejected(examples.rejected_path) == {"007.png": change}
     assert sum(after.values()) == sum(counts.values())
     keys = read_table(examples.images_path, IMAGES)["key"].to_pylist()
     assert len(keys) == 39
