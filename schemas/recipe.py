@@ -17,7 +17,7 @@ class Section(BaseModel):
 
 
 class IdxSource(Section):
-    """IDX files as MNIST ships them, plain or gzipped; `train-*` and `t10k-*` keep their own splits."""
+    """IDX files as MNIST ships them, plain or gzipped; where both are there, `train-*` and `t10k-*` keep their splits."""
 
     kind: Literal["idx"]
     path: str | None = Field(None, description="A folder of `*-images-idx3-ubyte[.gz]` files, or one such file.")

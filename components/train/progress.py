@@ -61,20 +61,18 @@ class StopWhenLost(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Looks at the running mean of the loss, in which a NaN stays."""
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            rate = float(self.model.optimizer.learning_rate)
-            raise DataError(
-                f"train.learning_rate: expected a loss that stays finite, found {loss} at step {batch + 1} with {rate:g}; "
-                f"try {rate / 10:g}"
-            )
+        self._check("loss", logs, f"at step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Looks at the validation loss."""
-        loss = (logs or {}).get("val_loss", 0.0)
+        self._check("val_loss", logs, f"after epoch {epoch + 1}")
+
+    def _check(self, name: str, logs: dict[str, float] | None, when: str) -> None:
+        loss = (logs or {}).get(name, 0.0)
         if not math.isfinite(loss):
             rate = float(self.model.optimizer.learning_rate)
+            said = "validation loss" if name == "val_loss" else "loss"
             raise DataError(
-                f"train.learning_rate: expected a validation loss that stays finite, found {loss} after epoch {epoch + 1} "
-                f"with {rate:g}; try {rate / 10:g}"
+                f"train.learning_rate: expected a {said} that stays finite, found {loss} {when} with {rate:g}; "
+                f"try {rate / 10:g}"
             )

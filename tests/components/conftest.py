@@ -11,36 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from by_hand import describe
 
 from schemas.artifacts import Artifact, Examples
 from schemas.recipe import BernoulliLoss, DenseModel, LossSettings
-from schemas.records import SPLITS, Statistics, encode_example, frame
+from schemas.records import SPLITS, encode_example, frame
 
 SIZE = 8  # pixels, in height and width
 COUNTS = {"train": 64, "validation": 16, "test": 16}
 SHARDS = 2  # per split
-
-
-def describe(counts: dict[str, int], *, channels: int) -> Statistics:
-    """What Examples of these images say of themselves."""
-    return Statistics(
-        height=SIZE,
-        width=SIZE,
-        channels=channels,
-        stored_height=SIZE,
-        stored_width=SIZE,
-        store="uint8",
-        normalise="unit",
-        mean=[0.0] * channels,
-        deviation=[1.0] * channels,
-        train_mean=[0.2] * channels,
-        train_deviation=[0.3] * channels,
-        labels=[],
-        images=counts,
-        records=counts,
-        images_per_label={},
-        rejected={},
-    )
 
 
 def bar(number: int, *, channels: int) -> np.ndarray[Any, Any]:
@@ -71,7 +50,7 @@ def make_examples() -> Callable[..., Examples]:
                 path = examples.split(split) / f"data_tfrecord-{shard:05d}-of-{SHARDS:05d}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(b"".join(framed))
-        examples.statistics_path.write_text(describe(COUNTS, channels=channels).model_dump_json())
+        examples.statistics_path.write_text(describe(SIZE, SIZE, channels, images=COUNTS).model_dump_json())
         return examples
 
     return make
@@ -99,7 +78,7 @@ def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
         vae = build_vae(
             tiny_model.model_copy(update={"latent_dim": latent_dim}),
             loss or BernoulliLoss(likelihood="bernoulli"),
-            describe(COUNTS, channels=channels),
+            describe(SIZE, SIZE, channels, images=COUNTS),
             seed=seed,
         )
         vae.set_weights([weight * 2 for weight in vae.get_weights()])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from by_hand import describe
 
 from components.batch_norm import PreciseBatchNorm
 from components.dataset import batches
@@ -22,24 +23,7 @@ IMAGES = 48
 @pytest.fixture
 def statistics() -> Statistics:
     """Of 48 grey images of 8×8."""
-    return Statistics(
-        height=8,
-        width=8,
-        channels=1,
-        stored_height=8,
-        stored_width=8,
-        store="uint8",
-        normalise="unit",
-        mean=[0.0],
-        deviation=[1.0],
-        train_mean=[0.5],
-        train_deviation=[0.3],
-        labels=[],
-        images={"train": IMAGES, "validation": 0, "test": 0},
-        records={"train": IMAGES, "validation": 0, "test": 0},
-        images_per_label={},
-        rejected={},
-    )
+    return describe(images={"train": IMAGES, "validation": 0, "test": 0})
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from by_hand import describe
 
 from components.dataset import batches, labelled_batches, read_statistics, readable, training_batches
 from schemas.artifacts import Examples
 from schemas.errors import DataError
-from schemas.records import Statistics, encode_example, frame
+from schemas.records import encode_example, frame
 
 Array = np.ndarray[Any, Any]
 HEIGHT, WIDTH, CHANNELS = 2, 3, 3
@@ -33,23 +34,16 @@ def write_examples(folder: Path, *, store: Any = "uint8") -> Examples:
     """Examples by hand: `COUNT` images in the training split, image i of label i mod 3 - 1, and the same to test."""
     examples = Examples(folder)
     counts = {"train": COUNT, "validation": 0, "test": COUNT}
-    statistics = Statistics(
-        height=HEIGHT,
-        width=WIDTH,
-        channels=CHANNELS,
-        stored_height=HEIGHT,
-        stored_width=WIDTH,
+    statistics = describe(
+        HEIGHT,
+        WIDTH,
+        CHANNELS,
         store=store,
         normalise="standardise",
         mean=MEAN.tolist(),
         deviation=DEVIATION.tolist(),
-        train_mean=MEAN.tolist(),
-        train_deviation=DEVIATION.tolist(),
         labels=["cat", "dog"],
         images=counts,
-        records=counts,
-        images_per_label={},
-        rejected={},
     )
     numbers = iter(range(COUNT))
     for shard, size in enumerate(PER_SHARD):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from by_hand import describe
 
 from schemas.records import Statistics
 
@@ -23,23 +24,15 @@ def make_statistics() -> Callable[..., Statistics]:
     ) -> Statistics:
         mean, deviation = CONSTANTS[normalise]
         stored_height, stored_width = stored or (height, width)
-        return Statistics(
-            height=height,
-            width=width,
-            channels=channels,
+        return describe(
+            height,
+            width,
+            channels,
             stored_height=stored_height,
             stored_width=stored_width,
-            store="uint8",
             normalise=normalise,
             mean=[mean] * channels,
             deviation=[deviation] * channels,
-            train_mean=[mean] * channels,
-            train_deviation=[deviation] * channels,
-            labels=[],
-            images={},
-            records={},
-            images_per_label={},
-            rejected={},
         )
 
     return make

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from by_hand import describe
 from google.protobuf import text_format
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -30,25 +31,9 @@ labels = st.integers(-1, 2**63 - 1)
 
 def make_statistics(**changes: Any) -> Statistics:
     """What a data set of 4 × 6 RGB images with two labels says of itself."""
-    fields: dict[str, Any] = {
-        "height": 4,
-        "width": 6,
-        "channels": 3,
-        "stored_height": 4,
-        "stored_width": 6,
-        "store": "uint8",
-        "normalise": "unit",
-        "mean": [0.0] * 3,
-        "deviation": [1.0] * 3,
-        "train_mean": [0.5] * 3,
-        "train_deviation": [0.25] * 3,
-        "labels": ["cat", "dog"],
-        "images": {"train": 2, "validation": 1, "test": 1},
-        "records": {"train": 2, "validation": 1, "test": 1},
-        "images_per_label": {"train": {"cat": 1, "dog": 1}},
-        "rejected": {},
-    }
-    return Statistics(**{**fields, **changes})
+    images = {"train": 2, "validation": 1, "test": 1}
+    labels: dict[str, Any] = {"labels": ["cat", "dog"], "images_per_label": {"train": {"cat": 1, "dog": 1}}}
+    return describe(4, 6, 3, **{"images": images, **labels, **changes})
 
 
 def parse(store: str) -> schema_pb2.Schema:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from by_hand import describe
 
 from schemas.artifacts import Examples, Model
 from schemas.recipe import BernoulliLoss, DenseModel, MseLoss
@@ -42,21 +43,14 @@ def write_examples(
         for i, (image, label) in enumerate(zip(images, indices, strict=True))
     ]
     (examples.split("test") / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records))
-    statistics = Statistics(
-        height=height - margin,
-        width=width - margin,
-        channels=channels,
+    statistics = describe(
+        height - margin,
+        width - margin,
+        channels,
         stored_height=height,
         stored_width=width,
-        store="uint8",
-        normalise="unit",
-        mean=[0.0] * channels,
-        deviation=[1.0] * channels,
-        train_mean=[0.5] * channels,
-        train_deviation=[0.25] * channels,
         labels=list(names),
         images={"train": 0, "validation": 0, "test": count},
-        records={"train": 0, "validation": 0, "test": count},
         images_per_label={"test": {name: indices.count(i) for i, name in enumerate(names)}},
         rejected={"too_large": 2},
     )
