@@ -17,6 +17,18 @@ from schemas.recipe import Recipe
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML takes the last of two equal keys without a word; a recipe that says two things is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(problem=f"{key.value} twice", problem_mark=key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
 def recipe_files() -> list[Path]:
     """The recipes that come with the project, and those that a person has put beside them."""
     return sorted(FOLDER.glob("*.yaml"))
@@ -35,7 +47,7 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(), _Loader)  # a SafeLoader
     except FileNotFoundError:
         known = [file.stem for file in recipe_files()]
         close = difflib.get_close_matches(name, known, n=1)

@@ -102,6 +102,18 @@ def test_a_file_without_keys_is_named(write_recipe: WriteRecipe, text: str, foun
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "key", "line"),
+    [
+        ("width: 32", "width: 32\n  height: 64", "height", 9),
+        ("model:", "preprocess:\n  crop: fresh\nmodel:", "preprocess", 9),
+    ],
+)
+def test_a_key_that_stands_twice_is_named(write_recipe: WriteRecipe, old: str, new: str, key: str, line: int) -> None:
+    path = write_recipe((old, new))
+    assert re.match(rf"{re.escape(path)}: expected YAML, found: {key} twice in .*line {line}\b", error_of(path))
+
+
+@pytest.mark.parametrize(
     "content",
     [b"name: caf\xe9\n", b"name: a\0b\n", b"name: !!python/name:os.system x\n", b"title: 2024-02-30\n", b"\tname: a\n"],
     ids=["not UTF-8", "a zero byte", "a Python object", "a day that does not exist", "a tab"],
