@@ -5,6 +5,7 @@ SHELL := /bin/bash
 RECIPE ?= demo
 SOURCE ?=
 SET ?=
+DATA ?=
 N ?=
 SEED ?=
 FORMAT ?=
@@ -27,7 +28,7 @@ RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all status verify recipes recipe schema lint test bench lock clean
+.PHONY: help setup demo $(STAGES) all figures systems status verify recipes recipe fetch schema lint test bench lock clean
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -79,6 +80,15 @@ generate: setup ## Synthetic images: N=10000 SEED=7 FORMAT=parquet
 all: setup ## All six stages; what is up to date is left alone
 	@$(PIPELINE) $@ $(RUN)
 
+figures: setup ## Draw the figures and the report of RECIPE anew, without training
+	@$(PIPELINE) $@ --recipe '$(RECIPE)' $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
+systems: setup ## The published systems, all stages: DATA=<folder with mnist/ fashion-mnist/ clothing/ avatars.zip>
+	@test -n "$(DATA)" || { echo "error: expected DATA=<folder with mnist/, fashion-mnist/, clothing/ and avatars.zip>, found none" >&2; exit 2; }
+	@for system in mnist_dense:mnist mnist_conv:mnist mnist_conv_sum:mnist fashion_conv:fashion-mnist fashion_ae:fashion-mnist \
+		fashion_bn:fashion-mnist fashion_products:clothing cartoon_faces:avatars.zip; do \
+		$(PIPELINE) all --recipe $${system%%:*} --source '$(DATA)'/$${system#*:} $(OVERRIDES) --runs '$(RUNS)' \
+			$(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) || exit; done
+
 status: setup ## A line per stage: fresh, or stale and why
 	@$(PIPELINE) $@ $(READ)
 verify: setup ## Hash every artifact of RECIPE again
@@ -88,6 +98,8 @@ recipes: setup ## The recipes that there are
 recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
 	@test -n "$(SOURCE)" -a -n "$(NAME)" || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$(SOURCE)' NAME='$(NAME)'" >&2; exit 2; }
 	@$(PIPELINE) $@ --source '$(SOURCE)' --name '$(NAME)'
+fetch: setup ## Download the public data set that RECIPE names, into data/
+	@$(PIPELINE) $@ --recipe '$(RECIPE)'
 schema: setup ## Write recipes/recipe.schema.json, for editors
 	@$(PIPELINE) $@
 
@@ -99,7 +111,8 @@ test: setup ## The test suite
 	@for part in tests/components/test_*.py tests/components/*/; do \
 		case $$part in *__pycache__*) continue ;; esac; $(VENV)/bin/python -m pytest $$part || exit 1; done
 bench: setup ## Measure beside peers, in one run
-	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
+	@$(VENV)/bin/python benchmarks/train.py
+	@$(VENV)/bin/python benchmarks/systems.py --runs '$(RUNS)'
 lock: setup ## Resolve the locks anew, one per supported Python
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra dev -o requirements/py$$version.txt || exit 1; done

@@ -9,23 +9,19 @@ images in memory. Rounds alternate, so that a machine that slows down slows both
 from __future__ import annotations
 
 import json
-import math
 import os
 import statistics as stats
 import tempfile
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-import tensorflow as tf
+from plain_loop import PlainLoop, our_epoch
 
-from components.dataset import training_batches
 from components.device import jit_compile, prepare_device
 from models.build import build_vae
-from models.vae import VAE, kl_divergence
 from pipeline.recipes import load_recipe
 from schemas import records
 from schemas.artifacts import Examples
@@ -67,43 +63,6 @@ def write_examples(folder: Path, pixels: np.ndarray) -> Examples:
     return found
 
 
-def ours(vae: VAE, examples: Examples) -> float:
-    """Seconds of one epoch of our loop."""
-    data = training_batches(examples, batch_size=BATCH, seed=0, first_epoch=0, epochs=1)
-    began = time.perf_counter()
-    vae.fit(data, steps_per_epoch=math.ceil(IMAGES / BATCH), epochs=1, shuffle=False, verbose=0)
-    return time.perf_counter() - began
-
-
-class PlainLoop:
-    """The article's training step on the same layers."""
-
-    def __init__(self, vae: VAE, pixels: np.ndarray) -> None:
-        optimizer = keras.optimizers.Adam(5e-4)
-        self.data = tf.data.Dataset.from_tensor_slices(pixels.astype(np.float32) / 255.0).shuffle(IMAGES).batch(BATCH)
-
-        @tf.function
-        def step(images: tf.Tensor) -> tf.Tensor:
-            with tf.GradientTape() as tape:
-                mean, log_variance = vae.encoder(images, training=True)
-                codes = mean + tf.exp(0.5 * log_variance) * tf.random.normal(tf.shape(mean))
-                outputs = vae.decoder(codes, training=True)
-                loss = tf.reduce_mean(vae.likelihood.loss(images, outputs) + kl_divergence(mean, log_variance))
-            weights = vae.encoder.trainable_weights + vae.decoder.trainable_weights
-            optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
-            return loss
-
-        self.step = step
-
-    def epoch(self) -> float:
-        """Seconds of one epoch."""
-        began = time.perf_counter()
-        for images in self.data:
-            loss = self.step(images)
-        float(loss)
-        return time.perf_counter() - began
-
-
 def main() -> None:
     device = prepare_device()
     recipe = load_recipe("fashion_bn")
@@ -113,9 +72,14 @@ def main() -> None:
         statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
         vae = build_vae(recipe.model, recipe.loss, statistics, seed=0)
         vae.compile(optimizer=keras.optimizers.Adam(5e-4), jit_compile=jit_compile())
-        plain = PlainLoop(build_vae(recipe.model, recipe.loss, statistics, seed=0), pixels)
-        ours(vae, examples), plain.epoch()  # compilation and warm-up
-        rounds = [(ours(vae, examples), plain.epoch()) for _ in range(ROUNDS)]
+        peer_vae = build_vae(recipe.model, recipe.loss, statistics, seed=0)
+        plain = PlainLoop(peer_vae, pixels, batch_size=BATCH, learning_rate=5e-4)
+
+        def round_of_both() -> tuple[float, float]:
+            return our_epoch(vae, examples, batch_size=BATCH, images=IMAGES), plain.epoch()
+
+        round_of_both()  # compilation and warm-up
+        rounds = [round_of_both() for _ in range(ROUNDS)]
     figures = {
         "benchmark": "train",
         "recipe": "fashion_bn",

@@ -27,6 +27,7 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
         decoder=network.build_decoder(model, image_shape=image_shape),
         likelihood=_likelihood(loss, statistics),
         normalise=Normalise(statistics.mean, statistics.deviation, name="normalise"),
+        kl=loss.kl,
         seed=seed,
         name="vae",
     )
@@ -36,5 +37,5 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
 
 def _likelihood(loss: LossSettings, statistics: Statistics) -> Likelihood:
     if isinstance(loss, BernoulliLoss):
-        return Bernoulli()
+        return Bernoulli(loss.reconstruction)
     return WeightedMse(loss.weight, OUTPUT_ACTIVATION[statistics.normalise])

@@ -19,8 +19,16 @@ def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> 
         x = layers.Conv2D(filters, settings.kernel_size, strides=stride, padding="same")(x)
         x = _after(x, settings)
     x = layers.Flatten()(x)
+    for units in settings.hidden:
+        x = layers.Dense(units)(x)
+        x = _activation(settings)(x)
     mean = layers.Dense(settings.latent_dim, dtype="float32", name="mean")(x)
-    log_variance = layers.Dense(settings.latent_dim, dtype="float32", name="log_variance")(x)
+    log_variance = layers.Dense(
+        settings.latent_dim,
+        kernel_initializer="zeros" if settings.zero_log_variance else "glorot_uniform",
+        dtype="float32",
+        name="log_variance",
+    )(x)
     return keras.Model(images, [mean, log_variance], name="encoder")
 
 
@@ -30,20 +38,28 @@ def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> 
     stride = math.prod(stride for _, stride in settings.decoder) * settings.output_stride
     base = (height // stride, width // stride, settings.base_filters)
     codes = keras.Input((settings.latent_dim,), name="codes")
-    x = layers.Dense(math.prod(base))(codes)
+    x = layers.Dense(math.prod(base), activation=settings.base_activation)(codes)
     x = layers.Reshape(base)(x)
     for filters, layer_stride in settings.decoder:
         x = layers.Conv2DTranspose(filters, settings.kernel_size, strides=layer_stride, padding="same")(x)
-        x = _after(x, settings)
+        x = _after(x, settings, linear=settings.decoder_activation == "linear")
     outputs = layers.Conv2DTranspose(
         channels, settings.kernel_size, strides=settings.output_stride, padding="same", dtype="float32"
     )(x)
     return keras.Model(codes, outputs, name="decoder")
 
 
-def _after(x: Any, settings: ConvModel) -> Any:
-    if settings.batch_norm:
+def _after(x: Any, settings: ConvModel, *, linear: bool = False) -> Any:
+    if settings.batch_norm == "before":
         x = layers.BatchNormalization()(x)
+    if not linear:
+        x = _activation(settings)(x)
+    if settings.batch_norm == "after":
+        x = layers.BatchNormalization()(x)
+    return x
+
+
+def _activation(settings: ConvModel) -> keras.Layer:
     if settings.activation == "leaky_relu":
-        return layers.LeakyReLU(negative_slope=settings.negative_slope)(x)
-    return layers.ReLU()(x)
+        return layers.LeakyReLU(negative_slope=settings.negative_slope)
+    return layers.ReLU()

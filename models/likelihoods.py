@@ -44,7 +44,14 @@ class Bernoulli(Likelihood):
     """Each pixel is the probability of a coin: ``log p(x|z) = Σ x log p + (1 - x) log(1 - p)``, p = sigmoid(output).
 
     Kingma & Welling 2014, appendix C.1. Pixels in between 0 and 1 are taken as they are, as all five articles do.
+
+    Args:
+        reduction: What training minimises: the cross-entropy's `sum` over pixels and channels, which is ``-log p``, or
+            their `mean`, which makes the KL weigh as many times more as there are pixels and channels.
     """
+
+    def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
+        self.reduction = reduction
 
     def mean(self, outputs: Any) -> Any:
         """Pixel values in [0, 1]: [B, H, W, C]."""
@@ -59,8 +66,13 @@ class Bernoulli(Likelihood):
         return -ops.sum(entropy, axis=(1, 2, 3))
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """What training minimises, per image: binary cross-entropy summed over pixels, nats: [B]."""
-        return -self.log_prob(targets, outputs)
+        """What training minimises, per image: binary cross-entropy, nats (`mean`: nats per pixel and channel): [B]."""
+        entropy = -self.log_prob(targets, outputs)
+        return entropy if self.reduction == "sum" else entropy / math.prod(targets.shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Every constructor argument."""
+        return {"reduction": self.reduction}
 
 
 @keras.saving.register_keras_serializable(package="latent_mill")

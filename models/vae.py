@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -29,6 +29,8 @@ class VAE(keras.Model):
         decoder: Codes [B, D] to the likelihood's outputs [B, H, W, C].
         likelihood: What these outputs mean.
         normalise: From pixels to normalised values and back.
+        kl: How the KL enters the loss: its `sum` over the latent dimensions, their `mean`, or `none`: a plain
+            autoencoder, whose code is the posterior's mean, and whose log-variance means nothing.
         seed: Where the noise of training starts.
     """
 
@@ -39,6 +41,7 @@ class VAE(keras.Model):
         decoder: keras.Model,
         likelihood: Likelihood,
         normalise: Normalise,
+        kl: Literal["sum", "mean", "none"] = "sum",
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -47,11 +50,14 @@ class VAE(keras.Model):
         self.decoder = decoder
         self.likelihood = likelihood
         self.normalise = normalise
+        self.kl = kl
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
         self.crop_seed = keras.random.SeedGenerator(seed + 1)
         self.image_shape: tuple[int, int, int] = tuple(encoder.inputs[0].shape[1:])
         self.latent_dim: int = decoder.inputs[0].shape[-1]
+        # Nothing trains it where the code is not sampled.
+        encoder.get_layer("log_variance").trainable = kl != "none"
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
 
@@ -65,7 +71,8 @@ class VAE(keras.Model):
         """Targets, posterior and the likelihood's outputs of a batch of stored pixels [B, H', W', C]."""
         targets = self.normalise(self.crop(pixels, random=bool(training)))  # [B, H, W, C]
         mean, log_variance = self.encoder(targets, training=training)
-        outputs = self.decoder(self.sampler(mean, log_variance), training=training)
+        codes = mean if self.kl == "none" else self.sampler(mean, log_variance)
+        outputs = self.decoder(codes, training=training)
         return {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
 
     def compute_loss(
@@ -76,12 +83,16 @@ class VAE(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Mean over the batch of reconstruction plus KL."""
+        """Mean over the batch of reconstruction plus the KL's term."""
         reconstruction = self.likelihood.loss(y_pred["targets"], y_pred["outputs"])
-        kl = kl_divergence(y_pred["mean"], y_pred["log_variance"])
+        kl = self._kl(y_pred["mean"], y_pred["log_variance"])
         self.reconstruction_tracker.update_state(reconstruction)
         self.kl_tracker.update_state(kl)
-        return ops.mean(reconstruction + kl)
+        return ops.mean(reconstruction + (kl / self.latent_dim if self.kl == "mean" else kl))
+
+    def _kl(self, mean: Any, log_variance: Any) -> Any:
+        """Nats per image, whatever its weight: [B]; a plain autoencoder has none."""
+        return ops.zeros_like(mean[:, 0]) if self.kl == "none" else kl_divergence(mean, log_variance)
 
     def crop(self, pixels: Any, *, random: bool) -> Any:
         """The window that the network sees: a new random one per image, or the centre. [B, H', W', C] → [B, H, W, C]."""
@@ -118,10 +129,11 @@ class VAE(keras.Model):
         """
         targets = self.normalise(self.crop(pixels, random=False))
         mean, log_variance = self.encoder(targets, training=False)
-        outputs = self.decoder(self.sampler(mean, log_variance, noise), training=False)
+        codes = mean if self.kl == "none" else self.sampler(mean, log_variance, noise)
+        outputs = self.decoder(codes, training=False)
         return {
             "log_prob": self.likelihood.log_prob(targets, outputs),
-            "kl": kl_divergence(mean, log_variance),
+            "kl": self._kl(mean, log_variance),
             "mean": mean,
             "log_variance": log_variance,
             "targets": self.normalise.to_unit(targets),
@@ -137,6 +149,7 @@ class VAE(keras.Model):
             "decoder": serialize(self.decoder),
             "likelihood": serialize(self.likelihood),
             "normalise": serialize(self.normalise),
+            "kl": self.kl,
             "seed": self.seed,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' log.")]
 
 RUNS = Path("runs")
+INTERRUPTED = 130  # exit status
 
 
 def _add_stage(name: str, doc: str) -> None:
@@ -61,6 +63,18 @@ def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
         evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
         console.print(f"report         {evaluation.report_path}", markup=False)
     console.print(f"contact sheet  {images.contact_sheet_path}", markup=False)
+
+
+@app.command()
+def figures(
+    recipe: RecipeName = "demo",
+    overrides: Overrides = [],  # noqa: B006
+    runs: RunsFolder = RUNS,
+    verbose: Verbose = False,
+) -> None:
+    """Draw the figures and the report anew, from the model that there is."""
+    evaluation = run.redraw(recipes.load_recipe(recipe, overrides=overrides), runs=runs, verbose=verbose)
+    console.print(f"figures        {evaluation.path / 'figures'}", markup=False)
 
 
 @app.command()
@@ -135,6 +149,59 @@ def write_recipe(
     console.print(f"wrote {path}; next: make all RECIPE={name}", markup=False)
 
 
+@app.command("fetch")
+def fetch_data(
+    recipe: RecipeName = "demo",
+    into: Annotated[Path | None, typer.Option("--into", help="Folder. Default: data/<name of the recipe>.")] = None,
+) -> None:
+    """Download the public data set that a recipe names."""
+    from pipeline.fetch import fetch
+
+    loaded = recipes.load_recipe(recipe)
+    source = fetch(loaded, into=into.expanduser() if into else Path("data") / loaded.name)
+    console.print(f"next: make all RECIPE={shlex.quote(recipe)} SOURCE={shlex.quote(str(source))}", markup=False)
+
+
+FirstImage = Annotated[Path, typer.Argument(metavar="A", help="An image of yours.")]
+SecondImage = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
+
+
+@app.command()
+def mix(
+    first: FirstImage,
+    second: SecondImage,
+    recipe: RecipeName = "demo",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The PNG. Default: mix-A-B.png in the current folder.")
+    ] = None,
+    runs: RunsFolder = RUNS,
+) -> None:
+    """Two images of yours, and what the generator sees halfway between them."""
+    from pipeline import mixing
+
+    mixing.mix(first, second, recipe=recipe, runs=runs, out=out)
+
+
+@app.command()
+def interpolate(
+    first: FirstImage,
+    second: SecondImage,
+    recipe: RecipeName = "demo",
+    steps: Annotated[
+        int, typer.Option("--steps", help="Images, both ends included; in rows where they are many.")
+    ] = 12,
+    gif: Annotated[bool, typer.Option("--gif", help="Also an animated GIF, there and back, beside the PNG.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The PNG. Default: interpolate-A-B.png in the current folder.")
+    ] = None,
+    runs: RunsFolder = RUNS,
+) -> None:
+    """The way from one image of yours to another, as the generator sees it."""
+    from pipeline import mixing
+
+    mixing.interpolate(first, second, steps=steps, gif=gif, recipe=recipe, runs=runs, out=out)
+
+
 @app.command()
 def schema() -> None:
     """Write the JSON Schema of recipes, from which editors complete recipe files."""
@@ -152,20 +219,22 @@ def guarded(command: Callable[[], object]) -> int:
     """Exit status of a command: 0, 2 for usage, 1 for data, 130 when interrupted."""
     try:
         command()
-    except SystemExit as end:  # typer ends every command this way
-        return end.code if isinstance(end.code, int) else 1
+        return 0
+    except SystemExit as end:  # typer ends every command this way, also an interrupted one
+        status = end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     except (UsageError, DataError, run.StageFailed) as error:
         typer.echo(f"error: {error}", err=True)
-        return error.exit_status
-    except KeyboardInterrupt:
-        typer.echo("\nstopped: what is finished is kept, and the same command continues", err=True)
-        return 130
+        status = error.exit_status
     except OSError as error:
         if error.errno is None:
             raise
         typer.echo(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}", err=True)
-        return 1
-    return 0
+        status = 1
+    if status == INTERRUPTED:
+        typer.echo("\nstopped: what is finished is kept, and the same command continues", err=True)
+    return status
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from schemas.staging import Staging, recover
 
 STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
 SOURCES = "sources"  # name of ingest's outside input in its manifest
+BESIDE = "beside"  # and of another recipe's artifact
 
 _FOLDERS = {
     "Examples": "examples",
@@ -87,10 +88,21 @@ def stages_for(target: str) -> list[Stage]:
     return [stage for stage in STAGES if stage.name in needed]
 
 
-def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> list[Artifact | None]:
-    """The artifacts that a stage is called with; an optional one is None where there is none for the others."""
-    found: list[Artifact | None] = [kind(artifact_path(recipe, kind, runs=runs)) for kind in stage.inputs]
-    return found + [_optional(stage, kind, recipe, runs=runs) for kind in stage.optional]
+def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> dict[str, Artifact | None]:
+    """The artifacts that a stage is called with, in order, named as in its manifest.
+
+    An optional one is None where there is none for the others, and so is another recipe's where that has none.
+    """
+    found: dict[str, Artifact | None] = {
+        kind.TYPE: kind(artifact_path(recipe, kind, runs=runs)) for kind in stage.inputs
+    }
+    found |= {kind.TYPE: _optional(stage, kind, recipe, runs=runs) for kind in stage.optional}
+    if stage.beside is not None:
+        kind, name_of = stage.beside
+        name = name_of(stage.settings.of(recipe))
+        other = None if name is None else kind(runs / name / _FOLDERS[kind.TYPE])
+        found[BESIDE] = other if other is not None and other.exists else None
+    return found
 
 
 def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path) -> Artifact | None:
@@ -121,7 +133,7 @@ def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]
     waits = [other.stage.name for other in before if not other.fresh and _wanted(stage, other.stage.output, recipe)]
     if waits:
         return Standing(stage, output, settings, None, f"{waits[0]} comes first")
-    inputs = {type(found).TYPE: found.digest for found in inputs_of(stage, recipe, runs=runs) if found is not None}
+    inputs = {name: found.digest for name, found in inputs_of(stage, recipe, runs=runs).items() if found is not None}
     manifest = None
     if output.exists:
         try:

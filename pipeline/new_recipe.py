@@ -13,7 +13,7 @@ from components.ingest.decode import Rejected, decode
 from components.ingest.sources import Item, ReadError, Source, open_source
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
-from schemas.recipe import FolderSource, IdxSource, Recipe
+from schemas.recipe import FolderSource, IdxSource, ImageFiles, Recipe, ZipSource
 from schemas.recipe import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
@@ -33,6 +33,10 @@ def new_recipe(name: str, source: str) -> Path:
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or take another NAME")
     kind = _kind(Path(source).expanduser())
+    if isinstance(kind, ImageFiles):
+        folders = {item.key.split("/")[0] for item in open_source(kind).items() if "/" in item.key}
+        # Folders beside each other are labels, as most image sets are kept.
+        kind = kind.model_copy(update={"label": "first_folder" if len(folders) > 1 else "none"})
     opened = open_source(kind)
     items = list(opened.items())
     images = _look(opened, items)
@@ -45,11 +49,11 @@ def new_recipe(name: str, source: str) -> Path:
 
 
 def _kind(path: Path) -> SourceSettings:
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return ZipSource(kind="zip", path=str(path))
     if path.is_file() or (path.is_dir() and any(path.glob("*images*idx3*"))):
         return IdxSource(kind="idx", path=str(path))
-    folders = [child for child in path.glob("*") if child.is_dir() and not child.name.startswith(".")]
-    # Folders beside each other are labels, as most image sets are kept.
-    return FolderSource(kind="folder", path=str(path), label="first_folder" if len(folders) > 1 else "none")
+    return FolderSource(kind="folder", path=str(path))
 
 
 def _look(source: Source, items: list[Item]) -> list[np.ndarray]:
@@ -75,7 +79,7 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
     return {
         "name": name,
         "title": f"{Path(getattr(source, 'path', '') or name).name}, {count:,} files",
-        "sources": [source.model_dump(exclude_none=True)],
+        "sources": [source.model_dump(exclude_defaults=True)],
         "preprocess": {"height": size, "width": size, "channels": 1 if grey else 3, "validation": 0.1, "test": 0.1},
         "model": {
             "network": "conv",
@@ -83,7 +87,7 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
             "encoder": [[width, 2] for width in filters],
             "decoder": [[width, 2] for width in reversed(filters)],
             "base_filters": filters[-1],
-            "batch_norm": True,
+            "batch_norm": "before",
             "activation": "leaky_relu",
         },
         "loss": {"likelihood": "bernoulli"},

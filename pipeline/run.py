@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from components.console import console
+from components.evaluate.component import STAGE as EVALUATE
 from pipeline.chain import Standing, standing
 from schemas.artifacts import Artifact
 from schemas.errors import DataError
@@ -65,11 +66,24 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
     return [item.output for item in found]
 
 
+def redraw(recipe: Recipe, *, runs: Path, verbose: bool) -> Artifact:
+    """Evaluates the model that there is once more, fresh or stale, and trains nothing: for figures after a change to them.
+
+    Raises:
+        DataError: There is no model, or it is not what its manifest says.
+        StageFailed: The stage ended without a result.
+    """
+    now = standing(EVALUATE, recipe, runs=runs, before=[])
+    console.print(f"[bold]{now.stage.name:<9}[/bold] runs: the figures are drawn anew")
+    _run(now, recipe, runs=runs, verbose=verbose)
+    return now.output
+
+
 def tell_recipe(recipe: Recipe) -> None:
     """Prints the resolved recipe, a line per section."""
     console.print(f"[bold]{recipe.name}[/bold]  ", end="")
     console.print(recipe.title, markup=False)
-    for section, value in recipe.model_dump(mode="json", exclude={"name", "title"}).items():
+    for section, value in recipe.model_dump(mode="json", exclude={"name", "title", "data"}).items():
         text = json.dumps(value, ensure_ascii=False).replace('"', "")
         console.print(f"  {section:<11} {text}", style="dim", markup=False)
 

@@ -69,7 +69,7 @@ def run_stage(stage: Stage, recipe: Recipe, *, runs: Path, inputs: dict[str, str
     settings = stage.settings.of(recipe)
     final = stage.output(artifact_path(recipe, stage.output, runs=runs))
     staging = Standing(stage, final, settings, inputs, "runs").staging()
-    artifacts = inputs_of(stage, recipe, runs=runs)
+    artifacts = inputs_of(stage, recipe, runs=runs).values()
     for artifact in artifacts:
         if artifact is not None:
             artifact.check(thorough=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,14 +23,29 @@ class IdxSource(Section):
     path: str | None = Field(None, description="A folder of `*-images-idx3-ubyte[.gz]` files, or one such file.")
 
 
-class FolderSource(Section):
+class ImageFiles(Section):
+    """What a folder and an archive of image files have in common."""
+
+    label: Literal["none", "first_folder", "last_folder"] = Field(
+        "none", description="Where an image's label comes from: nowhere, or the first or the last folder of its name."
+    )
+    test: tuple[str, ...] = Field(
+        (), description="Names of the source's own test images, such as `validation/*`. None: a share of all is taken."
+    )
+
+
+class FolderSource(ImageFiles):
     """A folder of image files, at any depth. Links are not followed."""
 
     kind: Literal["folder"]
     path: str | None = Field(None, description="The folder.")
-    label: Literal["none", "first_folder"] = Field(
-        "none", description="Where an image's label comes from: nowhere, or the first folder below `path`."
-    )
+
+
+class ZipSource(ImageFiles):
+    """A zip archive of image files, read in place: nothing is extracted."""
+
+    kind: Literal["zip"]
+    path: str | None = Field(None, description="The archive.")
 
 
 class DigitsSource(Section):
@@ -39,7 +54,38 @@ class DigitsSource(Section):
     kind: Literal["digits"]
 
 
-Source = Annotated[IdxSource | FolderSource | DigitsSource, Field(discriminator="kind")]
+Source = Annotated[IdxSource | FolderSource | ZipSource | DigitsSource, Field(discriminator="kind")]
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+class Download(Section):
+    """One file of a public data set."""
+
+    url: str = Field(
+        pattern=r"^(https://|file:///|http://(localhost|127\.0\.0\.1)[:/])[!-~]+$",
+        description="Where the file is: https or file; plain http only from this machine.",
+    )
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$", description="Sha256 of what the file holds (of a .gz: unpacked), in hex."
+    )
+    name: str = Field(pattern=r"^[\w][\w.-]*$", description="Its name in the folder that it is put into.")
+
+
+class DataSection(Section):
+    """The public data set that the recipe is about. Only `make fetch` reads this."""
+
+    about: str = Field(min_length=1, description="One line: the data set, its licence, and how to get it by hand.")
+    files: tuple[Download, ...] = Field((), description="What `make fetch` downloads. None: it cannot.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> DataSection:
+        names = [file.name for file in self.files]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"files: expected names that differ, found {name} twice")
+        return self
 
 
 # --- preprocess ------------------------------------------------------------------------------------------------------
@@ -127,25 +173,48 @@ class ConvModel(Section):
     decoder: tuple[Layer, ...] = Field(
         ((64, 2), (32, 2)), min_length=1, description="[filters, stride] of each transposed convolution."
     )
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="Units of dense layers between the encoder's convolutions and the posterior."
+    )
     base_filters: int = Field(64, ge=1, description="Channels of the map that the decoder starts from.")
+    base_activation: Literal["linear", "relu"] = Field("linear", description="Activation of that map.")
     output_stride: int = Field(1, ge=1, le=4, description="Stride of the last layer, which makes the image.")
     kernel_size: int = Field(3, ge=1, le=11, description="Width of every kernel, in pixels.")
     activation: Activation = Field("relu", description="Activation after each layer but the last.")
+    decoder_activation: Literal["same", "linear"] = Field(
+        "same", description="same: the decoder's layers have that activation, too. linear: they have none."
+    )
     negative_slope: float = Field(0.3, ge=0, le=1, description="Slope of leaky_relu below zero (Keras's default: 0.3).")
-    batch_norm: bool = Field(False, description="Batch normalisation between each layer and its activation.")
+    batch_norm: Literal["none", "before", "after"] = Field(
+        "none", description="Batch normalisation before or after each layer's activation, or none."
+    )
+    zero_log_variance: bool = Field(False, description="The log-variance layer starts at zero: a variance of 1.")
 
 
 ModelSettings = Annotated[DenseModel | ConvModel, Field(discriminator="network")]
 
 
-class BernoulliLoss(Section):
-    """Binary cross-entropy, summed over pixels, plus KL summed over dimensions; nats per image."""
+class KlTerm(Section):
+    """The term that every loss has beside its reconstruction."""
+
+    kl: Literal["sum", "mean", "none"] = Field(
+        "sum",
+        description="sum: KL over the latent dimensions, in nats. mean: divided by their number. "
+        "none: a plain autoencoder, whose code is the mean and is not sampled.",
+    )
+
+
+class BernoulliLoss(KlTerm):
+    """Binary cross-entropy over pixels, plus KL."""
 
     likelihood: Literal["bernoulli"]
+    reconstruction: Literal["sum", "mean"] = Field(
+        "sum", description="sum: over pixels, nats per image. mean: divided by their number, so the KL weighs more."
+    )
 
 
-class MseLoss(Section):
-    """Mean squared error per image times a weight, plus KL summed over dimensions."""
+class MseLoss(KlTerm):
+    """Mean squared error per image times a weight, plus KL."""
 
     likelihood: Literal["mse"]
     weight: float = Field(1000.0, gt=0, description="Factor of the mean squared error.")
@@ -194,6 +263,11 @@ class EvaluateSection(Section):
     """What the report shows."""
 
     scatter_images: int = Field(5000, ge=1, description="Test images in the latent scatter.")
+    beside: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+        description="Another recipe, whose model's codes are drawn beside this one's, once it has a model.",
+    )
 
 
 class ExportSection(Section):
@@ -230,6 +304,11 @@ class BeamSection(Section):
     )
 
 
+def _without_null(schema: dict[str, Any]) -> None:
+    """A section that may be left out, as the others are in the schema, so that hints and editors find its keys."""
+    schema.update(schema.pop("anyOf")[0])
+
+
 class Recipe(Section):
     """One system, from its sources to its synthetic images."""
 
@@ -237,6 +316,7 @@ class Recipe(Section):
     title: str = Field("", description="One line for lists and for the report's head.")
     seed: int = Field(0, ge=0, lt=2**31, description="Where all randomness starts.")
     sources: tuple[Source, ...] = Field(min_length=1, description="Where the images come from.")
+    data: DataSection | None = Field(None, json_schema_extra=_without_null)
     preprocess: PreprocessSettings = PreprocessSettings()
     model: ModelSettings
     loss: LossSettings

@@ -22,6 +22,8 @@ class Stage:
         settings: The keys of the recipe that it reads.
         run: Called with the inputs, the output, and the settings, in this order; returns counts for the manifest.
         optional: Inputs that are None when there are none for the other inputs.
+        beside: Of another recipe, an artifact of this type that is None where there is none, and that recipe's name,
+            given the stage's settings; None where none is wanted. It comes after the other inputs.
         external: Digest of what the stage reads from outside the pipeline, given its settings; None where there is none.
         packages: Whose versions the manifest records.
     """
@@ -33,5 +35,6 @@ class Stage:
     settings: type[StageSettings]
     run: Callable[..., dict[str, int]]
     optional: tuple[type[Artifact], ...] = ()
+    beside: tuple[type[Artifact], Callable[[Any], str | None]] | None = None
     external: Callable[[Any], str | None] | None = None
     packages: tuple[str, ...] = ("numpy",)

@@ -91,6 +91,19 @@ def test_the_screen_shows_no_library_noise(finished: Path, tmp_path: Path) -> No
         assert noise not in done.stdout
 
 
+def test_figures_are_drawn_anew_without_training(finished: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(finished, runs)
+    expected = artifact(ModelEvaluation, runs).manifest
+    (artifact(ModelEvaluation, runs).path / "figures" / "samples.png").unlink()
+    before = {path: path.stat().st_mtime_ns for path in artifact(Model, runs).path.rglob("*")}
+    overrides = [part for setting in SETTINGS for part in ("--set", setting)]
+    figures = [sys.executable, "-m", "pipeline", "figures", *overrides, "--runs", str(runs)]
+    subprocess.run(figures, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert_same(artifact(ModelEvaluation, runs), expected)
+    assert {path: path.stat().st_mtime_ns for path in artifact(Model, runs).path.rglob("*")} == before
+
+
 def test_evaluate_finds_the_report_and_its_figures(finished: Path) -> None:
     evaluation = artifact(ModelEvaluation, finished)
     assert (evaluation.path / "report.html").is_file()

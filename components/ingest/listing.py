@@ -74,7 +74,7 @@ def list_images(settings: IngestSettings, work: Path) -> tuple[pa.Table, pa.Tabl
         def done() -> int:
             return sum(len(unit.items) for unit in todo if unit.listed_path.exists())
 
-        files = any(isinstance(source, recipe.FolderSource) for source in settings.sources)
+        files = any(isinstance(source, recipe.ImageFiles) for source in settings.sources)
         with watched("listing", total=total, count=done):
             # Pixels that are in memory already are hashed faster than worker processes start.
             run_units("list", todo, ListDoFn(settings), settings=settings.beam, large=files and total > 20_000)

@@ -80,7 +80,7 @@ def _write(model: Model, vae: VAE, state: TrainingState) -> dict[str, int]:
     row = state.history[state.best_epoch]
     why = "stopped early" if state.stopped else "all epochs run"
     say(
-        f"best    epoch {state.best_epoch + 1} of {state.epochs} ({why}): validation loss {row['val_loss']:.3f} = "
-        f"reconstruction {row['val_reconstruction']:.3f} + KL {row['val_kl']:.3f}"
+        f"best    epoch {state.best_epoch + 1} of {state.epochs} ({why}): validation loss {row['val_loss']:.3f}, "
+        f"reconstruction {row['val_reconstruction']:.3f}, KL {row['val_kl']:.3f} nats"
     )
     return {"epochs": state.epochs, "best_epoch": state.best_epoch + 1, "weights": vae.count_params()}

@@ -40,14 +40,14 @@ def examples(tmp_path: Path, statistics: Statistics) -> Examples:
     return found
 
 
-def vae_with(statistics: Statistics, *, batch_norm: bool) -> VAE:
+def vae_with(statistics: Statistics, *, batch_norm: str) -> VAE:
     """A small convolutional model."""
     settings = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm=batch_norm)
     return build_vae(settings, BernoulliLoss(likelihood="bernoulli"), statistics, seed=0)
 
 
 def test_the_encoders_statistics_are_those_of_its_layers_outputs(examples: Examples, statistics: Statistics) -> None:
-    vae = vae_with(statistics, batch_norm=True)
+    vae = vae_with(statistics, batch_norm="before")
     PreciseBatchNorm(examples, batch_size=16).measure(vae)
     convolution, normalisation = vae.encoder.layers[1:3]
     pixels = np.concatenate([np.asarray(batch) for batch in batches(examples, "train", batch_size=16)])
@@ -58,13 +58,13 @@ def test_the_encoders_statistics_are_those_of_its_layers_outputs(examples: Examp
 
 
 def test_momentum_is_as_it_was(examples: Examples, statistics: Statistics) -> None:
-    vae = vae_with(statistics, batch_norm=True)
+    vae = vae_with(statistics, batch_norm="before")
     PreciseBatchNorm(examples, batch_size=16).measure(vae)
     assert vae.encoder.layers[2].momentum == 0.99
 
 
 def test_trainable_weights_are_left_alone(examples: Examples, statistics: Statistics) -> None:
-    vae = vae_with(statistics, batch_norm=True)
+    vae = vae_with(statistics, batch_norm="before")
     before = [weight.numpy() for weight in vae.trainable_weights]
     PreciseBatchNorm(examples, batch_size=16).measure(vae)
     for weight, value in zip(vae.trainable_weights, before, strict=True):
@@ -72,7 +72,7 @@ def test_trainable_weights_are_left_alone(examples: Examples, statistics: Statis
 
 
 def test_a_model_without_batch_normalisation_is_left_alone(examples: Examples, statistics: Statistics) -> None:
-    vae = vae_with(statistics, batch_norm=False)
+    vae = vae_with(statistics, batch_norm="none")
     before = [variable.numpy() for variable in vae.variables]
     PreciseBatchNorm(examples, batch_size=16).measure(vae)
     for variable, value in zip(vae.variables, before, strict=True):

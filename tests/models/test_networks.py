@@ -41,7 +41,16 @@ FAMILIES = {
     ),
     "conv": Family(SMALL, BERNOULLI, (8, 8, 1)),
     "conv_batch_norm_leaky": Family(
-        SMALL.model_copy(update={"batch_norm": True, "activation": "leaky_relu", "negative_slope": 0.2}), MSE, (8, 8, 1)
+        SMALL.model_copy(update={"batch_norm": "before", "activation": "leaky_relu", "negative_slope": 0.2}),
+        MSE,
+        (8, 8, 1),
+    ),
+    "conv_of_fashion_products": Family(
+        SMALL.model_copy(
+            update={"batch_norm": "after", "decoder_activation": "linear", "base_activation": "relu", "hidden": (5,)}
+        ),
+        MSE,
+        (8, 8, 3),
     ),
     "conv_rgb_output_stride": Family(
         SMALL.model_copy(update={"output_stride": 2, "latent_dim": 5}), MSE, (16, 16, 3), "symmetric"
@@ -187,7 +196,7 @@ def test_fashion_bn_has_as_many_parameters_as_its_layers_add_up_to(make_statisti
         encoder=((32, 1), (64, 2), (64, 2), (64, 1)),
         decoder=((64, 1), (64, 2), (32, 2)),
         base_filters=64,
-        batch_norm=True,
+        batch_norm="before",
         activation="leaky_relu",
     )
     vae = build_vae(settings, MseLoss(likelihood="mse"), make_statistics(28, 28, 1), seed=0)

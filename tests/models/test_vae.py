@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras import ops
 from scipy.integrate import quad
+from scipy.special import expit, log_expit
 from scipy.stats import norm
 
 from models.build import build_vae
@@ -108,6 +109,56 @@ def test_a_loaded_model_starts_its_noise_anew(make_statistics: MakeStatistics, t
     vae.save(tmp_path / "vae.keras")
     loaded = keras.models.load_model(tmp_path / "vae.keras", safe_mode=True)
     np.testing.assert_array_equal(number(loaded(pixels, training=True)["outputs"]), expected)
+
+
+# --- the loss --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "weighted"),
+    [
+        (BernoulliLoss(likelihood="bernoulli"), lambda bce, mse, kl: bce + kl),
+        (BernoulliLoss(likelihood="bernoulli", reconstruction="mean"), lambda bce, mse, kl: bce / 48 + kl),
+        (BernoulliLoss(likelihood="bernoulli", kl="mean"), lambda bce, mse, kl: bce + kl / 3),
+        (MseLoss(likelihood="mse", weight=30), lambda bce, mse, kl: 30 * mse + kl),
+        (MseLoss(likelihood="mse", weight=30, kl="mean"), lambda bce, mse, kl: 30 * mse + kl / 3),
+        (MseLoss(likelihood="mse", weight=30, kl="none"), lambda bce, mse, kl: 30 * mse),
+    ],
+    ids=["sum", "mean over pixels", "KL mean", "mse", "mse, KL mean", "no KL"],
+)
+def test_the_loss_is_weighted_as_the_setting_says(
+    make_statistics: MakeStatistics, make_pixels: Any, loss: Any, weighted: Callable[..., Array]
+) -> None:
+    statistics = make_statistics(4, 4, 3)
+    vae = build_vae(DenseModel(network="dense", latent_dim=3, hidden=(4,)), loss, statistics, seed=5)
+    pixels = make_pixels(statistics, 6)
+    made = vae(pixels, training=False)
+    targets, outputs = number(made["targets"]).astype(np.float64), number(made["outputs"]).astype(np.float64)
+    mean, log_var = number(made["mean"]).astype(np.float64), number(made["log_variance"]).astype(np.float64)
+    bce = -(targets * log_expit(outputs) + (1 - targets) * log_expit(-outputs)).sum(axis=(1, 2, 3))
+    mse = np.square(targets - expit(outputs)).mean(axis=(1, 2, 3))
+    kl = 0.5 * (np.square(mean) + np.exp(log_var) - log_var - 1).sum(axis=-1)
+    found = float(number(vae.compute_loss(y_pred=made)))
+    assert found == pytest.approx(weighted(bce, mse, kl).mean(), rel=1e-6)
+    assert float(vae.kl_tracker.result()) == pytest.approx(0 if loss.kl == "none" else kl.mean(), rel=1e-5)
+
+
+def test_a_plain_autoencoder_decodes_the_mean_whatever_the_noise(
+    make_statistics: MakeStatistics, make_pixels: Any
+) -> None:
+    statistics = make_statistics(4, 4, 1)
+    loss = MseLoss(likelihood="mse", kl="none")
+    vae = build_vae(DenseModel(network="dense", latent_dim=2, hidden=(4,)), loss, statistics, seed=5)
+    pixels = make_pixels(statistics, 6)
+    mean, _ = vae.encode(pixels)
+    expected = number(vae.decoder(mean))
+    for training in (False, True):
+        np.testing.assert_allclose(number(vae(pixels, training=training)["outputs"]), expected, rtol=1e-6)
+    terms = vae.terms(pixels, np.ones((6, 2), np.float32))
+    np.testing.assert_allclose(
+        number(terms["reconstructions"]), number(vae.normalise.to_unit(vae.decode(mean))), rtol=1e-6
+    )
+    assert (number(terms["kl"]) == 0).all()
 
 
 # --- terms -----------------------------------------------------------------------------------------------------------

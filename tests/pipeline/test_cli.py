@@ -30,6 +30,7 @@ def pipeline(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
         (["ingest", "--recipe", "fashion_bn"], 2, "set SOURCE="),
         (["ingest", "--recipe", "fashion_bn", "--source", "/nowhere"], 2, "found nothing at /nowhere"),
         (["verify"], 1, "expected artifacts, found none"),
+        (["figures"], 1, "expected the manifest of Examples, found no file"),
     ],
 )
 def test_bad_input_is_one_line_and_a_status(arguments: list[str], status: int, expected: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from pipeline import new_recipe, recipes
 from schemas.errors import UsageError
-from schemas.recipe import ConvModel, FolderSource
+from schemas.recipe import ConvModel, FolderSource, ZipSource
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,14 @@ def test_folders_beside_each_other_are_labels(tmp_path: Path) -> None:
     new_recipe.new_recipe("mine", str(photos(tmp_path / "photos", size=(32, 32), mode="L", folders=3)))
     source = recipes.load_recipe("mine").sources[0]
     assert isinstance(source, FolderSource)
+    assert source.label == "first_folder"
+
+
+def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos", size=(32, 32), mode="L", folders=3)
+    new_recipe.new_recipe("mine", shutil.make_archive(str(tmp_path / "photos"), "zip", folder))
+    source = recipes.load_recipe("mine").sources[0]
+    assert isinstance(source, ZipSource)
     assert source.label == "first_folder"
 
 

@@ -143,7 +143,7 @@ def test_no_text_does_anything_but_load_or_raise_a_usage_error(tmp_path_factory:
         ("height:", "heigth:", "preprocess.heigth", "did you mean height?"),
         ("path:", "paht:", "sources.0.paht", "did you mean path?"),
         ("network: conv", "network: conv\n  latentdim: 2", "model.latentdim", "did you mean latent_dim?"),
-        ("network: conv", "network: conv\n  hidden: [2]", "model.hidden", "activation, base_filters,"),
+        ("network: conv", "network: dense\n  batch_norm: after", "model.batch_norm", "activation, hidden,"),
         ("bernoulli", "mse\n  wieght: 2", "loss.wieght", "did you mean weight?"),
         ("latent_dim: [4", "latentdim: [4", "tune.latentdim", "did you mean latent_dim?"),
     ],
@@ -166,7 +166,7 @@ def test_an_unknown_key_in_the_file_is_named_with_a_hint(
         ("sources.0.paht=/x", "sources.0.paht", "did you mean path?"),
         ("model.latent=3", "model.latent", "did you mean latent_dim?"),
         ("beam.worker=3", "beam.worker", "did you mean workers?"),
-        ("colour=red", "colour", "beam, evaluate, export, generate,"),
+        ("colour=red", "colour", "beam, data, evaluate, export, generate,"),
     ],
 )
 def test_an_unknown_key_that_is_set_is_told_from_one_in_the_file(
@@ -218,7 +218,7 @@ def test_a_key_that_is_missing_is_named(write_recipe: WriteRecipe) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("kind: folder", "kind: zip", r"sources\.0: expected 'kind' among .*'folder'"),
+        ("kind: folder", "kind: ftp", r"sources\.0: expected 'kind' among .*'folder'"),
         ("network: conv", "network: transformer", r"model: expected 'network' among .*'dense'"),
         ("likelihood: bernoulli", "likelihood: poisson", r"loss: expected 'likelihood' among 'bernoulli', 'mse'"),
         ("network: conv", "latent_dim: 3", r"model: expected a key 'network'"),
@@ -273,7 +273,7 @@ def test_a_number_may_be_written_as_people_write_it(write_recipe: WriteRecipe, t
         ("train.patience.most=8", "--set train.patience"),
         ("preprocess.background.1=0", "--set preprocess.background"),
         ("model.network=transformer", "--set model"),
-        ("sources.0.kind=zip", "--set sources.0"),
+        ("sources.0.kind=ftp", "--set sources.0"),
         ("preprocess.height=30", "--set preprocess.height: the decoder's strides need a multiple of 4, found 30"),
         ("tune.learning_rate=[2, 1]", "--set tune.learning_rate: expected [lowest, highest], found [2, 1]"),
         ("preprocess.background=[0, 0, 999]", "--set preprocess.background: expected three values from 0 to 255"),

@@ -181,7 +181,7 @@ def test_the_kind_of_a_section_decides_which_keys_it_has(make_recipe: MakeRecipe
     "changes",
     [
         {"model": {"network": "dense", "encoder": [[8, 2]]}},
-        {"model": {"network": "conv", "hidden": [8]}},
+        {"model": {"network": "dense", "hidden": [8], "batch_norm": "before"}},
         {"loss": {"likelihood": "bernoulli", "weight": 10.0}},
         {"sources": [{"kind": "idx", "label": "first_folder"}]},
         {"sources": [{"kind": "digits", "path": "/digits"}]},

@@ -76,7 +76,11 @@ def test_the_content_is_plain_json_keyed_by_recipe_key(make_recipe: MakeRecipe, 
 def test_where_the_sources_lie_is_no_content(make_recipe: MakeRecipe) -> None:
     sources = [{"kind": "folder", "path": "/here"}, {"kind": "idx", "path": "/there"}, {"kind": "digits"}]
     content = IngestSettings.of(make_recipe({"sources": sources})).content()
-    assert content["sources"] == [{"kind": "folder", "label": "none"}, {"kind": "idx"}, {"kind": "digits"}]
+    assert content["sources"] == [
+        {"kind": "folder", "label": "none", "test": []},
+        {"kind": "idx"},
+        {"kind": "digits"},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from components.ingest.sources.base import Item, RawImage, ReadError, Source
 from components.ingest.sources.digits import Digits
 from components.ingest.sources.folder import Folder
 from components.ingest.sources.idx import Idx
+from components.ingest.sources.zip import Zip
 from schemas import recipe
 
 _CLASSES: dict[type, type[Source]] = {
     recipe.IdxSource: Idx,
     recipe.FolderSource: Folder,
+    recipe.ZipSource: Zip,
     recipe.DigitsSource: Digits,
 }
 

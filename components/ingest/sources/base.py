@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from schemas.errors import UsageError
+from schemas.recipe import ImageFiles
 
 RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]
 
@@ -56,6 +58,21 @@ class Source(ABC):
             FileNotFoundError: It has gone.
             ReadError: It cannot be read.
         """
+
+
+class ImageFileSource(Source):
+    """A place of named image files: what their names say of label and split."""
+
+    settings: ImageFiles
+
+    def item(self, key: str) -> Item:
+        """The file of this name, folders included."""
+        folders = key.split("/")[:-1]
+        place = {"none": [], "first_folder": folders[:1], "last_folder": folders[-1:]}[self.settings.label]
+        split = None
+        if self.settings.test:
+            split = "test" if any(fnmatchcase(key, pattern) for pattern in self.settings.test) else "train"
+        return Item(key, place[0] if place else None, split)
 
 
 def existing_path(settings: Any) -> Path:

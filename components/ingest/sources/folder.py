@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from components.ingest.sources.base import Item, ReadError, Source, existing_path
+from components.ingest.sources.base import ImageFileSource, Item, ReadError, existing_path
 from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
 from schemas.recipe import FolderSource
 
 
-class Folder(Source):
+class Folder(ImageFileSource):
     """Every file below a folder, at any depth, by name. Hidden files, links, pipes and devices are passed over.
 
     Whether a file is an image is decided when it is opened, so one that is not ends among the rejected and is counted.
@@ -34,11 +34,11 @@ class Folder(Source):
 
     def digest(self) -> str:
         """Sha256 over every file's name and content."""
-        keys = [item.key for item in self.items()]
+        items = list(self.items())
         total = hashlib.sha256()
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for key, sha256 in zip(keys, pool.map(self._sha256, keys), strict=True):
-                total.update(f"{key}\0{sha256}\0{self._label(key)}\n".encode())
+            for item, sha256 in zip(items, pool.map(self._sha256, [item.key for item in items]), strict=True):
+                total.update(f"{item.key}\0{sha256}\0{item.label}\n".encode())
         return total.hexdigest()
 
     def _sha256(self, key: str) -> str:
@@ -48,18 +48,14 @@ class Folder(Source):
             return "unreadable"  # ingest lists it among the rejected
 
     def items(self) -> Iterator[Item]:
-        """Files by folder and name; `label: first_folder` labels each with the first folder below the root."""
+        """Files by folder and name."""
         for folder, folders, files in os.walk(self.root, followlinks=False):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 path = Path(folder) / name
                 if not name.startswith(".") and _is_regular(path):
                     key = _UNSAFE.sub(_quoted, path.relative_to(self.root).as_posix())
-                    yield Item(key, self._label(key))
-
-    def _label(self, key: str) -> str | None:
-        parts = key.split("/")
-        return parts[0] if self.settings.label == "first_folder" and len(parts) > 1 else None
+                    yield self.item(key)
 
     def _path(self, key: str) -> Path:
         return self.root / os.fsdecode(unquote_to_bytes(key))

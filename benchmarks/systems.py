@@ -1,0 +1,159 @@
+"""The published systems after training, beside what the articles' own loops reach: on the same test images, in one run.
+
+    .venv/bin/python benchmarks/systems.py --runs runs --reference articles.jsonl
+
+Reads each recipe's model from `runs`. Test images are the source's own test split, as the articles prepare them: the centre,
+resized to the network's size. MSE per pixel; BCE and KL in nats per image, from one sampled code. The objective is what the
+recipe minimises. Speeds: `train`'s loop and a plain loop in turn, on the same images and the same network. The reference
+(optional) is a file of JSON lines with recipe, epochs, test_mse, test_bce and test_kl. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics as stats
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from plain_loop import PlainLoop, our_epoch
+
+from components.dataset import batches, read_statistics
+from components.device import jit_compile, prepare_device
+from components.ingest.decode import decode
+from components.ingest.geometry import Cover
+from components.ingest.sources import open_source
+from models.build import build_vae
+from models.likelihoods import Bernoulli
+from models.noise import standard_normal
+from models.vae import VAE
+from schemas.artifacts import Examples, Model
+from schemas.recipe import Recipe
+
+ROUNDS = 3
+PIXELS = 5_000_000  # trained on per round and loop
+BATCH_PIXELS = 256 * 64 * 64
+
+
+def test_images(recipe: Recipe) -> np.ndarray:
+    """The sources' own test images, as the articles prepare them: [N, H, W, C], uint8."""
+    wanted = recipe.preprocess
+    cover = Cover(wanted.height, wanted.width)
+    found = []
+    for settings in recipe.sources:
+        source = open_source(settings)
+        for item in source.items():
+            if item.split == "test":
+                image = decode(
+                    source.read(item.key),
+                    channels=wanted.channels,
+                    background=wanted.background,
+                    max_pixels=wanted.max_pixels,
+                )
+                found.append(cover.map(image))
+    return np.stack(found)
+
+
+def measure(vae: VAE, images: np.ndarray) -> dict[str, float]:
+    """MSE per pixel, BCE and KL in nats per image, and the objective."""
+    terms = tf.function(vae.terms, reduce_retracing=True)
+    size = max(1, BATCH_PIXELS // (images.shape[1] * images.shape[2]))
+    rows: list[np.ndarray] = []
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        noise = standard_normal(0, start=start, count=len(batch), size=vae.latent_dim)
+        found = terms(tf.constant(batch), tf.constant(noise))
+        x = found["targets"].numpy().astype(np.float64)
+        y = found["reconstructions"].numpy().astype(np.float64).clip(1e-7, 1 - 1e-7)
+        mse = np.square(x - y).mean(axis=(1, 2, 3))
+        bce = -(x * np.log(y) + (1 - x) * np.log1p(-y)).sum(axis=(1, 2, 3))
+        rows.append(np.stack([mse, bce, found["kl"].numpy()]))
+    mse, bce, kl = (float(value) for value in np.concatenate(rows, axis=1).mean(axis=1))
+    return {"test_mse": mse, "test_bce": bce, "test_kl": kl}
+
+
+def objective(vae: VAE, found: dict[str, float]) -> float:
+    """What the recipe minimises, from its terms."""
+    kl = {"sum": 1.0, "mean": 1.0 / vae.latent_dim, "none": 0.0}[vae.kl] * found["test_kl"]
+    if isinstance(vae.likelihood, Bernoulli):
+        pixels = np.prod(vae.image_shape) if vae.likelihood.reduction == "mean" else 1
+        return float(found["test_bce"] / pixels + kl)
+    return float(vae.likelihood.weight * found["test_mse"] + kl)
+
+
+def speeds(recipe: Recipe, examples: Examples) -> dict[str, float]:
+    """Images per second of `train`'s loop and of a plain loop, and the median of the rounds' ratios."""
+    statistics = read_statistics(examples)
+    batch_size = recipe.train.batch_size
+    pixels_each = statistics.height * statistics.width
+    count = min(statistics.records["train"], max(2, PIXELS // pixels_each // batch_size) * batch_size)
+    vae, peer = (build_vae(recipe.model, recipe.loss, statistics, seed=0) for _ in range(2))
+    vae.compile(optimizer=keras.optimizers.Adam(recipe.train.learning_rate), jit_compile=jit_compile())
+    stored = np.concatenate([np.asarray(part) for part in batches(examples, "train", batch_size=512, limit=count)])
+    images = np.asarray(vae.crop(stored, random=False))
+    plain = PlainLoop(peer, images, batch_size=batch_size, learning_rate=recipe.train.learning_rate)
+
+    def both() -> tuple[float, float]:
+        return our_epoch(vae, examples, batch_size=batch_size, images=count), plain.epoch()
+
+    both()  # compilation and warm-up
+    rounds = [both() for _ in range(ROUNDS)]
+    return {
+        "images_per_second": round(count / stats.median(mine for mine, _ in rounds), 1),
+        "plain_loop_images_per_second": round(count / stats.median(peer for _, peer in rounds), 1),
+        "speed_ratio": round(stats.median(peer / mine for mine, peer in rounds), 3),
+    }
+
+
+def examine(runs: Path, name: str, reference: dict[str, Any] | None) -> dict[str, Any]:
+    """A system's row."""
+    model, examples = Model(runs / name / "model"), Examples(runs / name / "examples")
+    recipe = Recipe.model_validate(model.manifest.recipe)
+    vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+    images = test_images(Recipe.model_validate(examples.manifest.recipe))
+    found = measure(vae, images)
+    row: dict[str, Any] = {"recipe": name, "epochs": model.manifest.counts["epochs"], "test_images": len(images)}
+    row |= found | {"objective": objective(vae, found)}
+    if reference is not None:
+        row |= {f"reference_{key}": reference[key] for key in ("epochs", "test_mse", "test_bce", "test_kl")}
+        row["reference_objective"] = objective(vae, reference)
+        row["objective_ratio"] = row["objective"] / row["reference_objective"]
+    keras.utils.clear_session()
+    return row | speeds(recipe, examples)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", help="default: every recipe that has a model")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--reference", type=Path)
+    arguments = parser.parse_args()
+    device = prepare_device()
+    references = {}
+    if arguments.reference:
+        references = {row["recipe"]: row for row in map(json.loads, arguments.reference.read_text().splitlines())}
+    names = arguments.recipes or sorted(
+        path.parent.parent.name for path in arguments.runs.glob("*/model/manifest.json")
+    )
+    rows = []
+    print(f"{device}; ours / the article's loop\n")
+    for name in names:
+        row = examine(arguments.runs, name, references.get(name))
+        rows.append(row)
+        parts = [f"{name:<17}", f"{row['epochs']:>3} epochs"]
+        for key, digits in (("test_mse", 5), ("test_bce", 2), ("test_kl", 3), ("objective", 4)):
+            beside = f" / {row[f'reference_{key}']:.{digits}f}" if f"reference_{key}" in row else ""
+            parts.append(f"{key.removeprefix('test_')} {row[key]:.{digits}f}{beside}")
+        parts.append(f"{row['images_per_second']:,.0f} / {row['plain_loop_images_per_second']:,.0f} images/s")
+        print("   ".join(parts), flush=True)
+    print(json.dumps({"benchmark": "systems", "device": device, "rounds": ROUNDS, "systems": rows}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""A zip archive as a source: read in place, in an order that depends on names alone, and trusted in nothing."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from components.ingest.sources import ReadError, Source, open_source
+from schemas.errors import DataError, UsageError
+from schemas.recipe import ZipSource
+
+FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one", "dogs/3.png": b"three"}
+
+
+def pack(path: Path, files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Writes an archive, in the order given."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def opened(path: Path, **settings: object) -> Source:
+    """The archive as a source."""
+    return open_source(ZipSource.model_validate({"kind": "zip", "path": str(path), **settings}))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_files_come_by_name_with_their_bytes(tmp_path: Path, compression: int) -> None:
+    backwards = dict(reversed(FILES.items()))
+    source = opened(pack(tmp_path / "photos.zip", backwards, compression=compression))
+    assert {item.key: source.read(item.key) for item in source.items()} == FILES
+    assert [item.key for item in source.items()] == sorted(FILES)
+
+
+def test_folders_hidden_files_and_what_macos_adds_are_passed_over(tmp_path: Path) -> None:
+    noise = {"cats/": b"", ".DS_Store": b"x", "cats/.hidden.png": b"x", "__MACOSX/cats/._2.png": b"x"}
+    source = opened(pack(tmp_path / "photos.zip", FILES | noise))
+    assert [item.key for item in source.items()] == sorted(FILES)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("none", {None}),
+        ("first_folder", {"b.png": None, "cats/2.png": "cats", "cats/far/1.png": "cats", "dogs/3.png": "dogs"}),
+        ("last_folder", {"b.png": None, "cats/2.png": "cats", "cats/far/1.png": "far", "dogs/3.png": "dogs"}),
+    ],
+)
+def test_a_folder_of_the_name_is_the_label(tmp_path: Path, label: str, expected: object) -> None:
+    found = {item.key: item.label for item in opened(pack(tmp_path / "photos.zip", FILES), label=label).items()}
+    assert found == expected or set(found.values()) == expected
+
+
+def test_names_that_match_are_the_sources_own_test_split(tmp_path: Path) -> None:
+    source = opened(pack(tmp_path / "photos.zip", FILES), test=["cats/*", "?.png"])
+    assert {item.key: item.split for item in source.items()} == {
+        "b.png": "test",
+        "cats/2.png": "test",
+        "cats/far/1.png": "test",
+        "dogs/3.png": "train",
+    }
+
+
+def test_nothing_is_written_beside_the_archive(tmp_path: Path) -> None:
+    source = opened(pack(tmp_path / "photos.zip", FILES))
+    for item in source.items():
+        source.read(item.key)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos.zip"]
+
+
+def test_what_leads_elsewhere_is_listed_and_cannot_be_read(tmp_path: Path) -> None:
+    path = pack(tmp_path / "photos.zip", {"../up.png": b"x", "/root.png": b"x", "good.png": b"x"})
+    with zipfile.ZipFile(path, "a") as archive:
+        link = zipfile.ZipInfo("link.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "good.png")
+    source = opened(path)
+    found = {}
+    for item in source.items():
+        try:
+            found[item.key] = str(source.read(item.key))
+        except ReadError as error:
+            found[item.key] = str(error)
+    leads_out = "a name that leads out of the archive"
+    assert found == {
+        "../up.png": leads_out,
+        "/root.png": leads_out,
+        "good.png": "b'x'",
+        "link.png": "a link or a device",
+    }
+
+
+def test_a_member_that_is_damaged_or_too_large_is_one_image_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pack(tmp_path / "photos.zip", {"a.png": b"a" * 100, "b.png": b"b" * 5}, compression=zipfile.ZIP_STORED)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"bbbbb", b"bbabb"))
+    source = opened(path)
+    with pytest.raises(ReadError, match="Bad CRC-32"):
+        source.read("b.png")
+    assert source.read("a.png") == b"a" * 100
+    monkeypatch.setattr("components.ingest.sources.zip.MEMBER_BYTES", 99)
+    with pytest.raises(ReadError, match="100 bytes unpacked, more than 99"):
+        source.read("a.png")
+
+
+def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK, but no more than that")
+    with pytest.raises(DataError, match=rf"^{tmp_path}/photos\.zip: expected a zip archive, found something else"):
+        opened(tmp_path / "photos.zip")
+    with pytest.raises(UsageError, match=rf"kind zip expects an archive, found the folder {tmp_path}"):
+        opened(tmp_path)
+
+
+def test_the_digest_is_that_of_the_archive(tmp_path: Path) -> None:
+    one, same = pack(tmp_path / "one.zip", {"a.png": b"a"}), tmp_path / "same.zip"
+    same.write_bytes(one.read_bytes())
+    other = pack(tmp_path / "other.zip", {"a.png": b"b"})
+    assert opened(one).digest() == opened(same).digest() != opened(other).digest()
