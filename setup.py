@@ -31,6 +31,7 @@ setup(
         "tensorboard",
         "tensorflow>=2.19,<2.22",
         "tensorflow-metadata",
+        "threadpoolctl",
         "typer",
     ],
     extras_require={

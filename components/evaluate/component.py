@@ -8,13 +8,14 @@ from schemas.stage import Stage
 
 
 def evaluate(
-    examples: Examples, model: Model, evaluation: ModelEvaluation, settings: EvaluateSettings
+    examples: Examples, model: Model, beside: Model | None, evaluation: ModelEvaluation, settings: EvaluateSettings
 ) -> dict[str, int]:
     """Measures a model on the test split, draws it, and writes metrics, figures and a report.
 
     Args:
         examples: Whose test split is measured.
         model: What `train` made of these Examples.
+        beside: Another model, whose codes of the same images are drawn beside this one's.
         evaluation: Where ``metrics.json``, ``figures/*.png`` and ``report.html`` go.
         settings: The recipe's name, title, seed, and what the report shows.
 
@@ -26,7 +27,7 @@ def evaluate(
     """
     from components.evaluate.run import run
 
-    return run(examples, model, evaluation, settings)
+    return run(examples, model, beside, evaluation, settings)
 
 
 STAGE = Stage(
@@ -36,5 +37,6 @@ STAGE = Stage(
     output=ModelEvaluation,
     settings=EvaluateSettings,
     run=evaluate,
-    packages=("tensorflow", "keras", "numpy", "matplotlib"),
+    beside=(Model, lambda settings: settings.evaluate.beside),
+    packages=("tensorflow", "keras", "numpy", "scikit-learn", "matplotlib"),
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from components.evaluate import figures, mosaics, style
+from components.evaluate import figures, grids, mosaics, scatter, style
 from components.evaluate.measure import Measurement, batch_size
+from components.evaluate.mosaics import Images
 from components.evaluate.report import Shown
 from models.likelihoods import Bernoulli
 from models.noise import standard_normal
@@ -18,10 +23,34 @@ from schemas.records import Statistics
 
 PAIRS = mosaics.COLUMNS**2
 SAMPLES = mosaics.SIDE**2
+UNIFORM = 2 * grids.COLUMNS
+TSNE_IMAGES = 2000  # dots; t-SNE of more takes long and looks no different
+MAPS = ((10, 4.0), (30, 1.0))  # of a 2-D latent space: images beside each other, and the largest value of a code
+ROWS = 3  # of an interpolation
+STEPS = 9
+
+Beside = tuple[str, NDArray[Any]]
+
+
+class _Drawn(NamedTuple):
+    """A figure that is not saved yet; see `Shown`."""
+
+    name: str
+    figure: Figure
+    layout: Literal["full", "half", "beside"]
+    title: str
+    caption: str
 
 
 def draw(
-    vae: VAE, *, measurement: Measurement, statistics: Statistics, history: pa.Table, folder: Path, seed: int
+    vae: VAE,
+    *,
+    measurement: Measurement,
+    statistics: Statistics,
+    history: pa.Table,
+    folder: Path,
+    seed: int,
+    beside: Beside | None = None,
 ) -> list[Shown]:
     """Writes the figures as PNG files, and says of each what to look for, in the report's order.
 
@@ -31,66 +60,165 @@ def draw(
         statistics: Of the Examples.
         history: `schemas.tables.HISTORY`.
         folder: Where the files go.
-        seed: Of the new images' codes; image i depends on (seed, i) alone.
+        seed: Of the new images' codes and of t-SNE; image i depends on (seed, i) alone.
+        beside: Another model's name and its codes of the same first test images, [n, D'], for a second panel of t-SNE.
     """
     names = statistics.labels
     shown = []
+    for drawn in itertools.chain(
+        _images(vae, measurement, names=names, seed=seed),
+        _scatters(measurement, names=names, seed=seed, beside=beside),
+        _maps(vae),
+        _ways(vae, measurement),
+        _training(vae, history),
+    ):
+        path = folder / f"{drawn.name}.png"
+        style.save(drawn.figure, path)
+        shown.append(Shown(path, title=drawn.title, caption=drawn.caption, layout=drawn.layout))
+    return shown
 
-    def add(name: str, figure: Any, layout: Any, *, title: str, caption: str) -> None:
-        path = folder / f"{name}.png"
-        style.save(figure, path)
-        shown.append(Shown(path, title=title, caption=caption, layout=layout))
 
-    add(
+def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int) -> Iterator[_Drawn]:
+    yield _Drawn(
         "reconstructions",
         mosaics.reconstructions(
             measurement.originals,
             measurement.reconstructions,
             names=[names[label] if label >= 0 else "" for label in measurement.labels],
         ),
-        "full",
+        layout="full",
         title="Test images beside their reconstructions",
         caption="The first images of the test split, none chosen by hand. Look for what is lost: a good model keeps "
         "shape, position and shading, and loses texture and sharp edges first.",
     )
-    add(
+    yield _Drawn(
         "samples",
         mosaics.samples(new_images(vae, count=SAMPLES, seed=seed)),
-        "half",
+        layout="half",
         title="New images decoded from random codes",
         caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
         "shapes in between two kinds, show where the latent space is badly filled.",
     )
-    add(
+    codes = grids.uniform_codes(measurement.codes, count=UNIFORM, seed=seed)
+    where = " Under each stands its code, to be found in the latent space." if vae.latent_dim == 2 else ""
+    yield _Drawn(
+        "uniform",
+        grids.uniform_samples(decode(vae, codes), codes),
+        layout="half",
+        title="New images decoded from codes spread over the whole latent space",
+        caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
+        f"Look for images that fail: they show where no image has taught the model what to draw.{where}",
+    )
+
+
+def _scatters(measurement: Measurement, *, names: Sequence[str], seed: int, beside: Beside | None) -> Iterator[_Drawn]:
+    yield _Drawn(
         "latent",
-        figures.latent_scatter(
+        scatter.latent_scatter(
             measurement.codes, dims=_shown_dimensions(measurement), labels=measurement.code_labels, names=names
         ),
-        "half",
+        layout="half" if beside is None else "beside",
         title="Test images in the latent space",
         caption=_latent_caption(measurement, labelled=bool(names)),
     )
-    add(
+    found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
+    count = min(TSNE_IMAGES, *(len(codes) for _, codes in found))
+    yield _Drawn(
+        "tsne",
+        scatter.tsne_scatter(
+            [(title, scatter.embed(codes[:count], seed=seed)) for title, codes in found],
+            labels=measurement.code_labels[:count],
+            names=names,
+        ),
+        layout="half" if beside is None else "full",
+        title="Test images in the latent space, laid out by t-SNE",
+        caption=_tsne_caption(measurement, labelled=bool(names), beside=beside),
+    )
+
+
+def _maps(vae: VAE) -> Iterator[_Drawn]:
+    if vae.latent_dim != 2:
+        return
+    words = (
+        (
+            "The latent space as a map",
+            "Each image stands where its code lies. Look for kinds that turn into each other without a break. Of new "
+            "images, 99 in 100 come from within a distance of 3 of the centre: the rim is seldom seen.",
+        ),
+        (
+            "The middle of the map",
+            "The same map from nearby, where almost half of all new images come from. Look at the pace of change: "
+            "where it jumps, or where images lie over each other, the model knows nothing in between.",
+        ),
+    )
+    for (side, span), (title, caption) in zip(MAPS, words, strict=True):
+        images = decode(vae, grids.manifold_codes(side, span), across=side)
+        figure = grids.manifold(images, side=side, span=span)
+        yield _Drawn(f"manifold-{side}", figure, layout="half", title=title, caption=caption)
+
+
+def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
+    """Between the codes of the first test images and the second, the third and the fourth, and so on."""
+    count = min(len(measurement.originals), len(measurement.codes)) // 2 * 2
+    if count == 0:
+        return
+    first, second = (measurement.codes[start:count:2] for start in (0, 1))  # [pairs, D]
+    pairs = min(grids.COLUMNS, count // 2)
+    left, right = (measurement.originals[start : 2 * pairs : 2] for start in (0, 1))
+    yield _Drawn(
+        "hybrids",
+        grids.hybrids((left, right), decode(vae, (first[:pairs] + second[:pairs]) / 2)),
+        layout="beside",
+        title="Pairs of test images, and what lies halfway between them",
+        caption="The first test images, two by two. In the middle stands what the mean of their two codes decodes to. "
+        "Look for an image that could be real: two images that shine through each other mean that the model has not "
+        "learned what lies between them.",
+    )
+    first, second = first[:ROWS, None], second[:ROWS, None]  # [rows, 1, D]
+    shares = np.linspace(0.0, 1.0, STEPS, dtype=np.float32)[:, None]
+    codes = first + shares * (second - first)  # [rows, STEPS, D]
+    images = decode(vae, codes.reshape(-1, vae.latent_dim))
+    yield _Drawn(
+        "interpolation",
+        grids.interpolation(images.reshape(len(codes), STEPS, *vae.image_shape)),
+        layout="full",
+        title="From one test image to another, step by step",
+        caption="The ends are the model’s own versions of two test images; the steps between their codes are of one "
+        "length. Look for a change at an even pace, in which every step could be a real image.",
+    )
+
+
+def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
+    yield _Drawn(
         "training",
         figures.training_curves(
             history, unit="nats per image" if isinstance(vae.likelihood, Bernoulli) else "loss per image"
         ),
-        "beside",
+        layout="beside",
         title="Training and validation loss per epoch",
         caption="Validation images steer training but are not learned from. The curves should fall together: a "
         "validation curve that turns upwards means that the model learns its training images by heart. The weights of "
         "the marked epoch are the ones measured here.",
     )
-    return shown
 
 
-def new_images(vae: VAE, *, count: int, seed: int) -> Any:
+def new_images(vae: VAE, *, count: int, seed: int) -> Images:
     """Images of codes from N(0, I): [count, H, W, C], scale 0 to 1. Image i depends on (seed, i) alone."""
-    size = batch_size(*vae.image_shape[:2])
+    return decode(vae, standard_normal(seed, start=0, count=count, size=vae.latent_dim))
+
+
+def decode(vae: VAE, codes: NDArray[np.float32], *, across: int = 0) -> Images:
+    """Images of codes [n, D], in batches: [n, H, W, C], scale 0 to 1.
+
+    Those that are to stand `across` beside each other are shrunk batch by batch where they are large, so that a wide
+    figure's memory does not grow with the size of its images.
+    """
+    height, width, _ = vae.image_shape
+    size = batch_size(height, width)
     parts = []
-    for first in range(0, count, size):
-        codes = standard_normal(seed, start=first, count=min(size, count - first), size=vae.latent_dim)
-        parts.append(np.asarray(vae.normalise.to_unit(vae.decode(codes))))
+    for first in range(0, len(codes), size):
+        images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size])))
+        parts.append(mosaics.shrunk(images, row=across * width, most=grids.MOST))
     return np.concatenate(parts)
 
 
@@ -112,3 +240,20 @@ def _latent_caption(measurement: Measurement, *, labelled: bool) -> str:
     if labelled:
         look += " Labels were not shown to the model; colours that keep apart are kinds that it found by itself."
     return start + look
+
+
+def _tsne_caption(measurement: Measurement, *, labelled: bool, beside: Beside | None) -> str:
+    dims = len(measurement.active)
+    start = (
+        "t-SNE lays the codes out anew, such that near neighbours stay neighbours. "
+        if dims <= 2
+        else f"t-SNE lays all {dims:,} latent dimensions out in two, such that near neighbours stay neighbours. "
+    )
+    if beside is not None:
+        start += f"Left this model, right {beside[0]}, on the same test images. "
+    look = (
+        "Look for islands of one colour: kinds that the model tells apart without having been told. "
+        if labelled
+        else "Look for islands: kinds that the model tells apart without having been told. "
+    )
+    return start + look + "Ignore how large they are and how far apart, which t-SNE does not keep."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import keras
+import numpy as np
 
 from components.console import bar, say
-from components.dataset import read_statistics
+from components.dataset import batches, read_statistics, readable
 from components.device import prepare_device
 from components.evaluate import gallery, measure, report, wording
 from components.evaluate.measure import Measurement
@@ -21,7 +23,9 @@ from schemas.settings import EvaluateSettings
 from schemas.tables import HISTORY, read_table
 
 
-def run(examples: Examples, model: Model, evaluation: ModelEvaluation, settings: EvaluateSettings) -> dict[str, int]:
+def run(
+    examples: Examples, model: Model, beside: Model | None, evaluation: ModelEvaluation, settings: EvaluateSettings
+) -> dict[str, int]:
     """See `components.evaluate.component.evaluate`."""
     device = prepare_device(deterministic=True)
     statistics = read_statistics(examples)
@@ -47,6 +51,7 @@ def run(examples: Examples, model: Model, evaluation: ModelEvaluation, settings:
         history=read_table(model.history_path, HISTORY),
         folder=evaluation.figures_path,
         seed=settings.seed,
+        beside=None if beside is None else _codes_of(beside, examples=examples, settings=settings),
     )
     subject = report.Subject(
         settings=settings,
@@ -60,6 +65,17 @@ def run(examples: Examples, model: Model, evaluation: ModelEvaluation, settings:
     say(f"found   {_outcome(measurement)}")
     say(f"latent  {wording.dimensions(measurement)}")
     return {"test_images": measurement.images}
+
+
+def _codes_of(other: Model, *, examples: Examples, settings: EvaluateSettings) -> tuple[str, Any]:
+    """Another model's name, and its codes of the first test images: [n, D']."""
+    statistics = read_statistics(examples)
+    vae = _load(other, statistics=statistics)
+    size = measure.batch_size(statistics.stored_height, statistics.stored_width)
+    with readable(examples):
+        pixels = batches(examples, measure.SPLIT, batch_size=size, limit=settings.evaluate.scatter_images)
+        codes = np.concatenate([np.asarray(vae.encode(part)[0]) for part in pixels])
+    return str(settings.evaluate.beside), codes
 
 
 def _load(model: Model, *, statistics: Statistics) -> VAE:

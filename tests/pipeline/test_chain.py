@@ -264,9 +264,9 @@ def test_hyperparameters_that_are_damaged_do_not_hide_how_the_stages_stand(make:
 
 def taken(recipe: Recipe, runs: Path) -> bool:
     """Whether train is given HyperParameters."""
-    examples, hyperparameters = inputs_of(STAGE["train"], recipe, runs=runs)
-    assert isinstance(examples, Examples)
-    return hyperparameters is not None
+    found = inputs_of(STAGE["train"], recipe, runs=runs)
+    assert list(found) == ["Examples", "HyperParameters"]
+    return found["HyperParameters"] is not None
 
 
 def test_train_takes_the_hyperparameters_that_there_are_unless_the_recipe_says_not_to(make: Make, runs: Path) -> None:
@@ -306,3 +306,21 @@ def test_train_does_not_wait_for_a_search_whose_result_it_does_not_take(make: Ma
     own = {"train.use_tuned": False}
     finish(make(own), runs, *NAMES)
     assert list(stale(make({**own, "tune.max_trials": 3}), runs)) == ["tune"]
+
+
+def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs: Path) -> None:
+    finish(make(), runs, *NAMES)
+    beside = {"evaluate.beside": "others"}
+    assert stale(make(beside), runs) == {
+        "evaluate": "evaluate.beside changed: none → others",
+        "export": "evaluate comes first",
+        "generate": "export comes first",
+    }
+    finish(make(beside), runs, "evaluate", "export", "generate")
+    assert stale(make(beside), runs) == {}
+    finish(make({**beside, "name": "others"}), runs, "ingest", "train")
+    assert re.fullmatch(r"beside changed: none → \w{8}…", stale(make(beside), runs)["evaluate"])
+    found = inputs_of(STAGE["evaluate"], make(beside), runs=runs)
+    assert list(found) == ["Examples", "Model", "beside"]
+    assert found["beside"] is not None
+    assert found["beside"].path == runs / "others" / "model"

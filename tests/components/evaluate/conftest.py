@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from by_hand import describe
+from PIL import Image
 
 from schemas.artifacts import Examples, Model
 from schemas.recipe import BernoulliLoss, DenseModel, MseLoss
@@ -111,3 +112,16 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 def noise_images() -> Callable[..., np.ndarray[Any, Any]]:
     """See `random_images`."""
     return random_images
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
+    """Writes a figure as the stage does, and reads it back: RGB pixels."""
+    from components.evaluate import style
+
+    def save(figure: Any) -> np.ndarray[Any, Any]:
+        style.save(figure, tmp_path / "figure.png")
+        with Image.open(tmp_path / "figure.png") as image:
+            return np.asarray(image.convert("RGB"))
+
+    return save

@@ -16,7 +16,19 @@ from schemas.recipe import EvaluateSection
 from schemas.settings import EvaluateSettings
 
 SETTINGS = EvaluateSettings(name="tiny", title="Tiny", seed=0, evaluate=EvaluateSection())
-FILES = ["figures/latent.png", "figures/reconstructions.png", "figures/samples.png", "figures/training.png"]
+FIGURES = [
+    "hybrids",
+    "interpolation",
+    "latent",
+    "manifold-10",
+    "manifold-30",
+    "reconstructions",
+    "samples",
+    "training",
+    "tsne",
+    "uniform",
+]
+FILES = [f"figures/{name}.png" for name in FIGURES]
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]
@@ -41,10 +53,25 @@ def test_twice_the_same_bytes(make_examples: MakeExamples, make_model: MakeModel
     made = []
     for name in ("first", "second"):
         evaluation = ModelEvaluation(tmp_path / name)
-        assert evaluate(examples, model, evaluation, SETTINGS) == {"test_images": 30}
+        assert evaluate(examples, model, None, evaluation, SETTINGS) == {"test_images": 30}
         made.append(contents(evaluation))
     assert made[0] == made[1]
     assert list(made[0]) == [*FILES, "metrics.json", "report.html"]
+
+
+def test_another_models_codes_are_drawn_beside_this_ones(
+    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
+) -> None:
+    examples = make_examples()
+    model, other = make_model(examples), make_model(examples, latent_dim=5)
+    settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(beside="other"))
+    evaluation = ModelEvaluation(tmp_path / "evaluation")
+    evaluate(examples, model, other, evaluation, settings)
+    alone = ModelEvaluation(tmp_path / "alone")
+    evaluate(examples, model, None, alone, SETTINGS)
+    differs = {name for name, data in contents(alone).items() if contents(evaluation)[name] != data}
+    assert differs == {"figures/tsne.png", "report.html"}
+    assert "other" in evaluation.report_path.read_text(encoding="utf-8")
 
 
 def test_another_seed_draws_other_codes(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:
@@ -54,7 +81,7 @@ def test_another_seed_draws_other_codes(make_examples: MakeExamples, make_model:
     for seed in (0, 1):
         evaluation = ModelEvaluation(tmp_path / f"seed {seed}")
         settings = EvaluateSettings(name="tiny", title="", seed=seed, evaluate=EvaluateSection())
-        evaluate(examples, model, evaluation, settings)
+        evaluate(examples, model, None, evaluation, settings)
         found.append(json.loads(evaluation.metrics_path.read_text())["metrics"])
     assert found[0]["elbo"]["value"] != found[1]["elbo"]["value"]
     assert found[0]["kl"] == found[1]["kl"]
@@ -78,7 +105,7 @@ def test_other_shapes(
 ) -> None:
     examples = make_examples(noise_images(**images))
     evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples, **model_options), evaluation, SETTINGS)
+    evaluate(examples, make_model(examples, **model_options), None, evaluation, SETTINGS)
     metrics = json.loads(evaluation.metrics_path.read_text())
     assert metrics["images"] == images["count"]
     assert metrics["latent"]["dimensions"] == model_options["latent_dim"]
@@ -96,7 +123,7 @@ def test_images_with_a_margin_are_measured_at_their_centre(
         ("none", make_examples(pixels[:, 2:-2, 2:-2])),
     ):
         evaluation = ModelEvaluation(tmp_path / name)
-        evaluate(examples, make_model(examples), evaluation, SETTINGS)
+        evaluate(examples, make_model(examples), None, evaluation, SETTINGS)
         found.append(evaluation.metrics_path.read_text())
     assert found[0] == found[1]
 
@@ -106,7 +133,7 @@ def test_a_file_that_is_no_model(make_examples: MakeExamples, make_model: MakeMo
     model = make_model(examples)
     model.vae_path.write_bytes(b"no model")
     with pytest.raises(DataError, match="expected the model that train saved"):
-        evaluate(examples, model, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)
+        evaluate(examples, model, None, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)
 
 
 def test_a_model_of_other_images(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:
@@ -115,4 +142,4 @@ def test_a_model_of_other_images(make_examples: MakeExamples, make_model: MakeMo
     statistics = json.loads(examples.statistics_path.read_text())
     examples.statistics_path.write_text(json.dumps({**statistics, "height": 4}))
     with pytest.raises(DataError, match=r"expected a model of images of shape \(4, 8, 1\), found \(8, 8, 1\)"):
-        evaluate(examples, model, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)
+        evaluate(examples, model, None, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)

@@ -1,5 +1,6 @@
 """Figures: they draw for every kind of data, show pixels as they are, and are the same bytes each time."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,19 +8,13 @@ import matplotlib
 import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 
 from components.evaluate import figures, mosaics, style
 from schemas.tables import HISTORY
 
+Saved = Callable[..., np.ndarray[Any, Any]]
+
 HOSTILE = ("_hidden", "$10 & <b>", "\\frac", "", "鳥", "a label that goes on for far longer than there is room")
-
-
-def saved(figure: Any, folder: Path, name: str = "figure") -> np.ndarray[Any, Any]:
-    path = folder / f"{name}.png"
-    style.save(figure, path)
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def history(epochs: int, *, validation: list[float] | None = None) -> pa.Table:
@@ -34,66 +29,55 @@ def texts(figure: Any) -> list[str]:
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 
-def test_training_curves_mark_the_epoch_with_the_lowest_validation_loss(tmp_path: Path) -> None:
+def test_training_curves_mark_the_epoch_with_the_lowest_validation_loss(saved: Saved) -> None:
     figure = figures.training_curves(history(4, validation=[4.0, 2.0, 1.0, 3.0]), unit="nats per image")
     assert "best epoch: 3" in texts(figure)
-    saved(figure, tmp_path)
+    saved(figure)
 
 
 @pytest.mark.parametrize("validation", [[1.0], [float("nan")], [float("nan"), 2.0]])
-def test_training_curves_draw_whatever_training_left(validation: list[float], tmp_path: Path) -> None:
-    saved(figures.training_curves(history(len(validation), validation=validation), unit="loss per image"), tmp_path)
+def test_training_curves_draw_whatever_training_left(validation: list[float], saved: Saved) -> None:
+    saved(figures.training_curves(history(len(validation), validation=validation), unit="loss per image"))
 
 
-@pytest.mark.parametrize("dim", [1, 2, 5])
-@pytest.mark.parametrize("labels", ["none", "some", "many"])
-def test_latent_scatter_draws(dim: int, labels: str, tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    names = {"none": (), "some": HOSTILE, "many": tuple(f"kind {index}" for index in range(50))}[labels]
-    found = random.integers(-1, len(names), 300) if names else np.full(300, -1)
-    dims = [0, 3] if dim > 3 else [0, 1]
-    figure = figures.latent_scatter(random.normal(size=(300, dim)), dims=dims, labels=found, names=names)
-    assert saved(figure, tmp_path).std() > 0
-    if labels == "some":
-        assert {"_hidden", "$10 & <b>", "no label"} <= set(texts(figure))
-    if labels == "many":
-        assert "other labels" in texts(figure)
-
-
-def test_latent_scatter_of_a_collapsed_model(tmp_path: Path) -> None:
-    saved(figures.latent_scatter(np.zeros((40, 2)), dims=[0, 1], labels=np.full(40, -1), names=()), tmp_path)
-
-
-def test_small_images_are_enlarged_without_blur(tmp_path: Path) -> None:
+def test_small_images_are_enlarged_without_blur(saved: Saved) -> None:
     images = np.zeros((100, 8, 8, 1), np.float32)
     images[:, ::2] = 0.6
-    values = np.unique(saved(mosaics.samples(images), tmp_path)[400:, 100:-100])
+    values = np.unique(saved(mosaics.samples(images))[400:, 100:-100])
     assert values.tolist() == [0, 153, 255]  # black, 0.6 · 255, and the gaps' white
 
 
-def test_every_image_is_drawn(tmp_path: Path) -> None:
+def test_every_image_is_drawn(saved: Saved) -> None:
     images = (np.arange(100, dtype=np.float32) / 255.0).reshape(100, 1, 1, 1) * np.ones((100, 28, 28, 1), np.float32)
-    assert set(range(100)) <= set(np.unique(saved(mosaics.samples(images), tmp_path)).tolist())
+    assert set(range(100)) <= set(np.unique(saved(mosaics.samples(images))).tolist())
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (256, 256, 3), (64, 16, 3), (16, 100, 1)])
 @pytest.mark.parametrize("count", [1, 7, 25])
-def test_reconstructions_draw(shape: tuple[int, int, int], count: int, tmp_path: Path) -> None:
+def test_reconstructions_draw(shape: tuple[int, int, int], count: int, saved: Saved) -> None:
     images = np.random.default_rng(0).uniform(size=(count, *shape)).astype(np.float32)
     names = [HOSTILE[index % len(HOSTILE)] for index in range(count)]
-    pixels = saved(mosaics.reconstructions(images, 1 - images, names=names), tmp_path)
+    pixels = saved(mosaics.reconstructions(images, 1 - images, names=names))
     assert 900 < pixels.shape[1] < 3200
 
 
-def test_large_samples_shrink(tmp_path: Path) -> None:
+def test_large_samples_shrink(saved: Saved) -> None:
     images = np.random.default_rng(0).uniform(size=(100, 128, 128, 3)).astype(np.float32)
-    assert saved(mosaics.samples(images), tmp_path).shape[1] < 1800
-    assert saved(mosaics.samples(images.repeat(2, axis=1).repeat(2, axis=2)[:9]), tmp_path).shape[1] < 1800
+    assert saved(mosaics.samples(images)).shape[1] < 1800
+    assert saved(mosaics.samples(images.repeat(2, axis=1).repeat(2, axis=2)[:9])).shape[1] < 1800
+
+
+def test_shrinking_keeps_what_fits() -> None:
+    images = np.random.default_rng(0).uniform(size=(3, 9, 10, 1)).astype(np.float32)
+    assert mosaics.shrunk(images, row=100, most=100) is images
+    found = mosaics.shrunk(images, row=300, most=100)
+    np.testing.assert_allclose(found[:, 0, 0], images[:, :3, :3].mean(axis=(1, 2)), rtol=1e-6)
+    assert found.shape == (3, 3, 3, 1)
 
 
 def test_the_same_figure_is_the_same_bytes_whatever_settings_somebody_has(tmp_path: Path) -> None:
     def draw(name: str) -> bytes:
-        saved(figures.training_curves(history(5), unit="nats per image"), tmp_path, name)
+        style.save(figures.training_curves(history(5), unit="nats per image"), tmp_path / f"{name}.png")
         return (tmp_path / f"{name}.png").read_bytes()
 
     first = draw("first")

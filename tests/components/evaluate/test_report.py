@@ -13,6 +13,7 @@ from schemas.artifacts import Examples, Model, ModelEvaluation
 from schemas.recipe import EvaluateSection
 from schemas.settings import EvaluateSettings
 
+FIGURES = 10  # with a 2-D latent space
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 NAMES = ("<script>alert(1)</script>", "Tom & Jerry", '"quoted"')
 
@@ -61,7 +62,7 @@ def artifacts(make_examples: Callable[..., Examples], make_model: Callable[..., 
 def path(artifacts: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = EvaluateSettings(name="tiny", title="Tiny <i>images</i>", seed=0, evaluate=EvaluateSection())
     evaluation = ModelEvaluation(tmp_path_factory.mktemp("report") / "evaluation")
-    evaluate(*artifacts, evaluation, settings)
+    evaluate(*artifacts, None, evaluation, settings)
     return evaluation.report_path
 
 
@@ -70,7 +71,7 @@ def test_it_is_html_that_needs_nothing_else(path: Path) -> None:
     assert html.startswith("<!DOCTYPE html>")
     page = page_of(path)
     references = [value or "" for _, found in page.seen for key, value in found.items() if key in ("src", "href")]
-    assert len(references) == 4
+    assert len(references) == FIGURES
     assert all(reference.startswith("data:image/png;base64,") for reference in references)
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.seen}
     assert not re.search(r"url\(|@import|https?://", html)
@@ -79,7 +80,7 @@ def test_it_is_html_that_needs_nothing_else(path: Path) -> None:
 def test_images_have_a_text_and_a_caption(path: Path) -> None:
     page = page_of(path)
     assert all(found["alt"] for tag, found in page.seen if tag == "img")
-    assert [tag for tag, _ in page.seen].count("figcaption") == 4
+    assert [tag for tag, _ in page.seen].count("figcaption") == FIGURES
 
 
 def test_what_others_wrote_is_escaped(path: Path) -> None:
@@ -117,5 +118,5 @@ def test_it_names_no_date_and_no_duration(path: Path) -> None:
 def test_a_recipe_without_a_title_goes_by_its_name(artifacts: tuple[Examples, Model], tmp_path: Path) -> None:
     evaluation = ModelEvaluation(tmp_path / "untitled")
     settings = EvaluateSettings(name="nameless", title="", seed=0, evaluate=EvaluateSection(scatter_images=1))
-    evaluate(*artifacts, evaluation, settings)
+    evaluate(*artifacts, None, evaluation, settings)
     assert "<h1>nameless</h1>" in evaluation.report_path.read_text(encoding="utf-8")
