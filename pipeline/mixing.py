@@ -5,7 +5,6 @@ Run as a module, it is the process in which TensorFlow works: ``python -m pipeli
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from components.ingest.geometry import Cover, Crop
 from components.lifetime import leave_with_parent
 from pipeline.chain import artifact_path
 from pipeline.recipes import load_recipe
-from pipeline.run import ROOT, StageFailed
+from pipeline.run import StageFailed, child_environment
 from schemas import atomic
 from schemas.artifacts import MANIFEST, Generator
 from schemas.errors import DataError, UsageError
@@ -125,10 +124,8 @@ def as_seen(path: Path, preprocess: PreprocessSettings) -> Images:
         )
     except Rejected as error:
         raise UsageError(f"{path}: expected an image, found none that can be used ({error})") from None
-    height, width = preprocess.height, preprocess.width
-    margin = 0.0 if preprocess.crop == "none" else preprocess.crop_margin
-    stored = Cover(height + round(height * margin), width + round(width * margin))
-    return Crop(height, width).map(stored.map(image))
+    cropped = Cover(preprocess.cropped_height, preprocess.cropped_width).map(image)
+    return Crop(preprocess.height, preprocess.width).map(cropped)
 
 
 def decoded_between(saved_model: Path, images: Images, shares: NDArray[np.float32]) -> Images:
@@ -227,8 +224,6 @@ def _in_a_process(generator: Generator, images: Images, *, steps: int, command: 
     """`decoded_between` in a process of its own: no setting keeps TensorFlow from writing to standard error."""
     log_path = generator.path.parent / ".logs" / f"{command}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with tempfile.TemporaryDirectory() as folder, log_path.open("wb") as log:
         inputs, outputs = Path(folder, "inputs.npz"), Path(folder, "outputs.npy")
         np.savez(inputs, images=images, shares=np.linspace(0, 1, steps, dtype=np.float32))
@@ -238,7 +233,7 @@ def _in_a_process(generator: Generator, images: Images, *, steps: int, command: 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=child_environment(verbose=False),
             check=False,
         )
         if done.returncode:

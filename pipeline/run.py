@@ -94,8 +94,6 @@ def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     task = {"stage": now.stage.name, "recipe": recipe.model_dump(mode="json"), "runs": str(runs), "inputs": now.inputs}
     reading, writing = os.pipe()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
     console.file.flush()
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -103,7 +101,7 @@ def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
             stdin=subprocess.PIPE,
             stderr=None if verbose else log,
             pass_fds=(writing,),
-            env=environment,
+            env=child_environment(verbose=verbose),
         )
         os.close(writing)
         assert process.stdin is not None
@@ -121,6 +119,13 @@ def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
             f"the same command continues; the log: {log_path}",
             1,
         )
+
+
+def child_environment(*, verbose: bool) -> dict[str, str]:
+    """The environment of a process that finds these packages, and in which TensorFlow says as little as it can."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
+    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": level}
 
 
 def _last_line(path: Path) -> str:

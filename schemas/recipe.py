@@ -132,15 +132,25 @@ class PreprocessSettings(Section):
     @property
     def stored_height(self) -> int:
         """Height of a stored image in pixels: the network's, plus the margin that `crop: fresh` needs."""
-        return self.height + self._margin(self.height)
+        return self.height + self._margin(self.height, "fresh")
 
     @property
     def stored_width(self) -> int:
         """Width of a stored image in pixels: the network's, plus the margin that `crop: fresh` needs."""
-        return self.width + self._margin(self.width)
+        return self.width + self._margin(self.width, "fresh")
 
-    def _margin(self, size: int) -> int:
-        return round(size * self.crop_margin) if self.crop == "fresh" else 0
+    @property
+    def cropped_height(self) -> int:
+        """Height of what a crop is taken from, in pixels: by ingest (`baked`), or from what is stored (`fresh`)."""
+        return self.height + self._margin(self.height, "baked", "fresh")
+
+    @property
+    def cropped_width(self) -> int:
+        """Width of what a crop is taken from, in pixels."""
+        return self.width + self._margin(self.width, "baked", "fresh")
+
+    def _margin(self, size: int, *crops: str) -> int:
+        return round(size * self.crop_margin) if self.crop in crops else 0
 
 
 # --- model and loss --------------------------------------------------------------------------------------------------

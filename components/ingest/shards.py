@@ -20,7 +20,6 @@ from components.ingest.plan import ShardUnit
 from components.ingest.sources import open_source
 from components.runner import UnitDoFn, run_units
 from schemas import atomic, records, tables
-from schemas.recipe import PreprocessSettings
 from schemas.settings import IngestSettings
 from schemas.tables import Reason
 
@@ -153,7 +152,7 @@ class WriteShardDoFn(UnitDoFn):
         if preprocess.crop != "baked":
             yield Cover(preprocess.stored_height, preprocess.stored_width).map(image)
             return
-        pixels = _with_margin(preprocess).map(image)
+        pixels = Cover(preprocess.cropped_height, preprocess.cropped_width).map(image)
         crop = Crop(preprocess.height, preprocess.width)
         if split != "train":
             yield crop.map(pixels)
@@ -162,10 +161,3 @@ class WriteShardDoFn(UnitDoFn):
             # Keyed by the image and the copy, so that it is the same crop in any shard and on any worker.
             key = (self.settings.seed << 64 | int(row["sha256"][:16], 16)) & (2**128 - 1)
             yield crop.random_map(pixels, np.random.Generator(np.random.Philox(key=key, counter=copy << 64)))
-
-
-def _with_margin(preprocess: PreprocessSettings) -> Cover:
-    return Cover(
-        preprocess.height + round(preprocess.height * preprocess.crop_margin),
-        preprocess.width + round(preprocess.width * preprocess.crop_margin),
-    )
