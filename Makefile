@@ -48,6 +48,7 @@ help: ## This page
 	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
 	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png or parquet"
 	@echo "  NAME     $(or $(NAME),none)	of the recipe that \`make recipe\` writes"
+	@echo "  DATA     $(or $(DATA),none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
 	@echo "  RUNS     $(RUNS)	where results go"
 	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only say what would run"
 	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: the libraries' log on the screen"
@@ -82,7 +83,7 @@ all: setup ## All six stages; what is up to date is left alone
 
 figures: setup ## Draw the figures and the report of RECIPE anew, without training
 	@$(PIPELINE) $@ --recipe '$(RECIPE)' $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
-systems: setup ## The published systems, all stages: DATA=<folder with mnist/ fashion-mnist/ clothing/ avatars.zip>
+systems: setup ## The published systems, one after another, all stages
 	@test -n "$(DATA)" || { echo "error: expected DATA=<folder with mnist/, fashion-mnist/, clothing/ and avatars.zip>, found none" >&2; exit 2; }
 	@for system in mnist_dense:mnist mnist_conv:mnist mnist_conv_sum:mnist fashion_conv:fashion-mnist fashion_ae:fashion-mnist \
 		fashion_bn:fashion-mnist fashion_products:clothing cartoon_faces:avatars.zip; do \
