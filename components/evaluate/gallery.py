@@ -189,11 +189,10 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
 
 
 def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
+    in_nats = isinstance(vae.likelihood, Bernoulli) and vae.likelihood.reduction == "sum"
     yield _Drawn(
         "training",
-        figures.training_curves(
-            history, unit="nats per image" if isinstance(vae.likelihood, Bernoulli) else "loss per image"
-        ),
+        figures.training_curves(history, unit="nats per image" if in_nats else "loss per image"),
         layout="beside",
         title="Training and validation loss per epoch",
         caption="Validation images steer training but are not learned from. The curves should fall together: a "
