@@ -64,6 +64,10 @@ def training_curves(history: pa.Table, *, unit: str) -> Figure:
     corner = (1 - MARGIN / WIDTH, 1 - 0.16 / figure.get_figheight())
     legend = figure.legend(handles, names, loc="upper right", bbox_to_anchor=corner, ncols=3, borderaxespad=0)
     legend.set_in_layout(False)
-    head(figure, "Training", "Epoch by epoch: what was minimised, and its parts. The total weighs the KL as loss.kl says.")
+    head(
+        figure,
+        "Training",
+        "Epoch by epoch: what was minimised, and its parts. The total weighs the KL as loss.kl says.",
+    )
     fit(figure)
     return figure
