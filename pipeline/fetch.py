@@ -17,7 +17,8 @@ from components.console import bar, say
 from schemas.artifacts import sha256_of
 from schemas.atomic import replacing
 from schemas.errors import DataError, UsageError
-from schemas.recipe import DataSection, Download, Recipe
+from schemas.recipe import Recipe
+from schemas.sources import DataSection, Download
 
 LOCAL = Path("/usr/share/datasets")  # where Debian's data packages are
 TIMEOUT = 30.0  # seconds of silence

@@ -13,8 +13,9 @@ from components.ingest.decode import Rejected, decode
 from components.ingest.sources import Item, ReadError, Source, open_source
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
-from schemas.recipe import FolderSource, IdxSource, ImageFiles, Recipe, ZipSource
-from schemas.recipe import Source as SourceSettings
+from schemas.recipe import Recipe
+from schemas.sources import FolderSource, IdxSource, ImageFiles, ZipSource
+from schemas.sources import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
 SIZES = (32, 64, 128)  # that networks on a laptop can learn

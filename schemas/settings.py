@@ -16,10 +16,10 @@ from schemas.recipe import (
     ModelSettings,
     PreprocessSettings,
     Recipe,
-    Source,
     TrainSection,
     TuneSection,
 )
+from schemas.sources import Source
 
 
 class StageSettings:

@@ -17,7 +17,7 @@ from components.console import watched
 from components.ingest.decode import Rejected, read_header
 from components.ingest.sources import Item, RawImage, ReadError, Source, open_source
 from components.runner import UnitDoFn, run_units
-from schemas import recipe, tables
+from schemas import sources, tables
 from schemas.settings import IngestSettings
 from schemas.tables import Reason
 
@@ -74,7 +74,7 @@ def list_images(settings: IngestSettings, work: Path) -> tuple[pa.Table, pa.Tabl
         def done() -> int:
             return sum(len(unit.items) for unit in todo if unit.listed_path.exists())
 
-        files = any(isinstance(source, recipe.ImageFiles) for source in settings.sources)
+        files = any(isinstance(source, sources.ImageFiles) for source in settings.sources)
         with watched("listing", total=total, count=done):
             # Pixels that are in memory already are hashed faster than worker processes start.
             run_units("list", todo, ListDoFn(settings), settings=settings.beam, large=files and total > 20_000)

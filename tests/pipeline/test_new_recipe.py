@@ -11,7 +11,8 @@ from PIL import Image
 
 from pipeline import new_recipe, recipes
 from schemas.errors import UsageError
-from schemas.recipe import ConvModel, FolderSource, ZipSource
+from schemas.recipe import ConvModel
+from schemas.sources import FolderSource, ZipSource
 
 
 @pytest.fixture(autouse=True)

@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from schemas import recipe as settings
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, FolderSource, IdxSource, MseLoss, Recipe
+from schemas import sources
+from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, MseLoss, Recipe
+from schemas.section import Section
+from schemas.sources import FolderSource, IdxSource
 
 MakeRecipe = Callable[..., Recipe]
 
 
-def sections() -> list[type[settings.Section]]:
-    """Every section class that the recipe's module declares."""
-    found = [kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, settings.Section)]
-    return [kind for kind in found if kind is not settings.Section]
+def sections() -> list[type[Section]]:
+    """Every section class that a recipe has."""
+    declared = {**vars(settings), **vars(sources)}.values()
+    found = [kind for kind in declared if isinstance(kind, type) and issubclass(kind, Section)]
+    return [kind for kind in found if kind is not Section]
 
 
 def parts(value: Any) -> Iterator[BaseModel]:

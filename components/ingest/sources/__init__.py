@@ -7,17 +7,17 @@ from components.ingest.sources.digits import Digits
 from components.ingest.sources.folder import Folder
 from components.ingest.sources.idx import Idx
 from components.ingest.sources.zip import Zip
-from schemas import recipe
+from schemas import sources
 
 _CLASSES: dict[type, type[Source]] = {
-    recipe.IdxSource: Idx,
-    recipe.FolderSource: Folder,
-    recipe.ZipSource: Zip,
-    recipe.DigitsSource: Digits,
+    sources.IdxSource: Idx,
+    sources.FolderSource: Folder,
+    sources.ZipSource: Zip,
+    sources.DigitsSource: Digits,
 }
 
 
-def open_source(settings: recipe.Source) -> Source:
+def open_source(settings: sources.Source) -> Source:
     """The source that a recipe's entry describes.
 
     Raises:

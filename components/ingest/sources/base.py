@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import UsageError
-from schemas.recipe import ImageFiles
+from schemas.sources import ImageFiles
 
 RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]
 

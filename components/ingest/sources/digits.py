@@ -13,7 +13,7 @@ import numpy as np
 from components.ingest.sources.base import Item, Source
 from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
-from schemas.recipe import DigitsSource
+from schemas.sources import DigitsSource
 
 
 class Digits(Source):

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from components.ingest.sources.base import ImageFileSource, Item, ReadError, existing_path
 from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
-from schemas.recipe import FolderSource
+from schemas.sources import FolderSource
 
 
 class Folder(ImageFileSource):

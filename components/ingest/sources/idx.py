@@ -16,7 +16,7 @@ import numpy as np
 from components.ingest.sources.base import Item, Source, existing_path
 from schemas.artifacts import sha256_of
 from schemas.errors import DataError, UsageError
-from schemas.recipe import IdxSource
+from schemas.sources import IdxSource
 
 _UBYTE = 0x08
 _SPLITS = {"train": "train", "t10k": "test", "test": "test"}  # by the file name's first part

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from components.ingest.sources.base import ImageFileSource, Item, ReadError, existing_path
 from schemas.artifacts import sha256_of
 from schemas.errors import DataError, UsageError
-from schemas.recipe import ZipSource
+from schemas.sources import ZipSource
 
 MEMBER_BYTES = 1 << 30  # unpacked; what claims to be more is not read
 

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from schemas.artifacts import Examples
-from schemas.recipe import BeamSection, FolderSource, PreprocessSettings
+from schemas.recipe import BeamSection, PreprocessSettings
 from schemas.settings import IngestSettings
+from schemas.sources import FolderSource
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.ingest.sources import Source, open_source
 from schemas.errors import UsageError
-from schemas.recipe import DigitsSource
+from schemas.sources import DigitsSource
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from components.ingest.sources import Source, open_source
 from components.ingest.sources.idx import read_idx
 from schemas.errors import DataError, UsageError
-from schemas.recipe import IdxSource
+from schemas.sources import IdxSource
 
 Array = np.ndarray[Any, Any]
 WriteIdx = Callable[[Path, Array], Path]

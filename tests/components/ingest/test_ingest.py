@@ -18,8 +18,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.ingest.geometry import Cover
 from schemas.artifacts import Examples, sha256_of
-from schemas.recipe import FolderSource, IdxSource
 from schemas.records import SPLITS, Statistics, decode_example, read_records
+from schemas.sources import FolderSource, IdxSource
 from schemas.tables import IMAGES, REJECTED, read_table
 
 Array = np.ndarray[Any, Any]
@@ -244,7 +244,8 @@ import sys
 from pathlib import Path
 from components.ingest.component import ingest
 from schemas.artifacts import Examples
-from schemas.recipe import BeamSection, FolderSource, PreprocessSettings
+from schemas.recipe import BeamSection, PreprocessSettings
+from schemas.sources import FolderSource
 from schemas.settings import IngestSettings
 preprocess = PreprocessSettings(validation=0.2, test=0.2, store="float32")
 source = FolderSource(kind="folder", path={str(photos)!r})

@@ -13,8 +13,8 @@ import pytest
 
 from schemas.artifacts import Examples, sha256_of
 from schemas.errors import DataError, UsageError
-from schemas.recipe import IdxSource
 from schemas.records import Statistics
+from schemas.sources import IdxSource
 from schemas.tables import IMAGES, REJECTED, Reason, read_table
 
 Array = np.ndarray[Any, Any]
