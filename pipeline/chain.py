@@ -142,7 +142,7 @@ def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]
         except DataError as error:
             damage = [str(error)]
         if damage:
-            return Standing(stage, output, settings, None, f"damaged: {damage[0]}", damaged=True)
+            return Standing(stage, output, settings, inputs, f"damaged: {damage[0]}", damaged=True)
     if stage.external is not None:
         digest = stage.external(settings)
         if digest is None:
