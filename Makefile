@@ -107,10 +107,10 @@ schema: setup ## Write recipes/recipe.schema.json, for editors
 lint: setup ## ruff, mypy, import-linter
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache
 test: setup ## The test suite
-	@# A process per stage: op determinism and thread counts belong to the whole process.
-	@$(VENV)/bin/python -m pytest tests --ignore tests/components
-	@for part in tests/components/test_*.py tests/components/*/; do \
-		case $$part in *__pycache__*) continue ;; esac; $(VENV)/bin/python -m pytest $$part || exit 1; done
+	@# A process per part, because op determinism belongs to the whole process; two at a time, the longest first.
+	@printf '%s\n' tests/test_end_to_end.py tests/components/evaluate "tests --ignore tests/components --ignore tests/test_end_to_end.py" \
+		$$(ls -d tests/components/*/ tests/components/test_*.py | grep -v '__pycache__\|evaluate') | xargs -P 2 -I{} sh -c \
+		'said=$$($(VENV)/bin/python -m pytest {} 2>&1); status=$$?; echo "== {}"; echo "$$said"; exit $$status'
 bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python benchmarks/train.py
 	@$(VENV)/bin/python benchmarks/systems.py --runs '$(RUNS)'

@@ -122,7 +122,7 @@ def test_a_killed_stage_continues_to_the_same_bytes(stage: chain.Stage, finished
         process = subprocess.Popen(
             command(stage.name, runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
         )
-        moment = random.uniform(0.3, expected.duration_seconds + 6.0)  # starting takes some seconds, too
+        moment = random.uniform(0.3, expected.duration_seconds + 4.0)  # starting takes some seconds, too
         try:
             process.wait(timeout=moment)
         except subprocess.TimeoutExpired:
