@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+from schemas.artifacts import Generator
+from schemas.recipe import Recipe
 from schemas.records import Statistics
+
+MIXED_SIZE = 8  # pixels, in height and width
 
 
 def describe(height: int = 8, width: int = 8, channels: int = 1, **others: Any) -> Statistics:
@@ -28,3 +34,29 @@ def describe(height: int = 8, width: int = 8, channels: int = 1, **others: Any) 
     }
     fields |= {"records": others.get("images", fields["images"])}
     return Statistics(**{**fields, **others})
+
+
+def seal(generator: Generator, recipe: Recipe) -> None:
+    """Seals a generator as the pipeline does after export."""
+    generator.seal(
+        inputs={"Model": "12ab" * 16},
+        settings={},
+        counts={},
+        recipe=recipe.model_dump(mode="json"),
+        versions={},
+        duration_seconds=0.0,
+        created="today",
+    )
+
+
+def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
+    """A recipe file, for ``--recipe <folder>/<name>.yaml``."""
+    recipe = {
+        "name": name,
+        "sources": [{"kind": "digits"}],
+        "preprocess": {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": channels},
+        "model": {"network": "dense", "latent_dim": 3, "hidden": [16]},
+        "loss": {"likelihood": "bernoulli"},
+    }
+    (folder / f"{name}.yaml").write_text(json.dumps(recipe))  # JSON is YAML
+    return Recipe.model_validate(recipe)

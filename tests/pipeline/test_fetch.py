@@ -6,15 +6,13 @@ import gzip
 import hashlib
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from web_server import Server, serving
 
 from pipeline import fetch as module
 from pipeline.__main__ import app, guarded
@@ -26,46 +24,6 @@ from schemas.recipe import Recipe
 IMAGES = os.urandom(200_000)  # several pieces
 LABELS = b"labels"
 ABOUT = "Tiny set, CC0, example.org/tiny"
-
-
-class Server:
-    """A web server of this machine, with the files of a test."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.files: dict[str, bytes] = {}
-        self.cut: dict[str, int] = {}  # bytes of a file after which the connection ends
-        self.asked: list[str] = []
-
-
-@contextmanager
-def serving() -> Iterator[Server]:
-    """Runs a server in a thread."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            name = self.path.removeprefix("/")
-            server.asked.append(name)
-            if name not in server.files:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(server.files[name])))
-            self.end_headers()
-            self.wfile.write(server.files[name][: server.cut.get(name)])
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as http:
-        server = Server(f"http://127.0.0.1:{http.server_port}")
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -297,35 +255,6 @@ def test_a_recipe_without_files_says_how_to_get_them(tmp_path: Path) -> None:
 def test_a_recipe_without_a_data_set_says_so(tmp_path: Path) -> None:
     line = error_of(load_recipe("demo"), tmp_path / "into", UsageError)
     assert line == "RECIPE=demo: expected files to fetch under data.files, found none"
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("url", "http://example.org/images.gz"),
-        ("url", "http://localhost.example.org/images.gz"),
-        ("url", "ftp://example.org/images.gz"),
-        ("url", "https://example.org/two words"),
-        ("url", "/etc/passwd"),
-        ("sha256", "12ab"),
-        ("sha256", "G" * 64),
-        ("name", "../images.gz"),
-        ("name", "a/b"),
-        ("name", ".hidden"),
-        ("name", ""),
-    ],
-)
-def test_an_entry_names_a_safe_url_a_whole_hash_and_a_plain_name(key: str, value: str) -> None:
-    good = download("https://example.org/images.gz", "images.gz", IMAGES)
-    recipe_with(good)
-    with pytest.raises(ValidationError, match=rf"data\.files\.0\.{key}"):
-        recipe_with({**good, key: value})
-
-
-def test_two_files_cannot_have_one_name() -> None:
-    file = download("https://example.org/images.gz", "images.gz", IMAGES)
-    with pytest.raises(ValidationError, match=r"files: expected names that differ, found images\.gz twice"):
-        recipe_with(file, file)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,82 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import describe
+from by_hand import MIXED_SIZE
 from PIL import Image
 
 from pipeline import mixing
-from pipeline.__main__ import app, guarded
-from schemas.artifacts import Generator
 from schemas.errors import UsageError
-from schemas.recipe import PreprocessSettings, Recipe
+from schemas.recipe import PreprocessSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = 8  # pixels, in height and width
-
-
-def seal(generator: Generator, recipe: Recipe) -> None:
-    generator.seal(
-        inputs={"Model": "12ab" * 16},
-        settings={},
-        counts={},
-        recipe=recipe.model_dump(mode="json"),
-        versions={},
-        duration_seconds=0.0,
-        created="today",
-    )
-
-
-def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
-    """A recipe file, for ``--recipe <folder>/<name>.yaml``."""
-    recipe = {
-        "name": name,
-        "sources": [{"kind": "digits"}],
-        "preprocess": {"height": SIZE, "width": SIZE, "channels": channels},
-        "model": {"network": "dense", "latent_dim": 3, "hidden": [16]},
-        "loss": {"likelihood": "bernoulli"},
-    }
-    (folder / f"{name}.yaml").write_text(json.dumps(recipe))  # JSON is YAML
-    return Recipe.model_validate(recipe)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two recipes, `grey` and `colour`, and below ``runs`` a sealed generator of each, which nobody trained."""
-    from components.export.saved_model import write_saved_model
-    from models.build import build_vae
-
-    folder = tmp_path_factory.mktemp("home")
-    for name, channels in (("grey", 1), ("colour", 3)):
-        recipe = write_recipe(folder, name, channels=channels)
-        vae = build_vae(recipe.model, recipe.loss, describe(SIZE, SIZE, channels), seed=1)
-        vae.set_weights([weight * 2 for weight in vae.get_weights()])  # so that its images differ
-        generator = Generator(folder / "runs" / name / "generator")
-        write_saved_model(vae, generator.saved_model_path)
-        seal(generator, recipe)
-    return folder
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> tuple[Path, Path]:
-    """A lying and a standing image in colour, larger than the network sees them."""
-    first, second = tmp_path / "one.png", tmp_path / "two.jpg"
-    rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8)).save(first)
-    Image.fromarray(rng.integers(0, 256, (40, 20, 3), np.uint8)).save(second)
-    return first, second
-
-
-@pytest.fixture
-def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in this process: ``command("mix", a, b)`` → status, standard output, standard error."""
-
-    def run(*arguments: str | Path, recipe: str = "grey", runs: Path = home / "runs") -> tuple[int, str, str]:
-        words = [*map(str, arguments), "--recipe", str(home / f"{recipe}.yaml"), "--runs", str(runs)]
-        status = guarded(lambda: app(words))
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 def signatures(home: Path, name: str) -> tuple[Any, Callable[[str, Any], dict[str, np.ndarray[Any, Any]]]]:
@@ -105,7 +36,7 @@ def signatures(home: Path, name: str) -> tuple[Any, Callable[[str, Any], dict[st
 
 
 def seen(photos: tuple[Path, Path], *, channels: int) -> np.ndarray[Any, Any]:
-    preprocess = PreprocessSettings(height=SIZE, width=SIZE, channels=channels)
+    preprocess = PreprocessSettings(height=MIXED_SIZE, width=MIXED_SIZE, channels=channels)
     return np.stack([mixing.as_seen(path, preprocess) for path in photos])
 
 
@@ -116,7 +47,7 @@ def test_ends_are_the_reconstructions_and_halfway_is_the_decoded_mean(
     images = seen(photos, channels=channels)
     saved_model = home / "runs" / name / "generator" / "saved_model"
     found = mixing.decoded_between(saved_model, images, np.array([0, 0.5, 1], np.float32))
-    assert found.shape == (3, SIZE, SIZE, channels)
+    assert found.shape == (3, MIXED_SIZE, MIXED_SIZE, channels)
     assert found.dtype == np.uint8
 
     _loaded, call = signatures(home, name)
@@ -143,14 +74,14 @@ def test_a_code_is_the_same_image_for_any_number_of_steps(home: Path, photos: tu
 @pytest.mark.parametrize(("crop", "margin"), [("none", 0), ("baked", 4), ("fresh", 4)])
 def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tuple[Path, Path]) -> None:
     preprocess = PreprocessSettings.model_validate(
-        {"height": SIZE, "width": SIZE, "channels": 3, "crop": crop, "crop_margin": 0.5}
+        {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": 3, "crop": crop, "crop_margin": 0.5}
     )
     found = mixing.as_seen(photos[0], preprocess)
-    stored = SIZE + margin
+    stored = MIXED_SIZE + margin
     with Image.open(photos[0]) as image:  # 30 × 20: the middle 20 × 20
         whole = np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC, box=(5, 0, 25, 20)))
     edge = margin // 2
-    np.testing.assert_array_equal(found, whole[edge : edge + SIZE, edge : edge + SIZE])
+    np.testing.assert_array_equal(found, whole[edge : edge + MIXED_SIZE, edge : edge + MIXED_SIZE])
 
 
 def test_a_transparent_image_is_laid_on_the_background(tmp_path: Path) -> None:
@@ -204,7 +135,7 @@ def test_a_mix_shows_five_images_in_a_row(height: int, width: int, channels: int
 def test_a_name_in_any_script_and_of_any_length_is_no_reason_to_stop(tmp_path: Path) -> None:
     from components.evaluate.style import save
 
-    images = np.zeros((3, SIZE, SIZE, 1), np.uint8)
+    images = np.zeros((3, MIXED_SIZE, MIXED_SIZE, 1), np.uint8)
     sizes = []
     for names in (("one.png", "two.png"), ("$x_$ ^ котик.png", "猫" * 99)):
         save(mixing.mix_figure(images[:2], images, names=names), tmp_path / "mix.png")
@@ -251,10 +182,10 @@ def test_the_command_writes_a_strip_and_an_animation_and_one_line(
     with Image.open(tmp_path / "interpolate-one-two.png") as strip:
         pixels = np.asarray(strip.convert("L")).astype(int)
     cell = (strip.width - 4) // 5  # an image and the gap after it
-    factor = (cell - 4) // SIZE
+    factor = (cell - 4) // MIXED_SIZE
     assert strip.size == (5 * cell + 4, cell + 4)
     for place in range(5):
-        middles = 4 + factor // 2 + factor * np.arange(SIZE)
+        middles = 4 + factor // 2 + factor * np.arange(MIXED_SIZE)
         assert np.abs(pixels[np.ix_(middles, middles + place * cell)] - expected[place]).max() <= 1
 
 
@@ -269,99 +200,3 @@ def test_a_mix_lies_in_the_current_folder_and_replaces_only_its_own_like(
     assert command("mix", *photos, recipe="colour") == (0, "replaced mix-one-two.png\n", "")
     with Image.open("mix-one-two.png") as image:
         assert image.width > 1500
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["mix", "one.png", "none.png"], "none.png: expected an image, found no such file"),
-        (["mix", ".", "two.jpg"], ".: expected an image, found a folder"),
-        (["mix", "one.png", "text.png"], "text.png: expected an image, found none that can be used (unknown_format: "),
-        (["interpolate", "cut.png", "two.jpg"], "cut.png: expected an image, found none that can be used (truncated"),
-        (["interpolate", "one.png", "two.jpg", "--steps", "1"], "--steps: expected 2 to 256, found 1"),
-        (["mix", "one.png", "two.jpg", "--out", "mix.jpg"], "--out mix.jpg: expected a name that ends in .png"),
-        (["mix", "one.png", "two.jpg", "--out", "./one.png"], "one.png: expected a name for the result, found one of"),
-    ],
-)
-def test_what_cannot_be_used_is_one_line_and_status_2(
-    arguments: list[str],
-    expected: str,
-    command: Callable[..., tuple[int, str, str]],
-    photos: tuple[Path, Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.png").write_text("words")
-    (tmp_path / "cut.png").write_bytes(photos[0].read_bytes()[:900])
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    status, out, err = command(*arguments)
-    assert err.startswith(f"error: {expected}")
-    assert err.count("\n") == 1
-    assert (status, out) == (2, "")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_an_animation_never_replaces_an_image_that_was_given(
-    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
-) -> None:
-    given = tmp_path / "walk.gif"
-    Image.new("L", (9, 9)).save(given)
-    before = given.read_bytes()
-    status, _, err = command("interpolate", given, photos[1], "--gif", "--out", tmp_path / "walk.png")
-    assert status == 2
-    assert "walk.gif: expected a name for the result, found one of the images given" in err
-    assert given.read_bytes() == before
-
-
-def test_no_generator_is_one_line_with_the_command_that_makes_it(
-    command: Callable[..., tuple[int, str, str]], home: Path, photos: tuple[Path, Path], tmp_path: Path
-) -> None:
-    for name in ("mix", "interpolate"):
-        status, _, err = command(name, *photos, runs=tmp_path / "runs")
-        path = tmp_path / "runs" / "grey" / "generator"
-        assert err == f"error: {path}: expected a Generator, found none; run make export RECIPE={home / 'grey.yaml'}\n"
-        assert status == 1
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_changed_generator_is_not_loaded(
-    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
-) -> None:
-    generator = Generator(tmp_path / "runs" / "grey" / "generator")
-    generator.saved_model_path.mkdir(parents=True)
-    (generator.saved_model_path / "saved_model.pb").write_bytes(b"a graph")
-    seal(generator, write_recipe(tmp_path, "grey"))
-    (generator.saved_model_path / "saved_model.pb").write_bytes(b"another")
-    status, _, err = command("mix", *photos, runs=tmp_path / "runs")
-    assert "saved_model.pb: expected sha256" in err
-    assert err.count("\n") == 1
-    assert status == 1
-
-
-def test_a_manifest_without_a_recipe_is_said(
-    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
-) -> None:
-    generator = Generator(tmp_path / "runs" / "grey" / "generator")
-    generator.path.mkdir(parents=True)
-    generator.seal(inputs={}, settings={}, counts={}, recipe={}, versions={}, duration_seconds=0.0, created="today")
-    status, _, err = command("mix", *photos, runs=tmp_path / "runs")
-    assert "manifest.json: expected the recipe's preprocess, found none that can be read" in err
-    assert status == 1
-
-
-def test_a_process_that_ends_unexpectedly_is_one_line_with_its_log(
-    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
-) -> None:
-    generator = Generator(tmp_path / "runs" / "grey" / "generator")
-    generator.saved_model_path.mkdir(parents=True)
-    (generator.saved_model_path / "saved_model.pb").write_bytes(b"no graph")
-    seal(generator, write_recipe(tmp_path, "grey"))
-    status, out, err = command("mix", *photos, "--out", tmp_path / "mix.png", runs=tmp_path / "runs")
-    log = tmp_path / "runs" / "grey" / ".logs" / "mix.log"
-    assert err.startswith("error: mix: ended unexpectedly (status 1): ")
-    assert err.endswith(f"; the log: {log}\n")
-    assert err.count("\n") == 1
-    assert "Traceback" in log.read_text()
-    assert (status, out) == (1, "")
-    assert not (tmp_path / "mix.png").exists()

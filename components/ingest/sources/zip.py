@@ -54,6 +54,6 @@ class Zip(ImageFileSource):
         if info.file_size > MEMBER_BYTES:
             raise ReadError(f"{info.file_size:,} bytes unpacked, more than {MEMBER_BYTES:,}")
         try:
-            return self.archive.read(info)
+            return self.archive.read(info)  # zipfile's own NotImplementedError: a compression that it cannot read
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
             raise ReadError(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,54 @@
+"""What the tests of `mix` and `interpolate` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from by_hand import MIXED_SIZE, describe, seal, write_recipe
+from PIL import Image
+
+from pipeline.__main__ import app, guarded
+from schemas.artifacts import Generator
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recipes, `grey` and `colour`, and below ``runs`` a sealed generator of each, which nobody trained."""
+    from components.export.saved_model import write_saved_model
+    from models.build import build_vae
+
+    folder = tmp_path_factory.mktemp("home")
+    for name, channels in (("grey", 1), ("colour", 3)):
+        recipe = write_recipe(folder, name, channels=channels)
+        vae = build_vae(recipe.model, recipe.loss, describe(MIXED_SIZE, MIXED_SIZE, channels), seed=1)
+        vae.set_weights([weight * 2 for weight in vae.get_weights()])  # so that its images differ
+        generator = Generator(folder / "runs" / name / "generator")
+        write_saved_model(vae, generator.saved_model_path)
+        seal(generator, recipe)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> tuple[Path, Path]:
+    """A lying and a standing image in colour, larger than the network sees them."""
+    first, second = tmp_path / "one.png", tmp_path / "two.jpg"
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8)).save(first)
+    Image.fromarray(rng.integers(0, 256, (40, 20, 3), np.uint8)).save(second)
+    return first, second
+
+
+@pytest.fixture
+def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process: ``command("mix", a, b)`` → status, standard output, standard error."""
+
+    def run(*arguments: str | Path, recipe: str = "grey", runs: Path = home / "runs") -> tuple[int, str, str]:
+        words = [*map(str, arguments), "--recipe", str(home / f"{recipe}.yaml"), "--runs", str(runs)]
+        status = guarded(lambda: app(words))
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run

@@ -1,0 +1,108 @@
+"""What `mix` and `interpolate` say of images and generators that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from by_hand import seal, write_recipe
+from PIL import Image
+
+from schemas.artifacts import Generator
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["mix", "one.png", "none.png"], "none.png: expected an image, found no such file"),
+        (["mix", ".", "two.jpg"], ".: expected an image, found a folder"),
+        (["mix", "one.png", "text.png"], "text.png: expected an image, found none that can be used (unknown_format: "),
+        (["interpolate", "cut.png", "two.jpg"], "cut.png: expected an image, found none that can be used (truncated"),
+        (["interpolate", "one.png", "two.jpg", "--steps", "1"], "--steps: expected 2 to 256, found 1"),
+        (["mix", "one.png", "two.jpg", "--out", "mix.jpg"], "--out mix.jpg: expected a name that ends in .png"),
+        (["mix", "one.png", "two.jpg", "--out", "./one.png"], "one.png: expected a name for the result, found one of"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_status_2(
+    arguments: list[str],
+    expected: str,
+    command: Callable[..., tuple[int, str, str]],
+    photos: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("words")
+    (tmp_path / "cut.png").write_bytes(photos[0].read_bytes()[:900])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    status, out, err = command(*arguments)
+    assert err.startswith(f"error: {expected}")
+    assert err.count("\n") == 1
+    assert (status, out) == (2, "")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_animation_never_replaces_an_image_that_was_given(
+    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    given = tmp_path / "walk.gif"
+    Image.new("L", (9, 9)).save(given)
+    before = given.read_bytes()
+    status, _, err = command("interpolate", given, photos[1], "--gif", "--out", tmp_path / "walk.png")
+    assert status == 2
+    assert "walk.gif: expected a name for the result, found one of the images given" in err
+    assert given.read_bytes() == before
+
+
+def test_no_generator_is_one_line_with_the_command_that_makes_it(
+    command: Callable[..., tuple[int, str, str]], home: Path, photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for name in ("mix", "interpolate"):
+        status, _, err = command(name, *photos, runs=tmp_path / "runs")
+        path = tmp_path / "runs" / "grey" / "generator"
+        assert err == f"error: {path}: expected a Generator, found none; run make export RECIPE={home / 'grey.yaml'}\n"
+        assert status == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_changed_generator_is_not_loaded(
+    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    generator = Generator(tmp_path / "runs" / "grey" / "generator")
+    generator.saved_model_path.mkdir(parents=True)
+    (generator.saved_model_path / "saved_model.pb").write_bytes(b"a graph")
+    seal(generator, write_recipe(tmp_path, "grey"))
+    (generator.saved_model_path / "saved_model.pb").write_bytes(b"another")
+    status, _, err = command("mix", *photos, runs=tmp_path / "runs")
+    assert "saved_model.pb: expected sha256" in err
+    assert err.count("\n") == 1
+    assert status == 1
+
+
+def test_a_manifest_without_a_recipe_is_said(
+    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    generator = Generator(tmp_path / "runs" / "grey" / "generator")
+    generator.path.mkdir(parents=True)
+    generator.seal(inputs={}, settings={}, counts={}, recipe={}, versions={}, duration_seconds=0.0, created="today")
+    status, _, err = command("mix", *photos, runs=tmp_path / "runs")
+    assert "manifest.json: expected the recipe's preprocess, found none that can be read" in err
+    assert status == 1
+
+
+def test_a_process_that_ends_unexpectedly_is_one_line_with_its_log(
+    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    generator = Generator(tmp_path / "runs" / "grey" / "generator")
+    generator.saved_model_path.mkdir(parents=True)
+    (generator.saved_model_path / "saved_model.pb").write_bytes(b"no graph")
+    seal(generator, write_recipe(tmp_path, "grey"))
+    status, out, err = command("mix", *photos, "--out", tmp_path / "mix.png", runs=tmp_path / "runs")
+    log = tmp_path / "runs" / "grey" / ".logs" / "mix.log"
+    assert err.startswith("error: mix: ended unexpectedly (status 1): ")
+    assert err.endswith(f"; the log: {log}\n")
+    assert err.count("\n") == 1
+    assert "Traceback" in log.read_text()
+    assert (status, out) == (1, "")
+    assert not (tmp_path / "mix.png").exists()
