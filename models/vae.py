@@ -71,8 +71,7 @@ class VAE(keras.Model):
         """Targets, posterior and the likelihood's outputs of a batch of stored pixels [B, H', W', C]."""
         targets = self.normalise(self.crop(pixels, random=bool(training)))  # [B, H, W, C]
         mean, log_variance = self.encoder(targets, training=training)
-        codes = mean if self.kl == "none" else self.sampler(mean, log_variance)
-        outputs = self.decoder(codes, training=training)
+        outputs = self.decoder(self._codes(mean, log_variance), training=training)
         return {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
 
     def compute_loss(
@@ -89,6 +88,10 @@ class VAE(keras.Model):
         self.reconstruction_tracker.update_state(reconstruction)
         self.kl_tracker.update_state(kl)
         return ops.mean(reconstruction + (kl / self.latent_dim if self.kl == "mean" else kl))
+
+    def _codes(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
+        """What is decoded of a posterior: [B, D]; a plain autoencoder draws nothing."""
+        return mean if self.kl == "none" else self.sampler(mean, log_variance, noise)
 
     def _kl(self, mean: Any, log_variance: Any) -> Any:
         """Nats per image, whatever its weight: [B]; a plain autoencoder has none."""
@@ -129,8 +132,7 @@ class VAE(keras.Model):
         """
         targets = self.normalise(self.crop(pixels, random=False))
         mean, log_variance = self.encoder(targets, training=False)
-        codes = mean if self.kl == "none" else self.sampler(mean, log_variance, noise)
-        outputs = self.decoder(codes, training=False)
+        outputs = self.decoder(self._codes(mean, log_variance, noise), training=False)
         return {
             "log_prob": self.likelihood.log_prob(targets, outputs),
             "kl": self._kl(mean, log_variance),
