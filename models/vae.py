@@ -57,7 +57,7 @@ class VAE(keras.Model):
         self.image_shape: tuple[int, int, int] = tuple(encoder.inputs[0].shape[1:])
         self.latent_dim: int = decoder.inputs[0].shape[-1]
         # Nothing trains it where the code is not sampled.
-        encoder.get_layer("log_variance").trainable = kl != "none"
+        encoder.get_layer("log_variance").trainable = self.variational
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
 
@@ -89,13 +89,18 @@ class VAE(keras.Model):
         self.kl_tracker.update_state(kl)
         return ops.mean(reconstruction + (kl / self.latent_dim if self.kl == "mean" else kl))
 
+    @property
+    def variational(self) -> bool:
+        """Whether codes are drawn and their KL counts; a plain autoencoder's are not."""
+        return self.kl != "none"
+
     def _codes(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
         """What is decoded of a posterior: [B, D]; a plain autoencoder draws nothing."""
-        return mean if self.kl == "none" else self.sampler(mean, log_variance, noise)
+        return self.sampler(mean, log_variance, noise) if self.variational else mean
 
     def _kl(self, mean: Any, log_variance: Any) -> Any:
         """Nats per image, whatever its weight: [B]; a plain autoencoder has none."""
-        return ops.zeros_like(mean[:, 0]) if self.kl == "none" else kl_divergence(mean, log_variance)
+        return kl_divergence(mean, log_variance) if self.variational else ops.zeros_like(mean[:, 0])
 
     def crop(self, pixels: Any, *, random: bool) -> Any:
         """The window that the network sees: a new random one per image, or the centre. [B, H', W', C] → [B, H, W, C]."""

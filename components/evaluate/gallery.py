@@ -29,6 +29,11 @@ MAPS = ((10, 4.0), (30, 1.0))  # of a 2-D latent space: images beside each other
 ROWS = 3  # of an interpolation
 STEPS = 9
 
+_PLAIN = (
+    "This is a plain autoencoder: nothing in its training drew codes towards the normal distribution, so its new images "
+    "are made of codes that may lie far from all of its own."
+)
+
 Beside = tuple[str, NDArray[Any]]
 
 
@@ -67,7 +72,7 @@ def draw(
     shown = []
     for drawn in itertools.chain(
         _images(vae, measurement, names=names, seed=seed),
-        _scatters(measurement, names=names, seed=seed, beside=beside),
+        _scatters(vae, measurement, names=names, seed=seed, beside=beside),
         _maps(vae),
         _ways(vae, measurement),
         _training(vae, history),
@@ -97,7 +102,8 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
         layout="half",
         title="New images decoded from random codes",
         caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
-        "shapes in between two kinds, show where the latent space is badly filled.",
+        "shapes in between two kinds, show where the latent space is badly filled."
+        + ("" if vae.variational else f" {_PLAIN}"),
     )
     codes = grids.uniform_codes(measurement.codes, count=UNIFORM, seed=seed)
     where = " Under each stands its code, to be found in the latent space." if vae.latent_dim == 2 else ""
@@ -111,7 +117,9 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
     )
 
 
-def _scatters(measurement: Measurement, *, names: Sequence[str], seed: int, beside: Beside | None) -> Iterator[_Drawn]:
+def _scatters(
+    vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, beside: Beside | None
+) -> Iterator[_Drawn]:
     yield _Drawn(
         "latent",
         scatter.latent_scatter(
@@ -119,7 +127,7 @@ def _scatters(measurement: Measurement, *, names: Sequence[str], seed: int, besi
         ),
         layout="half" if beside is None else "beside",
         title="Test images in the latent space",
-        caption=_latent_caption(measurement, labelled=bool(names)),
+        caption=_latent_caption(measurement, labelled=bool(names)) + ("" if vae.variational else f" {_PLAIN}"),
     )
     found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
     count = min(TSNE_IMAGES, *(len(codes) for _, codes in found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.dataset import labelled_batches, read_statistics, readable
-from components.evaluate.metrics import METRICS
+from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.moments import Estimate, Moments
 from models.noise import standard_normal
 from schemas.artifacts import Examples
@@ -28,6 +28,10 @@ class Evaluated(Protocol):
 
     latent_dim: int
 
+    @property
+    def variational(self) -> bool:
+        """See `models.vae.VAE.variational`."""
+
     def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
         """See `models.vae.VAE.terms`."""
 
@@ -38,7 +42,7 @@ class Measurement:
 
     Attributes:
         images: How many were measured.
-        estimates: By `Metric.name`.
+        estimates: By `Metric.name`: those that the model has, in the order of `METRICS`.
         mean_variance: Variance over images of the posterior's mean: [D].
         codes: The posterior's mean of the first images: [n, D].
         code_labels: Their labels, -1 for none: [n].
@@ -94,8 +98,9 @@ def measure(
     if expected == 0:
         raise DataError(f"{examples.path}: expected test images, found none; raise preprocess.test")
     stored_shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
-    per_image = _graph(vae, stored_shape)
-    moments = {metric.name: Moments() for metric in METRICS}
+    metrics = [metric for metric in METRICS if vae.variational or not metric.variational]
+    per_image = _graph(vae, stored_shape, metrics)
+    moments = {metric.name: Moments() for metric in metrics}
     means = Moments()
     kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
     done = unusable = 0
@@ -104,10 +109,10 @@ def measure(
             count = int(pixels.shape[0])
             draws = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
             found = {name: tensor.numpy() for name, tensor in per_image(pixels, draws).items()}
-            values = np.stack([found[metric.name] for metric in METRICS])  # [metrics, B]
+            values = np.stack([found[metric.name] for metric in metrics])  # [metrics, B]
             unusable += int(np.count_nonzero(~np.isfinite(values).all(axis=0)))
             if not unusable:
-                for metric in METRICS:
+                for metric in metrics:
                     moments[metric.name].add(found[metric.name])
                 means.add(found["mean"])
             if done < keep_codes:
@@ -156,6 +161,7 @@ def document(measurement: Measurement) -> dict[str, Any]:
                 "doc": metric.doc,
             }
             for metric in METRICS
+            if metric.name in measurement.estimates
         },
         "latent": {
             "dimensions": len(measurement.active),
@@ -167,7 +173,9 @@ def document(measurement: Measurement) -> dict[str, Any]:
     }
 
 
-def _graph(vae: Evaluated, stored_shape: tuple[int, int, int]) -> Callable[..., dict[str, Any]]:
+def _graph(
+    vae: Evaluated, stored_shape: tuple[int, int, int], metrics: Sequence[Metric]
+) -> Callable[..., dict[str, Any]]:
     """From a batch of pixels and noise to its metrics [B] and to what the figures show."""
     signature = [tf.TensorSpec((None, *stored_shape), tf.uint8), tf.TensorSpec((None, vae.latent_dim), tf.float32)]
 
@@ -175,7 +183,7 @@ def _graph(vae: Evaluated, stored_shape: tuple[int, int, int]) -> Callable[..., 
     def per_image(pixels: Any, draws: Any) -> dict[str, Any]:
         terms = vae.terms(pixels, draws)
         shown = {name: terms[name] for name in ("mean", "targets", "reconstructions")}
-        return {**shown, **{metric.name: metric.per_image(terms) for metric in METRICS}}
+        return {**shown, **{metric.name: metric.per_image(terms) for metric in metrics}}
 
     return per_image  # type: ignore[no-any-return]
 

@@ -24,6 +24,7 @@ class Metric:
         group: Which of the report's rows it stands in.
         doc: What it is, for somebody who does not know it.
         per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32.
+        variational: Whether it needs a KL, which a plain autoencoder has not.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Metric:
     group: Literal["likeness", "likelihood"]
     doc: str
     per_image: Callable[[Mapping[str, Any]], Any]
+    variational: bool = False
 
 
 def mse(terms: Mapping[str, Any]) -> Any:
@@ -93,6 +95,7 @@ METRICS = (
         "the model’s log-probability of an image is at least this. Compare it only between models with the same "
         "likelihood, image size and normalisation.",
         lambda terms: terms["log_prob"] - terms["kl"],
+        variational=True,
     ),
     Metric(
         "log_prob",
@@ -113,5 +116,6 @@ METRICS = (
         "How far an image’s codes lie from the normal distribution that new images are drawn from: how much a code "
         "says of its image. Lower is cheaper, yet at zero codes would say nothing.",
         lambda terms: terms["kl"],
+        variational=True,
     ),
 )

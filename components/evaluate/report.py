@@ -14,6 +14,7 @@ import jinja2
 from components.evaluate import wording
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.metrics import METRICS, Metric
+from components.evaluate.moments import Estimate
 from schemas.artifacts import Manifest
 from schemas.records import SPLITS, Statistics
 from schemas.settings import EvaluateSettings
@@ -87,7 +88,11 @@ def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Show
             (
                 group.title(),
                 doc,
-                [_tile(metric, measurement=measurement) for metric in METRICS if metric.group == group],
+                [
+                    _tile(metric, estimate=measurement.estimates[metric.name])
+                    for metric in METRICS
+                    if metric.group == group and metric.name in measurement.estimates
+                ],
             )
             for group, doc in _GROUPS.items()
         ],
@@ -111,8 +116,8 @@ def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Show
     )
 
 
-def _tile(metric: Metric, *, measurement: Measurement) -> dict[str, str]:
-    value, error = wording.with_error(measurement.estimates[metric.name])
+def _tile(metric: Metric, *, estimate: Estimate) -> dict[str, str]:
+    value, error = wording.with_error(estimate)
     return {
         "title": metric.title,
         "value": value,
@@ -131,6 +136,7 @@ def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
         wording.counted(dims, "latent dimension"),
         wording.counted(subject.parameters, "parameter"),
         f"{subject.likelihood} likelihood",
+        *([] if "kl" in measurement.estimates else ["plain autoencoder: no sampling, no KL"]),
     ]
 
 

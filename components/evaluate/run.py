@@ -97,6 +97,8 @@ def _load(model: Model, *, statistics: Statistics) -> VAE:
 def _outcome(measurement: Measurement) -> str:
     parts = []
     for name, title, unit in (("elbo", "ELBO", " nats per image"), ("psnr", "PSNR", " dB"), ("ssim", "SSIM", "")):
+        if name not in measurement.estimates:
+            continue
         value, error = wording.with_error(measurement.estimates[name])
         parts.append(f"{title} {value}{f' ± {error}' if error else ''}{unit}")
     return ", ".join(parts)

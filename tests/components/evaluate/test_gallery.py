@@ -21,12 +21,12 @@ WAYS = ["hybrids", "interpolation"]
 NAMES = ("a", "b")
 
 
-def make_vae(latent_dim: int, *, size: int = 8, channels: int = 1) -> Any:
+def make_vae(latent_dim: int, *, size: int = 8, channels: int = 1, **loss: Any) -> Any:
     from models.build import build_vae
     from schemas.recipe import BernoulliLoss, DenseModel
 
     network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(4,))
-    return build_vae(network, BernoulliLoss(likelihood="bernoulli"), describe(size, size, channels), seed=1)
+    return build_vae(network, BernoulliLoss(likelihood="bernoulli", **loss), describe(size, size, channels), seed=1)
 
 
 def make_measurement(codes: Any, *, images: int = 25, size: int = 8, channels: int = 1) -> Measurement:
@@ -88,6 +88,15 @@ def test_another_model_beside(tmp_path: Path) -> None:
     assert found["tsne"].layout == "full"
     assert found["latent"].layout == "beside"
     assert "right $a_b <i>" in found["tsne"].caption
+
+
+def test_a_plain_autoencoder_is_called_one(tmp_path: Path) -> None:
+    def called(vae: Any) -> set[str]:
+        shown = draw(vae, make_measurement(normal(40, 3)), tmp_path)
+        return {figure.path.stem for figure in shown if "plain autoencoder" in figure.caption}
+
+    assert called(make_vae(3, kl="none")) == {"samples", "latent"}
+    assert called(make_vae(3)) == set()
 
 
 def test_at_most_so_many_images_go_through_tsne(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,9 @@ MakeExamples = Callable[..., Examples]
 class Shifted:
     """A model whose terms are known: every reconstruction is darker by a quarter, codes hold the image's brightness."""
 
-    def __init__(self, *, broken: bool = False) -> None:
+    def __init__(self, *, broken: bool = False, variational: bool = True) -> None:
         self.latent_dim = 3
+        self.variational = variational
         self.broken = broken
 
     def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
@@ -54,6 +55,12 @@ def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: An
     assert found["mse"].value == pytest.approx(0.0625, rel=1e-5)
     assert found["mse"].standard_error == pytest.approx(0.0, abs=1e-7)
     assert found["psnr"].value == pytest.approx(-10 * np.log10(0.0625), rel=1e-5)
+
+
+def test_a_plain_autoencoder_has_no_kl_and_so_no_bound(make_examples: MakeExamples) -> None:
+    found = run(make_examples(), vae=Shifted(variational=False))
+    assert list(found.estimates) == ["ssim", "psnr", "mse", "log_prob"]
+    assert list(document(found)["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
 
 
 def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
