@@ -11,6 +11,7 @@ recipe minimises. Speeds: `train`'s loop and a plain loop in turn, on the same i
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics as stats
@@ -47,11 +48,11 @@ def test_images(recipe: Recipe) -> np.ndarray:
     cover = Cover(wanted.height, wanted.width)
     found = []
     for settings in recipe.sources:
-        source = open_source(settings)
-        for item in source.items():
+        source = open_source(settings, wanted)
+        for item, raw in itertools.chain.from_iterable(source.images(part.names) for part in source.parts()):
             if item.split == "test":
                 image = decode(
-                    source.read(item.key),
+                    raw,
                     channels=wanted.channels,
                     background=wanted.background,
                     max_pixels=wanted.max_pixels,

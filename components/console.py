@@ -31,29 +31,35 @@ class _RateColumn(ProgressColumn):
 
 
 @contextmanager
-def bar(description: str, *, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
-    """A live bar; yields a function that sets how many items are done. Where there is no terminal, nothing is drawn."""
+def bar(description: str, *, total: int, unit: str = "images") -> Iterator[Callable[..., None]]:
+    """A live bar; yields a function that sets how many items are done, and a note after it, "" for none.
+
+    Where there is no terminal, nothing is drawn.
+    """
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         _RateColumn(unit),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda done: progress.update(task, completed=done)
+        task = progress.add_task(description, total=total, note="")
+        yield lambda done, note="": progress.update(task, completed=done, note=note)
 
 
 @contextmanager
-def watched(description: str, *, total: int, count: Callable[[], int], unit: str = "images") -> Iterator[None]:
-    """A live bar over work done by other processes: `count` is asked twice a second how many items are done."""
+def watched(
+    description: str, *, total: int, count: Callable[[], int], note: Callable[[], str] = str, unit: str = "images"
+) -> Iterator[None]:
+    """A live bar over work done by other processes: twice a second `count` says how many items are done, `note` more."""
     stop = threading.Event()
     with bar(description, total=total, unit=unit) as update:
 
         def watch() -> None:
             while not stop.wait(0.5):
-                update(count())
+                update(count(), note())
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -62,4 +68,4 @@ def watched(description: str, *, total: int, count: Callable[[], int], unit: str
         finally:
             stop.set()
             thread.join()
-        update(count())
+        update(count(), note())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median
 
@@ -10,11 +12,12 @@ import numpy as np
 import yaml
 
 from components.ingest.decode import Rejected, decode
-from components.ingest.sources import Item, ReadError, Source, open_source
+from components.ingest.listing import usable
+from components.ingest.sources import FileNames, Item, RawImage, ReadError, Source, open_source
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
 from schemas.recipe import Recipe
-from schemas.sources import FolderSource, IdxSource, ImageFiles, ZipSource
+from schemas.sources import FolderSource, IdxSource, ZipSource
 from schemas.sources import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
@@ -34,13 +37,13 @@ def new_recipe(name: str, source: str) -> Path:
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or take another NAME")
     kind = _kind(Path(source).expanduser())
-    if isinstance(kind, ImageFiles):
-        folders = {item.key.split("/")[0] for item in open_source(kind).items() if "/" in item.key}
-        # Folders beside each other are labels, as most image sets are kept.
-        kind = kind.model_copy(update={"label": "first_folder" if len(folders) > 1 else "none"})
     opened = open_source(kind)
-    items = list(opened.items())
-    images = _look(opened, items)
+    if isinstance(opened, FileNames):
+        # Folders beside each other are labels, as most image sets are kept.
+        folders = {key.split("/")[0] for key in opened.keys() if "/" in key}  # noqa: SIM118 - not a dict
+        kind = kind.model_copy(update={"label": "first_folder" if len(folders) > 1 else "none"})
+        opened = open_source(kind)
+    items, images = _look(opened)
     if not images:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {len(items):,} files")
     data = _recipe(name, kind, images, count=len(items))
@@ -57,12 +60,24 @@ def _kind(path: Path) -> SourceSettings:
     return FolderSource(kind="folder", path=str(path))
 
 
-def _look(source: Source, items: list[Item]) -> list[np.ndarray]:
+def _look(source: Source) -> tuple[list[Item], list[np.ndarray]]:
+    """What the source says of its images, and some of these: evenly over all where each can be read by itself."""
+    if isinstance(source, FileNames):
+        items = list(source.items())
+        keys = [item.key for item in items[:: max(1, len(items) // LOOKED_AT)][:LOOKED_AT]]
+        return items, _decoded(raw for _, raw in source.images(keys))
+    # What can only be read from front to back is not read to its end for a look.
+    found = list(islice(chain.from_iterable(source.images(part.names) for part in source.parts()), 20 * LOOKED_AT))
+    chosen = found[:: max(1, len(found) // LOOKED_AT)][:LOOKED_AT]
+    return [item for item, _ in found], _decoded(raw for _, raw in chosen)
+
+
+def _decoded(raws: Iterable[RawImage | OSError | ReadError]) -> list[np.ndarray]:
     found = []
-    for item in items[:: max(1, len(items) // LOOKED_AT)][:LOOKED_AT]:
+    for raw in raws:
         try:
-            image = decode(source.read(item.key), channels=3, background=(255, 255, 255), max_pixels=MAX_PIXELS)
-        except (Rejected, ReadError, OSError):
+            image = decode(usable(raw), channels=3, background=(255, 255, 255), max_pixels=MAX_PIXELS)
+        except Rejected:
             continue
         found.append(np.asarray(image))
     return found

@@ -188,6 +188,11 @@ class Examples(Artifact):
         return self.path / "images.parquet"
 
     @property
+    def duplicates_path(self) -> Path:
+        """A row per image that was left out because another has the same bytes (`schemas.tables.DUPLICATES`)."""
+        return self.path / "duplicates.parquet"
+
+    @property
     def rejected_path(self) -> Path:
         """A row per image that could not be used (`schemas.tables.REJECTED`)."""
         return self.path / "rejected.parquet"

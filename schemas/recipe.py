@@ -42,6 +42,16 @@ class PreprocessSettings(Section):
     max_pixels: int = Field(
         100_000_000, ge=1, description="Images with more pixels than this are rejected before they are decoded."
     )
+    max_bytes: int = Field(
+        1 << 28, ge=1, description="Images whose file is larger than this are rejected before they are decoded."
+    )
+    max_members: int = Field(10_000_000, ge=1, description="Most files in an archive.")
+    max_expansion: int = Field(
+        1000, ge=1, description="Most bytes that a byte of an archive may unpack to; what claims more is rejected."
+    )
+    duplicates: Literal["drop", "keep"] = Field(
+        "drop", description="Of images with the same bytes: drop all but one, or keep them, in the same split."
+    )
     max_rejected: float = Field(0.1, ge=0, le=1, description="Share of rejected images above which ingest stops.")
 
     @model_validator(mode="after")

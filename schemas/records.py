@@ -49,6 +49,7 @@ class Statistics(BaseModel):
     records: dict[str, int]  # per split; more than images where crops are baked
     images_per_label: dict[str, dict[str, int]]  # per split
     rejected: dict[str, int]  # per reason
+    duplicates: int = 0  # left out, because another image has the same bytes
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ IMAGES = pa.schema(
         pa.field("width", pa.int32(), nullable=False),  # pixels, before resizing
         pa.field("height", pa.int32(), nullable=False),
         pa.field("shard", pa.string(), nullable=False),  # file within the artifact
+    ]
+)
+
+DUPLICATES = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),  # of the image that was left out
+        pa.field("same_as", pa.string(), nullable=False),  # key of the one that was kept
+        pa.field("sha256", pa.string(), nullable=False),  # of both
     ]
 )
 
@@ -84,6 +93,35 @@ GENERATED = pa.schema(
         pa.field("sha256", pa.string(), nullable=False),  # of the PNG bytes
     ]
 )
+
+
+BATCH = 5_000  # rows in memory, of a table that grows with the images
+
+
+@contextmanager
+def writing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yields a function that adds a row; the file is whole when the block ends well, and not there otherwise."""
+    rows: list[dict[str, Any]] = []
+    with atomic.replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            rows.clear()
+
+        def add(row: dict[str, Any]) -> None:
+            rows.append(row)
+            if len(rows) == BATCH:
+                flush()
+
+        yield add
+        flush()
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+    """Writes rows as they come, as a Parquet file, whole or not at all."""
+    with writing_table(path, schema) as add:
+        for row in rows:
+            add(row)
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]] | pa.Table, schema: pa.Schema) -> None:

@@ -1,145 +1,140 @@
-"""First pass: every item of every source is hashed and its header looked at. No image is decoded."""
+"""First pass: every image of every source is hashed and its header looked at. None is decoded."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.console import watched
+from components.ingest.catalogue import LISTED, Catalogue
 from components.ingest.decode import Rejected, read_header
-from components.ingest.sources import Item, RawImage, ReadError, Source, open_source
+from components.ingest.sources import RawImage, ReadError, open_source
+from components.ingest.unpacked import Unpacked
 from components.runner import UnitDoFn, run_units
-from schemas import sources, tables
+from components.tally import Tallied, Tally
+from schemas import atomic, tables
 from schemas.settings import IngestSettings
 from schemas.tables import Reason
 
-ITEMS_PER_UNIT = 5_000
-
-# Work files of this pass; what becomes part of the artifact has its schema in schemas/tables.py.
-LISTED = pa.schema(
-    [
-        ("source", pa.int32()),
-        ("item", pa.string()),  # its key within the source
-        ("key", pa.string()),  # within all sources
-        ("label", pa.string()),
-        ("own_split", pa.string()),
-        ("sha256", pa.string()),
-        ("bytes", pa.int64()),
-        ("format", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-    ]
-)
+LARGE = 20_000  # images to be opened, from which on worker processes pay for their start
 
 
 @dataclass(frozen=True)
 class ListingUnit:
-    """Some items of one source, and the file that their rows go to."""
+    """A part of a source (`components.ingest.sources.Part`), and the files that its rows go to."""
 
     number: int
     source: int
-    items: tuple[Item, ...]
     folder: str
+
+    def _path(self, name: str) -> Path:
+        return Path(self.folder) / f"{name.format(self.number)}"
+
+    @property
+    def names_path(self) -> Path:
+        """The part's names: not in memory, because all parts' names may be many."""
+        return self._path("names-{:06d}.json")
 
     @property
     def listed_path(self) -> Path:
-        """Rows of usable items; written last, so its presence says that the unit is done."""
-        return Path(self.folder) / f"listed-{self.number:06d}.parquet"
+        """Rows of usable images; written last, so its presence says that the unit is done."""
+        return self._path("listed-{:06d}.parquet")
 
     @property
     def rejected_path(self) -> Path:
         """Rows of the others."""
-        return Path(self.folder) / f"rejected-{self.number:06d}.parquet"
+        return self._path("rejected-{:06d}.parquet")
+
+    @property
+    def unpacked_path(self) -> Path:
+        """The images that can be read only once."""
+        return self._path("unpacked-{:06d}")
 
 
-def list_images(settings: IngestSettings, work: Path) -> tuple[pa.Table, pa.Table]:
-    """Lists all sources; units that an earlier, interrupted run finished are not done again.
-
-    Returns:
-        Usable images (LISTED) and rejected ones (`schemas.tables.REJECTED`), in the sources' order.
-    """
-    units = list(_units(settings, work / "listing"))
+def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> None:
+    """Lists all sources into a catalogue; units that an earlier, interrupted run finished are not done again."""
+    folder = work / "listing"
+    folder.mkdir(parents=True, exist_ok=True)
+    units: list[ListingUnit] = []
+    images = heavy = 0
+    for index, source in enumerate(settings.sources):
+        opened = open_source(source, settings.preprocess)
+        for part in opened.parts():
+            unit = ListingUnit(len(units), index, str(folder))
+            units.append(unit)
+            images += part.images
+            # Pixels that need no decoder are hashed faster than worker processes start.
+            heavy += part.images if opened.encoded else 0
+            if not unit.listed_path.exists():
+                atomic.write_text(unit.names_path, json.dumps(part.names))
     todo = [unit for unit in units if not unit.listed_path.exists()]
     if todo:
-        total = sum(len(unit.items) for unit in todo)
-
-        def done() -> int:
-            return sum(len(unit.items) for unit in todo if unit.listed_path.exists())
-
-        files = any(isinstance(source, sources.ImageFiles) for source in settings.sources)
-        with watched("listing", total=total, count=done):
-            # Pixels that are in memory already are hashed faster than worker processes start.
-            run_units("list", todo, ListDoFn(settings), settings=settings.beam, large=files and total > 20_000)
-    listed = pa.concat_tables([pq.read_table(unit.listed_path) for unit in units] or [LISTED.empty_table()])
-    rejected = [pq.read_table(unit.rejected_path) for unit in units]
-    return listed, pa.concat_tables(rejected or [tables.REJECTED.empty_table()])
-
-
-def _units(settings: IngestSettings, folder: Path) -> Iterator[ListingUnit]:
-    number = 0
-    for index, source in enumerate(settings.sources):
-        for items in _chunks(open_source(source).items(), ITEMS_PER_UNIT):
-            yield ListingUnit(number, index, items, str(folder))
-            number += 1
-
-
-def _chunks(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
-    iterator = iter(items)
-    while chunk := tuple(islice(iterator, size)):
-        yield chunk
+        tallied = Tallied(work / "listing-tally")
+        with watched("listing", total=images, count=tallied.done, note=tallied.note):
+            run_units("list", todo, ListDoFn(settings, work), settings=settings.beam, large=heavy > LARGE)
+    for unit in units:
+        catalogue.add(unit.listed_path)
+        catalogue.reject(unit.rejected_path)
 
 
 class ListDoFn(UnitDoFn):
     """Writes the rows of one ListingUnit."""
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestSettings, work: Path) -> None:
         super().__init__()
         self.settings = settings
+        self.work = work
         self.listed = beam.metrics.Metrics.counter("ingest", "listed")
         self.rejected = beam.metrics.Metrics.counter("ingest", "rejected_headers")
 
     def setup(self) -> None:
         """Opens the sources once per worker."""
         super().setup()
-        self.sources = [open_source(source) for source in self.settings.sources]
+        self.sources = [open_source(source, self.settings.preprocess) for source in self.settings.sources]
+        self.tally = Tally(self.work / "listing-tally")
 
     def process(self, unit: ListingUnit) -> None:
         """Lists one unit."""
-        listed, rejected = [], []
-        for item in unit.items:
-            key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
-            try:
-                raw = read_item(self.sources[unit.source], item.key)
-                header = read_header(raw, max_pixels=self.settings.preprocess.max_pixels)
-            except Rejected as error:
-                rejected.append({"key": key, "reason": error.reason, "detail": error.detail})
-                continue
-            listed.append(
-                {
-                    "source": unit.source,
-                    "item": item.key,
-                    "key": key,
-                    "label": item.label,
-                    "own_split": item.split,
-                    "sha256": sha256_of_image(raw),
-                    "bytes": len(raw) if isinstance(raw, bytes) else raw.nbytes,
-                    "format": header.format,
-                    "width": header.width,
-                    "height": header.height,
-                }
-            )
-        tables.write_table(unit.rejected_path, rejected, tables.REJECTED)
-        tables.write_table(unit.listed_path, listed, LISTED)
-        self.listed.inc(len(listed))
-        self.rejected.inc(len(rejected))
+        names = json.loads(unit.names_path.read_text())
+        with (
+            tables.writing_table(unit.listed_path, LISTED) as add,  # left last, so written last
+            tables.writing_table(unit.rejected_path, tables.REJECTED) as reject,
+            Unpacked(unit.unpacked_path) as unpacked,
+        ):
+            for item, raw in self.sources[unit.source].images(names):
+                key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
+                try:
+                    image = usable(raw)
+                    header = read_header(image, max_pixels=self.settings.preprocess.max_pixels)
+                except Rejected as error:
+                    reject({"key": key, "reason": error.reason, "detail": error.detail})
+                    self.rejected.inc()
+                    self.tally.add(rejected=1)
+                    continue
+                alone = item.place is None
+                add(
+                    {
+                        "source": unit.source,
+                        "place": unpacked.put(image) if alone else item.place,
+                        "unpacked": unit.unpacked_path.name if alone else None,
+                        "key": key,
+                        "label": item.label,
+                        "own_split": item.split,
+                        "sha256": sha256_of_image(image),
+                        "bytes": len(image) if isinstance(image, bytes) else image.nbytes,
+                        "format": header.format,
+                        "width": header.width,
+                        "height": header.height,
+                    }
+                )
+                self.listed.inc()
+                self.tally.add(done=1)
+        self.tally.flush()
 
 
 def sha256_of_image(raw: RawImage) -> str:
@@ -147,15 +142,14 @@ def sha256_of_image(raw: RawImage) -> str:
     return hashlib.sha256(np.ascontiguousarray(raw).data if isinstance(raw, np.ndarray) else raw).hexdigest()
 
 
-def read_item(source: Source, key: str) -> RawImage:
-    """Reads one item.
+def usable(raw: RawImage | OSError | ReadError) -> RawImage:
+    """An image that a source found.
 
     Raises:
-        Rejected: It cannot be read.
+        Rejected: It could not be read.
     """
-    try:
-        return source.read(key)
-    except FileNotFoundError:
-        raise Rejected(Reason.VANISHED, "listed, then gone") from None
-    except ReadError as error:
-        raise Rejected(Reason.UNREADABLE, str(error)[:200]) from None
+    if isinstance(raw, FileNotFoundError):
+        raise Rejected(Reason.VANISHED, "listed, then gone")
+    if isinstance(raw, OSError | ReadError):
+        raise Rejected(Reason.UNREADABLE, str(raw))
+    return raw

@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 
+from components.ingest.catalogue import LISTED, Catalogue
+from schemas import tables
 from schemas.recipe import PreprocessSettings
 from schemas.records import SPLITS
 
@@ -22,26 +26,41 @@ SHARD_RECORDS = 2048
 
 @dataclass(frozen=True)
 class ShardUnit:
-    """One shard: its name within the artifact, and the rows of the images in it."""
+    """One shard.
+
+    Attributes:
+        split: Which it belongs to.
+        name: Its file within the artifact.
+        rows_path: Which images it is made of, LISTED rows in their order.
+        images: How many they are.
+        pixels: How many pixels have to be decoded for it.
+    """
 
     split: str
     name: str
-    rows: tuple[dict[str, Any], ...]
+    rows_path: str
+    images: int
+    pixels: int
 
     @property
     def stem(self) -> str:
         """Name for the shard's work files."""
         return self.name.replace("/", "-")
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The images."""
+        found: list[dict[str, Any]] = pq.read_table(self.rows_path).to_pylist()
+        return found
 
-def split_of(sha256: str, *, own_split: str | None, preprocess: PreprocessSettings) -> str:
+
+def split_of(sha256: str, own_split: str | None, *, preprocess: PreprocessSettings) -> str:
     """The split of an image, from the hash of its bytes and the salt.
 
     A source's own test split stays what it is; from its training split only a validation share is taken.
     """
     if own_split == "test":
         return "test"
-    point = _point(f"{preprocess.split_salt}/{sha256}")
+    point = _hash(f"{preprocess.split_salt}/{sha256}") / 2**64
     if point < preprocess.validation:
         return "validation"
     if own_split is None and point < preprocess.validation + preprocess.test:
@@ -49,25 +68,42 @@ def split_of(sha256: str, *, own_split: str | None, preprocess: PreprocessSettin
     return "train"
 
 
-def plan_shards(listed: pa.Table, preprocess: PreprocessSettings, *, channels: int, seed: int) -> list[ShardUnit]:
-    """Deals the images to shards in an order drawn from (seed, key), so that neighbours in a shard are strangers."""
-    by_split: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-    for row in listed.to_pylist():
-        by_split[split_of(row["sha256"], own_split=row["own_split"], preprocess=preprocess)].append(row)
-    item_bytes = preprocess.stored_height * preprocess.stored_width * channels
+def decide(catalogue: Catalogue, preprocess: PreprocessSettings, *, seed: int) -> None:
+    """Decides which images are kept, their splits, and an order drawn from (seed, key)."""
+    if preprocess.duplicates == "drop":
+        catalogue.drop_duplicates()
+    catalogue.decide(
+        split=lambda sha256, own_split: split_of(sha256, own_split, preprocess=preprocess),
+        point=lambda key: _hash(f"{seed}/{key}") >> 1,  # whole numbers in SQLite have 63 bits and a sign
+    )
+
+
+def plan_shards(catalogue: Catalogue, preprocess: PreprocessSettings, *, folder: Path) -> list[ShardUnit]:
+    """Deals each split's images to shards in their order, in which neighbours are strangers.
+
+    Args:
+        catalogue: What `decide` decided.
+        preprocess: How large a record is, and how many an image makes.
+        folder: Where the shards' lists of images go.
+    """
+    item_bytes = preprocess.stored_height * preprocess.stored_width * preprocess.channels
     item_bytes *= 4 if preprocess.store == "float32" else 1
     units = []
-    for split, rows in by_split.items():
+    for split in SPLITS:
         copies = preprocess.crops_per_image if split == "train" and preprocess.crop == "baked" else 1
         per_shard = max(1, min(SHARD_RECORDS, SHARD_BYTES // item_bytes) // copies)
-        rows.sort(key=lambda row: _point(f"{seed}/{row['key']}"))
-        count = math.ceil(len(rows) / per_shard)
+        count = math.ceil(catalogue.count(split=split) / per_shard)
+        rows = catalogue.of_split(split)
         for number in range(count):
             name = f"Split-{split}/data_tfrecord-{number:05d}-of-{count:05d}"
-            units.append(ShardUnit(split, name, tuple(rows[number * per_shard : (number + 1) * per_shard])))
+            path = folder / f"{name.replace('/', '-')}.plan.parquet"
+            of_shard = list(islice(rows, per_shard))
+            pixels = sum(row["width"] * row["height"] for row in of_shard if row["format"] != "pixels")
+            tables.write_rows(path, of_shard, LISTED)
+            units.append(ShardUnit(split, name, str(path), len(of_shard), pixels))
     return units
 
 
-def _point(text: str) -> float:
-    """A number in [0, 1) that looks random and is always the same for the same text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+def _hash(text: str) -> int:
+    """64 bits that look random and are always the same for the same text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

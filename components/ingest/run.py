@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.console import say
+from components.ingest.catalogue import Catalogue
 from components.ingest.listing import list_images
 from components.ingest.normalise import constants, moments, store_float32
-from components.ingest.plan import ShardUnit, plan_shards
+from components.ingest.plan import ShardUnit, decide, plan_shards
 from components.ingest.shards import ShardFolders, Written, write_shards
 from schemas import atomic, tables
 from schemas.artifacts import Examples
@@ -25,59 +26,67 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
     preprocess = settings.preprocess
     for source in settings.sources:
         say(f"reads   {source.kind} {getattr(source, 'path', None) or ''}".rstrip())
-    listed, rejected = list_images(settings, examples.work)
-    if not len(listed) and not len(rejected):
-        raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
-    _limit_rejected(rejected, settings, examples.work, total=len(listed) + len(rejected))
-    labels = _label_names(listed)
-    units = plan_shards(listed, preprocess, channels=preprocess.channels, seed=settings.seed)
-    # Normalised shards are made from pixel shards, which then are only scratch work.
-    normalised = preprocess.store == "float32"
-    folders = ShardFolders(examples.work / "pixels" if normalised else examples.path, examples.work)
-    written = write_shards(units, settings, folders, labels=labels)
+    with Catalogue(examples.work / "catalogue.sqlite") as catalogue:
+        list_images(settings, examples.work, catalogue)
+        listed = catalogue.count()
+        total = listed + sum(catalogue.reasons().values())
+        if not total:
+            raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
+        _limit_rejected(catalogue, settings, examples.work, total=total)
+        decide(catalogue, preprocess, seed=settings.seed)
+        kept = catalogue.count()
+        labels = _label_names(catalogue)
+        units = plan_shards(catalogue, preprocess, folder=examples.work / "plan")
+        # Normalised shards are made from pixel shards, which then are only scratch work.
+        normalised = preprocess.store == "float32"
+        folders = ShardFolders(examples.work / "pixels" if normalised else examples.path, examples.work)
+        written = write_shards(units, settings, folders, labels=labels)
 
-    late = [pq.read_table(folders.table(unit, "rejected")) for unit in units]
-    rejected = pa.concat_tables([rejected, *late]).sort_by("key")
-    _limit_rejected(rejected, settings, examples.work, total=len(listed) + len(rejected) - sum(map(len, late)))
-    statistics = _statistics(written, rejected, settings, labels=labels)
-    for split in SPLITS:
-        if not statistics.images[split]:
-            raise DataError(
-                f"preprocess: expected images in every split, found none in {split} of {len(listed):,} in all; "
-                f"add images, or raise preprocess.{'test' if split == 'test' else 'validation'}"
+        for unit in units:
+            catalogue.reject(folders.table(unit, "rejected"))
+        _limit_rejected(catalogue, settings, examples.work, total=total)
+        statistics = _statistics(written, settings, labels=labels, rejected=catalogue.reasons(), dropped=listed - kept)
+        for split in SPLITS:
+            if not statistics.images[split]:
+                raise DataError(
+                    f"preprocess: expected images in every split, found none in {split} of {kept:,} in all; "
+                    f"add images, or raise preprocess.{'test' if split == 'test' else 'validation'}"
+                )
+        if normalised:
+            store_float32(
+                [(folders.shard(unit), examples.path / unit.name) for unit in units], statistics, settings.beam
             )
-    if normalised:
-        store_float32([(folders.shard(unit), examples.path / unit.name) for unit in units], statistics, settings.beam)
-    _write_tables(examples, units, folders, rejected)
+        tables.write_rows(examples.images_path, _images(units, folders), tables.IMAGES)
+        tables.write_rows(examples.rejected_path, catalogue.rejected(), tables.REJECTED)
+        tables.write_rows(examples.duplicates_path, catalogue.duplicates(), tables.DUPLICATES)
     atomic.write_text(examples.statistics_path, statistics.model_dump_json(indent=1) + "\n")
     atomic.write_text(examples.schema_path, schema_text(statistics))
     _tell(statistics)
-    return {**statistics.images, "rejected": len(rejected)}
+    return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": listed - kept}
 
 
-def _label_names(listed: pa.Table) -> list[str]:
+def _label_names(catalogue: Catalogue) -> list[str]:
     """All labels: numbers in their order, words in the alphabet's."""
-    names = {name for name in listed["label"].to_pylist() if name is not None}
-    return sorted(names, key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name))
+    return sorted(catalogue.labels(), key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name))
 
 
-def _limit_rejected(rejected: pa.Table, settings: IngestSettings, work: Path, *, total: int) -> None:
+def _limit_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, *, total: int) -> None:
     limit = settings.preprocess.max_rejected
-    if len(rejected) <= limit * total:
+    reasons = catalogue.reasons()
+    rejected = sum(reasons.values())
+    if rejected <= limit * total:
         return
     path = work / "rejected.parquet"
-    tables.write_table(path, rejected, tables.REJECTED)
-    reasons = ", ".join(
-        f"{reason} {count:,}" for reason, count in Counter(rejected["reason"].to_pylist()).most_common()
-    )
+    tables.write_rows(path, catalogue.rejected(), tables.REJECTED)
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
     raise DataError(
         f"preprocess.max_rejected: expected at most {100 * limit:g}% of the images rejected, "
-        f"found {len(rejected):,} of {total:,} ({reasons}); they are listed in {path}"
+        f"found {rejected:,} of {total:,} ({listed}); they are listed in {path}"
     )
 
 
 def _statistics(
-    written: list[Written], rejected: pa.Table, settings: IngestSettings, *, labels: list[str]
+    written: list[Written], settings: IngestSettings, *, labels: list[str], rejected: dict[str, int], dropped: int
 ) -> Statistics:
     preprocess = settings.preprocess
     by_split = {split: [shard for shard in written if shard.split == split] for split in SPLITS}
@@ -104,14 +113,15 @@ def _statistics(
             split: {label: sum(shard.labels.get(label, 0) for shard in shards) for label in labels}
             for split, shards in by_split.items()
         },
-        rejected=dict(sorted(Counter(rejected["reason"].to_pylist()).items())),
+        rejected=dict(sorted(rejected.items())),
+        duplicates=dropped,
     )
 
 
-def _write_tables(examples: Examples, units: list[ShardUnit], folders: ShardFolders, rejected: pa.Table) -> None:
-    images = pa.concat_tables([pq.read_table(folders.table(unit, "images")) for unit in units])
-    tables.write_table(examples.images_path, images.cast(tables.IMAGES), tables.IMAGES)
-    tables.write_table(examples.rejected_path, rejected.cast(tables.REJECTED), tables.REJECTED)
+def _images(units: list[ShardUnit], folders: ShardFolders) -> Iterator[dict[str, Any]]:
+    """Rows of `schemas.tables.IMAGES`, shard by shard."""
+    for unit in units:
+        yield from pq.read_table(folders.table(unit, "images")).to_pylist()
 
 
 def _tell(statistics: Statistics) -> None:
@@ -120,6 +130,8 @@ def _tell(statistics: Statistics) -> None:
     labels = f", {len(statistics.labels)} labels" if statistics.labels else ""
     say(f"images  {images['train']:,} train, {images['validation']:,} validation, {images['test']:,} test{labels}")
     say(f"pixels  {shape} {statistics.store}, normalised: {statistics.normalise}")
+    if statistics.duplicates:
+        say(f"dropped {statistics.duplicates:,} duplicates (see duplicates.parquet)")
     if statistics.rejected:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in statistics.rejected.items())
         say(f"left out {sum(statistics.rejected.values()):,} (see rejected.parquet): {reasons}")

@@ -15,10 +15,12 @@ import numpy as np
 from components.console import watched
 from components.ingest.decode import Rejected, decode
 from components.ingest.geometry import Cover, Crop
-from components.ingest.listing import read_item, sha256_of_image
+from components.ingest.listing import sha256_of_image, usable
 from components.ingest.plan import ShardUnit
-from components.ingest.sources import open_source
+from components.ingest.sources import RawImage, ReadError, open_source
+from components.ingest.unpacked import read_unpacked
 from components.runner import UnitDoFn, run_units
+from components.tally import Tallied, Tally
 from schemas import atomic, records, tables
 from schemas.settings import IngestSettings
 from schemas.tables import Reason
@@ -47,7 +49,9 @@ class ShardFolders:
 
     def __init__(self, artifact: Path, work: Path) -> None:
         self.artifact = artifact
+        self.listing = work / "listing"
         self.work = work / "shards"
+        self.tally = work / "shards-tally"
 
     def shard(self, unit: ShardUnit) -> Path:
         """The TFRecord file."""
@@ -68,20 +72,16 @@ def write_shards(
     """Writes every shard of uint8 pixels that an earlier, interrupted run has not finished."""
     todo = [unit for unit in units if not folders.written(unit).exists()]
     if todo:
-        total = sum(len(unit.rows) for unit in todo)
-
-        def done() -> int:
-            return sum(len(unit.rows) for unit in todo if folders.written(unit).exists())
-
-        with watched("writing", total=total, count=done):
+        total = sum(unit.images for unit in todo)
+        tallied = Tallied(folders.tally)
+        with watched("writing", total=total, count=tallied.done, note=tallied.note):
             worker = WriteShardDoFn(settings, folders, labels)
             run_units("write", todo, worker, settings=settings.beam, large=total > LARGE or _decodes_much(todo))
     return [Written(**json.loads(folders.written(unit).read_text())) for unit in units]
 
 
 def _decodes_much(units: list[ShardUnit]) -> bool:
-    pixels = sum(row["width"] * row["height"] for unit in units for row in unit.rows if row["format"] != "pixels")
-    return pixels > 500_000_000  # some ten seconds of decoding
+    return sum(unit.pixels for unit in units) > 500_000_000  # some ten seconds of decoding
 
 
 class WriteShardDoFn(UnitDoFn):
@@ -98,7 +98,8 @@ class WriteShardDoFn(UnitDoFn):
     def setup(self) -> None:
         """Opens the sources once per worker."""
         super().setup()
-        self.sources = [open_source(source) for source in self.settings.sources]
+        self.sources = [open_source(source, self.settings.preprocess) for source in self.settings.sources]
+        self.tally = Tally(self.folders.tally)
 
     def process(self, unit: ShardUnit) -> None:
         """Writes one shard."""
@@ -110,11 +111,12 @@ class WriteShardDoFn(UnitDoFn):
         total = np.zeros(preprocess.channels, np.int64)
         squares = np.zeros(preprocess.channels, np.int64)
         with atomic.replacing(self.folders.shard(unit)) as temporary, temporary.open("wb") as file:
-            for row in unit.rows:
+            for row in unit.rows():
                 try:
                     windows = list(self._windows(row, split=unit.split))
                 except Rejected as error:
                     rejected.append({"key": row["key"], "reason": error.reason, "detail": error.detail})
+                    self.tally.add(rejected=1)
                     continue
                 for pixels in windows:
                     label = self.label_index.get(row["label"], -1)
@@ -123,6 +125,7 @@ class WriteShardDoFn(UnitDoFn):
                     total += wide.sum(axis=(0, 1))
                     squares += np.square(wide).sum(axis=(0, 1))
                     count += 1
+                self.tally.add(done=1)
                 images.append({**row, "split": unit.split, "shard": unit.name})
                 if row["label"] is not None:
                     labels[row["label"]] += 1
@@ -134,13 +137,22 @@ class WriteShardDoFn(UnitDoFn):
         area = preprocess.stored_height * preprocess.stored_width
         written = Written(unit.split, len(images), count, dict(labels), count * area, total.tolist(), squares.tolist())
         atomic.write_text(self.folders.written(unit), json.dumps(written.__dict__))
+        self.tally.flush()
         self.images.inc(len(images))
         self.rejected.inc(len(rejected))
+
+    def _read(self, row: dict[str, Any]) -> RawImage:
+        try:
+            if row["unpacked"] is not None:
+                return read_unpacked(self.folders.listing / row["unpacked"], row["place"])
+            return self.sources[row["source"]].read(row["place"])
+        except (OSError, ReadError) as error:
+            return usable(error)
 
     def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[np.ndarray]:
         """What is stored of one image: once, or once per baked crop. [H', W', C], uint8."""
         preprocess = self.settings.preprocess
-        raw = read_item(self.sources[row["source"]], row["item"])
+        raw = self._read(row)
         if sha256_of_image(raw) != row["sha256"]:
             raise Rejected(Reason.CHANGED, "listed, then other bytes: whoever writes there has not finished")
         image = decode(

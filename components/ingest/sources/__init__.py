@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from components.ingest.sources.base import Item, RawImage, ReadError, Source
+from components.ingest.sources.base import FileNames, Found, Item, Part, RawImage, ReadError, Source
 from components.ingest.sources.digits import Digits
 from components.ingest.sources.folder import Folder
 from components.ingest.sources.idx import Idx
 from components.ingest.sources.zip import Zip
 from schemas import sources
+from schemas.recipe import PreprocessSettings
 
 _CLASSES: dict[type, type[Source]] = {
     sources.IdxSource: Idx,
@@ -17,13 +18,14 @@ _CLASSES: dict[type, type[Source]] = {
 }
 
 
-def open_source(settings: sources.Source) -> Source:
-    """The source that a recipe's entry describes.
+def open_source(settings: sources.Source, preprocess: PreprocessSettings | None = None) -> Source:
+    """The source that a recipe's entry describes, under the limits of its `preprocess` section.
 
     Raises:
         UsageError: It is not there, or not of this kind.
+        DataError: It is broken.
     """
-    return _CLASSES[type(settings)](settings)
+    return _CLASSES[type(settings)](settings, preprocess or PreprocessSettings())
 
 
-__all__ = ["Item", "RawImage", "ReadError", "Source", "open_source"]
+__all__ = ["FileNames", "Found", "Item", "Part", "RawImage", "ReadError", "Source", "open_source"]

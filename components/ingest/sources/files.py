@@ -1,0 +1,142 @@
+"""Files and folders, on this machine or wherever Beam's file systems reach (`gs://`, `s3://`, …).
+
+What is on this machine is read without Beam, which takes a second to import.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+from schemas.artifacts import sha256_of
+from schemas.errors import UsageError
+
+_WILD = re.compile(r"[*?\[]")
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path has a scheme, such as ``gs://bucket/photos``."""
+    return re.match(r"[a-z][a-z0-9+.-]*://", path) is not None
+
+
+def find(settings: Any) -> tuple[str, list[str]]:
+    """What a source's `path` stands for: the folder that names count from, and the files and folders, by name.
+
+    A path with `*`, `?` or `[…]` stands for all that match it, `**` for any depth, unless something of that very name is
+    there; names then count from the last folder before the first such sign.
+
+    Raises:
+        UsageError: No path is set, or nothing is there.
+    """
+    if settings.path is None:
+        raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
+    path = settings.path if is_remote(settings.path) else str(Path(settings.path).expanduser())
+    if not is_remote(path) and os.path.lexists(path):
+        return (path, [path]) if os.path.isdir(path) else (os.path.dirname(path) or ".", [path])
+    found = _match(path) if _WILD.search(path) or is_remote(path) else []
+    if not found:
+        raise UsageError(f"sources.path: expected a file or folder, found nothing at {path}; set SOURCE=…")
+    fixed = _WILD.split(path)[0]
+    root = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
+    return (path if found == [path] and is_folder(path) else root or "/"), found
+
+
+def name_in(folder: str, path: str) -> str:
+    """A path's name, counted from a folder that it lies in."""
+    return path.removeprefix("./") if folder == "." else path[len(folder.rstrip("/")) + 1 :]
+
+
+def path_in(folder: str, name: str) -> str:
+    """The path of a name that counts from a folder."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _match(pattern: str) -> list[str]:
+    if not is_remote(pattern):
+        return sorted(glob.glob(pattern, recursive=True))
+    if not _WILD.search(pattern) and is_folder(pattern):
+        return [pattern]
+    return sorted(found.path for found in _beam().match([pattern])[0].metadata_list)
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is a folder; in a bucket, whether names go on after it."""
+    if not is_remote(path):
+        return os.path.isdir(path)
+    return bool(_beam().match([f"{path.rstrip('/')}/**"], [1])[0].metadata_list)
+
+
+def is_file(path: str) -> bool:
+    """Whether a path is a file."""
+    return bool(_beam().exists(path)) if is_remote(path) else os.path.isfile(path)
+
+
+def walk(folder: str, *, deep: bool = True) -> Iterator[str]:
+    """Paths of all files below a folder, by folder and name. Hidden ones, links, pipes and devices are passed over.
+
+    Args:
+        folder: Where they are.
+        deep: Whether folders within it count too.
+    """
+    if is_remote(folder):
+        root = folder.rstrip("/")
+        pattern = f"{root}/**" if deep else f"{root}/*"
+        for path in sorted(found.path for found in _beam().match([pattern])[0].metadata_list):
+            if not any(part.startswith(".") for part in path[len(root) + 1 :].split("/")) and not path.endswith("/"):
+                yield path
+        return
+    for parent, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if deep and not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.join(parent, name)
+            if not name.startswith(".") and _is_regular(path):
+                yield path
+
+
+def _is_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return True  # listed, and said to be gone when it is read
+
+
+def open_file(path: str) -> IO[bytes]:
+    """Opens a file for reading, at any place.
+
+    Raises:
+        OSError: It is not there, or cannot be read.
+    """
+    if not is_remote(path):
+        return open(path, "rb")
+    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+
+    try:
+        return cast("IO[bytes]", _beam().open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+    except BeamIOError as error:
+        if not _beam().exists(path):
+            raise FileNotFoundError(f"nothing at {path}") from None
+        raise OSError(str(error)) from error
+
+
+def size_of(path: str) -> int:
+    """Bytes of a file."""
+    return int(_beam().size(path)) if is_remote(path) else os.stat(path).st_size
+
+
+def digest_of(path: str) -> str:
+    """Sha256 (hex) of a file's bytes; of a remote one, of its size and of the checksum that its storage keeps."""
+    if not is_remote(path):
+        return sha256_of(Path(path))
+    return hashlib.sha256(f"{size_of(path)} {_beam().checksum(path)}".encode()).hexdigest()
+
+
+def _beam() -> Any:
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems

@@ -1,0 +1,22 @@
+"""A source, read through part by part as ingest does. No test is here."""
+
+from __future__ import annotations
+
+from components.ingest.sources import Found, Item, RawImage, Source
+
+
+def found_in(source: Source) -> list[Found]:
+    """Every image of a source, or why it cannot be read."""
+    return [found for part in source.parts() for found in source.images(part.names)]
+
+
+def items_of(source: Source) -> list[Item]:
+    """What a source says of every image."""
+    return [item for item, _ in found_in(source)]
+
+
+def images_of(source: Source) -> dict[str, RawImage]:
+    """Every image by its key; none may fail."""
+    found = found_in(source)
+    assert not [raw for _, raw in found if isinstance(raw, Exception)]
+    return {item.key: raw for item, raw in found if not isinstance(raw, Exception)}
