@@ -36,6 +36,8 @@ setup(
     ],
     extras_require={
         "demo": ["mlxtend"],
+        "aws": ["apache-beam[aws]>=2.77"],
+        "gcp": ["apache-beam[gcp]>=2.77"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
         "dev": [
             "hypothesis",

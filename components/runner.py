@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import platform
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability import python_urns
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import SubprocessSdkWorkerHandler, WorkerHandler
 
+from components import remote
 from components.lifetime import leave_with_parent
+from schemas.errors import DataError
 from schemas.recipe import BeamSection
 
 
@@ -25,9 +32,22 @@ def worker_count(settings: BeamSection, *, large: bool) -> int:
 class UnitDoFn(beam.DoFn):
     """A worker on units. It does not outlive the process that started it, so nobody writes behind a new run's back."""
 
+    folder = "."  # where the command was started: what its relative paths are relative to
+
     def setup(self) -> None:
-        """Called once per worker, before any unit."""
+        """Called once per worker, before any unit.
+
+        Raises:
+            DataError: This machine does not see the folder in which the command was started.
+        """
         leave_with_parent()
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            raise DataError(
+                f"{self.folder}: expected on worker {platform.node()} the folder in which the command was started, found "
+                f"none ({error.strerror}); workers need the same file system under the same paths"
+            ) from None
 
 
 def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: BeamSection, large: bool) -> None:
@@ -39,20 +59,64 @@ def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: Be
         worker: Writes its unit's files under temporary names and renames them.
         settings: The recipe's `beam` section.
         large: Whether the work pays for worker processes.
+
+    Raises:
+        UsageError: `beam.options` cannot be used as given.
+        DataError: A worker process died, or another runner's job did not finish.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    worker.folder = os.getcwd()
+    options = remote.checked_options(settings.options)
+    if remote.runner_of(options):
+        pipeline = remote.open_pipeline(options)
+        _add_steps(pipeline, name, units, worker)
+        remote.run_to_end(pipeline)
+        return
+    words = list(settings.options)
     workers = min(worker_count(settings, large=large), len(units))
-    options = list(settings.options)
-    runner = None
-    if not any(option.startswith("--runner") for option in options):
-        # Named, because Beam's default runner looks for an executable to download.
-        runner = FnApiRunner()
-        if workers > 1:
-            options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
-    with beam.Pipeline(runner=runner, options=PipelineOptions(options)) as pipeline:
-        _ = (
-            pipeline
-            | f"{name}: units" >> beam.Create(list(units), reshuffle=False)
-            | f"{name}: spread" >> beam.Reshuffle()
-            | f"{name}: work" >> beam.ParDo(worker)
+    if workers > 1:
+        words += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    # Named, because Beam's default runner looks for an executable to download.
+    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
+        _add_steps(pipeline, name, units, worker)
+
+
+def _add_steps(pipeline: beam.Pipeline, name: str, units: Sequence[Any], worker: UnitDoFn) -> None:
+    _ = (
+        pipeline
+        | f"{name}: units" >> beam.Create(list(units), reshuffle=False)
+        | f"{name}: spread" >> beam.Reshuffle()
+        | f"{name}: work" >> beam.ParDo(worker)
+    )
+
+
+@WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
+class WatchedWorkerHandler(SubprocessSdkWorkerHandler):
+    """A worker process of this machine whose death ends the work; Beam 2.77 would wait for its answer for ever.
+
+    What is done here for processes, Beam's own handler does for containers.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._closing = threading.Event()
+
+    def start_worker(self) -> None:
+        """Starts the process, and a thread that waits for its end."""
+        super().start_worker()
+        threading.Thread(target=self._watch, daemon=True, name="watch-worker").start()
+
+    def close(self) -> None:
+        """The work is over: from here on the process may end."""
+        self._closing.set()
+        super().close()
+
+    def _watch(self) -> None:
+        self.worker_thread.join()
+        died = DataError(
+            "beam.workers: expected every worker process to finish, found one that died, as when memory runs out; "
+            f"set fewer workers; {remote.KEPT}"
         )
+        while not self._closing.wait(0.2):  # again, for requests that are made after the death
+            with contextlib.suppress(RuntimeError):  # the requests changed while they were looked through
+                self.control_conn.abort(died)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ MANY = 256  # files from which on one flush of everything is faster than a flush
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what is written there takes `path`'s name when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not the process's number: on another machine, or in another container, somebody may have the same.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
         fsync(temporary)

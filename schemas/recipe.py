@@ -241,7 +241,9 @@ class BeamSection(Section):
 
     workers: int | None = Field(None, ge=1, description="Processes. Default: one per core when the work is large.")
     options: tuple[str, ...] = Field(
-        (), description="Passed to Beam as they are, such as --runner=FlinkRunner --job_endpoint=host:8099."
+        (),
+        description="Of another Beam runner, such as --runner=FlinkRunner --job_endpoint=host:8099 "
+        "(docs/distributed.md). Checked before anything is sent.",
     )
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from ingest_command import RECIPE, ended, examples, ingest
 from PIL import Image
 
-from schemas.artifacts import Examples
+from schemas.artifacts import Examples, Manifest
 from schemas.recipe import BeamSection, PreprocessSettings
 from schemas.settings import IngestSettings
 from schemas.sources import FolderSource
@@ -57,7 +59,7 @@ def ingest_into() -> Callable[..., tuple[Examples, dict[str, int]]]:
     """
 
     def run(folder: Path, *sources: Any, seed: int = 0, **preprocess: Any) -> tuple[Examples, dict[str, int]]:
-        from components.ingest.component import ingest
+        from components.ingest.component import ingest as ingest_stage
 
         workers = preprocess.pop("workers", None)
         small = {"height": 8, "width": 8, "channels": 3, "validation": 0.2, "test": 0.2}
@@ -70,9 +72,25 @@ def ingest_into() -> Callable[..., tuple[Examples, dict[str, int]]]:
             preprocess=PreprocessSettings(**{**small, **preprocess}),
             beam=BeamSection(workers=workers),
         )
-        examples = Examples(folder / "examples", work=folder / "work")
-        examples.path.mkdir(parents=True, exist_ok=True)
-        examples.work.mkdir(parents=True, exist_ok=True)
-        return examples, ingest(examples, settings)
+        made = Examples(folder / "examples", work=folder / "work")
+        made.path.mkdir(parents=True, exist_ok=True)
+        made.work.mkdir(parents=True, exist_ok=True)
+        return made, ingest_stage(made, settings)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, write_photos: Callable[..., Path]) -> Path:
+    """The folder in which commands are started: a recipe, and the images that it names by a relative path."""
+    folder = tmp_path_factory.mktemp("home")
+    write_photos(folder / "photos", 200, height=24, width=32)
+    (folder / "photos.yaml").write_text(yaml.safe_dump(RECIPE))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def local(home: Path) -> Manifest:
+    """What ingest makes in its own process."""
+    assert ended(ingest(home, "local", workers=1)) == (0, "")
+    return examples(home, "local").manifest
