@@ -15,6 +15,7 @@ setup(
     install_requires=[
         "apache-beam>=2.77",
         "google-crc32c",
+        "imagehash",
         "jinja2",
         "keras>=3.15.1",
         "keras-tuner>=1.4.8",

@@ -18,7 +18,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from components.console import console
-from components.generate.contact_sheet import contact_sheet
+from components.contact_sheet import contact_sheet, pictures
 from components.ingest.decode import Rejected, decode
 from components.ingest.geometry import Cover, Crop
 from components.lifetime import leave_with_parent
@@ -92,7 +92,7 @@ def interpolate(first: Path, second: Path, *, steps: int, gif: bool, recipe: str
 
     def save_strip(path: Path) -> None:
         with atomic.replacing(path) as temporary:
-            contact_sheet(_pictures(decoded)).save(temporary, format="PNG")
+            contact_sheet(pictures(decoded)).save(temporary, format="PNG")
 
     def save_animation(path: Path) -> None:
         with atomic.replacing(path) as temporary:
@@ -192,7 +192,7 @@ def there_and_back(images: Images) -> tuple[list[Image.Image], list[int]]:
     Small images are enlarged by a whole number, so that pixels stay sharp.
     """
     factor = max(1, FRAME_SIDE // max(images.shape[1:3]))
-    there = _pictures(images.repeat(factor, axis=1).repeat(factor, axis=2))
+    there = pictures(images.repeat(factor, axis=1).repeat(factor, axis=2))
     between = [FRAME_TIME] * (len(there) - 2)
     return there + there[-2:0:-1], [END_TIME, *between, END_TIME, *between]
 
@@ -265,10 +265,6 @@ def _write(files: Mapping[Path, Callable[[Path], None]]) -> None:
     for path, save in files.items():
         save(path)
     console.print(f"{verb} {' and '.join(map(str, files))}", markup=False)
-
-
-def _pictures(images: Images) -> list[Image.Image]:
-    return [Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels) for pixels in images]
 
 
 def _label(figure: Any, text: str, *, x: float, y: float, colour: str) -> None:

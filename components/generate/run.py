@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.console import say, watched
-from components.generate import contact_sheet
+from components.contact_sheet import IMAGES, contact_sheet
 from components.generate.plan import ShardUnit, plan_shards
 from components.generate.render import RenderDoFn, read_images
 from components.runner import run_units
@@ -50,8 +50,8 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
         with watched("images", total=total, count=done):
             run_units("generate", todo, worker, settings=settings.beam, large=total > LARGE)
     _join_rows(images, units, worker)
-    first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=contact_sheet.IMAGES)
-    sheet = contact_sheet.contact_sheet(read_images(images.path, next(first).to_pylist()))
+    first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=IMAGES)
+    sheet = contact_sheet(read_images(images.path, next(first).to_pylist()))
     with atomic.replacing(images.contact_sheet_path) as temporary:
         sheet.save(temporary, format="PNG")
     say(f"wrote   {wanted.count:,} images and {images.metadata_path.name}, a row per image")

@@ -1,0 +1,81 @@
+"""Some images of a set on one sheet, with their labels below where they have any. Pillow draws it."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+COLUMNS = 16
+LABELLED_COLUMNS = 10  # fewer, so that a label has room
+IMAGES = 160
+WIDTH = 1280  # pixels, about
+GAP = 4
+LARGEST = 256  # pixels; a longer side is shrunk to it
+INK = "#5f6d7a"
+
+
+def contact_sheet(images: Sequence[Image.Image], *, labels: Sequence[str | None] = ()) -> Image.Image:
+    """Lays images of one size out in rows on white.
+
+    Small ones are enlarged by whole numbers, so that pixels stay sharp; large ones are shrunk.
+
+    Args:
+        images: At least one, of any mode.
+        labels: One per image, or none at all. A label that is too long ends in …; None and "" leave the place empty.
+    """
+    labelled = any(labels)
+    columns = min(LABELLED_COLUMNS if labelled else COLUMNS, len(images))
+    if max(images[0].size) > LARGEST:
+        images = [
+            ImageOps.contain(image.convert("RGB"), (LARGEST, LARGEST), Image.Resampling.LANCZOS) for image in images
+        ]
+    width, height = images[0].size
+    factor = max(1, round(WIDTH / (columns * (width + GAP))))
+    if columns * (width + GAP) > 2 * WIDTH:
+        columns = max(1, 2 * WIDTH // (width + GAP))
+    width, height = width * factor, height * factor
+    font = _font(min(18, max(10, width // 8))) if labelled else None
+    line = sum(font.getmetrics()) if font else 0
+    rows = math.ceil(len(images) / columns)
+    size = (columns * (width + GAP) + GAP, rows * (height + line + GAP) + GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, image in enumerate(images):
+        left, top = GAP + number % columns * (width + GAP), GAP + number // columns * (height + line + GAP)
+        sheet.paste(image.convert("RGB").resize((width, height), Image.Resampling.NEAREST), (left, top))
+        if font:
+            text = _shortened(labels[number] or "", font=font, room=width)
+            draw.text((left + width / 2, top + height), text, fill=INK, font=font, anchor="ma")
+    return sheet
+
+
+def pictures(pixels: NDArray[np.uint8]) -> list[Image.Image]:
+    """Images of mode L or RGB: [n, H, W, C] with 1 or 3 channels."""
+    return [Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image) for image in pixels]
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which lies in matplotlib's folder: Pillow's own font has no more than ASCII.
+
+    matplotlib is looked for, not imported. A letter of a script that the font lacks is drawn as a box.
+    """
+    folder = Path(importlib.util.find_spec("matplotlib").origin).parent
+    path = folder / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _shortened(label: str, *, font: ImageFont.FreeTypeFont, room: int) -> str:
+    """As much of a label as has room, on one line."""
+    text = "".join(letter for letter in " ".join(label.split()) if letter.isprintable())
+    if font.getlength(text) <= room:
+        return text
+    shorter = (f"{text[:length].rstrip()}…" for length in range(min(len(text), room) - 1, 0, -1))
+    return next((candidate for candidate in shorter if font.getlength(candidate) <= room), "…")

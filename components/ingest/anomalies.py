@@ -1,0 +1,290 @@
+"""What a person should know of the images before training, in sentences. Nothing here stops a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEW_IMAGES = 1000  # to train on: the published systems have 2,000 and more
+FEW_IN_SPLIT = 20  # with fewer, a mean's standard error is above a fifth of the deviation between images
+FEW_IN_CLASS = 10  # to train on: fewer are noise among the others
+IMBALANCE = 20  # largest to smallest class: the loss hardly notices 5% of the other's images
+SMALLER_SHARE = 0.1  # of the images; what suits nine of ten is suggested instead
+COPIES_SHARE = 0.05  # of the images: a set this much smaller than it looks is worth knowing
+REJECTED_SHARE = 0.01  # of the files: one in a hundred is rarely an accident
+FLAT_DEVIATION = 0.02  # 5 of 255 levels: about what an eye takes for one brightness
+GREY_SHARE = 0.99  # of the images: a few coloured ones are as likely to be there by mistake
+GREY_TOLERANCE = 8  # of 255 levels: what JPEG's chroma adds to a grey photograph
+SHIFT = 0.05  # of the scale from 0 to 1: 13 of 255 levels, which an eye sees side by side
+SHIFT_ERRORS = 4  # standard errors: less is chance in a small split
+CROWD_SHARE = 0.05  # of the images in one group of near-duplicates, and at least …
+CROWD = 20  # … so many: nobody has that many copies of one image
+NAMED = 3  # classes that a sentence names before it counts the rest
+
+
+class Kind(StrEnum):
+    """What is odd: the closed list, in the order in which it is told."""
+
+    IDENTICAL = "identical"
+    FLAT = "flat"
+    FEW_IMAGES = "few_images"
+    FEW_IN_SPLIT = "few_in_split"
+    FEW_IN_CLASS = "few_in_class"
+    IMBALANCE = "imbalance"
+    UNTRAINED_CLASS = "untrained_class"
+    SMALLER = "smaller"
+    GREY = "grey"
+    SHIFT = "shift"
+    COPIES = "copies"
+    CROWD = "crowd"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """Something odd, and the sentence that a person reads."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitFacts:
+    """Numbers of one split."""
+
+    images: int
+    images_per_label: Mapping[str, int]
+    mean: Sequence[float]  # per channel, scale 0 to 1
+    deviation: Sequence[float]  # per channel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Numbers of a set of images. Where nothing else is said, they count images in all splits together."""
+
+    height: int  # that the network sees, pixels
+    width: int
+    channels: int
+    splits: Mapping[str, SplitFacts]  # train, validation, test
+    smaller: int  # smaller than the network's in width or height, before resizing
+    fitting: tuple[int, int]  # height and width that nine of ten have: see `fitting_size`
+    grey: int  # in which `is_grey` finds no colour
+    distinct: int  # different sha256 of sources among them
+    dropped: int  # exact copies that are not among them
+    largest_group: int  # in the largest group of near-duplicates; 1 where none were looked for
+    rejected: Mapping[str, int]  # files, per reason
+
+    @property
+    def images(self) -> int:
+        """In all splits."""
+        return sum(split.images for split in self.splits.values())
+
+
+def fitting_size(
+    heights: NDArray[np.integer], widths: NDArray[np.integer], *, height: int, width: int
+) -> tuple[int, int]:
+    """A height and a width in about the network's proportions that nine of ten images reach: multiples of 8, or 4 at least.
+
+    Args:
+        heights: Of the images before resizing, pixels: [n], n at least 1.
+        widths: [n].
+        height: That the network sees.
+        width: That the network sees.
+    """
+    scale = float(np.quantile(np.minimum(heights / height, widths / width), SMALLER_SHARE, method="lower"))
+    scaled_height, scaled_width = (max(4, math.floor(scale * size)) for size in (height, width))
+    step = 8 if min(scaled_height, scaled_width) >= 8 else 4
+    return scaled_height // step * step, scaled_width // step * step
+
+
+def is_grey(pixels: NDArray[np.uint8]) -> bool:
+    """Whether an image has no colour: its channels nowhere differ by more than 8 levels. [H, W, C]."""
+    channels = [pixels[:, :, channel].astype(np.int16) for channel in range(pixels.shape[2])]
+    return all(np.abs(channels[0] - other).max() <= GREY_TOLERANCE for other in channels[1:])
+
+
+def anomalies(facts: Facts) -> list[Anomaly]:
+    """What is odd about the images, in the order of `Kind`; nothing where all is well."""
+    if not facts.images:
+        return []
+    return [Anomaly(kind, text) for kind, tell in _CHECKS.items() for text in tell(facts)]
+
+
+def _identical(facts: Facts) -> Iterator[str]:
+    if facts.distinct == 1 and facts.images + facts.dropped > 1:
+        yield "All images are identical: there is nothing to learn but one image."
+
+
+def _flat(facts: Facts) -> Iterator[str]:
+    train = facts.splits["train"]
+    if max(train.deviation) >= FLAT_DEVIATION:
+        return
+    brightness = _brightness(train)
+    look = (
+        "black" if brightness < FLAT_DEVIATION else "white" if brightness > 1 - FLAT_DEVIATION else "of one brightness"
+    )
+    yield (
+        f"The images are all but {look}: their pixels deviate by {max(train.deviation):.3f} from a mean of "
+        f"{brightness:.3f}, on a scale from 0 to 1."
+    )
+
+
+def _few_images(facts: Facts) -> Iterator[str]:
+    count = facts.splits["train"].images
+    if count < FEW_IMAGES:
+        yield f"There {_are(count, 'training image')}: expect little variety in new ones; some thousand teach more."
+
+
+def _few_in_split(facts: Facts) -> Iterator[str]:
+    effects = {
+        "validation": "its loss will be noisy; preprocess.validation can be raised",
+        "test": "what is measured on it will be uncertain",
+    }
+    for name, effect in effects.items():
+        count = facts.splits[name].images
+        if count < FEW_IN_SPLIT:
+            yield f"The {name} split has {_counted(count, 'image')}: {effect}."
+
+
+def _few_in_class(facts: Facts) -> Iterator[str]:
+    few = {label: count for label, count in _trained(facts).items() if count < FEW_IN_CLASS}
+    if len(few) == 1:
+        [(label, count)] = few.items()
+        yield f"The class `{label}` has {_counted(count, 'training image')}: too few to learn from."
+    elif few:
+        named = _listed([f"`{label}` ({count})" for label, count in few.items()])
+        yield f"{len(few):,} classes have fewer than {FEW_IN_CLASS} training images, too few to learn from: {named}."
+
+
+def _imbalance(facts: Facts) -> Iterator[str]:
+    # Those with too few are told already.
+    counts = {label: count for label, count in _trained(facts).items() if count >= FEW_IN_CLASS}
+    if not counts:
+        return
+    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    if counts[most] >= IMBALANCE * counts[least]:
+        yield (
+            f"The class `{most}` has {counts[most] // counts[least]:,} times as many training images as `{least}` "
+            f"({counts[most]:,} and {counts[least]:,}): new images will rarely look like the latter."
+        )
+
+
+def _untrained_class(facts: Facts) -> Iterator[str]:
+    trained = _trained(facts)
+    places: dict[str, list[str]] = {}
+    for name, split in facts.splits.items():
+        for label, count in split.images_per_label.items():
+            if count and label not in trained:
+                places.setdefault(label, []).append(name)
+    if len(places) == 1:
+        [(label, names)] = places.items()
+        splits = f"{' and '.join(names)} {'split' if len(names) == 1 else 'splits'}"
+        yield f"The label `{label}` is only in the {splits}: no training image has it."
+    elif places:
+        named = _listed([f"`{label}` ({' and '.join(names)})" for label, names in places.items()])
+        yield f"{len(places):,} labels have no training image: {named}."
+
+
+def _smaller(facts: Facts) -> Iterator[str]:
+    if facts.smaller <= SMALLER_SHARE * facts.images:
+        return
+    height, width = facts.fitting
+    yield (
+        f"{_share(facts.smaller, facts.images)} are smaller than {facts.width} × {facts.height} pixels and were enlarged: "
+        f"they will look soft; preprocess.height={height} preprocess.width={width} would fit most."
+    )
+
+
+def _grey(facts: Facts) -> Iterator[str]:
+    if facts.channels == 3 and facts.grey >= GREY_SHARE * facts.images:
+        share = _share(facts.grey, facts.images)
+        share = share[0].lower() + share[1:]
+        yield f"RGB was asked for, but {share} are grey: preprocess.channels=1 would train faster."
+
+
+def _shift(facts: Facts) -> Iterator[str]:
+    train = facts.splits["train"]
+    for name in ("validation", "test"):
+        split = facts.splits[name]
+        if not split.images:
+            continue
+        error = max(train.deviation) / math.sqrt(split.images)  # at most: images differ less than their pixels
+        difference = _brightness(split) - _brightness(train)
+        if abs(difference) > max(SHIFT, SHIFT_ERRORS * error):
+            yield (
+                f"The {name} images are {'brighter' if difference > 0 else 'darker'} than the training images (mean "
+                f"{_brightness(split):.2f} and {_brightness(train):.2f}, on a scale from 0 to 1): what is measured on "
+                "them says less about the others."
+            )
+
+
+def _copies(facts: Facts) -> Iterator[str]:
+    total = facts.images + facts.dropped
+    copies = total - facts.distinct
+    if facts.distinct > 1 and copies > COPIES_SHARE * total:
+        fate = "were left out" if copies == facts.dropped else "count more than once"
+        yield f"{copies:,} of {total:,} images are exact copies of others and {fate}: {facts.distinct:,} are different."
+
+
+def _crowd(facts: Facts) -> Iterator[str]:
+    if facts.largest_group >= max(CROWD, CROWD_SHARE * facts.images):
+        yield (
+            f"{facts.largest_group:,} of {facts.images:,} images are one group of near-duplicates: so many look alike "
+            "without being copies, and a smaller distance, or none, would keep them apart."
+        )
+
+
+def _rejected(facts: Facts) -> Iterator[str]:
+    count = sum(facts.rejected.values())
+    total = facts.images + facts.dropped + count
+    if count > REJECTED_SHARE * total:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in facts.rejected.items())
+        yield f"{count:,} of {_counted(total, 'file')} could not be used ({reasons}): rejected.parquet lists them."
+
+
+_CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
+    Kind.IDENTICAL: _identical,
+    Kind.FLAT: _flat,
+    Kind.FEW_IMAGES: _few_images,
+    Kind.FEW_IN_SPLIT: _few_in_split,
+    Kind.FEW_IN_CLASS: _few_in_class,
+    Kind.IMBALANCE: _imbalance,
+    Kind.UNTRAINED_CLASS: _untrained_class,
+    Kind.SMALLER: _smaller,
+    Kind.GREY: _grey,
+    Kind.SHIFT: _shift,
+    Kind.COPIES: _copies,
+    Kind.CROWD: _crowd,
+    Kind.REJECTED: _rejected,
+}
+
+
+def _trained(facts: Facts) -> dict[str, int]:
+    """Training images per label that has any."""
+    return {label: count for label, count in facts.splits["train"].images_per_label.items() if count}
+
+
+def _brightness(split: SplitFacts) -> float:
+    return sum(split.mean) / len(split.mean)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _are(count: int, noun: str) -> str:
+    return f"{'is' if count == 1 else 'are'} {_counted(count, noun)}"
+
+
+def _share(part: int, whole: int) -> str:
+    return "All images" if part == whole else f"{min(99, max(1, round(100 * part / whole)))}% of the images"
+
+
+def _listed(items: Sequence[str]) -> str:
+    named, rest = items[:NAMED], len(items) - NAMED
+    return f"{', '.join(named)} and {rest:,} more" if rest > 0 else f"{', '.join(named[:-1])} and {named[-1]}"
