@@ -21,10 +21,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
@@ -33,6 +35,7 @@ ROOT = HERE.parent
 ROUNDS = 3
 COPIES = 6  # of the photos, so that a round takes seconds
 FEW = 64
+HUNG_SECONDS = 600
 LARGE_PHOTOS = 48  # of 12 megapixels
 PEERS = ("pillow", "img2dataset", "tensorflow", "bare")
 
@@ -173,34 +176,40 @@ def memory() -> dict[str, Any]:
 
 
 def hostile(folder: Path) -> dict[str, Any]:
-    """Every class of hostile files: tried, rejected, accepted; a crash or a hang would be an error here."""
+    """Every folder of hostile files, ingested by the command: tried, rejected by reason, accepted, crashed, hung."""
     found = {}
     for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
         with tempfile.TemporaryDirectory() as scratch:
-            from components.ingest.component import ingest as stage
-            from schemas.artifacts import Examples
-            from schemas.recipe import BeamSection, PreprocessSettings
-            from schemas.settings import IngestSettings
-            from schemas.sources import FolderSource
-            from schemas.tables import IMAGES, REJECTED, read_table
-
             good = Path(scratch) / "good"
             good.mkdir()
             for number in range(40):  # so that every split has images
                 Image.fromarray(np.full((8, 8), number * 6, np.uint8)).save(good / f"{number}.png")
-            sources = (FolderSource(kind="folder", path=str(kind)), FolderSource(kind="folder", path=str(good)))
-            preprocess = PreprocessSettings(max_rejected=1.0, validation=0.2, test=0.2, duplicates="keep", channels=3)
-            examples = Examples(Path(scratch) / "examples", work=Path(scratch) / "work")
-            stage(examples, IngestSettings(seed=0, sources=sources, preprocess=preprocess, beam=BeamSection()))
-            rejected = read_table(examples.rejected_path, REJECTED).to_pylist()
-            accepted = [
-                row for row in read_table(examples.images_path, IMAGES).to_pylist() if row["key"].startswith("0/")
-            ]
-        reasons: dict[str, int] = {}
-        for row in rejected:
-            reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
-        tried = sum(path.is_file() for path in kind.rglob("*"))
-        found[kind.name] = {"tried": tried, "rejected": len(rejected), "accepted": len(accepted), "reasons": reasons}
+            path = recipe(Path(scratch), {"kind": "folder", "path": str(kind)}, channels=3, validation=0.2, test=0.2)
+            described = yaml.safe_load(path.read_text())
+            described["sources"].append({"kind": "folder", "path": str(good)})
+            path.write_text(yaml.safe_dump(described))
+            command = [sys.executable, "-m", "pipeline", "ingest", "--recipe", str(path), "--runs", f"{scratch}/runs"]
+            try:
+                done = subprocess.run(
+                    command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HUNG_SECONDS
+                )
+            except subprocess.TimeoutExpired:
+                found[kind.name] = {"hung": 1}
+                continue
+            if done.returncode:
+                found[kind.name] = {"crashed": 1, "said": done.stdout + done.stderr}
+                continue
+            examples = Path(scratch) / "runs" / "benchmark" / "examples"
+            keys = pq.read_table(examples / "images.parquet")["key"].to_pylist()
+            reasons = pq.read_table(examples / "rejected.parquet")["reason"].to_pylist()
+        found[kind.name] = {
+            "tried": sum(path.is_file() for path in kind.rglob("*")),
+            "rejected": len(reasons),
+            "accepted": sum(key.startswith("0/") for key in keys),
+            "crashed": 0,
+            "hung": 0,
+            "reasons": dict(Counter(reasons).most_common()),
+        }
         print(f"{kind.name}: {found[kind.name]}", flush=True)
     return found
 

@@ -50,7 +50,7 @@ def bare(size: int, folder: Path) -> Callable[[Path], None]:
     from components.ingest.geometry import framing
     from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS
     from schemas import records
-    from schemas.recipe import PreprocessSettings
+    from schemas.preprocess import PreprocessSettings
 
     preprocess = PreprocessSettings(height=size, width=size, channels=3)
     geometry = framing(preprocess)

@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 from plain_loop import PlainLoop, our_epoch
 
+from components.contact_sheet import pictures
 from components.dataset import batches, read_statistics
 from components.device import jit_compile, prepare_device
 from components.ingest.decode import decode
@@ -51,13 +52,8 @@ def test_images(recipe: Recipe) -> np.ndarray:
         source = open_source(settings, wanted)
         for item, raw in itertools.chain.from_iterable(source.images(part.names) for part in source.parts()):
             if item.split == "test":
-                image = decode(
-                    raw,
-                    channels=wanted.channels,
-                    background=wanted.background,
-                    max_pixels=wanted.max_pixels,
-                )
-                found.append(cover.map(image))
+                # Decoded in full, as the articles do; ingest decodes large JPEGs at a fraction.
+                found.append(cover.map(pictures(decode(raw, wanted)[None])[0]))
     return np.stack(found)
 
 

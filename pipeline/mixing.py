@@ -19,8 +19,9 @@ from pydantic import ValidationError
 
 from components.console import console
 from components.contact_sheet import contact_sheet, pictures
-from components.ingest.decode import Rejected, decode
-from components.ingest.geometry import Cover, Crop
+from components.ingest.decode import decode
+from components.ingest.geometry import Crop, framing
+from components.ingest.rejected import Rejected
 from components.lifetime import leave_with_parent
 from pipeline.chain import artifact_path
 from pipeline.recipes import load_recipe
@@ -28,7 +29,7 @@ from pipeline.run import StageFailed, child_environment
 from schemas import atomic
 from schemas.artifacts import MANIFEST, Generator
 from schemas.errors import DataError, UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,16 +117,10 @@ def as_seen(path: Path, preprocess: PreprocessSettings) -> Images:
         found = "a folder" if path.is_dir() else "no such file"
         raise UsageError(f"{path}: expected an image, found {found}")
     try:
-        image = decode(
-            path.read_bytes(),
-            channels=preprocess.channels,
-            background=preprocess.background,
-            max_pixels=preprocess.max_pixels,
-        )
+        pixels = decode(path.read_bytes(), preprocess, geometry=framing(preprocess))
     except Rejected as error:
         raise UsageError(f"{path}: expected an image, found none that can be used ({error})") from None
-    cropped = Cover(preprocess.cropped_height, preprocess.cropped_width).map(image)
-    return Crop(preprocess.height, preprocess.width).map(cropped)
+    return Crop(preprocess.height, preprocess.width).map(pixels)
 
 
 def decoded_between(saved_model: Path, images: Images, shares: NDArray[np.float32]) -> Images:

@@ -11,18 +11,19 @@ from statistics import median
 import numpy as np
 import yaml
 
-from components.ingest.decode import Rejected, decode
+from components.ingest.decode import decode
 from components.ingest.listing import usable
+from components.ingest.rejected import Rejected
 from components.ingest.sources import FileNames, Item, RawImage, ReadError, Source, open_source
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
+from schemas.preprocess import PreprocessSettings
 from schemas.recipe import Recipe
 from schemas.sources import FolderSource, IdxSource, ZipSource
 from schemas.sources import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
 SIZES = (32, 64, 128)  # that networks on a laptop can learn
-MAX_PIXELS = 100_000_000
 
 
 def new_recipe(name: str, source: str) -> Path:
@@ -76,10 +77,9 @@ def _decoded(raws: Iterable[RawImage | OSError | ReadError]) -> list[np.ndarray]
     found = []
     for raw in raws:
         try:
-            image = decode(usable(raw), channels=3, background=(255, 255, 255), max_pixels=MAX_PIXELS)
+            found.append(decode(usable(raw), PreprocessSettings(channels=3)))
         except Rejected:
             continue
-        found.append(np.asarray(image))
     return found
 
 

@@ -188,6 +188,11 @@ class Examples(Artifact):
         return self.path / "images.parquet"
 
     @property
+    def contact_sheet_path(self) -> Path:
+        """Some training images, as the network sees them."""
+        return self.path / "contact_sheet.png"
+
+    @property
     def duplicates_path(self) -> Path:
         """A row per image that was left out because another has the same bytes (`schemas.tables.DUPLICATES`)."""
         return self.path / "duplicates.parquet"

@@ -25,6 +25,24 @@ KEY = "key"  # the image's key in images.parquet
 LABEL = "label"  # index into Statistics.labels, or -1
 
 
+class Sizes(BaseModel):
+    """Sizes of images before resizing, in pixels: the smallest, the median and the largest, each direction by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: tuple[int, int, int]
+    height: tuple[int, int, int]
+
+
+class Moments(BaseModel):
+    """Of stored pixels, per channel, on the scale 0 to 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: list[float]
+    deviation: list[float]
+
+
 class Statistics(BaseModel):
     """Shapes, counts, moments and constants of Examples.
 
@@ -50,6 +68,9 @@ class Statistics(BaseModel):
     images_per_label: dict[str, dict[str, int]]  # per split
     rejected: dict[str, int]  # per reason
     duplicates: int = 0  # left out, because another image has the same bytes
+    sizes: dict[str, Sizes] = {}  # per split that has images: before resizing
+    moments: dict[str, Moments] = {}  # per split that has images: of the stored pixels
+    anomalies: list[str] = []  # what is odd about the images, a sentence each
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
+from schemas.preprocess import PreprocessSettings
 from schemas.recipe import (
     BeamSection,
     EvaluateSection,
@@ -14,7 +15,6 @@ from schemas.recipe import (
     GenerateSection,
     LossSettings,
     ModelSettings,
-    PreprocessSettings,
     Recipe,
     TrainSection,
     TuneSection,

@@ -21,10 +21,12 @@ class Reason(StrEnum):
     CHANGED = "changed"  # listed, then other bytes
     UNREADABLE = "unreadable"  # the file system refused
     EMPTY = "empty"  # no bytes, or no pixels
-    UNKNOWN_FORMAT = "unknown_format"  # no decoder takes it
-    TOO_LARGE = "too_large"  # more pixels than preprocess.max_pixels
+    UNKNOWN_FORMAT = "unknown_format"  # none of preprocess.formats
+    TOO_LARGE = "too_large"  # more than preprocess.max_bytes, max_pixels or max_frames
+    ANIMATED = "animated"  # several frames or pages, and preprocess.animated: reject
     TRUNCATED = "truncated"  # the file ends early
     CORRUPT = "corrupt"  # a decoder gave up
+    UNSUPPORTED = "unsupported"  # whole, but of values whose range nobody says
 
 
 IMAGES = pa.schema(

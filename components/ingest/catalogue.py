@@ -9,9 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from components.ingest.perceptual import groups
 from schemas import tables
 from schemas.tables import BATCH
 
@@ -29,6 +32,7 @@ LISTED = pa.schema(
         ("format", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("perceptual", pa.int64()),  # `perceptual_hash`, with a sign; null where near-duplicates are not looked for
     ]
 )
 _COLUMNS = ", ".join(LISTED.names)
@@ -37,9 +41,14 @@ _COLUMNS = ", ".join(LISTED.names)
 class Catalogue:
     """Every image that the first pass found usable, and what is decided about it.
 
-    Its columns are those of LISTED, and `kept` (0 for a duplicate that is dropped), `split`, and `point`: where it
-    stands in the order of its split.
+    Its columns are those of LISTED, and `kept` (0 for a duplicate that is dropped), `leader` and `leader_split` (of its
+    group of near-duplicates, if any), `split`, and `point`: where it stands in the order of its split.
+
+    Attributes:
+        largest_group: Images in the largest group of near-duplicates; 1 where none were looked for.
     """
+
+    largest_group = 1
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +58,8 @@ class Catalogue:
         for setting in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "locking_mode = EXCLUSIVE"):
             self.database.execute(f"PRAGMA {setting}")
         self.database.execute(
-            f"CREATE TABLE images (id INTEGER PRIMARY KEY, {_COLUMNS}, kept INTEGER DEFAULT 1, split TEXT, point INTEGER)"
+            f"CREATE TABLE images (id INTEGER PRIMARY KEY, {_COLUMNS}, kept INTEGER DEFAULT 1, leader TEXT, "
+            "leader_split TEXT, split TEXT, point INTEGER)"
         )
         self.database.execute(f"CREATE TABLE rejected ({', '.join(tables.REJECTED.names)})")
 
@@ -100,6 +110,33 @@ class Catalogue:
             "JOIN images AS kept ON kept.sha256 = images.sha256 AND kept.kept WHERE NOT images.kept ORDER BY images.key"
         )
 
+    def group_near_duplicates(self, distance: int) -> None:
+        """Makes images whose perceptual hashes differ in at most so many bits one group, which is in one split.
+
+        A group goes where its smallest sha256 leads; with an image of a source's own split among it, to that split, the
+        test split before the others.
+        """
+        rows = self.database.execute("SELECT id, perceptual FROM images WHERE kept ORDER BY key")
+        found = np.fromiter((number for row in rows for number in row), np.int64).reshape(-1, 2)
+        roots = groups(found[:, 1].astype(np.uint64), distance=distance)
+        self.largest_group = int(np.bincount(roots).max(initial=1))
+        self.database.execute("CREATE TABLE grouped (id INTEGER PRIMARY KEY, root INTEGER)")
+        self.database.execute("BEGIN")
+        pairs = ((int(number), int(root)) for number, root in zip(found[:, 0], roots, strict=True))
+        self.database.executemany("INSERT INTO grouped VALUES (?, ?)", pairs)
+        self.database.execute("COMMIT")
+        self.database.execute(
+            "CREATE TABLE leaders AS SELECT root, min(sha256) AS leader, "
+            "max(CASE own_split WHEN 'test' THEN 3 WHEN 'validation' THEN 2 WHEN 'train' THEN 1 ELSE 0 END) AS rank "
+            "FROM grouped JOIN images USING (id) GROUP BY root HAVING count(*) > 1"
+        )
+        self.database.execute("CREATE INDEX by_root ON leaders (root)")
+        self.database.execute(
+            "UPDATE images SET leader = leaders.leader, "
+            "leader_split = CASE rank WHEN 3 THEN 'test' WHEN 2 THEN 'validation' WHEN 1 THEN 'train' END "
+            "FROM grouped JOIN leaders USING (root) WHERE grouped.id = images.id"
+        )
+
     def decide(self, *, split: Callable[[str, str | None], str], point: Callable[[str], int]) -> None:
         """Gives every image that is kept its split and its place.
 
@@ -109,13 +146,30 @@ class Catalogue:
         """
         self.database.create_function("split_of", 2, split, deterministic=True)
         self.database.create_function("point_of", 1, point, deterministic=True)
-        self.database.execute("UPDATE images SET split = split_of(sha256, own_split), point = point_of(key) WHERE kept")
+        self.database.execute(
+            "UPDATE images SET point = point_of(key), split = CASE WHEN leader IS NULL THEN split_of(sha256, own_split) "
+            "ELSE split_of(leader, leader_split) END WHERE kept"
+        )
         self.database.execute("CREATE INDEX by_point ON images (split, point, key)")
 
     def count(self, *, split: str | None = None) -> int:
         """How many images are kept, in a split or in all."""
         chosen = "kept" if split is None else "kept AND split = ?"
         return int(self._one(f"SELECT count(*) FROM images WHERE {chosen}", *([] if split is None else [split])))
+
+    def sizes(self, split: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Widths and heights of a split's images, before resizing: [n] each."""
+        pairs = self.database.execute("SELECT width, height FROM images WHERE kept AND split = ?", (split,))
+        found = np.fromiter((number for pair in pairs for number in pair), np.int32).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
+
+    def dropped(self) -> int:
+        """How many images were left out because another has the same bytes."""
+        return int(self._one("SELECT count(*) FROM images WHERE NOT kept"))
+
+    def distinct(self) -> int:
+        """How many different contents the images that are kept have."""
+        return int(self._one("SELECT count(DISTINCT sha256) FROM images WHERE kept"))
 
     def labels(self) -> list[str]:
         """Every label that an image which is kept has."""

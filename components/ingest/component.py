@@ -46,5 +46,5 @@ STAGE = Stage(
     settings=IngestSettings,
     run=ingest,
     external=sources_digest,
-    packages=("apache-beam", "numpy", "pillow", "pyarrow"),
+    packages=("apache-beam", "numpy", "pillow", "pyarrow", "imagehash"),
 )

@@ -2,34 +2,111 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from schemas.preprocess import PreprocessSettings
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
+
 
 @dataclass(frozen=True)
-class Cover:
-    """Resizes so that the image just covers a frame, and cuts what stands over, evenly at both sides.
+class Geometry(ABC):
+    """Brings an image of any size into a frame: centred, what stands over is cut evenly, what stays free is background.
 
-    One resampling straight from the source (bicubic with antialiasing); the aspect ratio stays.
+    One resampling straight from the source (bicubic with antialiasing). An image that fits exactly is not touched.
     """
 
     height: int
     width: int
+    background: tuple[int, int, int] = (255, 255, 255)
 
-    def map(self, image: Image.Image) -> np.ndarray:
-        """An L or RGB image of any size to pixels [height, width, channels], uint8."""
-        if image.size != (self.width, self.height):
-            scale = min(image.width / self.width, image.height / self.height)
-            box_width, box_height = scale * self.width, scale * self.height
-            left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
-            # Within the image, whatever rounding says: Pillow refuses a box that starts at -1e-15.
-            left, top = max(0.0, left), max(0.0, top)
-            box = (left, top, min(left + box_width, image.width), min(top + box_height, image.height))
-            image = image.resize((self.width, self.height), Image.Resampling.BICUBIC, box=box)
-        pixels = np.asarray(image)
-        return pixels[:, :, None] if pixels.ndim == 2 else pixels
+    @abstractmethod
+    def scales(self, width: float, height: float) -> tuple[float, float]:
+        """Pixels of the frame per pixel of an image of this size, across and down."""
+
+    def map(self, image: Image.Image, *, box: Box | None = None) -> np.ndarray:
+        """An L or RGB image to pixels [height, width, channels], uint8.
+
+        Args:
+            image: Of any size.
+            box: The part of it that counts as the image; None is all of it.
+        """
+        left, top, right, bottom = box or (0.0, 0.0, *image.size)
+        across, down = self.scales(right - left, bottom - top)
+        left, right, width = _part(left, right, across, self.width)
+        top, bottom, height = _part(top, bottom, down, self.height)
+        # Within the image, whatever rounding says: Pillow refuses a box that starts at -1e-15.
+        inside = (max(0.0, left), max(0.0, top), min(right, image.width), min(bottom, image.height))
+        if image.size != (width, height) or inside != (0.0, 0.0, width, height):
+            image = image.resize((width, height), Image.Resampling.BICUBIC, box=inside)
+        if (width, height) == (self.width, self.height):
+            return channels_last(image)
+        frame = Image.new("RGB", (self.width, self.height), self.background).convert(image.mode)
+        frame.paste(image, ((self.width - width) // 2, (self.height - height) // 2))
+        return channels_last(frame)
+
+
+@dataclass(frozen=True)
+class Cover(Geometry):
+    """`geometry: crop`. The smallest size that covers the frame; the aspect ratio stays, what stands over is cut."""
+
+    def scales(self, width: float, height: float) -> tuple[float, float]:
+        """One scale: the larger."""
+        scale = max(self.width / width, self.height / height)
+        return scale, scale
+
+
+@dataclass(frozen=True)
+class Pad(Geometry):
+    """`geometry: pad`. The largest size that fits inside; the aspect ratio stays, the rest is background."""
+
+    def scales(self, width: float, height: float) -> tuple[float, float]:
+        """One scale: the smaller."""
+        scale = min(self.width / width, self.height / height)
+        return scale, scale
+
+
+@dataclass(frozen=True)
+class Fit(Geometry):
+    """`geometry: fit`. As `Pad`, but nothing is enlarged: a small image keeps its size."""
+
+    def scales(self, width: float, height: float) -> tuple[float, float]:
+        """One scale: the smaller, and at most 1."""
+        scale = min(self.width / width, self.height / height, 1.0)
+        return scale, scale
+
+
+@dataclass(frozen=True)
+class Stretch(Geometry):
+    """`geometry: stretch`. All of the image fills all of the frame; the aspect ratio does not stay."""
+
+    def scales(self, width: float, height: float) -> tuple[float, float]:
+        """A scale for each direction."""
+        return self.width / width, self.height / height
+
+
+def framing(preprocess: PreprocessSettings) -> Geometry:
+    """How a recipe brings images into the frame that crops, the centre or random ones, are then cut from."""
+    kind = {"crop": Cover, "pad": Pad, "fit": Fit, "stretch": Stretch}[preprocess.geometry]
+    return kind(preprocess.cropped_height, preprocess.cropped_width, preprocess.background)
+
+
+def channels_last(image: Image.Image) -> np.ndarray:
+    """An L or RGB image as pixels [height, width, channels], uint8."""
+    pixels = np.asarray(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _part(start: float, end: float, scale: float, frame: int) -> tuple[float, float, int]:
+    """In one direction: from where to where the source is taken, its middle, and how many pixels that becomes."""
+    pixels = min(frame, max(1, round((end - start) * scale)))
+    taken = min(end - start, frame / scale)
+    middle = (start + end) / 2
+    return middle - taken / 2, middle + taken / 2, pixels
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""First pass: every image of every source is hashed and its header looked at. None is decoded."""
+"""First pass: every image of every source is hashed and its header looked at.
+
+None is decoded, unless near-duplicates are looked for.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,17 @@ import apache_beam as beam
 import numpy as np
 
 from components.console import watched
+from components.contact_sheet import pictures
 from components.ingest.catalogue import LISTED, Catalogue
-from components.ingest.decode import Rejected, read_header
+from components.ingest.decode import decode, read_header
+from components.ingest.perceptual import perceptual_hash
+from components.ingest.rejected import Rejected
 from components.ingest.sources import RawImage, ReadError, open_source
 from components.ingest.unpacked import Unpacked
 from components.runner import UnitDoFn, run_units
 from components.tally import Tallied, Tally
 from schemas import atomic, tables
+from schemas.preprocess import PreprocessSettings
 from schemas.settings import IngestSettings
 from schemas.tables import Reason
 
@@ -100,6 +107,7 @@ class ListDoFn(UnitDoFn):
 
     def process(self, unit: ListingUnit) -> None:
         """Lists one unit."""
+        preprocess = self.settings.preprocess
         names = json.loads(unit.names_path.read_text())
         with (
             tables.writing_table(unit.listed_path, LISTED) as add,  # left last, so written last
@@ -110,7 +118,8 @@ class ListDoFn(UnitDoFn):
                 key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
                 try:
                     image = usable(raw)
-                    header = read_header(image, max_pixels=self.settings.preprocess.max_pixels)
+                    header = read_header(image, preprocess)
+                    perceptual = None if preprocess.near_duplicates is None else _look_of(image, preprocess)
                 except Rejected as error:
                     reject({"key": key, "reason": error.reason, "detail": error.detail})
                     self.rejected.inc()
@@ -130,11 +139,22 @@ class ListDoFn(UnitDoFn):
                         "format": header.format,
                         "width": header.width,
                         "height": header.height,
+                        "perceptual": perceptual,
                     }
                 )
                 self.listed.inc()
                 self.tally.add(done=1)
         self.tally.flush()
+
+
+def _look_of(raw: RawImage, preprocess: PreprocessSettings) -> int:
+    """The perceptual hash of an image, as a whole number with a sign.
+
+    Raises:
+        Rejected: It cannot be decoded.
+    """
+    found = perceptual_hash(pictures(decode(raw, preprocess)[None])[0])
+    return found - (1 << 64) if found >> 63 else found
 
 
 def sha256_of_image(raw: RawImage) -> str:

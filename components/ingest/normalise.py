@@ -11,7 +11,8 @@ import numpy as np
 from components.ingest.shards import Written
 from components.runner import UnitDoFn, run_units
 from schemas import atomic, records
-from schemas.recipe import BeamSection, PreprocessSettings
+from schemas.preprocess import PreprocessSettings
+from schemas.recipe import BeamSection
 
 
 def moments(shards: list[Written], *, channels: int) -> tuple[list[float], list[float]]:

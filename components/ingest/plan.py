@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from components.ingest.catalogue import LISTED, Catalogue
 from schemas import tables
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.records import SPLITS
 
 SHARD_BYTES = 64 << 20
@@ -72,6 +72,8 @@ def decide(catalogue: Catalogue, preprocess: PreprocessSettings, *, seed: int) -
     """Decides which images are kept, their splits, and an order drawn from (seed, key)."""
     if preprocess.duplicates == "drop":
         catalogue.drop_duplicates()
+    if preprocess.near_duplicates is not None:
+        catalogue.group_near_duplicates(preprocess.near_duplicates)
     catalogue.decide(
         split=lambda sha256, own_split: split_of(sha256, own_split, preprocess=preprocess),
         point=lambda key: _hash(f"{seed}/{key}") >> 1,  # whole numbers in SQLite have 63 bits and a sign

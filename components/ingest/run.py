@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from components.console import say
+from components.contact_sheet import contact_sheet, pictures
 from components.ingest.catalogue import Catalogue
+from components.ingest.geometry import Crop
 from components.ingest.listing import list_images
-from components.ingest.normalise import constants, moments, store_float32
+from components.ingest.normalise import store_float32
 from components.ingest.plan import ShardUnit, decide, plan_shards
-from components.ingest.shards import ShardFolders, Written, write_shards
+from components.ingest.shards import ShardFolders, write_shards
+from components.ingest.statistics import statistics_of
 from schemas import atomic, tables
 from schemas.artifacts import Examples
 from schemas.errors import DataError, UsageError
-from schemas.records import SPLITS, Statistics, schema_text
+from schemas.records import SPLITS, Statistics, decode_example, read_records, schema_text
 from schemas.settings import IngestSettings
+
+SHEET = 100  # images
 
 
 def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
@@ -45,7 +52,9 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         for unit in units:
             catalogue.reject(folders.table(unit, "rejected"))
         _limit_rejected(catalogue, settings, examples.work, total=total)
-        statistics = _statistics(written, settings, labels=labels, rejected=catalogue.reasons(), dropped=listed - kept)
+        statistics = statistics_of(written, catalogue, settings.preprocess, labels=labels)
+        for anomaly in statistics.anomalies:
+            say(f"note    {anomaly}")
         for split in SPLITS:
             if not statistics.images[split]:
                 raise DataError(
@@ -59,6 +68,7 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         tables.write_rows(examples.images_path, _images(units, folders), tables.IMAGES)
         tables.write_rows(examples.rejected_path, catalogue.rejected(), tables.REJECTED)
         tables.write_rows(examples.duplicates_path, catalogue.duplicates(), tables.DUPLICATES)
+        _write_contact_sheet(examples, folders.shard(next(unit for unit in units if unit.split == "train")), statistics)
     atomic.write_text(examples.statistics_path, statistics.model_dump_json(indent=1) + "\n")
     atomic.write_text(examples.schema_path, schema_text(statistics))
     _tell(statistics)
@@ -85,43 +95,23 @@ def _limit_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, 
     )
 
 
-def _statistics(
-    written: list[Written], settings: IngestSettings, *, labels: list[str], rejected: dict[str, int], dropped: int
-) -> Statistics:
-    preprocess = settings.preprocess
-    by_split = {split: [shard for shard in written if shard.split == split] for split in SPLITS}
-    if not sum(shard.pixels for shard in by_split["train"]):
-        raise DataError("sources: expected images to train on, found none outside the test split")
-    train_mean, train_deviation = moments(by_split["train"], channels=preprocess.channels)
-    mean, deviation = constants(preprocess, mean=train_mean, deviation=train_deviation)
-    return Statistics(
-        height=preprocess.height,
-        width=preprocess.width,
-        channels=preprocess.channels,
-        stored_height=preprocess.stored_height,
-        stored_width=preprocess.stored_width,
-        store=preprocess.store,
-        normalise=preprocess.normalise,
-        mean=mean,
-        deviation=deviation,
-        train_mean=train_mean,
-        train_deviation=train_deviation,
-        labels=labels,
-        images={split: sum(shard.images for shard in shards) for split, shards in by_split.items()},
-        records={split: sum(shard.records for shard in shards) for split, shards in by_split.items()},
-        images_per_label={
-            split: {label: sum(shard.labels.get(label, 0) for shard in shards) for label in labels}
-            for split, shards in by_split.items()
-        },
-        rejected=dict(sorted(rejected.items())),
-        duplicates=dropped,
-    )
-
-
 def _images(units: list[ShardUnit], folders: ShardFolders) -> Iterator[dict[str, Any]]:
     """Rows of `schemas.tables.IMAGES`, shard by shard."""
     for unit in units:
         yield from pq.read_table(folders.table(unit, "images")).to_pylist()
+
+
+def _write_contact_sheet(examples: Examples, shard: Path, statistics: Statistics) -> None:
+    """The first images of a shard, whose order is drawn, with their labels; of what training crops, the centre."""
+    crop = Crop(statistics.height, statistics.width)
+    stored = (statistics.stored_height, statistics.stored_width, statistics.channels)
+    pixels, labels = [], []
+    for record in islice(read_records(shard), SHEET):
+        image, _, label = decode_example(record)
+        pixels.append(crop.map(np.frombuffer(image, np.uint8).reshape(stored)))  # type: ignore[arg-type]
+        labels.append(statistics.labels[label] if label >= 0 else None)
+    with atomic.replacing(examples.contact_sheet_path) as temporary:
+        contact_sheet(pictures(np.stack(pixels)), labels=labels).save(temporary, format="PNG")
 
 
 def _tell(statistics: Statistics) -> None:

@@ -13,10 +13,12 @@ import apache_beam as beam
 import numpy as np
 
 from components.console import watched
-from components.ingest.decode import Rejected, decode
-from components.ingest.geometry import Cover, Crop
+from components.ingest.anomalies import is_grey
+from components.ingest.decode import decode
+from components.ingest.geometry import Crop, framing
 from components.ingest.listing import sha256_of_image, usable
 from components.ingest.plan import ShardUnit
+from components.ingest.rejected import Rejected
 from components.ingest.sources import RawImage, ReadError, open_source
 from components.ingest.unpacked import read_unpacked
 from components.runner import UnitDoFn, run_units
@@ -42,6 +44,7 @@ class Written:
     pixels: int  # per channel
     total: list[int]  # per channel: sum of pixels
     squares: list[int]  # per channel: sum of squared pixels
+    grey: int  # images without colour
 
 
 class ShardFolders:
@@ -107,7 +110,7 @@ class WriteShardDoFn(UnitDoFn):
         images: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
         labels: Counter[str] = Counter()
-        count = 0
+        count = grey = 0
         total = np.zeros(preprocess.channels, np.int64)
         squares = np.zeros(preprocess.channels, np.int64)
         with atomic.replacing(self.folders.shard(unit)) as temporary, temporary.open("wb") as file:
@@ -125,6 +128,7 @@ class WriteShardDoFn(UnitDoFn):
                     total += wide.sum(axis=(0, 1))
                     squares += np.square(wide).sum(axis=(0, 1))
                     count += 1
+                grey += is_grey(windows[0])
                 self.tally.add(done=1)
                 images.append({**row, "split": unit.split, "shard": unit.name})
                 if row["label"] is not None:
@@ -135,7 +139,16 @@ class WriteShardDoFn(UnitDoFn):
         )
         tables.write_table(self.folders.table(unit, "rejected"), rejected, tables.REJECTED)
         area = preprocess.stored_height * preprocess.stored_width
-        written = Written(unit.split, len(images), count, dict(labels), count * area, total.tolist(), squares.tolist())
+        written = Written(
+            split=unit.split,
+            images=len(images),
+            records=count,
+            labels=dict(labels),
+            pixels=count * area,
+            total=total.tolist(),
+            squares=squares.tolist(),
+            grey=grey,
+        )
         atomic.write_text(self.folders.written(unit), json.dumps(written.__dict__))
         self.tally.flush()
         self.images.inc(len(images))
@@ -155,16 +168,10 @@ class WriteShardDoFn(UnitDoFn):
         raw = self._read(row)
         if sha256_of_image(raw) != row["sha256"]:
             raise Rejected(Reason.CHANGED, "listed, then other bytes: whoever writes there has not finished")
-        image = decode(
-            raw,
-            channels=preprocess.channels,
-            background=preprocess.background,
-            max_pixels=preprocess.max_pixels,
-        )
+        pixels = decode(raw, preprocess, geometry=framing(preprocess))
         if preprocess.crop != "baked":
-            yield Cover(preprocess.stored_height, preprocess.stored_width).map(image)
+            yield pixels
             return
-        pixels = Cover(preprocess.cropped_height, preprocess.cropped_width).map(image)
         crop = Crop(preprocess.height, preprocess.width)
         if split != "train":
             yield crop.map(pixels)

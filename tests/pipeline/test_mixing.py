@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline import mixing
 from schemas.errors import UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from components.ingest.sources.folder import Folder
 from components.ingest.sources.idx import Idx
 from components.ingest.sources.zip import Zip
 from schemas import sources
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 
 _CLASSES: dict[type, type[Source]] = {
     sources.IdxSource: Idx,

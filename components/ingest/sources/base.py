@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.sources import ImageFiles
 
 RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]

@@ -13,7 +13,7 @@ import numpy as np
 from components.ingest.sources.base import Found, Item, Part, Source
 from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.sources import DigitsSource
 
 

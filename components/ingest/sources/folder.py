@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from components.ingest.sources import files
 from components.ingest.sources.base import FileNames, chunks
 from schemas.errors import UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.sources import FolderSource
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from components.ingest.sources import files
 from components.ingest.sources.base import Found, Item, Part, ReadError, Source
 from schemas.errors import DataError, UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.sources import IdxSource
 
 _UBYTE = 0x08

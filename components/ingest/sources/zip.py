@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from components.ingest.sources import files
 from components.ingest.sources.base import FileNames, ReadError
 from schemas.errors import DataError, UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.sources import ZipSource
 
 

@@ -15,7 +15,8 @@ from ingest_command import RECIPE, ended, examples, ingest
 from PIL import Image
 
 from schemas.artifacts import Examples, Manifest
-from schemas.recipe import BeamSection, PreprocessSettings
+from schemas.preprocess import PreprocessSettings
+from schemas.recipe import BeamSection
 from schemas.settings import IngestSettings
 from schemas.sources import FolderSource
 

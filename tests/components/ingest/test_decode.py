@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,11 @@ import pytest
 from PIL import Image
 
 from components.ingest.decode import Header, decode, read_header
+from components.ingest.flatten import flatten
+from components.ingest.geometry import Cover, Fit, Pad, Stretch, framing
+from components.ingest.rejected import Rejected
+from schemas.preprocess import PreprocessSettings
+from schemas.tables import Reason
 
 Array = np.ndarray[Any, Any]
 Colour = tuple[int, int, int]
@@ -42,7 +49,9 @@ def encoded(image: Image.Image, name: str, **options: Any) -> bytes:
 
 def decoded(data: Any, *, channels: int = 3, background: Colour = BACKGROUND) -> Image.Image:
     """What ingest makes of a file's bytes."""
-    return decode(data, channels=channels, background=background, max_pixels=1_000_000)
+    settings = PreprocessSettings(channels=channels, background=background)
+    pixels = decode(data, settings)
+    return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
 
 
 def pixel(image: Image.Image, x: int, y: int) -> Array:
@@ -91,7 +100,7 @@ def test_every_mode_of_every_format_keeps_its_size_and_colours(mode: str, name: 
 
 @pytest.mark.parametrize(("mode", "name"), CASES, ids=[f"{mode} {name}" for mode, name in CASES])
 def test_the_header_tells_format_and_size(mode: str, name: str) -> None:
-    assert read_header(encoded(halves(mode), name), max_pixels=1_000) == Header(name, *SIZE)
+    assert read_header(encoded(halves(mode), name), PreprocessSettings()) == Header(name, *SIZE)
 
 
 @pytest.mark.parametrize("name", FORMATS_OF_MODE["I;16"])
@@ -101,6 +110,71 @@ def test_sixteen_bits_are_scaled_and_not_clipped(name: str) -> None:
     np.testing.assert_allclose(pixels, values / 257, atol=1)
     assert pixels.min() == 0
     assert pixels.max() == 255
+
+
+@pytest.mark.parametrize("bits", [9, 10, 12, 14, 16])
+def test_a_tiff_says_how_many_bits_are_white(bits: int) -> None:
+    white = 2**bits - 1
+    values = np.array([[0, white // 2, white, 0]], np.uint16).repeat(4, axis=0)
+    # Pillow writes no such file, and reads one of 12 bits; the tag is what matters here.
+    image = Image.fromarray(values)
+    image.tag_v2 = {258: (bits,)}  # type: ignore[attr-defined]
+    assert np.asarray(flatten(image, BACKGROUND))[0].tolist() == [0, 127, 255, 0]
+
+
+@both_channels
+def test_colours_of_sixteen_bits_are_scaled(channels: int) -> None:
+    colours = np.array([(65_535, 32_896, 0), (0, 257, 65_535)], np.uint16).repeat(4, axis=0)[None].repeat(4, axis=0)
+    wanted = np.array([(255, 128, 0), (0, 1, 255)])
+    for data in (png_of_sixteen_bits(colours), ppm_of_sixteen_bits(colours)):
+        image = decoded(data, channels=channels)
+        for x, colour in ((1, wanted[0]), (6, wanted[1])):
+            expected = grey(tuple(colour.tolist())) if channels == 1 else colour
+            np.testing.assert_allclose(pixel(image, x, 2), expected, atol=1)
+
+
+def png_of_sixteen_bits(colours: Array) -> bytes:
+    """A PNG of [H, W, 3] uint16, which Pillow cannot write."""
+    height, width = colours.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+def ppm_of_sixteen_bits(colours: Array) -> bytes:
+    """A PPM of [H, W, 3] uint16."""
+    height, width = colours.shape[:2]
+    return f"P6 {width} {height} 65535\n".encode() + colours.astype(">u2").tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_values_of_which_nobody_says_what_is_white_are_not_guessed(dtype: Any) -> None:
+    data = encoded(Image.fromarray(np.full((8, 16), 3, dtype)), "TIFF")
+    with pytest.raises(Rejected) as caught:
+        decoded(data)
+    assert caught.value.reason == Reason.UNSUPPORTED
+
+
+def test_ycck_as_adobe_writes_it_becomes_rgb() -> None:
+    """Components are stored inverted, and the first three as luma and chroma (Adobe's technical note 5116)."""
+    luma, blue, red, black = 150, 110, 170, 240
+    # Pillow writes CMYK inverted and says "not transformed" in the APP14 segment; that is changed to YCCK.
+    stored = Image.new("CMYK", SIZE, (255 - luma, 255 - blue, 255 - red, 255 - black))
+    data = bytearray(encoded(stored, "JPEG", quality=100))
+    at = data.index(b"Adobe") + 11
+    assert data[at] == 0
+    data[at] = 2
+    # By JFIF's formula to the inverted C, M and Y, and those with the inverted K to RGB.
+    inverted = (
+        luma + 1.402 * (red - 128),
+        luma - 0.344136 * (blue - 128) - 0.714136 * (red - 128),
+        luma + 1.772 * (blue - 128),
+    )
+    wanted = [(255 - value) * black / 255 for value in inverted]
+    np.testing.assert_allclose(pixel(decoded(bytes(data)), 8, 4), wanted, atol=3)
 
 
 ALPHA = {  # opaque | half | transparent
@@ -122,6 +196,21 @@ def test_alpha_is_laid_on_the_background(mode: str, name: str) -> None:
     half = (128 * opaque + 127 * np.array(BACKGROUND)) / 255
     for x, wanted in ((4, opaque), (12, half), (20, BACKGROUND)):
         np.testing.assert_allclose(ours[4, x], wanted, atol=1.5)
+
+
+@pytest.mark.parametrize("mode", ["PA", "RGBa"])
+def test_modes_with_alpha_that_pillow_writes_to_no_file_are_laid_on_the_background(mode: str) -> None:
+    image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    image.paste((255, 255, 255, 255), (0, 0, 8, 8))
+    if mode == "PA":
+        alpha = image.getchannel("A")
+        image = Image.merge("PA", (alpha, alpha))
+        image.putpalette([level for level in range(256) for _ in range(3)])
+    else:
+        image = image.convert(mode)
+    flat = flatten(image, BACKGROUND)
+    assert flat.getpixel((4, 4)) == (255, 255, 255)
+    assert flat.getpixel((12, 4)) == BACKGROUND
 
 
 @pytest.mark.parametrize(
@@ -188,6 +277,19 @@ def test_exif_orientation_is_applied(orientation: int, name: str) -> None:
     np.testing.assert_allclose(middles, corners, atol=30 if name in LOSSY else 0)
 
 
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+def test_all_eight_orientations_are_the_same_picture_in_any_frame(name: str) -> None:
+    upright = np.random.default_rng(0).integers(0, 256, (31, 47, 3), dtype=np.uint8)
+    for geometry in (Cover(8, 9), Fit(9, 8), Pad(64, 65), Stretch(8, 9)):
+        wanted = geometry.map(Image.fromarray(upright))
+        for orientation in range(1, 9):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            stored = Image.fromarray(np.ascontiguousarray(as_stored(upright, orientation)))
+            data = encoded(stored, name, exif=exif)
+            np.testing.assert_array_equal(decode(data, PreprocessSettings(channels=3), geometry=geometry), wanted)
+
+
 def test_an_orientation_that_does_not_exist_is_passed_over() -> None:
     exif = Image.Exif()
     exif[0x0112] = 99
@@ -201,11 +303,21 @@ def test_odd_metadata_warns_nobody() -> None:
         assert decoded(encoded(halves("RGB"), "JPEG", exif=exif)).size == SIZE
 
 
+@pytest.mark.parametrize("name", ["crop", "fit", "pad", "stretch"])
+@pytest.mark.parametrize("encode", [None, "PNG", "BMP", "JPEG"], ids=["pixels", "PNG", "BMP", "JPEG"])
+def test_an_image_of_the_networks_own_size_comes_through_byte_for_byte(name: str, encode: str | None) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    raw = encoded(Image.fromarray(pixels), encode) if encode else pixels
+    wanted = np.asarray(Image.open(io.BytesIO(raw))) if isinstance(raw, bytes) else pixels
+    preprocess = PreprocessSettings.model_validate({"geometry": name})
+    np.testing.assert_array_equal(decode(raw, preprocess, geometry=framing(preprocess))[:, :, 0], wanted)
+
+
 @both_channels
 @pytest.mark.parametrize("shape", [(8, 16), (8, 16, 1), (8, 16, 3)], ids=["H W", "H W 1", "H W 3"])
 def test_pixels_that_need_no_decoder_are_taken_as_they_are(shape: tuple[int, ...], channels: int) -> None:
     pixels = np.full(shape, 77, np.uint8)
-    assert read_header(pixels, max_pixels=1_000) == Header("pixels", 16, 8)
+    assert read_header(pixels, PreprocessSettings()) == Header("pixels", 16, 8)
     image = decoded(pixels, channels=channels)
     assert (image.mode, image.size) == ("L" if channels == 1 else "RGB", SIZE)
     assert set(np.unique(np.asarray(image))) == {77}

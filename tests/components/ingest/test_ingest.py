@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.ingest.geometry import Cover
+from components.ingest.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch
 from schemas.artifacts import Examples, sha256_of
 from schemas.records import SPLITS, Statistics, decode_example, read_records
 from schemas.sources import FolderSource, IdxSource
@@ -133,6 +133,20 @@ def test_the_moments_are_those_of_all_stored_training_pixels(
     np.testing.assert_allclose(said.train_mean, pixels.mean(axis=(0, 1, 2)), rtol=0, atol=1e-9)
     np.testing.assert_allclose(said.train_deviation, pixels.std(axis=(0, 1, 2)), rtol=0, atol=1e-9)
     assert (said.mean, said.deviation) == (said.train_mean, said.train_deviation)
+
+
+@pytest.mark.parametrize("crop", ["none", "baked", "fresh"])
+@pytest.mark.parametrize(("geometry", "kind"), [("fit", Fit), ("pad", Pad), ("stretch", Stretch)])
+def test_every_geometry_reaches_the_shards_with_every_crop(
+    tmp_path: Path, photos: Path, ingest_into: Ingest, geometry: str, kind: type[Geometry], crop: str
+) -> None:
+    background = (1, 2, 3)
+    examples, _ = ingest_into(tmp_path, photos, geometry=geometry, crop=crop, crop_margin=0.5, background=background)
+    side = 8 if crop == "none" else 12  # what a crop is cut from
+    frame = kind(side, side, background)
+    for key, pixels, _ in stored(examples, "test"):
+        expected = frame.map(Image.open(photos / key))
+        np.testing.assert_array_equal(pixels, Crop(8, 8).map(expected) if crop == "baked" else expected)
 
 
 @pytest.mark.parametrize("store", ["uint8", "float32"])
@@ -255,7 +269,8 @@ import sys
 from pathlib import Path
 from components.ingest.component import ingest
 from schemas.artifacts import Examples
-from schemas.recipe import BeamSection, PreprocessSettings
+from schemas.preprocess import PreprocessSettings
+from schemas.recipe import BeamSection
 from schemas.sources import FolderSource
 from schemas.settings import IngestSettings
 preprocess = PreprocessSettings(validation=0.2, test=0.2, store="float32")

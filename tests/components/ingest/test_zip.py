@@ -10,7 +10,7 @@ import pytest
 
 from components.ingest.sources import ReadError, Source, open_source
 from schemas.errors import DataError, UsageError
-from schemas.recipe import PreprocessSettings
+from schemas.preprocess import PreprocessSettings
 from schemas.sources import ZipSource
 
 FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one", "dogs/3.png": b"three"}

@@ -1,0 +1,180 @@
+"""The one way in: a file is opened within limits, and no decoder runs before they are kept.
+
+Limits on bytes, pixels, frames and formats are settings of `preprocess`. What a header can do to whoever merely reads
+it is bounded here, too: metadata that point to the same bytes over and over, tiles and scans without end.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from PIL import Image, JpegImagePlugin, TiffImagePlugin, TiffTags, UnidentifiedImageError
+
+from components.ingest.frames import count_frames
+from components.ingest.rejected import Rejected
+from schemas.preprocess import PreprocessSettings
+from schemas.tables import Reason
+
+# A progressive JPEG needs some ten. Each costs a pass over all of the image, and only some bytes of the file.
+MAX_SCANS = 200
+# EXIF of so few bytes cannot unfold to much, however often it points to itself.
+SMALL_EXIF = 1 << 17
+
+# Our own limit, preprocess.max_pixels, is checked instead; Pillow's would only warn.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def open_image(raw: bytes, limits: PreprocessSettings) -> Image.Image:
+    """An image, opened and not decoded: format, size and metadata are known.
+
+    Raises:
+        Rejected: It is empty, of no format of `formats`, beyond a limit, or its header is broken.
+    """
+    if not raw:
+        raise Rejected(Reason.EMPTY, "0 bytes")
+    if len(raw) > limits.max_bytes:
+        raise Rejected(Reason.TOO_LARGE, f"{len(raw):,} bytes, more than {limits.max_bytes:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata
+            image = _open(raw, limits)
+            limit_pixels(image.width, image.height, limits)
+            _limit_work(image, raw, limits)
+    except Exception as error:  # parsers of headers raise whatever they like
+        raise rejection(error, raw) from None
+    frames = count_frames(image, raw, most=limits.max_frames)
+    if frames > limits.max_frames:
+        raise Rejected(Reason.TOO_LARGE, f"more than {limits.max_frames:,} frames")
+    if frames > 1 and limits.animated == "reject":
+        raise Rejected(Reason.ANIMATED, f"{frames:,} frames")
+    return image
+
+
+def limit_pixels(width: int, height: int, limits: PreprocessSettings) -> None:
+    """Checks a size.
+
+    Raises:
+        Rejected: There are no pixels, or more than `max_pixels`.
+    """
+    if not width * height:
+        raise Rejected(Reason.EMPTY, f"{width} × {height} pixels")
+    if width * height > limits.max_pixels:
+        raise Rejected(Reason.TOO_LARGE, f"{width} × {height} pixels, more than {limits.max_pixels:,}")
+
+
+def read_exif(image: Image.Image) -> Image.Exif:
+    """An opened image's EXIF; empty where it is damaged.
+
+    Raises:
+        Rejected: It unfolds to much more than its size.
+    """
+    try:
+        _limit_exif(image.info.get("exif", b""))
+        if len(image.info.get("Raw profile type exif", "")) > 2 * SMALL_EXIF:  # hexadecimal, of ImageMagick's PNGs
+            return Image.Exif()
+        return image.getexif()
+    except Rejected:
+        raise
+    except Exception:
+        return Image.Exif()
+
+
+def rejection(error: Exception, raw: bytes) -> Rejected:
+    """What a decoder's exception says of a file."""
+    if isinstance(error, Rejected):
+        return error
+    text = f"{type(error).__name__}: {error}"[:200]
+    # A RIFF file (WebP) says how long it is; its decoder does not say what it missed.
+    riff_ends_early = raw[:4] == b"RIFF" and int.from_bytes(raw[4:8], "little") + 8 > len(raw)
+    truncated = isinstance(error, EOFError) or "truncated" in text.lower() or "EOF" in text or riff_ends_early
+    return Rejected(Reason.TRUNCATED if truncated else Reason.CORRUPT, text)
+
+
+class _ReadOnce(io.BytesIO):
+    """A file of which no more may be read than it holds, and a bit.
+
+    An entry of a TIFF directory or of EXIF names a place and a length, and Pillow copies what is there: thousands of
+    entries that name the same megabyte are gigabytes.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.left: float = len(raw) + (1 << 20)
+        self.ran_out = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As `io.BytesIO.read`, while it lasts."""
+        found = super().read(size)
+        self.ran_out |= len(found) < (size or 0)
+        self.left -= len(found)
+        if self.left < 0:
+            raise Rejected(Reason.CORRUPT, "a header that unfolds to more than the file")
+        return found
+
+
+def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
+    if raw[:3] == b"\xff\xd8\xff" and raw.count(b"Exif\0\0") > 1:
+        _limit_exif(_jpeg_exif(raw))  # Pillow reads it while it opens a JPEG
+    file = _ReadOnce(raw)
+    try:
+        image = Image.open(file, formats=limits.formats)
+    except UnidentifiedImageError as error:
+        for name in limits.formats:
+            if (accepts := Image.OPEN[name][1]) and accepts(raw[:16]) is True:  # it begins like one
+                reason = Reason.TRUNCATED if file.ran_out else Reason.CORRUPT
+                raise Rejected(reason, f"a broken header of {name}") from error
+        raise Rejected(Reason.UNKNOWN_FORMAT, f"not one of {', '.join(limits.formats)}") from error
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        exif = image.getexif()  # what Pillow will read while it decodes, and keeps
+        for group in TiffTags.TAGS_V2_GROUPS:
+            if group in exif:
+                exif.get_ifd(group)
+    file.left = float("inf")
+    return image
+
+
+def _limit_work(image: Image.Image, raw: bytes, limits: PreprocessSettings) -> None:
+    """Few pixels can still be much work."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tile = [image.tag_v2.get(tag, 0) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)]
+        if all(isinstance(length, int) for length in tile) and tile[0] * tile[1] > limits.max_pixels:
+            raise Rejected(Reason.TOO_LARGE, f"tiles of {tile[0]} × {tile[1]} pixels, more than {limits.max_pixels:,}")
+    if image.info.get("progressive") and raw.count(b"\xff\xda") > MAX_SCANS:
+        raise Rejected(Reason.TOO_LARGE, f"more than {MAX_SCANS} scans")
+
+
+def _limit_exif(block: bytes) -> None:
+    if len(block) <= SMALL_EXIF:
+        return
+    while block.startswith(b"Exif\0\0"):
+        block = block[6:]
+    file = _ReadOnce(block)
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+        file.seek(directory.next)
+        directory.load(file)
+    except Rejected:
+        raise
+    except Exception:  # damaged: Pillow passes over it, too
+        return
+
+
+def _jpeg_exif(raw: bytes) -> bytes:
+    """All EXIF segments of a JPEG, one after another, found in the way in which Pillow finds them."""
+    blocks, at = [], 2
+    while 0 <= (at := raw.find(b"\xff", at)) < len(raw) - 4:
+        marker = int.from_bytes(raw[at : at + 2], "big")
+        if marker == 0xFFFF:
+            at += 1
+            continue
+        handler = JpegImagePlugin.MARKER.get(marker, (None, None, None))[2]
+        at += 2
+        if marker == 0xFFDA:  # the image begins
+            break
+        if handler is not None:  # a segment with a length
+            length = max(2, int.from_bytes(raw[at : at + 2], "big"))
+            if marker == 0xFFE1 and raw[at + 2 : at + 8] == b"Exif\0\0":
+                blocks.append(raw[at + 8 : at + length])
+            at += length
+    return b"".join(blocks)
