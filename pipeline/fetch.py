@@ -56,7 +56,7 @@ def fetch(recipe: Recipe, *, into: Path) -> Path:
         else:
             _download(file, path, data)
             say(f"{path}  downloaded, {path.stat().st_size:,} bytes{replaced}")
-    return into / data.files[0].name if recipe.sources[0].kind == "zip" else into
+    return into / data.files[0].name if recipe.sources[0].kind in ("zip", "tar") else into
 
 
 def _local(file: Download) -> Path | None:

@@ -15,15 +15,17 @@ from components.ingest.decode import decode
 from components.ingest.listing import usable
 from components.ingest.rejected import Rejected
 from components.ingest.sources import FileNames, Item, RawImage, ReadError, Source, open_source
+from components.ingest.sources.webdataset import holds_samples
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import Recipe
-from schemas.sources import FolderSource, IdxSource, ZipSource
+from schemas.sources import FolderSource, IdxSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
 from schemas.sources import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
 SIZES = (32, 64, 128)  # that networks on a laptop can learn
+_TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$")
 
 
 def new_recipe(name: str, source: str) -> Path:
@@ -38,27 +40,30 @@ def new_recipe(name: str, source: str) -> Path:
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or take another NAME")
     kind = _kind(Path(source).expanduser())
-    opened = open_source(kind)
-    if isinstance(opened, FileNames):
-        # Folders beside each other are labels, as most image sets are kept.
-        folders = {key.split("/")[0] for key in opened.keys() if "/" in key}  # noqa: SIM118 - not a dict
-        kind = kind.model_copy(update={"label": "first_folder" if len(folders) > 1 else "none"})
-        opened = open_source(kind)
-    items, images = _look(opened)
+    items, images = _look(open_source(kind))
     if not images:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {len(items):,} files")
+    labels = {item.label for item in items} - {None}
+    if isinstance(kind, ImageFiles) and len(labels) < 2:  # one folder around all says nothing
+        kind, labels = kind.model_copy(update={"label": "none"}), set()
     data = _recipe(name, kind, images, count=len(items))
     Recipe.model_validate(data)
-    path.write_text(_text(data, images, items))
+    path.write_text(_text(data, images, files=len(items), labels=len(labels)))
     return path
 
 
 def _kind(path: Path) -> SourceSettings:
+    """What a path looks like. Folders beside each other are labels, as most image sets are kept."""
     if path.suffix.lower() == ".zip" and path.is_file():
-        return ZipSource(kind="zip", path=str(path))
+        return ZipSource(kind="zip", path=str(path), label="first_folder")
+    archives = sorted(path.glob("*.tar")) if path.is_dir() else [path] if _TAR.search(path.name.lower()) else []
+    if archives and archives[0].is_file() and holds_samples(str(archives[0])):
+        return WebDatasetSource(kind="webdataset", path=str(path))
+    if archives and path.is_file():
+        return TarSource(kind="tar", path=str(path), label="first_folder")
     if path.is_file() or (path.is_dir() and any(path.glob("*images*idx3*"))):
         return IdxSource(kind="idx", path=str(path))
-    return FolderSource(kind="folder", path=str(path))
+    return FolderSource(kind="folder", path=str(path), label="first_folder")
 
 
 def _look(source: Source) -> tuple[list[Item], list[np.ndarray]]:
@@ -119,13 +124,12 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
     }
 
 
-def _text(data: dict[str, object], images: list[np.ndarray], items: list[Item]) -> str:
+def _text(data: dict[str, object], images: list[np.ndarray], *, files: int, labels: int) -> str:
     heights, widths = [image.shape[0] for image in images], [image.shape[1] for image in images]
-    labels = {item.label for item in items if item.label is not None}
     lines = [
         "# yaml-language-server: $schema=recipe.schema.json",
-        f"# Written after a look at {len(images)} of {len(items):,} files:",
-        f"# {min(widths)}–{max(widths)} pixels wide, {min(heights)}–{max(heights)} high, {len(labels) or 'no'} labels.",
+        f"# Written after a look at {len(images)} of {files:,} files:",
+        f"# {min(widths)}–{max(widths)} pixels wide, {min(heights)}–{max(heights)} high, {labels or 'no'} labels.",
         "# height, width: the largest of 32, 64 and 128 that does not enlarge most of them (28 where all are 28×28).",
         "# encoder, decoder: as many strides of 2 as lead to a map of 4×4 (28: 7×7) before the latent space.",
     ]

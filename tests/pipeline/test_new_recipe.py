@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline import new_recipe, recipes
 from schemas.errors import UsageError
 from schemas.recipe import ConvModel
-from schemas.sources import FolderSource, ZipSource
+from schemas.sources import FolderSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +62,23 @@ def test_folders_beside_each_other_are_labels(tmp_path: Path) -> None:
     assert source.label == "first_folder"
 
 
-def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format", "kind"), [("zip", ZipSource), ("tar", TarSource), ("gztar", TarSource)])
+def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path, format: str, kind: type[ImageFiles]) -> None:
     folder = photos(tmp_path / "photos", size=(32, 32), mode="L", folders=3)
-    new_recipe.new_recipe("mine", shutil.make_archive(str(tmp_path / "photos"), "zip", folder))
+    new_recipe.new_recipe("mine", shutil.make_archive(str(tmp_path / "photos"), format, folder))
     source = recipes.load_recipe("mine").sources[0]
-    assert isinstance(source, ZipSource)
+    assert isinstance(source, kind)
     assert source.label == "first_folder"
+
+
+@pytest.mark.parametrize("name", ["shards", "shards/train-000.tar"])
+def test_samples_beside_each_other_in_a_tar_are_a_webdataset(tmp_path: Path, name: str) -> None:
+    folder = photos(tmp_path / "photos", size=(32, 32), mode="L")
+    for path in list(folder.iterdir()):
+        path.with_suffix(".cls").write_text("7")
+    shutil.make_archive(str(tmp_path / "shards" / "train-000"), "tar", folder)
+    new_recipe.new_recipe("mine", str(tmp_path / name))
+    assert isinstance(recipes.load_recipe("mine").sources[0], WebDatasetSource)
 
 
 def test_a_taken_name_is_left_alone(tmp_path: Path, folder: Path) -> None:

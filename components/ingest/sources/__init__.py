@@ -6,6 +6,8 @@ from components.ingest.sources.base import FileNames, Found, Item, Part, RawImag
 from components.ingest.sources.digits import Digits
 from components.ingest.sources.folder import Folder
 from components.ingest.sources.idx import Idx
+from components.ingest.sources.tar import Tar
+from components.ingest.sources.webdataset import WebDataset
 from components.ingest.sources.zip import Zip
 from schemas import sources
 from schemas.preprocess import PreprocessSettings
@@ -14,6 +16,8 @@ _CLASSES: dict[type, type[Source]] = {
     sources.IdxSource: Idx,
     sources.FolderSource: Folder,
     sources.ZipSource: Zip,
+    sources.TarSource: Tar,
+    sources.WebDatasetSource: WebDataset,
     sources.DigitsSource: Digits,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -127,15 +127,21 @@ class FileNames(Source):
 
     def item(self, key: str) -> Item:
         """What a name says of label and split."""
-        folders = key.split("/")[:-1]
-        place = {"none": [], "first_folder": folders[:1], "last_folder": folders[-1:]}[self.settings.label]
-        return Item(key, place[0] if place else None, self.own_split(key), place=key)
+        return named_item(key, self.settings, place=key)
 
-    def own_split(self, key: str) -> str | None:
-        """The split that the recipe's `test` patterns put a name in; None where there are no patterns."""
-        if not self.settings.test:
-            return None
-        return "test" if any(fnmatchcase(key, pattern) for pattern in self.settings.test) else "train"
+
+def named_item(key: str, settings: ImageFiles, *, place: str | None) -> Item:
+    """What an image file's name says of its label and its split."""
+    folders = key.split("/")[:-1]
+    label = {"none": [], "first_folder": folders[:1], "last_folder": folders[-1:]}[settings.label]
+    return Item(key, label[0] if label else None, own_split(key, settings.test), place)
+
+
+def own_split(key: str, test: Sequence[str]) -> str | None:
+    """The split that a source's `test` patterns put a name in; None where there are no patterns."""
+    if not test:
+        return None
+    return "test" if any(fnmatchcase(key, pattern) for pattern in test) else "train"
 
 
 def chunks(values: Iterable[str], size: int) -> Iterator[list[str]]:

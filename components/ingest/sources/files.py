@@ -10,10 +10,12 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import unquote_to_bytes
 
+from components.ingest.sources import braces
 from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
 
@@ -29,7 +31,8 @@ def find(settings: Any) -> tuple[str, list[str]]:
     """What a source's `path` stands for: the folder that names count from, and the files and folders, by name.
 
     A path with `*`, `?` or `[…]` stands for all that match it, `**` for any depth, unless something of that very name is
-    there; names then count from the last folder before the first such sign.
+    there; one with braces, `{000..099}` or `{train,val}`, for each path that these make, and each has to be there. Names
+    then count from the last folder before the first such sign.
 
     Raises:
         UsageError: No path is set, or nothing is there.
@@ -39,10 +42,14 @@ def find(settings: Any) -> tuple[str, list[str]]:
     path = settings.path if is_remote(settings.path) else str(Path(settings.path).expanduser())
     if not is_remote(path) and os.path.lexists(path):
         return (path, [path]) if os.path.isdir(path) else (os.path.dirname(path) or ".", [path])
-    found = _match(path) if _WILD.search(path) or is_remote(path) else []
-    if not found:
-        raise UsageError(f"sources.path: expected a file or folder, found nothing at {path}; set SOURCE=…")
-    fixed = _WILD.split(path)[0]
+    found: list[str] = []
+    for pattern in braces.expanded(path):
+        matching = _match(pattern)
+        if not matching:
+            raise UsageError(f"sources.path: expected a file or folder, found nothing at {pattern}; set SOURCE=…")
+        found += matching
+    found = sorted(set(found))
+    fixed = re.split(f"{_WILD.pattern}|{braces.PATTERN.pattern}", path)[0]
     root = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
     return (path if found == [path] and is_folder(path) else root or "/"), found
 
@@ -126,7 +133,7 @@ def open_file(path: str) -> IO[bytes]:
 
 def size_of(path: str) -> int:
     """Bytes of a file."""
-    return int(_beam().size(path)) if is_remote(path) else os.stat(path).st_size
+    return int(_beam().get_filesystem(path).size(path)) if is_remote(path) else os.stat(path).st_size
 
 
 def digest_of(path: str) -> str:
@@ -134,6 +141,27 @@ def digest_of(path: str) -> str:
     if not is_remote(path):
         return sha256_of(Path(path))
     return hashlib.sha256(f"{size_of(path)} {_beam().checksum(path)}".encode()).hexdigest()
+
+
+def digest_of_all(paths: Mapping[str, str]) -> str:
+    """The digest of one file, or sha256 (hex) over names and digests of several, given by name."""
+    digests = {name: digest_of(path) for name, path in paths.items()}
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(f"{name}\0{found}\n" for name, found in digests.items()).encode()).hexdigest()
+
+
+_UNSAFE = re.compile("[%\udc80-\udcff]")  # where a name is not UTF-8, Python puts these surrogates
+
+
+def quoted(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 stand as in a URL, `caf%E9.png`, and so does `%` itself, as `%25`."""
+    return _UNSAFE.sub(lambda found: f"%{os.fsencode(found[0])[0]:02X}", name)
+
+
+def unquoted(name: str) -> str:
+    """The name that `quoted` was given."""
+    return os.fsdecode(unquote_to_bytes(name))
 
 
 def _beam() -> Any:

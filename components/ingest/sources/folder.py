@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import unquote_to_bytes
 
 from components.ingest.sources import files
 from components.ingest.sources.base import FileNames, chunks
@@ -50,19 +48,12 @@ class Folder(FileNames):
         """Files by folder and name."""
         for found in self.found:
             for path in files.walk(found) if files.is_folder(found) else [found]:
-                yield _UNSAFE.sub(_quoted, files.name_in(self.root, path).replace(os.sep, "/"))
+                yield files.quoted(files.name_in(self.root, path).replace(os.sep, "/"))
 
     def _path(self, key: str) -> str:
-        return files.path_in(self.root, os.fsdecode(unquote_to_bytes(key)))
+        return files.path_in(self.root, files.unquoted(key))
 
     def read(self, place: str) -> bytes:
         """A file's bytes."""
         with files.open_file(self._path(place)) as file:
             return file.read(self.preprocess.max_bytes + 1)
-
-
-_UNSAFE = re.compile("[%\udc80-\udcff]")  # where a name is not UTF-8, Python puts these surrogates
-
-
-def _quoted(found: re.Match[str]) -> str:
-    return f"%{os.fsencode(found[0])[0]:02X}"

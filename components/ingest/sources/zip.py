@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 import zipfile
 import zlib
@@ -38,10 +37,7 @@ class Zip(FileNames):
 
     def digest(self) -> str:
         """Sha256 of the archive, or over the archives' names and contents."""
-        digests = {name: files.digest_of(str(archive.filename)) for name, archive in self.archives.items()}
-        if len(digests) == 1:
-            return next(iter(digests.values()))
-        return hashlib.sha256("".join(f"{name}\0{found}\n" for name, found in digests.items()).encode()).hexdigest()
+        return files.digest_of_all({name: str(archive.filename) for name, archive in self.archives.items()})
 
     def keys(self) -> Iterator[str]:
         """Files by name; of several with one name the last counts, as everywhere."""

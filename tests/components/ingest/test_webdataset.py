@@ -1,0 +1,187 @@
+"""WebDataset as a source: samples of files beside each other in tar archives, with labels in .cls or .json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from components.ingest.sources import Source, open_source
+from components.ingest.sources.webdataset import holds_samples
+from schemas.artifacts import Examples
+from schemas.errors import DataError, UsageError
+from schemas.records import Statistics
+from schemas.sources import WebDatasetSource
+from schemas.tables import IMAGES, read_table
+from tests.read_through import found_in, images_of, items_of
+from tests.tars import pack
+
+SAMPLES = {"000.jpg": b"zero", "000.cls": b"7", "001.cls": b"3\n", "001.jpg": b"one"}
+samples = st.dictionaries(
+    st.text("abc%é/0", min_size=1, max_size=20).filter(lambda name: not any(not part for part in name.split("/"))),
+    st.tuples(
+        st.binary(max_size=600),
+        st.sampled_from(["jpg", "PNG", "webp", "tif"]),
+        st.none() | st.sampled_from(["0", "cat"]),
+    ),
+    max_size=6,
+)
+
+
+def opened(path: Path, **settings: object) -> Source:
+    """The archives as a source."""
+    return open_source(WebDatasetSource.model_validate({"kind": "webdataset", "path": str(path), **settings}))
+
+
+def labels(source: Source) -> dict[str, str | None]:
+    """Every image's label."""
+    return {item.key: item.label for item in items_of(source)}
+
+
+def label_or_reason(folder: Path, files: dict[str, bytes], **settings: object) -> str | None:
+    """The label of the only image of an archive, or why the image is rejected."""
+    ((item, raw),) = found_in(opened(pack(folder / "one.tar", files), **settings))
+    return str(raw) if isinstance(raw, Exception) else item.label
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+@hypothesis_settings(deadline=None, max_examples=40)
+@given(samples=samples, data=st.data())
+def test_samples_come_back_in_whatever_order_their_files_are(
+    suffix: str, samples: dict[str, tuple[bytes, str, str | None]], data: st.DataObject
+) -> None:
+    files = []
+    for sample, (image, extension, label) in samples.items():
+        beside = [
+            (f"{sample}.{extension}", image),
+            (f"{sample}.txt", b"words"),
+            (f"{sample}.mask.png", b"no image of it"),
+        ]
+        beside += [] if label is None else [(f"{sample}.cls", label.encode()), (f"{sample}.json", b"not looked at")]
+        files += data.draw(st.permutations(beside))
+    with TemporaryDirectory() as folder:
+        source = opened(pack(Path(folder) / f"train{suffix}", files))
+        key = {sample: sample.replace("%", "%25") for sample in samples}
+        assert images_of(source) == {key[sample]: image for sample, (image, _, _) in samples.items()}
+        assert labels(source) == {key[sample]: label for sample, (_, _, label) in samples.items()}
+        if suffix == ".tar":
+            assert all(source.read(item.place or "") == raw for item, raw in found_in(source))
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"label": "golden retriever"}, "golden retriever"),
+        ({"label": 7}, "7"),
+        ({"label": 7.0}, "7"),
+        ({"label": True}, "true"),
+        ({"label": " 犬 "}, "犬"),
+        ({"label": None}, None),
+        ({"caption": "a dog"}, None),
+        ([1, 2, 3], None),
+    ],
+)
+def test_a_field_of_the_json_is_the_label(tmp_path: Path, fields: object, label: str | None) -> None:
+    assert label_or_reason(tmp_path, {"0.jpg": b"x", "0.json": json.dumps(fields).encode()}) == label
+
+
+def test_the_recipe_names_the_field(tmp_path: Path) -> None:
+    files = {"0.jpg": b"x", "0.json": b'{"label": ["a", "list"], "breed": "collie"}'}
+    assert label_or_reason(tmp_path, files, label_field="breed") == "collie"
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"0.json": b'{"label": '}, "its .json: Expecting value"),
+        ({"0.json": b"\xff"}, "its .json: 'utf-8' codec can't decode"),
+        ({"0.json": b"[" * 100_000}, "its .json: maximum recursion depth"),
+        ({"0.json": b'{"label": [1, 2]}'}, "its .json: expected a word or a whole number in label, found [1, 2]"),
+        ({"0.json": b'{"label": 0.5}'}, "its .json: expected a word or a whole number in label, found 0.5"),
+        ({"0.json": rb'{"label": "\ud800"}'}, r"its .json: expected a word or a whole number in label, found '\ud800'"),
+        ({"0.cls": b""}, "its .cls: expected a word or a whole number in it, found ''"),
+        ({"0.cls": b"\x07\0\0\0"}, r"its .cls: expected a word or a whole number in it, found '\x07\x00\x00\x00'"),
+        ({"0.cls": b"\xff"}, "its .cls: 'utf-8' codec can't decode"),
+    ],
+)
+def test_an_image_whose_label_cannot_be_read_is_rejected(tmp_path: Path, told: dict[str, bytes], reason: str) -> None:
+    assert (label_or_reason(tmp_path, {"0.jpg": b"x", **told}) or "").startswith(reason)
+
+
+def test_a_second_image_of_a_sample_is_rejected(tmp_path: Path) -> None:
+    source = opened(pack(tmp_path / "train.tar", {"0.jpg": b"x", "0.png": b"y"}))
+    assert [(item.key, str(raw)) for item, raw in found_in(source)] == [
+        ("0", "b'x'"),
+        ("0", "a second image of its sample"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_files_of_a_sample_in_two_places_are_an_error(tmp_path: Path, suffix: str) -> None:
+    path = pack(tmp_path / f"train{suffix}", {"0.jpg": b"x", "1.jpg": b"y", "0.cls": b"7", "1.cls": b"8"})
+    with pytest.raises(DataError, match=rf"^{path}: expected the files of a sample beside each other, found 0 in two"):
+        found_in(opened(path))
+
+
+@pytest.mark.parametrize("path", ["train-{000..001}.tar", "train-*.tar", ".", "{train-000,train-001}.tar"])
+def test_shards_are_named_by_braces_a_pattern_or_their_folder(tmp_path: Path, path: str) -> None:
+    for number in range(2):
+        pack(tmp_path / f"train-00{number}.tar", SAMPLES)
+    (tmp_path / "readme.txt").write_text("words")
+    source = opened(tmp_path / path)
+    assert labels(source) == {
+        "train-000.tar/000": "7",
+        "train-000.tar/001": "3",
+        "train-001.tar/000": "7",
+        "train-001.tar/001": "3",
+    }
+    assert [part.names for part in source.parts()] == [["train-000.tar"], ["train-001.tar"]]
+
+
+def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
+    pack(tmp_path / "train-09.tar", SAMPLES)
+    with pytest.raises(UsageError, match=rf"found nothing at {tmp_path}/train-10\.tar; set SOURCE="):
+        opened(tmp_path / "train-{09..11}.tar")
+
+
+def test_shards_whose_names_match_are_the_sources_own_test_split(tmp_path: Path) -> None:
+    for name in ("photos-train-0.tar", "photos-val-0.tar"):
+        pack(tmp_path / name, SAMPLES)
+    source = opened(tmp_path, test=["*-val-*"])
+    assert [(item.key, item.split) for item in items_of(source)] == [
+        ("photos-train-0.tar/000", "train"),
+        ("photos-train-0.tar/001", "train"),
+        ("photos-val-0.tar/000", "test"),
+        ("photos-val-0.tar/001", "test"),
+    ]
+
+
+def test_a_folder_without_archives_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"kind webdataset expects \.tar archives, found none in {tmp_path}"):
+        opened(tmp_path)
+
+
+def test_samples_are_told_from_other_archives_by_what_is_beside_the_images(tmp_path: Path) -> None:
+    assert holds_samples(str(pack(tmp_path / "samples.tar", SAMPLES)))
+    assert not holds_samples(str(pack(tmp_path / "photos.tar", {"000.jpg": b"x", "about.json": b"{}"})))
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_shards_become_examples_with_their_labels(
+    tmp_path: Path, write_photos: Callable[..., Path], ingest_into: Callable[..., tuple[Examples, object]], suffix: str
+) -> None:
+    files: dict[str, bytes] = {}
+    for path in sorted(write_photos(tmp_path / "photos", 30).iterdir()):
+        files |= {path.name: path.read_bytes(), f"{path.stem}.json": json.dumps({"label": int(path.stem) % 3}).encode()}
+    files["029.json"] = b"{"
+    source = WebDatasetSource(kind="webdataset", path=str(pack(tmp_path / f"train{suffix}", files)))
+    examples, _ = ingest_into(tmp_path / "run", source)
+    assert Statistics.model_validate_json(examples.statistics_path.read_text()).labels == ["0", "1", "2"]
+    rows = read_table(examples.images_path, IMAGES).to_pylist()
+    assert {row["key"]: row["label"] for row in rows} == {f"{number:03d}": str(number % 3) for number in range(29)}
