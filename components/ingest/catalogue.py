@@ -41,8 +41,8 @@ _COLUMNS = ", ".join(LISTED.names)
 class Catalogue:
     """Every image that the first pass found usable, and what is decided about it.
 
-    Its columns are those of LISTED, and `kept` (0 for a duplicate that is dropped), `leader` and `leader_split` (of its
-    group of near-duplicates, if any), `split`, and `point`: where it stands in the order of its split.
+    Its columns are those of LISTED, and `kept` (0 for a duplicate that is dropped), `leader`, `leader_split` and
+    `leader_source` (of its group of near-duplicates, if any), `split`, and `point`: where it stands in the order of its split.
 
     Attributes:
         largest_group: Images in the largest group of near-duplicates; 1 where none were looked for.
@@ -59,7 +59,7 @@ class Catalogue:
             self.database.execute(f"PRAGMA {setting}")
         self.database.execute(
             f"CREATE TABLE images (id INTEGER PRIMARY KEY, {_COLUMNS}, kept INTEGER DEFAULT 1, leader TEXT, "
-            "leader_split TEXT, split TEXT, point INTEGER)"
+            "leader_split TEXT, leader_source INTEGER, split TEXT, point INTEGER)"
         )
         self.database.execute(f"CREATE TABLE rejected ({', '.join(tables.REJECTED.names)})")
 
@@ -96,11 +96,15 @@ class Catalogue:
         return dict(self.database.execute(query).fetchall())
 
     def drop_duplicates(self) -> None:
-        """Keeps one of the images with the same bytes: one of the sources' own test split, else the first by key."""
-        self.database.execute("CREATE INDEX by_content ON images (sha256, own_split IS NOT 'test', key)")
+        """Keeps one of the images with the same bytes.
+
+        One of the sources' own test split, else of their own validation split, else the first by key.
+        """
+        order = "own_split IS NOT 'test', own_split IS NOT 'validation', key"
+        self.database.execute(f"CREATE INDEX by_content ON images (sha256, {order})")
         self.database.execute(
             "UPDATE images SET kept = id = (SELECT id FROM images AS other WHERE other.sha256 = images.sha256 "
-            "ORDER BY own_split IS NOT 'test', key LIMIT 1)"
+            f"ORDER BY {order} LIMIT 1)"
         )
 
     def duplicates(self) -> Iterator[dict[str, Any]]:
@@ -126,29 +130,37 @@ class Catalogue:
         self.database.executemany("INSERT INTO grouped VALUES (?, ?)", pairs)
         self.database.execute("COMMIT")
         self.database.execute(
-            "CREATE TABLE leaders AS SELECT root, min(sha256) AS leader, "
+            "CREATE TABLE leaders AS SELECT root, min(sha256) AS leader, min(source) AS source, "
             "max(CASE own_split WHEN 'test' THEN 3 WHEN 'validation' THEN 2 WHEN 'train' THEN 1 ELSE 0 END) AS rank "
             "FROM grouped JOIN images USING (id) GROUP BY root HAVING count(*) > 1"
         )
         self.database.execute("CREATE INDEX by_root ON leaders (root)")
         self.database.execute(
-            "UPDATE images SET leader = leaders.leader, "
+            "UPDATE images SET leader = leaders.leader, leader_source = leaders.source, "
             "leader_split = CASE rank WHEN 3 THEN 'test' WHEN 2 THEN 'validation' WHEN 1 THEN 'train' END "
             "FROM grouped JOIN leaders USING (root) WHERE grouped.id = images.id"
         )
 
-    def decide(self, *, split: Callable[[str, str | None], str], point: Callable[[str], int]) -> None:
+    def own_splits(self) -> dict[int, set[str]]:
+        """The splits that each source puts images in by itself, by its number."""
+        found: dict[int, set[str]] = {}
+        query = "SELECT DISTINCT source, own_split FROM images WHERE own_split IS NOT NULL"
+        for source, split in self.database.execute(query):
+            found.setdefault(source, set()).add(split)
+        return found
+
+    def decide(self, *, split: Callable[[str, str | None, int], str], point: Callable[[str], int]) -> None:
         """Gives every image that is kept its split and its place.
 
         Args:
-            split: From the sha256 and the source's own split to the split.
+            split: From the sha256, the source's own split and the source's number to the split.
             point: From the key to a whole number, by which the images of a split are ordered.
         """
-        self.database.create_function("split_of", 2, split, deterministic=True)
+        self.database.create_function("split_of", 3, split, deterministic=True)
         self.database.create_function("point_of", 1, point, deterministic=True)
         self.database.execute(
-            "UPDATE images SET point = point_of(key), split = CASE WHEN leader IS NULL THEN split_of(sha256, own_split) "
-            "ELSE split_of(leader, leader_split) END WHERE kept"
+            "UPDATE images SET point = point_of(key), split = CASE WHEN leader IS NULL "
+            "THEN split_of(sha256, own_split, source) ELSE split_of(leader, leader_split, leader_source) END WHERE kept"
         )
         self.database.execute("CREATE INDEX by_point ON images (split, point, key)")
 

@@ -77,7 +77,8 @@ def decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry 
     if isinstance(raw, np.ndarray):
         read_header(raw, preprocess)
         grey = raw.ndim == 3 and raw.shape[2] == 1  # [H, W, 1] is [H, W] to Pillow
-        image = Image.fromarray(np.ascontiguousarray(raw[:, :, 0] if grey else raw)).convert(mode)
+        stored = Image.fromarray(np.ascontiguousarray(raw[:, :, 0] if grey else raw))
+        image = flatten(stored, preprocess.background).convert(mode)
         return geometry.map(image) if geometry else channels_last(image)
     with open_image(raw, preprocess) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,19 +54,28 @@ class ShardUnit:
         return found
 
 
-def split_of(sha256: str, own_split: str | None, *, preprocess: PreprocessSettings) -> str:
+def split_of(sha256: str, own_split: str | None, *, own_splits: Collection[str], preprocess: PreprocessSettings) -> str:
     """The split of an image, from the hash of its bytes and the salt.
 
-    A source's own test split stays what it is; from its training split only a validation share is taken.
+    A source's own validation and test images stay what they are. Shares of its own training images are taken for those
+    splits alone that the source has not got.
+
+    Args:
+        sha256: Of the image's bytes.
+        own_split: The split that the image's source puts it in, or None.
+        own_splits: The splits that the source puts any image in.
+        preprocess: The shares and the salt.
     """
-    if own_split == "test":
-        return "test"
+    if own_split in ("validation", "test"):
+        return own_split
     point = _hash(f"{preprocess.split_salt}/{sha256}") / 2**64
     if point < preprocess.validation:
-        return "validation"
-    if own_split is None and point < preprocess.validation + preprocess.test:
-        return "test"
-    return "train"
+        drawn = "validation"
+    elif point < preprocess.validation + preprocess.test:
+        drawn = "test"
+    else:
+        drawn = "train"
+    return "train" if own_split == "train" and drawn in own_splits else drawn
 
 
 def decide(catalogue: Catalogue, preprocess: PreprocessSettings, *, seed: int) -> None:
@@ -74,8 +84,11 @@ def decide(catalogue: Catalogue, preprocess: PreprocessSettings, *, seed: int) -
         catalogue.drop_duplicates()
     if preprocess.near_duplicates is not None:
         catalogue.group_near_duplicates(preprocess.near_duplicates)
+    own_splits = catalogue.own_splits()
     catalogue.decide(
-        split=lambda sha256, own_split: split_of(sha256, own_split, preprocess=preprocess),
+        split=lambda sha256, own_split, source: split_of(
+            sha256, own_split, own_splits=own_splits.get(source, ()), preprocess=preprocess
+        ),
         point=lambda key: _hash(f"{seed}/{key}") >> 1,  # whole numbers in SQLite have 63 bits and a sign
     )
 

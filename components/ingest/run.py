@@ -40,6 +40,7 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         if not total:
             raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
         _limit_rejected(catalogue, settings, examples.work, total=total)
+        _patterns_match(catalogue, settings)
         decide(catalogue, preprocess, seed=settings.seed)
         kept = catalogue.count()
         labels = _label_names(catalogue)
@@ -73,6 +74,17 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
     atomic.write_text(examples.schema_path, schema_text(statistics))
     _tell(statistics)
     return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": listed - kept}
+
+
+def _patterns_match(catalogue: Catalogue, settings: IngestSettings) -> None:
+    """A pattern that is misspelt would else be a share of all, silently."""
+    own_splits = catalogue.own_splits()
+    for number, source in enumerate(settings.sources):
+        patterns = getattr(source, "test", ())
+        if patterns and "test" not in own_splits.get(number, ()):
+            raise UsageError(
+                f"sources.{number}.test: expected names that match images, found none that match {', '.join(patterns)}"
+            )
 
 
 def _label_names(catalogue: Catalogue) -> list[str]:

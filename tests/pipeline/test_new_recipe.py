@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -79,6 +81,29 @@ def test_samples_beside_each_other_in_a_tar_are_a_webdataset(tmp_path: Path, nam
     shutil.make_archive(str(tmp_path / "shards" / "train-000"), "tar", folder)
     new_recipe.new_recipe("mine", str(tmp_path / name))
     assert isinstance(recipes.load_recipe("mine").sources[0], WebDatasetSource)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.npy", "array"), ("a.npz", "array"), ("a.parquet", "parquet"), ("data", "parquet"), ("a.csv", "table")],
+)
+def test_a_file_is_known_by_its_ending_and_a_folder_of_parquet_by_its_files(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    folder = photos(tmp_path / "photos", size=(40, 40), mode="RGB")
+    paths = sorted(folder.iterdir())
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
+    np.save(tmp_path / "a.npy", pixels)
+    np.savez(tmp_path / "a.npz", pixels)
+    (tmp_path / "a.csv").write_text("path\n" + "".join(f"photos/{path.name}\n" for path in paths))
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    for file in (tmp_path / "a.parquet", tmp_path / "data" / "deep" / "a.parquet"):
+        pq.write_table(pa.table({"image": [path.read_bytes() for path in paths]}), file)
+    new_recipe.new_recipe("mine", str(tmp_path / name))
+    recipe = recipes.load_recipe("mine")
+    assert recipe.sources[0].model_dump(exclude_defaults=True) == {"kind": kind, "path": str(tmp_path / name)}
+    assert (recipe.preprocess.height, recipe.preprocess.channels) == (32, 3)
+    assert recipe.title == f"{name}, 12 files"
 
 
 def test_a_taken_name_is_left_alone(tmp_path: Path, folder: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from components.ingest.sources.array import Array
 from components.ingest.sources.base import FileNames, Found, Item, Part, RawImage, ReadError, Source
 from components.ingest.sources.digits import Digits
 from components.ingest.sources.folder import Folder
 from components.ingest.sources.idx import Idx
+from components.ingest.sources.parquet import Parquet
+from components.ingest.sources.table import Table
 from components.ingest.sources.tar import Tar
 from components.ingest.sources.webdataset import WebDataset
 from components.ingest.sources.zip import Zip
@@ -18,6 +21,9 @@ _CLASSES: dict[type, type[Source]] = {
     sources.ZipSource: Zip,
     sources.TarSource: Tar,
     sources.WebDatasetSource: WebDataset,
+    sources.ParquetSource: Parquet,
+    sources.ArraySource: Array,
+    sources.TableSource: Table,
     sources.DigitsSource: Digits,
 }
 

@@ -30,7 +30,7 @@ class Item:
     Attributes:
         key: Names it within the source, for good.
         label: Its label, where the source has one.
-        split: The split that the source itself puts it in: train, test, or None.
+        split: The split that the source itself puts it in: train, validation, test, or None.
         place: Where `Source.read` finds it again; None where it can only be had while its part is read through.
     """
 

@@ -54,6 +54,24 @@ def find(settings: Any) -> tuple[str, list[str]]:
     return (path if found == [path] and is_folder(path) else root or "/"), found
 
 
+def find_files(settings: Any, *, endings: tuple[str, ...]) -> tuple[str, list[str]]:
+    """As `find`, with the files below each folder in the folder's place; of several, those with one of these endings.
+
+    Raises:
+        UsageError: No path is set, or no such file is there.
+    """
+    root, found = find(settings)
+    if len(found) == 1 and not is_folder(found[0]):
+        return root, found
+    inside = (path for one in found for path in (walk(one) if is_folder(one) else [one]))
+    named = [path for path in inside if path.lower().endswith(endings)]
+    if not named:
+        raise UsageError(
+            f"sources.path: kind {settings.kind} expects files named *{' or *'.join(endings)}, found none in {found[0]}"
+        )
+    return root, named
+
+
 def name_in(folder: str, path: str) -> str:
     """A path's name, counted from a folder that it lies in."""
     return path.removeprefix("./") if folder == "." else path[len(folder.rstrip("/")) + 1 :]

@@ -198,6 +198,14 @@ def test_alpha_is_laid_on_the_background(mode: str, name: str) -> None:
         np.testing.assert_allclose(ours[4, x], wanted, atol=1.5)
 
 
+def test_pixels_with_alpha_are_laid_on_the_background_too() -> None:
+    pixels = np.zeros((2, 3, 4), np.uint8)
+    pixels[0, :, 3] = 255
+    found = decode(pixels, PreprocessSettings(channels=3, background=(10, 20, 30)))
+    np.testing.assert_array_equal(found[0], np.zeros((3, 3), np.uint8))
+    np.testing.assert_array_equal(found[1], np.tile(np.array([10, 20, 30], np.uint8), (3, 1)))
+
+
 @pytest.mark.parametrize("mode", ["PA", "RGBa"])
 def test_modes_with_alpha_that_pillow_writes_to_no_file_are_laid_on_the_background(mode: str) -> None:
     image = Image.new("RGBA", SIZE, (0, 0, 0, 0))

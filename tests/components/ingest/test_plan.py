@@ -23,7 +23,8 @@ from schemas.preprocess import PreprocessSettings
 SPLITS = ("train", "validation", "test")
 no_deadline = hypothesis_settings(deadline=None, max_examples=50)
 contents = st.lists(st.binary(max_size=8), max_size=60)
-own_splits = st.sampled_from([None, "train", "test"])
+own_splits = st.sampled_from([None, "train", "validation", "test"])
+held_out = st.sets(st.sampled_from(["validation", "test"]))
 Row = dict[str, Any]
 
 
@@ -71,16 +72,16 @@ def splits_by_key(units: Sequence[Shard]) -> dict[str, str]:
     return {row["key"]: unit.split for unit in units for row in unit.rows}
 
 
-@given(content=st.binary(max_size=16), own_split=own_splits)
-def test_the_split_depends_on_nothing_but_the_content(content: bytes, own_split: str | None) -> None:
+@given(content=st.binary(max_size=16), own_split=own_splits, others=held_out)
+def test_the_split_depends_on_nothing_but_the_content(content: bytes, own_split: str | None, others: set[str]) -> None:
     preprocess = PreprocessSettings(validation=0.3, test=0.3)
-    split = split_of(sha256(content), own_split, preprocess=preprocess)
+    split = split_of(sha256(content), own_split, own_splits=others, preprocess=preprocess)
     assert split in SPLITS
     # What an image is made into does not decide where it goes.
     other = PreprocessSettings(
         validation=0.3, test=0.3, height=64, crop="baked", normalise="symmetric", store="float32"
     )
-    assert split_of(sha256(content), own_split, preprocess=other) == split
+    assert split_of(sha256(content), own_split, own_splits=others, preprocess=other) == split
 
 
 @no_deadline
@@ -130,11 +131,40 @@ def test_the_seed_divides_the_images_no_other_way() -> None:
     assert splits_by_key(plan(rows, seed=1)) == splits_by_key(plan(rows, seed=2))
 
 
-@given(content=st.binary(max_size=16))
-def test_a_sources_own_test_split_is_kept(content: bytes) -> None:
+@given(content=st.binary(max_size=16), others=held_out)
+def test_a_sources_own_validation_and_test_splits_are_kept_and_none_is_added_to(
+    content: bytes, others: set[str]
+) -> None:
     preprocess = PreprocessSettings(validation=0.4, test=0.4)
-    assert split_of(sha256(content), "test", preprocess=preprocess) == "test"
-    assert split_of(sha256(content), "train", preprocess=preprocess) in ("train", "validation")
+
+    def split(own_split: str | None) -> str:
+        return split_of(sha256(content), own_split, own_splits=others, preprocess=preprocess)
+
+    assert split("test") == "test"
+    assert split("validation") == "validation"
+    drawn = split(None)
+    assert split("train") == ("train" if drawn in others else drawn)
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (["validation", "test"], {"train": 2_000}),
+        (["validation"], {"train": 1_400, "test": 600}),
+        (["test"], {"train": 1_600, "validation": 400}),
+        ([], {"train": 1_000, "validation": 400, "test": 600}),
+    ],
+)
+def test_shares_are_taken_of_a_sources_training_split_for_the_splits_that_it_has_not_got(
+    held: list[str], expected: dict[str, int]
+) -> None:
+    rows = [row(number, str(number).encode(), own_split="train") for number in range(2_000)]
+    rows += [row(2_000 + number, f"held {number}".encode(), own_split=split) for number, split in enumerate(held)]
+    # Another source with all splits says nothing of this one.
+    rows += [{**row(3_000 + n, f"other {n}".encode(), own_split=split), "source": 1} for n, split in enumerate(SPLITS)]
+    splits = [split for key, split in splits_by_key(plan(rows, validation=0.2, test=0.3)).items() if key < "02000.png"]
+    found = {split: splits.count(split) for split in set(splits)}
+    assert found == pytest.approx(expected, abs=60)
 
 
 def test_of_a_sources_own_training_split_a_validation_share_is_taken() -> None:
@@ -212,6 +242,14 @@ def test_a_duplicate_of_a_sources_own_test_image_is_dropped_from_training() -> N
     kept = splits_by_key(plan(rows, duplicates="drop"))
     assert sorted(kept) == ["00001.png", "00002.png"]
     assert kept["00001.png"] == "test"
+
+
+def test_a_duplicate_of_a_sources_own_validation_image_is_dropped_from_training_and_kept_out_of_test() -> None:
+    rows = [row(0, b"same", own_split="train"), row(1, b"same", own_split="validation"), row(2, b"other")]
+    rows += [row(3, b"both", own_split="validation"), row(4, b"both", own_split="test")]
+    kept = splits_by_key(plan(rows, duplicates="drop"))
+    assert (sorted(kept), kept["00001.png"]) == (["00001.png", "00002.png", "00004.png"], "validation")
+    assert kept["00004.png"] == "test"
 
 
 def test_no_images_make_no_shards() -> None:

@@ -1,0 +1,185 @@
+"""A table of paths: a CSV, TSV or JSONL file that lists images, their labels and their splits."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from components.ingest.sources import files
+from components.ingest.sources.annotations import SPLIT_WORDS, label_text
+from components.ingest.sources.base import NAMES_PER_PART, Found, Item, Part, ReadError, Source, chunks
+from schemas.errors import DataError, UsageError
+from schemas.preprocess import PreprocessSettings
+from schemas.sources import TableSource
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
+_LONGEST_LINE = 1 << 20  # characters
+
+
+class _Row(NamedTuple):
+    path: str
+    label: str | None
+    split: str | None
+
+
+class Table(Source):
+    """Every image that a table lists, in its order, keyed by its path as it is written there.
+
+    A path counts from the table's folder, unless it begins with `/` or has a scheme, such as `gs://`; with `..` and over
+    links it may lead anywhere, because whoever wrote the table meant it. Where the path of the source stands for several
+    tables, keys begin with the table's name.
+    """
+
+    settings: TableSource
+
+    def __init__(self, settings: TableSource, preprocess: PreprocessSettings) -> None:
+        super().__init__(settings, preprocess)
+        root, found = files.find(settings)
+        for path in found:
+            if _ending(path) not in _SEPARATORS or files.is_folder(path):
+                raise UsageError(f"sources.path: kind table expects {_one_of(_SEPARATORS)} files, found {path}")
+        names = [""] if len(found) == 1 else [f"{files.name_in(root, path)}/" for path in found]
+        self.tables = dict(zip(names, found, strict=True))
+
+    def digest(self) -> str:
+        """Sha256 over every listed file's name and content, its label and its split."""
+        total = hashlib.sha256()
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for part in self.parts():
+                keys = [json.loads(row)[0] for row in part.names]
+                for row, sha256 in zip(part.names, pool.map(self._sha256, keys), strict=True):
+                    total.update(f"{row}\0{sha256}\n".encode())
+        return total.hexdigest()
+
+    def _sha256(self, key: str) -> str:
+        try:
+            return files.digest_of(self._path(key))
+        except (OSError, ReadError, ValueError):
+            return "unreadable"  # ingest lists it among the rejected
+
+    def parts(self) -> Iterator[Part]:
+        """Some thousand rows each.
+
+        Raises:
+            DataError: A table is not what it should be.
+        """
+        for prefix, path in self.tables.items():
+            rows = (json.dumps([f"{prefix}{row.path}", row.label, row.split]) for row in _rows(path))
+            for names in chunks(rows, NAMES_PER_PART):
+                yield Part(names, len(names))
+
+    def images(self, names: list[str]) -> Iterator[Found]:
+        """The files of these rows."""
+        for row in names:
+            key, label, split = json.loads(row)
+            item = Item(key, label, split, place=key)
+            try:
+                yield item, self.read(key)
+            except (OSError, ReadError) as error:
+                yield item, error
+
+    def read(self, place: str) -> bytes:
+        """A file's bytes."""
+        try:
+            with files.open_file(self._path(place)) as file:
+                return file.read(self.preprocess.max_bytes + 1)
+        except ValueError as error:  # Beam's, of a scheme that it knows no file system for
+            raise ReadError(str(error)) from None
+
+    def _path(self, key: str) -> str:
+        prefix = next(prefix for prefix in self.tables if key.startswith(prefix))
+        path, folder = key[len(prefix) :], os.path.dirname(self.tables[prefix])
+        if files.is_remote(path):
+            return path
+        path = path if os.path.isabs(path) else files.path_in(folder or ".", path)
+        if not files.is_remote(path) and os.path.exists(path) and not os.path.isfile(path):
+            raise ReadError("a folder, a pipe or a device")
+        return path
+
+
+def _rows(path: str) -> Iterator[_Row]:
+    separator = _SEPARATORS[_ending(path)]
+    try:
+        with files.open_file(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+            lines = _lines(text, path)
+            yield from _json_rows(lines, path) if separator is None else _separated_rows(lines, path, separator)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text in UTF-8, found bytes that are not ({error.reason})") from None
+    except OSError as error:
+        raise DataError(f"{path}: expected a table that can be read, found {error}") from None
+
+
+def _lines(text: io.TextIOWrapper, path: str) -> Iterator[str]:
+    number = 0
+    while line := text.readline(_LONGEST_LINE):
+        number += 1
+        if len(line) == _LONGEST_LINE:
+            raise DataError(f"{path}, line {number}: expected less than {_LONGEST_LINE:,} characters, found more")
+        yield line
+
+
+def _separated_rows(lines: Iterator[str], path: str, separator: str) -> Iterator[_Row]:
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+    header: list[str] | None = None
+    try:
+        for values in reader:
+            where = f"{path}, line {reader.line_num}"
+            if header is None:
+                header = [name.strip() for name in values]
+                if header.count("path") != 1:
+                    raise DataError(
+                        f"{where}: expected a header with a column path, and label and split if there are, "
+                        f"found {', '.join(header) or 'nothing'}"
+                    )
+            elif len(values) > len(header):
+                raise DataError(f"{where}: expected {len(header)} values, found {len(values)}; quote what holds commas")
+            elif values:  # no value at all is an empty line
+                found = dict(zip(header, values, strict=False))
+                yield _row(found.get("path"), found.get("label") or None, found.get("split"), where)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: expected a row of values, found {error}") from None
+    if header is None:
+        raise DataError(f"{path}: expected a header with a column path, found an empty file")
+
+
+def _json_rows(lines: Iterator[str], path: str) -> Iterator[_Row]:
+    for number, line in enumerate(lines, start=1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}: expected a JSON object, found something else ({error})") from None
+        if not isinstance(found, dict):
+            raise DataError(f"{where}: expected a JSON object with a path, found {type(found).__name__}")
+        yield _row(found.get("path"), found.get("label"), found.get("split"), where)
+
+
+def _row(path: object, label: object, split: object, where: str) -> _Row:
+    if not isinstance(path, str) or not path.strip():
+        raise DataError(f"{where}: expected a path, found {'none' if path in (None, '') else repr(path)}")
+    if "\0" in path or path != path.encode("utf-8", "replace").decode():
+        raise DataError(f"{where}: expected a path, found characters that no path has in {path!r}")
+    word = split if split is not None else ""
+    if not isinstance(word, str) or (word.strip() and word.strip().lower() not in SPLIT_WORDS):
+        raise DataError(f"{where}: expected {_one_of(SPLIT_WORDS)} as split, or nothing, found {split!r}")
+    try:
+        return _Row(path, label_text(label), SPLIT_WORDS.get(word.strip().lower()))
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _one_of(words: dict[str, object] | dict[str, str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
