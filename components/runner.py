@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import platform
+import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -63,6 +64,7 @@ def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: Be
     Raises:
         UsageError: `beam.options` cannot be used as given.
         DataError: A worker process died, or another runner's job did not finish.
+        OSError: The system refused a worker something, such as room on the disk.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     worker.folder = os.getcwd()
@@ -76,9 +78,15 @@ def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: Be
     workers = min(worker_count(settings, large=large), len(units))
     if workers > 1:
         words += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
-    # Named, because Beam's default runner looks for an executable to download.
-    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
-        _add_steps(pipeline, name, units, worker)
+    try:
+        # Named, because Beam's default runner looks for an executable to download.
+        with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
+            _add_steps(pipeline, name, units, worker)
+    except RuntimeError as error:
+        # Beam hands an error over as text. What the system said, such as that the disk is full, a person can mend.
+        if found := re.search(r"OSError: \[Errno (\d+)\] ([^\n\[:]+)", str(error)):
+            raise OSError(int(found[1]), found[2].strip()) from error
+        raise
 
 
 def _add_steps(pipeline: beam.Pipeline, name: str, units: Sequence[Any], worker: UnitDoFn) -> None:

@@ -6,6 +6,7 @@ to the file descriptor FD.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib.metadata
 import json
@@ -43,10 +44,11 @@ def main() -> int:
     except OSError as error:
         if error.errno is None:
             raise
+        what = f"{error.filename or 'a file'}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = f"{task['runs']}: expected room on the disk, found none left ({error.strerror})"
         with os.fdopen(int(sys.argv[1]), "wb") as pipe:
-            message = (
-                f"{error.filename or 'a file'}: {error.strerror}; what is finished is kept, the same command continues"
-            )
+            message = f"{what}; what is finished is kept, the same command continues"
             pipe.write(json.dumps({"message": message}).encode())
         return 1
     return 0

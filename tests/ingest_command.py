@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,10 @@ RECIPE = {
 }
 
 
-def ingest(home: Path, runs: str, **beam: object) -> subprocess.Popen[str]:
-    """Starts the command."""
-    overrides = [word for key, value in beam.items() for word in ("--set", f"beam.{key}={value}")]
+def ingest(home: Path, runs: str, settings: Sequence[str] = (), **beam: object) -> subprocess.Popen[str]:
+    """Starts the command with other settings."""
+    changed = [*settings, *(f"beam.{key}={value}" for key, value in beam.items())]
+    overrides = [word for setting in changed for word in ("--set", setting)]
     command = [sys.executable, "-m", "pipeline", "ingest", "--recipe", "photos.yaml", "--runs", runs, *overrides]
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=home, env=ENVIRONMENT

@@ -32,9 +32,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def row(number: int, content: bytes, *, own_split: str | None = None) -> Row:
+def row(number: int, content: bytes, *, own_split: str | None = None, perceptual: int | None = None) -> Row:
     """An image of the listing."""
-    return {"key": f"{number:05d}.png", "sha256": sha256(content), "own_split": own_split}
+    return {"key": f"{number:05d}.png", "sha256": sha256(content), "own_split": own_split, "perceptual": perceptual}
 
 
 def rows_of(images: Sequence[bytes]) -> list[Row]:
@@ -250,6 +250,37 @@ def test_a_duplicate_of_a_sources_own_validation_image_is_dropped_from_training_
     kept = splits_by_key(plan(rows, duplicates="drop"))
     assert (sorted(kept), kept["00001.png"]) == (["00001.png", "00002.png", "00004.png"], "validation")
     assert kept["00004.png"] == "test"
+
+
+@no_deadline
+@given(
+    looks=st.lists(
+        st.tuples(
+            st.sampled_from([0, -1, 0x5555_5555_5555_5555, 0x3333_3333_3333_3333]), st.integers(0, 63), own_splits
+        ),
+        max_size=40,
+    )
+)
+def test_near_duplicates_are_all_in_one_split(looks: list[tuple[int, int, str | None]]) -> None:
+    # Each is within a bit of one of four looks, which are far from each other.
+    def bit(number: int) -> int:
+        return 1 << number if number < 63 else -(1 << 63)
+
+    rows = [
+        row(number, str(number).encode(), own_split=split, perceptual=look ^ bit(place))
+        for number, (look, place, split) in enumerate(looks)
+    ]
+    splits = splits_by_key(plan(rows, near_duplicates=2, validation=0.3, test=0.3))
+    for look in {look for look, _, _ in looks}:
+        members = [number for number, (other, _, _) in enumerate(looks) if other == look]
+        own = {looks[number][2] for number in members}
+        (split,) = {splits[f"{number:05d}.png"] for number in members}
+        assert split == "test" if "test" in own else split == "validation" if "validation" in own else split in SPLITS
+
+
+def test_images_that_are_no_near_duplicates_are_divided_as_ever() -> None:
+    rows = [row(number, str(number).encode(), perceptual=number * 0x0123_4567_89AB) for number in range(300)]
+    assert splits_by_key(plan(rows, near_duplicates=0)) == splits_by_key(plan(rows))
 
 
 def test_no_images_make_no_shards() -> None:
