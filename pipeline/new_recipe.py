@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import yaml
@@ -14,9 +15,10 @@ from pydantic import TypeAdapter
 
 from components.ingest.anomalies import is_grey
 from components.ingest.decode import decode
-from components.ingest.listing import usable
-from components.ingest.rejected import Rejected
+from components.ingest.rejected import Rejected, usable
 from components.ingest.sources import FileNames, Item, RawImage, ReadError, Source, open_source
+from components.ingest.sources.annotations import SPLIT_WORDS
+from components.ingest.sources.base import named_item
 from components.ingest.sources.webdataset import holds_samples
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
@@ -57,17 +59,35 @@ def new_recipe(name: str, source: str) -> Path:
     items, count, images = _look(open_source(kind))
     if not images:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {count:,} files")
-    labels = {item.label for item in items} - {None}
-    if isinstance(kind, ImageFiles) and len(labels) < 2:  # one folder around all says nothing
-        kind, labels = kind.model_copy(update={"label": "none"}), set()
+    if isinstance(kind, ImageFiles):
+        kind = kind.model_copy(update=_said_by_folders([item.key for item in items]))
+        items = [named_item(item.key, kind, place=None) for item in items]
     data = _recipe(name, kind, images, count=count)
     Recipe.model_validate(data)
-    path.write_text(_text(data, images, files=count, labels=len(labels)))
+    path.write_text(_text(data, images, files=count, labels=len({item.label for item in items} - {None})))
     return path
 
 
+def _said_by_folders(keys: list[str]) -> dict[str, object]:
+    """Folders beside each other are labels, as most image sets are kept, or splits with labels in them.
+
+    Returns:
+        `label` and `test` of `schemas.sources.ImageFiles`.
+    """
+    first = {key.split("/")[0] for key in keys if "/" in key}
+    splits = {folder: SPLIT_WORDS.get(folder.lower()) for folder in first}
+    if len(first) < 2 or not all(splits.values()):
+        return {"label": "first_folder" if len(first) > 1 else "none"}
+    held_out = sorted(folder for folder, split in splits.items() if split == "test") or sorted(
+        folder for folder, split in splits.items() if split == "validation"
+    )
+    inside = {key.split("/")[-2] for key in keys if key.count("/") > 1}
+    label = "last_folder" if len(inside) > 1 else "none"
+    return {"label": label, "test": tuple(f"{folder}/*" for folder in held_out)}
+
+
 def _kind(path: Path) -> SourceSettings:
-    """What a path looks like. Folders beside each other are labels, as most image sets are kept."""
+    """What a path looks like."""
     name = re.sub(r"\.tar\.\w+$", ".tar", path.name.lower())
     kind = KINDS.get(Path(name).suffix, "idx") if path.is_file() else "folder"
     archives = sorted(path.glob("*.tar")) if path.is_dir() else [path] if kind == "tar" else []
@@ -77,8 +97,7 @@ def _kind(path: Path) -> SourceSettings:
         kind = "idx"
     elif path.is_dir() and any(path.rglob("*.parquet")):
         kind = "parquet"
-    labels = {"label": "first_folder"} if kind in ("folder", "zip", "tar") else {}
-    found: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": str(path), **labels})
+    found: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": str(path)})
     return found
 
 
@@ -106,7 +125,7 @@ def _decoded(raws: Iterable[RawImage | OSError | ReadError]) -> list[np.ndarray]
     return found
 
 
-def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, count: int) -> dict[str, object]:
+def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, count: int) -> dict[str, Any]:
     smaller_side = median(min(image.shape[:2]) for image in images)
     if all(image.shape[:2] == (28, 28) for image in images):
         size = 28
@@ -118,7 +137,7 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
     return {
         "name": name,
         "title": f"{Path(getattr(source, 'path', '') or name).name}, {count:,} files",
-        "sources": [source.model_dump(exclude_defaults=True)],
+        "sources": [source.model_dump(mode="json", exclude_defaults=True)],
         "preprocess": {"height": size, "width": size, "channels": 1 if grey else 3, "validation": 0.1, "test": 0.1},
         "model": {
             "network": "conv",
@@ -142,13 +161,27 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
     }
 
 
-def _text(data: dict[str, object], images: list[np.ndarray], *, files: int, labels: int) -> str:
+def _text(data: dict[str, Any], images: list[np.ndarray], *, files: int, labels: int) -> str:
+    """The recipe, and before it what was seen and why each setting is what it is."""
     heights, widths = [image.shape[0] for image in images], [image.shape[1] for image in images]
+    size, grey = data["preprocess"]["height"], data["preprocess"]["channels"] == 1
+    strides = len(data["model"]["encoder"])
+    smaller = sum(min(image.shape[:2]) < size for image in images)
     lines = [
         "# yaml-language-server: $schema=recipe.schema.json",
-        f"# Written after a look at {len(images)} of {files:,} files:",
-        f"# {min(widths)}–{max(widths)} pixels wide, {min(heights)}–{max(heights)} high, {labels or 'no'} labels.",
-        "# height, width: the largest of 32, 64 and 128 that does not enlarge most of them (28 where all are 28×28).",
-        "# encoder, decoder: as many strides of 2 as lead to a map of 4×4 (28: 7×7) before the latent space.",
+        f"# Written after a look at {len(images)} of {files:,} files: {min(widths)}–{max(widths)} pixels wide, "
+        f"{min(heights)}–{max(heights)} high, {labels or 'no'} labels.",
+        f"# height, width: {size}, "
+        + ("as they all are." if size == 28 else "the largest of 32, 64 and 128 that does not enlarge most of them")
+        + ("" if size == 28 else f" ({smaller} of {len(images)} are smaller)."),
+        f"# channels: {1 if grey else 3}, because {'none' if grey else 'at least one'} of them has colour.",
+        f"# encoder, decoder: {strides} strides of 2, which lead to a map of {size >> strides}×{size >> strides} before the "
+        "latent space.",
+        "# latent_dim: a start; tune looks for a better one among those below. validation, test: a tenth of the images each.",
     ]
+    source = data["sources"][0]
+    if source.get("label") in ("first_folder", "last_folder"):
+        lines.append("# label: folders beside each other are taken for labels.")
+    if source.get("test"):
+        lines.append("# test: a folder of that name is there. Of the others a share is taken for validation.")
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)

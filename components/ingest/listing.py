@@ -18,8 +18,8 @@ from components.contact_sheet import pictures
 from components.ingest.catalogue import LISTED, Catalogue
 from components.ingest.decode import decode, read_header
 from components.ingest.perceptual import perceptual_hash
-from components.ingest.rejected import Rejected
-from components.ingest.sources import RawImage, ReadError, open_source
+from components.ingest.rejected import Rejected, usable
+from components.ingest.sources import RawImage, open_source
 from components.ingest.unpacked import Unpacked
 from components.runner import UnitDoFn, run_units
 from components.tally import Tallied, Tally
@@ -27,7 +27,6 @@ from schemas import atomic, tables
 from schemas.errors import DataError
 from schemas.preprocess import PreprocessSettings
 from schemas.settings import IngestSettings
-from schemas.tables import Reason
 
 LARGE = 20_000  # images to be opened, from which on worker processes pay for their start
 
@@ -181,16 +180,3 @@ def _look_of(raw: RawImage, preprocess: PreprocessSettings) -> int:
 def sha256_of_image(raw: RawImage) -> str:
     """Sha256 (hex) of a file's bytes, or of pixels."""
     return hashlib.sha256(np.ascontiguousarray(raw).data if isinstance(raw, np.ndarray) else raw).hexdigest()
-
-
-def usable(raw: RawImage | OSError | ReadError) -> RawImage:
-    """An image that a source found.
-
-    Raises:
-        Rejected: It could not be read.
-    """
-    if isinstance(raw, FileNotFoundError):
-        raise Rejected(Reason.VANISHED, "listed, then gone")
-    if isinstance(raw, OSError | ReadError):
-        raise Rejected(Reason.UNREADABLE, str(raw))
-    return raw

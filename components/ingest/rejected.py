@@ -1,7 +1,8 @@
-"""The one exception that bad images raise."""
+"""The one exception that bad images raise, and how a source's own becomes one."""
 
 from __future__ import annotations
 
+from components.ingest.sources import RawImage, ReadError
 from schemas.tables import Reason
 
 
@@ -12,3 +13,16 @@ class Rejected(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def usable(raw: RawImage | OSError | ReadError) -> RawImage:
+    """An image that a source found.
+
+    Raises:
+        Rejected: It could not be read.
+    """
+    if isinstance(raw, FileNotFoundError):
+        raise Rejected(Reason.VANISHED, "listed, then gone")
+    if isinstance(raw, OSError | ReadError):
+        raise Rejected(Reason.UNREADABLE, str(raw))
+    return raw

@@ -16,9 +16,9 @@ from components.console import watched
 from components.ingest.anomalies import is_grey
 from components.ingest.decode import decode
 from components.ingest.geometry import Crop, framing
-from components.ingest.listing import sha256_of_image, usable
+from components.ingest.listing import sha256_of_image
 from components.ingest.plan import ShardUnit
-from components.ingest.rejected import Rejected
+from components.ingest.rejected import Rejected, usable
 from components.ingest.sources import RawImage, ReadError, open_source
 from components.ingest.unpacked import read_unpacked
 from components.runner import UnitDoFn, run_units

@@ -64,6 +64,26 @@ def test_folders_beside_each_other_are_labels(tmp_path: Path) -> None:
     assert source.label == "first_folder"
 
 
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (("train/cats", "train/dogs", "val/cats", "val/dogs"), {"label": "last_folder", "test": ("val/*",)}),
+        (("train/cats", "train/dogs", "Test/cats", "val/dogs"), {"label": "last_folder", "test": ("Test/*",)}),
+        (("train", "test"), {"label": "none", "test": ("test/*",)}),
+        (("train/cats", "extra/cats"), {"label": "first_folder", "test": ()}),
+    ],
+)
+def test_folders_named_after_splits_are_splits(
+    tmp_path: Path, folders: tuple[str, ...], expected: dict[str, object]
+) -> None:
+    for folder in folders:
+        photos(tmp_path / "photos" / folder, size=(32, 32), mode="L")
+    new_recipe.new_recipe("mine", str(tmp_path / "photos"))
+    source = recipes.load_recipe("mine").sources[0]
+    assert isinstance(source, ImageFiles)
+    assert {"label": source.label, "test": source.test} == expected
+
+
 @pytest.mark.parametrize(("format", "kind"), [("zip", ZipSource), ("tar", TarSource), ("gztar", TarSource)])
 def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path, format: str, kind: type[ImageFiles]) -> None:
     folder = photos(tmp_path / "photos", size=(32, 32), mode="L", folders=3)
