@@ -77,17 +77,23 @@ def ingest(path: Path, *, watch: bool = False) -> tuple[float, list[int]]:
 
 
 def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
-    """The kernel's own peak of every process below one, as long as it lives (Linux)."""
+    """The kernel's own peak of a process and of all below it, as long as they live (Linux)."""
     while not done.wait(0.05):
-        family = {root}
+        parents: dict[int, int] = {}
+        peak: dict[int, int] = {}
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
                 lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
             except OSError:
                 continue
-            if int(lines["PPid"]) in family or int(lines["Pid"]) in family:
-                family.add(int(lines["Pid"]))
-                peaks[int(lines["Pid"])] = int(lines.get("VmHWM", "0 kB").split()[0]) * 1024
+            parents[int(lines["Pid"])] = int(lines["PPid"])
+            peak[int(lines["Pid"])] = int(lines.get("VmHWM", "0 kB").split()[0]) * 1024
+        for process in parents:
+            above = process
+            while above not in (root, 0):
+                above = parents.get(above, 0)
+            if above == root:
+                peaks[process] = max(peaks.get(process, 0), peak[process])
 
 
 def peer_rate(python: str, peer: str, photos: list[Path], size: int) -> float:
