@@ -175,7 +175,7 @@ def memory() -> dict[str, Any]:
             seconds, peaks = ingest(
                 recipe(Path(folder), {"kind": "idx", "path": str(path)}, duplicates="drop"), watch=True
             )
-        # The command, the stage's process and its two workers are what is large.
+        # The stage's process and the workers of both passes are what is large.
         found[f"{count}_images"] = {"seconds": round(seconds, 1), "peak_megabytes": [peak >> 20 for peak in peaks[:4]]}
         print(f"{count:,} images: {found[f'{count}_images']}", flush=True)
     return found
