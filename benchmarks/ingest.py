@@ -45,7 +45,7 @@ def recipe(folder: Path, source: dict[str, Any], **preprocess: Any) -> Path:
     found = {
         "name": "benchmark",
         "sources": [source],
-        "preprocess": {"duplicates": "keep", "validation": 0.05, "test": 0.05, "max_rejected": 1.0, **preprocess},
+        "preprocess": {"duplicates": "keep", "validation": 0.2, "test": 0.2, "max_rejected": 1.0, **preprocess},
         "model": {"network": "dense"},
         "loss": {"likelihood": "bernoulli"},
         "beam": {"workers": 2},
