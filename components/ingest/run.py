@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,12 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         say(f"reads   {source.kind} {getattr(source, 'path', None) or ''}".rstrip())
     with Catalogue(examples.work / "catalogue.sqlite") as catalogue:
         list_images(settings, examples.work, catalogue)
-        listed = catalogue.count()
-        total = listed + sum(catalogue.reasons().values())
+        total = catalogue.count() + sum(catalogue.reasons().values())
         if not total:
             raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
         _limit_rejected(catalogue, settings, examples.work, total=total)
         _patterns_match(catalogue, settings)
         decide(catalogue, preprocess, seed=settings.seed)
-        kept = catalogue.count()
         labels = _label_names(catalogue)
         units = plan_shards(catalogue, preprocess, folder=examples.work / "plan")
         # Normalised shards are made from pixel shards, which then are only scratch work.
@@ -59,7 +57,7 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         for split in SPLITS:
             if not statistics.images[split]:
                 raise DataError(
-                    f"preprocess: expected images in every split, found none in {split} of {kept:,} in all; "
+                    f"preprocess: expected images in every split, found none in {split} of {catalogue.count():,} in all; "
                     f"add images, or raise preprocess.{'test' if split == 'test' else 'validation'}"
                 )
         if normalised:
@@ -69,11 +67,11 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         tables.write_rows(examples.images_path, _images(units, folders), tables.IMAGES)
         tables.write_rows(examples.rejected_path, catalogue.rejected(), tables.REJECTED)
         tables.write_rows(examples.duplicates_path, catalogue.duplicates(), tables.DUPLICATES)
-        _write_contact_sheet(examples, folders.shard(next(unit for unit in units if unit.split == "train")), statistics)
+        _write_contact_sheet(examples, [folders.shard(unit) for unit in units if unit.split == "train"], statistics)
     atomic.write_text(examples.statistics_path, statistics.model_dump_json(indent=1) + "\n")
     atomic.write_text(examples.schema_path, schema_text(statistics))
     _tell(statistics)
-    return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": listed - kept}
+    return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": statistics.duplicates}
 
 
 def _patterns_match(catalogue: Catalogue, settings: IngestSettings) -> None:
@@ -113,12 +111,12 @@ def _images(units: list[ShardUnit], folders: ShardFolders) -> Iterator[dict[str,
         yield from pq.read_table(folders.table(unit, "images")).to_pylist()
 
 
-def _write_contact_sheet(examples: Examples, shard: Path, statistics: Statistics) -> None:
-    """The first images of a shard, whose order is drawn, with their labels; of what training crops, the centre."""
+def _write_contact_sheet(examples: Examples, shards: list[Path], statistics: Statistics) -> None:
+    """The first images of these shards, whose order is drawn, with their labels; of what training crops, the centre."""
     crop = Crop(statistics.height, statistics.width)
     stored = (statistics.stored_height, statistics.stored_width, statistics.channels)
     pixels, labels = [], []
-    for record in islice(read_records(shard), SHEET):
+    for record in islice(chain.from_iterable(map(read_records, shards)), SHEET):
         image, _, label = decode_example(record)
         pixels.append(crop.map(np.frombuffer(image, np.uint8).reshape(stored)))  # type: ignore[arg-type]
         labels.append(statistics.labels[label] if label >= 0 else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -64,14 +65,8 @@ class Zip(FileNames):
         try:
             with archive.open(info) as file:
                 return file.read(self.preprocess.max_bytes + 1)
-        except (  # zipfile's own NotImplementedError: a compression that it cannot read
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,
-            NotImplementedError,
-            OSError,
-        ) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
+            # RuntimeError: it is encrypted, or packed in a way that zipfile cannot read.
             raise ReadError(f"{type(error).__name__}: {error}") from error
 
 

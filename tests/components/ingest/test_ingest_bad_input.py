@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from schemas.artifacts import Examples, sha256_of
 from schemas.errors import DataError, UsageError
-from schemas.records import Statistics
+from schemas.records import Statistics, read_records
 from schemas.sources import IdxSource
 from schemas.tables import IMAGES, REJECTED, Reason, read_table
 
@@ -207,3 +208,16 @@ def test_a_file_that_goes_or_changes_between_the_passes_is_rejected(
     keys = read_table(examples.images_path, IMAGES)["key"].to_pylist()
     assert len(keys) == 39
     assert "007.png" not in keys
+
+
+def test_a_shard_of_which_nothing_is_left_is_passed_over_on_the_contact_sheet(
+    tmp_path: Path, photos: Path, ingest_into: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.ingest.plan.SHARD_RECORDS", 1)
+    for path in sorted(photos.glob("*.png"))[:20]:
+        path.write_bytes(path.read_bytes()[:-200])  # with its header whole, so that only the second pass rejects it
+    examples, counts = ingest_into(tmp_path, photos, max_rejected=1.0)
+    assert counts["rejected"] == 20
+    assert not list(read_records(examples.shards("train")[0]))
+    with Image.open(examples.contact_sheet_path) as sheet:
+        assert sheet.width > 8

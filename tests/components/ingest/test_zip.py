@@ -100,6 +100,23 @@ def test_what_leads_elsewhere_is_listed_and_cannot_be_read(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_with_a_wrong_byte_is_read_whole_or_not_at_all(tmp_path: Path, compression: int) -> None:
+    content = bytes(range(256)) * 4
+    path = pack(tmp_path / "photos.zip", {"a.png": content}, compression=compression)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        packed = archive.getinfo("a.png").compress_size
+    start, refused = 30 + len("a.png"), 0  # after the member's header
+    for place in range(start, start + packed, 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            assert opened(path).read("a.png") == content  # some bits of padding count for nothing
+        except ReadError:
+            refused += 1
+    assert refused > packed // 10
+
+
 def test_a_member_that_is_damaged_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.zip", {"a.png": b"a" * 100, "b.png": b"b" * 5}, compression=zipfile.ZIP_STORED)
     data = path.read_bytes()
