@@ -14,9 +14,9 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 
 from components.console import bar, say
-from schemas.artifacts import sha256_of
 from schemas.atomic import replacing
 from schemas.errors import DataError, UsageError
+from schemas.hashing import sha256_of
 from schemas.recipe import Recipe
 from schemas.sources import DataSection, Download
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas import atomic
 from schemas.errors import DataError
+from schemas.hashing import sha256_of_each
 
 MANIFEST = "manifest.json"
 
@@ -94,15 +95,22 @@ class Artifact:
         """Compares the folder with its manifest, one line per difference; thorough: reads and hashes every file."""
         manifest = self.manifest
         lines = []
+        same_size = []
         for name, entry in manifest.files.items():
             path = self.path / name
             if not path.is_file():
                 lines.append(f"{path}: expected a file of {entry.size:,} bytes, found none")
             elif (size := path.stat().st_size) != entry.size:
                 lines.append(f"{path}: expected {entry.size:,} bytes, found {size:,}")
-            elif thorough and (found := sha256_of(path)) != entry.sha256:
-                lines.append(f"{path}: expected sha256 {entry.sha256[:12]}…, found {found[:12]}…")
+            else:
+                same_size.append((path, entry.sha256))
         if thorough:
+            found = sha256_of_each(path for path, _ in same_size)
+            lines += [
+                f"{path}: expected sha256 {expected[:12]}…, found {sha256[:12]}…"
+                for (path, expected), sha256 in zip(same_size, found, strict=True)
+                if sha256 != expected
+            ]
             known = set(manifest.files) | {MANIFEST}
             lines += [
                 f"{self.path / name}: expected no such file, the manifest does not list it"
@@ -139,9 +147,10 @@ class Artifact:
         (self.path / MANIFEST).unlink(missing_ok=True)
         names = sorted(_names(self.path))
         atomic.fsync_all([self.path / name for name in names], below=self.path)
+        paths = [self.path / name for name in names]
         files = {
-            name: FileEntry(size=(self.path / name).stat().st_size, sha256=sha256_of(self.path / name))
-            for name in names
+            name: FileEntry(size=path.stat().st_size, sha256=sha256)
+            for name, path, sha256 in zip(names, paths, sha256_of_each(paths), strict=True)
         }
         manifest = Manifest(
             type=self.TYPE,
@@ -319,12 +328,6 @@ def open_artifact(path: Path) -> Artifact:
             return artifact(path)
     known = ", ".join(artifact.TYPE for artifact in ARTIFACTS)
     raise DataError(f"{path / MANIFEST}: expected a type among {known}, found {found!r}")
-
-
-def sha256_of(path: Path) -> str:
-    """Sha256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _names(root: Path) -> set[str]:

@@ -21,7 +21,7 @@ from schemas import tables
 from schemas.preprocess import PreprocessSettings
 from schemas.records import SPLITS
 
-SHARD_BYTES = 64 << 20
+SHARD_BYTES = 32 << 20
 SHARD_RECORDS = 2048
 
 
@@ -94,7 +94,7 @@ def decide(catalogue: Catalogue, preprocess: PreprocessSettings, *, seed: int) -
 
 
 def plan_shards(catalogue: Catalogue, preprocess: PreprocessSettings, *, folder: Path) -> list[ShardUnit]:
-    """Deals each split's images to shards in their order, in which neighbours are strangers.
+    """Deals each split's images to shards in their order, in which neighbours are strangers; evenly, for the workers' sake.
 
     Args:
         catalogue: What `decide` decided.
@@ -107,12 +107,13 @@ def plan_shards(catalogue: Catalogue, preprocess: PreprocessSettings, *, folder:
     for split in SPLITS:
         copies = preprocess.crops_per_image if split == "train" and preprocess.crop == "baked" else 1
         per_shard = max(1, min(SHARD_RECORDS, SHARD_BYTES // item_bytes) // copies)
-        count = math.ceil(catalogue.count(split=split) / per_shard)
+        images = catalogue.count(split=split)
+        count = math.ceil(images / per_shard)
         rows = catalogue.of_split(split)
         for number in range(count):
             name = f"Split-{split}/data_tfrecord-{number:05d}-of-{count:05d}"
             path = folder / f"{name.replace('/', '-')}.plan.parquet"
-            of_shard = list(islice(rows, per_shard))
+            of_shard = list(islice(rows, images * (number + 1) // count - images * number // count))
             pixels = sum(row["width"] * row["height"] for row in of_shard if row["format"] != "pixels")
             tables.write_rows(path, of_shard, LISTED)
             units.append(ShardUnit(split, name, str(path), len(of_shard), pixels))

@@ -16,7 +16,7 @@ from schemas.sources import ImageFiles
 
 RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]
 
-NAMES_PER_PART = 5_000
+NAMES_PER_PART = 1_000  # of large photographs, some seconds of reading
 
 
 class ReadError(Exception):
@@ -112,7 +112,7 @@ class FileNames(Source):
         return map(self.item, self.keys())
 
     def parts(self) -> Iterator[Part]:
-        """Some thousand names each."""
+        """A thousand names each."""
         for names in chunks(self.keys(), NAMES_PER_PART):
             yield Part(names, len(names))
 

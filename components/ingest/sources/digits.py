@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from components.ingest.sources.base import Found, Item, Part, Source
-from schemas.artifacts import sha256_of
 from schemas.errors import UsageError
+from schemas.hashing import sha256_of
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import DigitsSource
 

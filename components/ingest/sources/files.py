@@ -10,13 +10,13 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
 
 from components.ingest.sources import braces
-from schemas.artifacts import sha256_of
+from schemas import hashing
 from schemas.errors import UsageError
 
 _WILD = re.compile(r"[*?\[]")
@@ -149,6 +149,11 @@ def open_file(path: str) -> IO[bytes]:
         raise OSError(str(error)) from error
 
 
+def is_odd(path: str) -> bool:
+    """Whether a path on this machine is a folder, a pipe or a device. To open a pipe is to wait for ever."""
+    return not is_remote(path) and os.path.exists(path) and not os.path.isfile(path)
+
+
 def size_of(path: str) -> int:
     """Bytes of a file."""
     return int(_beam().get_filesystem(path).size(path)) if is_remote(path) else os.stat(path).st_size
@@ -157,16 +162,28 @@ def size_of(path: str) -> int:
 def digest_of(path: str) -> str:
     """Sha256 (hex) of a file's bytes; of a remote one, of its size and of the checksum that its storage keeps."""
     if not is_remote(path):
-        return sha256_of(Path(path))
+        return hashing.sha256_of(Path(path))
     return hashlib.sha256(f"{size_of(path)} {_beam().checksum(path)}".encode()).hexdigest()
+
+
+def digests(paths: Iterable[str]) -> Iterator[str]:
+    """Of many files, in order; "unreadable" for those that are, which ingest lists among the rejected."""
+
+    def digest(path: str) -> str:
+        try:
+            return "unreadable" if is_odd(path) else digest_of(path)
+        except (OSError, ValueError):
+            return "unreadable"
+
+    return hashing.digests(paths, digest)
 
 
 def digest_of_all(paths: Mapping[str, str]) -> str:
     """The digest of one file, or sha256 (hex) over names and digests of several, given by name."""
-    digests = {name: digest_of(path) for name, path in paths.items()}
-    if len(digests) == 1:
-        return next(iter(digests.values()))
-    return hashlib.sha256("".join(f"{name}\0{found}\n" for name, found in digests.items()).encode()).hexdigest()
+    found = {name: digest_of(path) for name, path in paths.items()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in found.items()).encode()).hexdigest()
 
 
 _UNSAFE = re.compile("[%\udc80-\udcff]")  # where a name is not UTF-8, Python puts these surrogates

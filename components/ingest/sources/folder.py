@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from itertools import tee
 
 from components.ingest.sources import files
-from components.ingest.sources.base import FileNames, chunks
+from components.ingest.sources.base import FileNames
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import FolderSource
@@ -32,17 +32,10 @@ class Folder(FileNames):
     def digest(self) -> str:
         """Sha256 over every file's name and content."""
         total = hashlib.sha256()
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for keys in chunks(self.keys(), 1000):  # so that memory does not grow with the folder
-                for key, sha256 in zip(keys, pool.map(self._sha256, keys), strict=True):
-                    total.update(f"{key}\0{sha256}\0{self.item(key).label}\n".encode())
+        keys, same_keys = tee(self.keys())
+        for key, sha256 in zip(keys, files.digests(map(self._path, same_keys)), strict=True):
+            total.update(f"{key}\0{sha256}\0{self.item(key).label}\n".encode())
         return total.hexdigest()
-
-    def _sha256(self, key: str) -> str:
-        try:
-            return files.digest_of(self._path(key))
-        except OSError:
-            return "unreadable"  # ingest lists it among the rejected
 
     def keys(self) -> Iterator[str]:
         """Files by folder and name."""

@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from itertools import tee
 from typing import NamedTuple
 
 from components.ingest.sources import files
@@ -50,18 +50,10 @@ class Table(Source):
     def digest(self) -> str:
         """Sha256 over every listed file's name and content, its label and its split."""
         total = hashlib.sha256()
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for part in self.parts():
-                keys = [json.loads(row)[0] for row in part.names]
-                for row, sha256 in zip(part.names, pool.map(self._sha256, keys), strict=True):
-                    total.update(f"{row}\0{sha256}\n".encode())
+        rows, same_rows = tee(row for part in self.parts() for row in part.names)
+        for row, sha256 in zip(rows, files.digests(self._path(json.loads(row)[0]) for row in same_rows), strict=True):
+            total.update(f"{row}\0{sha256}\n".encode())
         return total.hexdigest()
-
-    def _sha256(self, key: str) -> str:
-        try:
-            return files.digest_of(self._path(key))
-        except (OSError, ReadError, ValueError):
-            return "unreadable"  # ingest lists it among the rejected
 
     def parts(self) -> Iterator[Part]:
         """Some thousand rows each.
@@ -86,8 +78,11 @@ class Table(Source):
 
     def read(self, place: str) -> bytes:
         """A file's bytes."""
+        path = self._path(place)
+        if files.is_odd(path):
+            raise ReadError("a folder, a pipe or a device")
         try:
-            with files.open_file(self._path(place)) as file:
+            with files.open_file(path) as file:
                 return file.read(self.preprocess.max_bytes + 1)
         except ValueError as error:  # Beam's, of a scheme that it knows no file system for
             raise ReadError(str(error)) from None
@@ -97,10 +92,7 @@ class Table(Source):
         path, folder = key[len(prefix) :], os.path.dirname(self.tables[prefix])
         if files.is_remote(path):
             return path
-        path = path if os.path.isabs(path) else files.path_in(folder or ".", path)
-        if not files.is_remote(path) and os.path.exists(path) and not os.path.isfile(path):
-            raise ReadError("a folder, a pipe or a device")
-        return path
+        return path if os.path.isabs(path) else files.path_in(folder or ".", path)
 
 
 def _rows(path: str) -> Iterator[_Row]:

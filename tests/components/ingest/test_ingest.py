@@ -17,7 +17,8 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.ingest.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch
-from schemas.artifacts import Examples, sha256_of
+from schemas.artifacts import Examples
+from schemas.hashing import sha256_of
 from schemas.records import SPLITS, Statistics, decode_example, read_records
 from schemas.sources import FolderSource, IdxSource
 from schemas.tables import DUPLICATES, IMAGES, REJECTED, read_table

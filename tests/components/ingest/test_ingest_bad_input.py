@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from schemas.artifacts import Examples, sha256_of
+from schemas.artifacts import Examples
 from schemas.errors import DataError, UsageError
+from schemas.hashing import sha256_of
 from schemas.records import Statistics, read_records
 from schemas.sources import IdxSource
 from schemas.tables import IMAGES, REJECTED, Reason, read_table

@@ -18,8 +18,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.ingest.sources import Source, open_source
-from schemas.artifacts import sha256_of
 from schemas.errors import DataError, UsageError
+from schemas.hashing import sha256_of
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import FolderSource, TarSource, ZipSource
 from tests.read_through import found_in, images_of, items_of
