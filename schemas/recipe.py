@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,23 @@ from schemas.sources import DataSection, Source
 Activation = Literal["relu", "leaky_relu"]
 
 
-class DenseModel(Section):
+class LatentSection(Section):
+    """What every network has beside its layers."""
+
+    log_variance_limit: tuple[float, float] | None = Field(
+        None, description="[lowest, highest] log-variance of the posterior; null: none. [-30, 20] is usual."
+    )
+
+    @model_validator(mode="after")
+    def _limit_is_ordered(self) -> Self:
+        if self.log_variance_limit is not None:
+            low, high = self.log_variance_limit
+            if low >= high:
+                raise ValueError(f"log_variance_limit: expected [lowest, highest], found [{low:g}, {high:g}]")
+        return self
+
+
+class DenseModel(LatentSection):
     """Fully connected encoder and decoder."""
 
     network: Literal["dense"]
@@ -29,7 +45,7 @@ class DenseModel(Section):
 Layer = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=4)]]
 
 
-class ConvModel(Section):
+class ConvModel(LatentSection):
     """Convolutional encoder, transposed-convolution decoder."""
 
     network: Literal["conv"]
@@ -69,6 +85,19 @@ class KlTerm(Section):
         description="sum: KL over the latent dimensions, in nats. mean: divided by their number. "
         "none: a plain autoencoder, whose code is the mean and is not sampled.",
     )
+    kl_warmup_epochs: int = Field(
+        0, ge=0, description="Epochs over which the KL's weight in training rises from 0 to 1, step by step."
+    )
+    free_bits: float = Field(
+        0.0, ge=0, description="KL per latent dimension, in nats, below which training does not push; 0: off."
+    )
+
+    @model_validator(mode="after")
+    def _a_kl_to_shape(self) -> Self:
+        for key in ("kl_warmup_epochs", "free_bits"):
+            if self.kl == "none" and getattr(self, key):
+                raise ValueError(f"{key}: expected 0 with kl: none, found {getattr(self, key):g}")
+        return self
 
 
 class BernoulliLoss(KlTerm):
@@ -98,10 +127,42 @@ class TrainSection(Section):
 
     epochs: int = Field(10, ge=1, description="Most epochs.")
     batch_size: int = Field(128, ge=1, description="Images per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="Adam's learning rate.")
+    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="Adam's learning rate; a schedule's highest.")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="adamw: Adam with decoupled weight decay.")
+    weight_decay: float = Field(
+        0.0, ge=0, lt=1, description="adamw's, times the learning rate, per step. Not on biases and batch norm."
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="cosine: the learning rate falls to 0 by the last of `epochs`, along half a cosine."
+    )
+    warmup_epochs: int = Field(0, ge=0, description="Epochs over which cosine's learning rate first rises from 0.")
+    clip_norm: float | None = Field(
+        None, gt=0, description="Longest gradient over all weights together (global norm); null: any."
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Decay, per step, of a moving average of the weights, which is what is kept; null: none. "
+        "0.999 is usual.",
+    )
     patience: int = Field(10, ge=1, description="Epochs without a better validation loss before training stops.")
     use_tuned: bool = Field(True, description="Take the values that tune found; off: train with the recipe's own.")
     deterministic: bool = Field(False, description="Bit-equal results from run to run, at some cost in speed.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> TrainSection:
+        if self.optimizer == "adamw" and not self.weight_decay:
+            raise ValueError("weight_decay: expected more than 0 with optimizer: adamw, found 0; 0.01 is usual")
+        if self.optimizer == "adam" and self.weight_decay:
+            raise ValueError(f"weight_decay: expected 0 with optimizer: adam, found {self.weight_decay:g}; try adamw")
+        if self.schedule == "constant" and self.warmup_epochs:
+            raise ValueError(
+                f"warmup_epochs: expected 0 with schedule: constant, found {self.warmup_epochs}; try cosine"
+            )
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs: expected less than epochs ({self.epochs}), found {self.warmup_epochs}")
+        return self
 
 
 class TuneSection(Section):

@@ -12,7 +12,9 @@ from components.batch_norm import PreciseBatchNorm
 from components.console import say
 from components.dataset import batches, read_statistics, readable, training_batches
 from components.device import jit_compile, prepare_device
+from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
+from components.train.optimizer import make_optimizer
 from components.train.progress import EpochProgress, StopWhenLost
 from components.train.state import ResumableEarlyStopping, TrainingState
 from models.build import build_vae
@@ -34,10 +36,13 @@ def fit(
 
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
     vae = build_vae(network, settings.loss, statistics, seed=settings.seed)
-    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=jit_compile())
+    images, batch_size = statistics.records["train"], settings.train.batch_size
+    steps = math.ceil(images / batch_size)
+    optimizer = make_optimizer(settings.train, learning_rate=learning_rate, steps_per_epoch=steps)
+    vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
+    vae.compile(optimizer=optimizer, jit_compile=jit_compile())
     vae.optimizer.build(vae.trainable_variables)
     say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
-    images, batch_size = statistics.records["train"], settings.train.batch_size
     say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
     if tuned:
         say("tuned   latent_dim and learning rate are the search's (train.use_tuned=false: the recipe's)")
@@ -53,13 +58,14 @@ def fit(
                 training_batches(
                     examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
                 ),
-                steps_per_epoch=math.ceil(images / batch_size),
+                steps_per_epoch=steps,
                 initial_epoch=state.epochs,
                 epochs=epochs,
                 validation_data=batches(examples, "validation", batch_size=batch_size),
                 callbacks=[
-                    StopWhenLost(),
+                    StopWhenLost(learning_rate=learning_rate),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
+                    AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
                     PreciseBatchNorm(examples, batch_size=batch_size),
                     keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
                     ResumableEarlyStopping(state_path, state, patience=settings.train.patience),

@@ -57,7 +57,15 @@ class EpochProgress(keras.callbacks.Callback):
 
 
 class StopWhenLost(keras.callbacks.Callback):
-    """Ends a training whose loss is no longer a number, before it can be taken for a result."""
+    """Ends a training whose loss is no longer a number, before it can be taken for a result.
+
+    Args:
+        learning_rate: As set or tuned; a schedule may have been below it.
+    """
+
+    def __init__(self, *, learning_rate: float) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Looks at the running mean of the loss, in which a NaN stays."""
@@ -70,7 +78,7 @@ class StopWhenLost(keras.callbacks.Callback):
     def _check(self, name: str, logs: dict[str, float] | None, when: str) -> None:
         loss = (logs or {}).get(name, 0.0)
         if not math.isfinite(loss):
-            rate = float(self.model.optimizer.learning_rate)
+            rate = self.learning_rate
             said = "validation loss" if name == "val_loss" else "loss"
             raise DataError(
                 f"train.learning_rate: expected a {said} that stays finite, found {loss} {when} with {rate:g}; "

@@ -116,14 +116,24 @@ def test_a_misspelt_key_is_an_error_that_names_it(make_recipe: MakeRecipe, key: 
         ("model.decoder", [[32, 2, 1]]),
         ("model.activation", "swish"),
         ("model.negative_slope", 1.5),
+        ("model.log_variance_limit", [2.0, -2.0]),
+        ("model.log_variance_limit", [-30.0]),
         ("loss.weight", 0),
         ("loss.weight", math.nan),
+        ("loss.free_bits", -0.1),
+        ("loss.kl_warmup_epochs", -1),
         ("train.epochs", 0),
         ("train.epochs", "many"),
         ("train.batch_size", 0),
         ("train.learning_rate", 0),
         ("train.learning_rate", math.inf),
         ("train.patience", 0),
+        ("train.optimizer", "sgd"),
+        ("train.optimizer", "adamw"),  # without a weight decay
+        ("train.weight_decay", 0.01),  # without adamw
+        ("train.warmup_epochs", 1),  # without a schedule
+        ("train.clip_norm", 0),
+        ("train.ema", 1),
         ("tune.oracle", "grid"),
         ("tune.latent_dim", []),
         ("tune.latent_dim", [0]),
@@ -225,6 +235,28 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
     with pytest.raises(ValidationError, match=f"bernoulli expects preprocess.normalise: unit, found {normalise}"):
         make_recipe({**bernoulli, "preprocess.normalise": normalise})
     make_recipe({"loss.likelihood": "mse", "preprocess.normalise": normalise})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss.kl": "none", "loss.free_bits": 0.5}, "free_bits: expected 0 with kl: none, found 0.5"),
+        ({"loss.kl": "none", "loss.kl_warmup_epochs": 3}, "kl_warmup_epochs: expected 0 with kl: none, found 3"),
+        ({"model.log_variance_limit": [2, 2]}, r"log_variance_limit: expected \[lowest, highest\], found \[2, 2\]"),
+        ({"train.optimizer": "adamw"}, "weight_decay: expected more than 0 with optimizer: adamw, found 0"),
+        ({"train.weight_decay": 0.1}, "weight_decay: expected 0 with optimizer: adam, found 0.1; try adamw"),
+        ({"train.warmup_epochs": 2}, "warmup_epochs: expected 0 with schedule: constant, found 2; try cosine"),
+        (
+            {"train.warmup_epochs": 10, "train.schedule": "cosine", "train.epochs": 10},
+            r"warmup_epochs: expected less than epochs \(10\), found 10",
+        ),
+    ],
+)
+def test_settings_of_training_that_do_not_fit_together_are_an_error_that_says_what_would(
+    make_recipe: MakeRecipe, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make_recipe(changes)
 
 
 @hypothesis_settings(deadline=None)
