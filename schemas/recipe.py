@@ -122,6 +122,19 @@ LossSettings = Annotated[BernoulliLoss | MseLoss, Field(discriminator="likelihoo
 # --- the stages' own -------------------------------------------------------------------------------------------------
 
 
+class EngineSection(Section):
+    """How the machine is used. `auto` is what is measured to be fastest, once per machine and network."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Of activations; weights and losses are float32 in any case, and so is the model that is kept.",
+    )
+    jit: Literal["auto"] | bool = Field("auto", description="Whether XLA compiles the training step.")
+    steps_per_call: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="Training steps between two returns to Python."
+    )
+
+
 class TrainSection(Section):
     """How the model is trained."""
 
@@ -148,6 +161,7 @@ class TrainSection(Section):
     )
     patience: int = Field(10, ge=1, description="Epochs without a better validation loss before training stops.")
     use_tuned: bool = Field(True, description="Take the values that tune found; off: train with the recipe's own.")
+    engine: EngineSection = EngineSection()
     deterministic: bool = Field(False, description="Bit-equal results from run to run, at some cost in speed.")
 
     @model_validator(mode="after")

@@ -11,7 +11,8 @@ import keras
 from components.batch_norm import PreciseBatchNorm
 from components.console import say
 from components.dataset import batches, read_statistics, readable, training_batches
-from components.device import jit_compile, prepare_device
+from components.device import prepare_device
+from components.engine import choose_engine
 from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
 from components.train.optimizer import make_optimizer
@@ -35,12 +36,22 @@ def fit(
     network = settings.model.model_copy(update={"latent_dim": tuned.get("model.latent_dim", settings.model.latent_dim)})
 
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
-    vae = build_vae(network, settings.loss, statistics, seed=settings.seed)
     images, batch_size = statistics.records["train"], settings.train.batch_size
     steps = math.ceil(images / batch_size)
+    engine = choose_engine(
+        settings.train.engine,
+        network,
+        settings.loss,
+        statistics,
+        batch_size=batch_size,
+        images=images * settings.train.epochs,
+        deterministic=settings.train.deterministic,
+        kept=model.work / "engine.json",
+    )
+    vae = engine.build(network, settings.loss, statistics, seed=settings.seed)
     optimizer = make_optimizer(settings.train, learning_rate=learning_rate, steps_per_epoch=steps)
     vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
-    vae.compile(optimizer=optimizer, jit_compile=jit_compile())
+    engine.compile(vae, optimizer)
     vae.optimizer.build(vae.trainable_variables)
     say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
     say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
@@ -73,14 +84,15 @@ def fit(
                 shuffle=False,  # the data set does
                 verbose=0,
             )
-    return _write(model, vae, state)
-
-
-def _write(model: Model, vae: VAE, state: TrainingState) -> dict[str, int]:
-    # A copy without the optimizer: its state is of the last epoch, the weights are of the best.
-    best = VAE.from_config(vae.get_config())
-    best.build(vae.get_build_config()["input_shape"])
+    # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
+    # float32, of Keras's own layers.
+    keras.utils.clear_session()
+    best = build_vae(network, settings.loss, statistics, seed=settings.seed)
     best.set_weights(state.best_weights)
+    return _write(model, best, state)
+
+
+def _write(model: Model, best: VAE, state: TrainingState) -> dict[str, int]:
     save_model(best, model.vae_path, work=model.work)
     tables.write_table(model.history_path, state.history, tables.HISTORY)
     row = state.history[state.best_epoch]
@@ -89,4 +101,4 @@ def _write(model: Model, vae: VAE, state: TrainingState) -> dict[str, int]:
         f"best    epoch {state.best_epoch + 1} of {state.epochs} ({why}): validation loss {row['val_loss']:.3f}, "
         f"reconstruction {row['val_reconstruction']:.3f}, KL {row['val_kl']:.3f} nats"
     )
-    return {"epochs": state.epochs, "best_epoch": state.best_epoch + 1, "weights": vae.count_params()}
+    return {"epochs": state.epochs, "best_epoch": state.best_epoch + 1, "weights": best.count_params()}

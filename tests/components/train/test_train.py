@@ -19,6 +19,7 @@ from components.train.state import TrainingState
 from schemas import tables
 from schemas.artifacts import Examples, HyperParameters, Model
 from schemas.errors import DataError
+from schemas.recipe import ConvModel, EngineSection
 from schemas.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
@@ -204,3 +205,21 @@ def test_without_tuned_values_the_recipes_are_used(trained: tuple[Model, dict[st
     model, _ = trained
     assert load(model).latent_dim == 2
     assert history(model)[0]["learning_rate"] == pytest.approx(0.01)
+
+
+def test_a_model_that_was_trained_in_low_precision_is_kept_in_float32_of_keras_own_layers(
+    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+) -> None:
+    network = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before")
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        model = open_model(tmp_path / precision)
+        engine = EngineSection(precision=precision, steps_per_call=2)
+        train(tiny_examples, None, model, make_settings(model=network, epochs=3, engine=engine))
+        vae = load(model)
+        layers = vae._flatten_layers(recursive=True, include_self=False)
+        assert {layer.compute_dtype for layer in layers} == {"float32"}
+        assert keras.layers.BatchNormalization in {type(layer) for layer in layers}
+        assert not any("Fused" in type(layer).__name__ for layer in layers)
+        losses[precision] = history(model)[-1]["val_loss"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
