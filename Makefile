@@ -28,7 +28,7 @@ RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all figures systems status verify recipes recipe fetch schema lint test bench lock clean
+.PHONY: help setup demo $(STAGES) all figures systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -90,6 +90,8 @@ systems: setup ## The published systems, one after another, all stages
 		$(PIPELINE) all --recipe $${system%%:*} --source '$(DATA)'/$${system#*:} $(OVERRIDES) --runs '$(RUNS)' \
 			$(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) || exit; done
 
+tensorboard: setup ## Curves of RECIPE's training in the browser, on this machine alone
+	@$(VENV)/bin/tensorboard --logdir '$(RUNS)/$(notdir $(basename $(RECIPE)))/model/logs' --host localhost
 status: setup ## A line per stage: fresh, or stale and why
 	@$(PIPELINE) $@ $(READ)
 verify: setup ## Hash every artifact of RECIPE again

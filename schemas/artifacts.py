@@ -237,7 +237,7 @@ class Model(Artifact):
     """A trained variational autoencoder."""
 
     TYPE = "Model"
-    VOLATILE = ("logs/",)
+    VOLATILE = ("logs/", "progress/")
 
     @property
     def vae_path(self) -> Path:
@@ -253,6 +253,11 @@ class Model(Artifact):
     def logs_path(self) -> Path:
         """TensorBoard's event files."""
         return self.path / "logs"
+
+    @property
+    def progress_path(self) -> Path:
+        """Pictures of reconstructions and samples, epoch after epoch, and a film of them."""
+        return self.path / "progress"
 
 
 class ModelEvaluation(Artifact):

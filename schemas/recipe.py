@@ -161,7 +161,7 @@ class TrainSection(Section):
     )
     patience: int = Field(10, ge=1, description="Epochs without a better validation loss before training stops.")
     use_tuned: bool = Field(True, description="Take the values that tune found; off: train with the recipe's own.")
-    engine: EngineSection = EngineSection()
+    engine: EngineSection = Field(EngineSection(), description="How the machine is used.")
     deterministic: bool = Field(False, description="Bit-equal results from run to run, at some cost in speed.")
 
     @model_validator(mode="after")

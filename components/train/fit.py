@@ -16,7 +16,8 @@ from components.engine import choose_engine
 from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
 from components.train.optimizer import make_optimizer
-from components.train.progress import EpochProgress, StopWhenLost
+from components.train.pictures import Pictures, make_film
+from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
 from components.train.state import ResumableEarlyStopping, TrainingState
 from models.build import build_vae
 from models.vae import VAE
@@ -78,12 +79,14 @@ def fit(
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
                     AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
                     PreciseBatchNorm(examples, batch_size=batch_size),
+                    Pictures(model.progress_path, examples, epochs=epochs, seed=settings.seed),
                     keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
                     ResumableEarlyStopping(state_path, state, patience=settings.train.patience),
                 ],
                 shuffle=False,  # the data set does
                 verbose=0,
             )
+    make_film(model.progress_path)
     # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
     # float32, of Keras's own layers.
     keras.utils.clear_session()
@@ -95,10 +98,5 @@ def fit(
 def _write(model: Model, best: VAE, state: TrainingState) -> dict[str, int]:
     save_model(best, model.vae_path, work=model.work)
     tables.write_table(model.history_path, state.history, tables.HISTORY)
-    row = state.history[state.best_epoch]
-    why = "stopped early" if state.stopped else "all epochs run"
-    say(
-        f"best    epoch {state.best_epoch + 1} of {state.epochs} ({why}): validation loss {row['val_loss']:.3f}, "
-        f"reconstruction {row['val_reconstruction']:.3f}, KL {row['val_kl']:.3f} nats"
-    )
+    tell_epochs(state.history, best=state.best_epoch, stopped=state.stopped)
     return {"epochs": state.epochs, "best_epoch": state.best_epoch + 1, "weights": best.count_params()}

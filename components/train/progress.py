@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import keras
 
@@ -27,7 +28,7 @@ class EpochProgress(keras.callbacks.Callback):
         self.images = images
         self.batch_size = batch_size
         self.resources = ExitStack()
-        self.began = 0.0
+        self.began = self.drawn = 0.0
         self.trained: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -38,7 +39,12 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Moves the bar."""
-        self.update(min(self.images, (batch + 1) * self.batch_size))
+        now = time.monotonic()
+        if now - self.drawn > 0.2:
+            self.drawn = now
+            found = logs or {}
+            note = f"loss {found['loss']:.3f}  reconstruction {found['reconstruction']:.3f}  KL {found['kl']:.3f}"
+            self.update(min(self.images, (batch + 1) * self.batch_size), note)
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """Validation begins: the time of training alone is known."""
@@ -84,3 +90,24 @@ class StopWhenLost(keras.callbacks.Callback):
                 f"train.learning_rate: expected a {said} that stays finite, found {loss} {when} with {rate:g}; "
                 f"try {rate / 10:g}"
             )
+
+
+def tell_epochs(history: list[dict[str, Any]], *, best: int, stopped: bool) -> None:
+    """A table of the training: its first, best and last epoch, on training and on validation images.
+
+    Args:
+        history: Rows of `schemas.tables.HISTORY`.
+        best: The best epoch, from 0.
+        stopped: Whether early stopping has ended it.
+    """
+    why = "stopped early" if stopped else "all epochs run"
+    say(f"best    epoch {best + 1} of {len(history)} ({why}); it is kept")
+    rows = {0: "first", len(history) - 1: "last", best: "best"}  # the best, where it is one of the others, too
+    say("                       loss  reconstruction       KL   validation: loss  reconstruction       KL")
+    for epoch, name in sorted(rows.items()):
+        row = history[epoch]
+        figures = "".join(
+            f"{row[f'{split}loss']:{width}.3f} {row[f'{split}reconstruction']:15.3f} {row[f'{split}kl']:8.3f}"
+            for split, width in (("", 11), ("val_", 19))
+        )
+        say(f"{name:<7} epoch {epoch + 1:>4} {figures}")

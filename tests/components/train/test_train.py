@@ -67,9 +67,11 @@ def stopped(
 # --- what it writes --------------------------------------------------------------------------------------------------
 
 
-def test_a_training_leaves_a_model_a_history_and_logs_and_nothing_else(trained: tuple[Model, dict[str, int]]) -> None:
+def test_a_training_leaves_a_model_its_history_logs_and_pictures_and_nothing_else(
+    trained: tuple[Model, dict[str, int]],
+) -> None:
     model, _ = trained
-    assert sorted(path.name for path in model.path.iterdir()) == ["history.parquet", "logs", "vae.keras"]
+    assert sorted(path.name for path in model.path.iterdir()) == ["history.parquet", "logs", "progress", "vae.keras"]
     assert list(model.logs_path.rglob("events.out.tfevents.*"))
 
 
