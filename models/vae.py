@@ -150,9 +150,12 @@ class VAE(keras.Model):
         left = keras.random.randint((batch, 1), 0, spare_x + 1, seed=self.crop_seed)
         rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
         columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
-        # On float32: gathers of uint8 have no kernel on some devices.
-        windows = ops.take_along_axis(ops.cast(pixels, "float32"), rows[:, :, None, None], axis=1)
-        return ops.take_along_axis(windows, columns[:, None, :, None], axis=2)
+        first = ops.arange(batch, dtype=top.dtype)[:, None, None] * (pixels.shape[1] * pixels.shape[2])
+        numbers = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
+        # One gather of whole pixels; along each axis in turn takes ten times as long. On float32: gathers of uint8 have
+        # no kernel on some devices.
+        stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
+        return ops.reshape(ops.take(stored, ops.reshape(numbers, (-1,)), axis=0), (-1, *self.image_shape))
 
     def encode(self, pixels: Any) -> tuple[Any, Any]:
         """Mean and log-variance of the posterior of each image's centre: [B, D] each."""
