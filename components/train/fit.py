@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import Any
 
 import keras
 
@@ -15,6 +13,7 @@ from components.device import jit_compile, prepare_device
 from components.train.keras_file import save_model
 from components.train.progress import EpochProgress, StopWhenLost
 from components.train.state import ResumableEarlyStopping, TrainingState
+from components.train.tuned import with_tuned
 from models.build import build_vae
 from models.vae import VAE
 from schemas import tables
@@ -28,19 +27,17 @@ def fit(
     """See `components.train.component.train`."""
     device = prepare_device(deterministic=settings.train.deterministic)
     statistics = read_statistics(examples)
-    tuned: dict[str, Any] = json.loads(hyperparameters.best_path.read_text()) if hyperparameters else {}
-    learning_rate = tuned.get("train.learning_rate", settings.train.learning_rate)
-    network = settings.model.model_copy(update={"latent_dim": tuned.get("model.latent_dim", settings.model.latent_dim)})
+    settings, tuned = with_tuned(settings, hyperparameters)
 
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
-    vae = build_vae(network, settings.loss, statistics, seed=settings.seed)
-    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=jit_compile())
+    vae = build_vae(settings.model, settings.loss, statistics, seed=settings.seed)
+    vae.compile(optimizer=keras.optimizers.Adam(settings.train.learning_rate), jit_compile=jit_compile())
     vae.optimizer.build(vae.trainable_variables)
-    say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
+    say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
     images, batch_size = statistics.records["train"], settings.train.batch_size
-    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
+    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {settings.train.learning_rate:.3g}")
     if tuned:
-        say("tuned   latent_dim and learning rate are the search's (train.use_tuned=false: the recipe's)")
+        say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
 
     state_path = model.work / "state.npz"
     state = TrainingState.read(state_path)
