@@ -68,7 +68,7 @@ demo: setup ## 5,000 digits that ship with a package, through all six stages
 
 ingest: setup ## Images to TFRecords: resize, crop, normalise, split
 	@$(PIPELINE) $@ $(RUN)
-tune: setup ## Search latent_dim and learning rate
+tune: setup ## Search hyperparameters: latent_dim, learning rate, any key of tune.space
 	@$(PIPELINE) $@ $(RUN)
 train: setup ## Train the variational autoencoder, with early stopping
 	@$(PIPELINE) $@ $(RUN)
