@@ -164,10 +164,10 @@ def run_workers(oracle: Bookkeeping, examples: Examples, settings: TuneSettings,
     try:
         while workers.alive or oracle.ongoing_trials:
             time.sleep(POLL_SECONDS)
-            workers.look()
-            give_up_silent(oracle, besides=workers.names)
             if oracle.failure is not None:
                 raise oracle.failure
+            workers.look()
+            give_up_silent(oracle, besides=workers.names)
         farewell = time.monotonic() + FAREWELL_SECONDS
         while oracle.tuner_ids and time.monotonic() < farewell:  # workers of other machines are told that it is over
             time.sleep(POLL_SECONDS)

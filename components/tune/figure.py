@@ -48,14 +48,16 @@ def search_figure(
 def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any], best: str) -> None:
     axes = figure.subplots()
     elbo = np.array([trial["val_elbo"] for trial in done])
-    low, high = float(np.quantile(elbo, WORST)), float(elbo.max())
-    norm = Normalize(low, high if high > low else low + 1.0, clip=True)
-    lowest, highest = float(elbo.min()), high if high > elbo.min() else float(elbo.min()) + 1.0
+    high = float(elbo.max())
+    low = float(np.quantile(elbo, WORST))
+    if high - low < 1e-2:  # one trial, or all alike
+        low = high - 1.0
+    norm = Normalize(low, high, clip=True)
     keys = list(space)
     places = {
         trial["trial"]: [
             *(position(trial[key], space[key]) for key in keys),
-            (trial["val_elbo"] - lowest) / (highest - lowest),
+            float(norm(trial["val_elbo"])),
         ]
         for trial in done
     }
@@ -73,13 +75,17 @@ def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any],
         )
     for column, key in enumerate(keys):
         _scale(axes, column, _ticks(space[key]))
-    _scale(axes, len(keys), [(place, f"{lowest + place * (highest - lowest):.1f}") for place in np.linspace(0, 1, 5)])
+    heights = [(place, f"{low + place * (high - low):.1f}".replace("-", "−")) for place in np.linspace(0, 1, 5)]
+    if elbo.min() < low:
+        heights[0] = (0.0, f"≤ {heights[0][1]}")
+    _scale(axes, len(keys), heights)
     axes.set_xticks(range(len(keys) + 1), [*keys, "validation ELBO"], fontsize=10)
     axes.tick_params(axis="x", length=0, pad=10)
     axes.xaxis.tick_top()
-    axes.set(xlim=(-0.25, len(keys) + 0.35), ylim=(-0.04, 1.04), yticks=[])
+    axes.set(xlim=(-0.25, len(keys) + 0.35), ylim=(-0.09, 1.09), yticks=[])
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{len(done)} finished trials; the winner is red", loc="left", fontsize=11, pad=14)
+    count = f"{len(done)} finished trial{'s' if len(done) > 1 else ''}"
+    axes.set_title(f"{count}; the winner is red", loc="left", fontsize=11, pad=14)
     bar = figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, pad=0.02, aspect=30, extend="min")
     bar.set_label("validation ELBO, nats per image (higher is better)", fontsize=9)
     bar.outline.set_visible(False)
@@ -163,10 +169,10 @@ def _best_so_far(axes: Axes, done: list[dict[str, Any]]) -> None:
     low, high = float(np.quantile(elbo, WORST)), float(elbo.max())
     if elbo.min() < low - 2 * (high - low) and high > low:
         axes.set_ylim(low - 0.5 * (high - low), high + 0.1 * (high - low))
-    axes.set(xlabel="trial", ylabel="validation ELBO, nats")
+    axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, len(done) + 0.5))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title("best so far", loc="left", fontsize=11)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
     _plain(axes)
 
 

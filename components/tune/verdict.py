@@ -45,7 +45,7 @@ def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
 def _more(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, Any]) -> str:
     done = [trial for trial in trials if trial["val_elbo"] is not None]
     if len(done) < ENOUGH:
-        return f"{len(done)} finished trials are too few to say whether more would help"
+        return f"finished trials: {len(done)}, too few to say whether more would help"
     edges = [
         f"{key} at the {'upper' if place > 0.5 else 'lower'} end of what was tried"
         for key, values in space.items()

@@ -40,7 +40,9 @@ def main(task: Path, pipe: int | None) -> int:
     except (DataError, UsageError) as error:
         message = str(error)
     except grpc.RpcError as error:
-        message = f"KERASTUNER_ORACLE_IP: expected a chief that answers, found none ({error.code().name})"
+        said = (error.details() or "").strip().splitlines()
+        detail = ": ".join([error.code().name, *said[-1:]])
+        message = f"KERASTUNER_ORACLE_IP: expected a chief that answers, found an error ({detail})"
     else:
         return 0
     if pipe is None:

@@ -231,6 +231,98 @@ def test_a_search_whose_trials_all_fail_is_an_error_that_says_why(
     assert not found.best_path.exists()
 
 
+# --- trials that are not worth finishing -------------------------------------------------------------------------------
+
+
+def test_a_trial_behind_the_median_is_ended_as_completed_at_its_last_value(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judge_by_formula(monkeypatch)
+    ended, whole = (open_hyperparameters(tmp_path / name) for name in ("ended", "whole"))
+    counts = tune(tiny_examples, ended, make_settings(max_trials=TRIALS, epochs=EPOCHS))
+    assert counts["ended_early"] > 0
+    assert "(ended after 1 of 3 epochs: behind the median)" in capsys.readouterr().out
+    unhurried = tune(tiny_examples, whole, make_settings(max_trials=TRIALS, epochs=EPOCHS, stop_early=False))
+    assert unhurried == {"trials": TRIALS, "failed": 0, "ended_early": 0}
+    for row, full in zip(trials(ended), trials(whole), strict=True):
+        assert row["status"] == "COMPLETED"
+        assert row["val_elbo_by_epoch"] == full["val_elbo_by_epoch"][: row["epochs_run"]]
+        assert row["val_elbo"] == row["val_elbo_by_epoch"][-1]
+    assert best(ended) == best(whole)
+
+
+def test_hyperbands_short_trials_see_a_part_of_the_images_only(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge_by_formula(monkeypatch)
+    found = open_hyperparameters(tmp_path)
+    tune(tiny_examples, found, make_settings(oracle="hyperband", max_trials=50, epochs=9))
+    images = {row["epochs"]: row["images"] for row in trials(found)}
+    assert images == {1: 22, 3: 37, 9: 64}  # of 64, by the square root of the share of epochs
+
+
+def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epochs = judge_by_formula(monkeypatch)
+    found = open_hyperparameters(tmp_path)
+    counts = tune(tiny_examples, found, make_settings(max_trials=TRIALS, max_minutes=1e-6))
+    assert counts["trials"] == len(epochs) == 1  # the first is always begun
+    assert best(found)[LATENT_DIM] == trials(found)[0][LATENT_DIM]
+
+
+# --- any key -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[TuneSettings] = []
+
+    def run_trial(_: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
+        tried.append(settings)
+        report(1, -100.0 - len(tried))
+
+    monkeypatch.setattr(tuner, "run_trial", run_trial)
+    found = open_hyperparameters(tmp_path)
+    space = {
+        "model.hidden": [[8], [16, 8]],
+        "model.latent_dim": {"low": 2, "high": 16, "log": True, "step": 2},
+        "model.activation": ["relu", "leaky_relu"],
+        "train.batch_size": {"low": 8, "high": 32, "step": 8},
+        "train.learning_rate": ["1e-3", "1e-2"],  # YAML reads them as text
+    }
+    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, space=space))
+    rows = trials(found)
+    assert len(rows) == len(tried) > 1
+    for row, settings in zip(rows, tried, strict=True):
+        assert json.loads(row["model.hidden"]) == list(settings.model.hidden)
+        assert row["model.latent_dim"] == settings.model.latent_dim in (2, 4, 8, 16)
+        assert row["model.activation"] == settings.model.activation
+        assert row["train.batch_size"] == settings.train.batch_size in (8, 16, 24, 32)
+        assert row["train.learning_rate"] == settings.train.learning_rate in (1e-3, 1e-2)
+    assert best(found) == {**{key: rows[0][key] for key in space}, "model.hidden": list(tried[0].model.hidden)}
+
+
 # --- after a kill ----------------------------------------------------------------------------------------------------
 
 
