@@ -300,7 +300,7 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
 
     def run_trial(_: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
         tried.append(settings)
-        report(1, -100.0 - len(tried))
+        report(epochs, -100.0 - len(tried))
 
     monkeypatch.setattr(tuner, "run_trial", run_trial)
     found = open_hyperparameters(tmp_path)
@@ -311,7 +311,7 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
         "train.batch_size": {"low": 8, "high": 32, "step": 8},
         "train.learning_rate": ["1e-3", "1e-2"],  # YAML reads them as text
     }
-    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, space=space))
+    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=4, space=space))
     rows = trials(found)
     assert len(rows) == len(tried) > 1
     for row, settings in zip(rows, tried, strict=True):
