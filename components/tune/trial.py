@@ -44,6 +44,7 @@ def run_trial(images: TrialImages, settings: TuneSettings, *, epochs: int, count
     try:
         vae = build_vae(settings.model, settings.loss, images.statistics, seed=settings.seed)
         vae.compile(optimizer=keras.optimizers.Adam(settings.train.learning_rate), jit_compile=jit_compile())
+        vae.optimizer.build(vae.trainable_variables)  # else the step is traced twice, at a second each
         vae.fit(
             images.training(count=count, batch_size=batch_size, seed=settings.seed, epochs=epochs),
             steps_per_epoch=math.ceil(count / batch_size),

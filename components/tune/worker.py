@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import grpc
@@ -43,6 +44,9 @@ def main(task: Path, pipe: int | None) -> int:
         said = (error.details() or "").strip().splitlines()
         detail = ": ".join([error.code().name, *said[-1:]])
         message = f"KERASTUNER_ORACLE_IP: expected a chief that answers, found an error ({detail})"
+    except Exception as error:  # a mistake of ours, which every trial would meet
+        traceback.print_exc()
+        message = f"tune.workers: expected trials that end, found {type(error).__name__}: {str(error).split(chr(10))[0][:200]}"
     else:
         return 0
     if pipe is None:
