@@ -224,8 +224,13 @@ class HyperParameters(Artifact):
 
     @property
     def trials_path(self) -> Path:
-        """A row per trial (`schemas.tables.TRIALS`)."""
+        """A row per trial (`schemas.tables.trials`)."""
         return self.path / "trials.parquet"
+
+    @property
+    def summary_path(self) -> Path:
+        """What won, by how much, what mattered, and whether more search would help."""
+        return self.path / "summary.json"
 
     @property
     def figure_path(self) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.preprocess import PreprocessSettings
+from schemas.search import Range, Space, check_keys
 from schemas.section import Section
 from schemas.sources import DataSection, Source
 
@@ -72,6 +74,11 @@ class ConvModel(LatentSection):
         "none", description="Batch normalisation before or after each layer's activation, or none."
     )
     zero_log_variance: bool = Field(False, description="The log-variance layer starts at zero: a variance of 1.")
+
+    @property
+    def stride(self) -> int:
+        """By how much the decoder enlarges its first map: image sizes have to be multiples of it."""
+        return self.output_stride * math.prod(stride for _, stride in self.decoder)
 
 
 ModelSettings = Annotated[DenseModel | ConvModel, Field(discriminator="network")]
@@ -183,21 +190,22 @@ class TuneSection(Section):
     """Where the search looks, and how long."""
 
     oracle: Literal["random", "bayesian", "hyperband"] = Field("random", description="KerasTuner's search algorithm.")
+    space: Space = Field(
+        {"model.latent_dim": (2, 4, 8, 16, 32), "train.learning_rate": Range(low=1e-4, high=1e-2, log=True)},
+        description="What is tried, by recipe key: a list of values, or {low, high, log, step}.",
+    )
     max_trials: int = Field(8, ge=1, description="Trials in all (hyperband: at most).")
+    max_minutes: float | None = Field(
+        None, gt=0, description="After this time no trial is begun; the best so far wins."
+    )
     epochs: int = Field(2, ge=1, description="Epochs per trial (hyperband: the most).")
-    max_images: int = Field(10_000, ge=1, description="Training images used per trial.")
-    latent_dim: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        (2, 4, 8, 16, 32), min_length=1, description="Values of `model.latent_dim` to try."
-    )
-    learning_rate: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
-        (1e-4, 1e-2), description="Lowest and highest `train.learning_rate` to try, drawn log-uniformly."
-    )
+    max_images: int = Field(10_000, ge=1, description="Training images used per trial (hyperband: at most).")
+    stop_early: bool = Field(True, description="End a trial that is behind the median of those before it.")
+    workers: int = Field(1, ge=1, description="Processes that run trials at the same time.")
 
     @model_validator(mode="after")
-    def _range_is_ordered(self) -> TuneSection:
-        low, high = self.learning_rate
-        if low > high:
-            raise ValueError(f"learning_rate: expected [lowest, highest], found [{low:g}, {high:g}]")
+    def _keys_can_be_searched(self) -> TuneSection:
+        check_keys(self.space)
         return self
 
 
@@ -278,13 +286,10 @@ class Recipe(Section):
                 "loss.likelihood: bernoulli expects preprocess.normalise: unit, found " + self.preprocess.normalise
             )
         if isinstance(self.model, ConvModel):
-            stride = self.model.output_stride
-            for _, layer_stride in self.model.decoder:
-                stride *= layer_stride
             for key in ("height", "width"):
                 size = getattr(self.preprocess, key)
-                if size % stride:
+                if size % self.model.stride:
                     raise ValueError(
-                        f"preprocess.{key}: the decoder's strides need a multiple of {stride}, found {size}"
+                        f"preprocess.{key}: the decoder's strides need a multiple of {self.model.stride}, found {size}"
                     )
         return self

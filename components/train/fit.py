@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import Any
 
 import keras
 
@@ -19,6 +17,7 @@ from components.train.optimizer import make_optimizer
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
 from components.train.state import ResumableEarlyStopping, TrainingState
+from components.train.tuned import with_tuned
 from models.build import build_vae
 from models.vae import VAE
 from schemas import tables
@@ -32,16 +31,14 @@ def fit(
     """See `components.train.component.train`."""
     device = prepare_device(deterministic=settings.train.deterministic)
     statistics = read_statistics(examples)
-    tuned: dict[str, Any] = json.loads(hyperparameters.best_path.read_text()) if hyperparameters else {}
-    learning_rate = tuned.get("train.learning_rate", settings.train.learning_rate)
-    network = settings.model.model_copy(update={"latent_dim": tuned.get("model.latent_dim", settings.model.latent_dim)})
+    settings, tuned = with_tuned(settings, hyperparameters)
 
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
     images, batch_size = statistics.records["train"], settings.train.batch_size
     steps = math.ceil(images / batch_size)
     engine = choose_engine(
         settings.train.engine,
-        network,
+        settings.model,
         settings.loss,
         statistics,
         batch_size=batch_size,
@@ -49,15 +46,15 @@ def fit(
         deterministic=settings.train.deterministic,
         kept=model.work / "engine.json",
     )
-    vae = engine.build(network, settings.loss, statistics, seed=settings.seed)
-    optimizer = make_optimizer(settings.train, learning_rate=learning_rate, steps_per_epoch=steps)
+    vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
+    optimizer = make_optimizer(settings.train, learning_rate=settings.train.learning_rate, steps_per_epoch=steps)
     vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
     engine.compile(vae, optimizer)
     vae.optimizer.build(vae.trainable_variables)
-    say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
-    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
+    say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
+    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {settings.train.learning_rate:.3g}")
     if tuned:
-        say("tuned   latent_dim and learning rate are the search's (train.use_tuned=false: the recipe's)")
+        say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
 
     state_path = model.work / "state.npz"
     state = TrainingState.read(state_path)
@@ -75,7 +72,7 @@ def fit(
                 epochs=epochs,
                 validation_data=batches(examples, "validation", batch_size=batch_size),
                 callbacks=[
-                    StopWhenLost(learning_rate=learning_rate),
+                    StopWhenLost(learning_rate=settings.train.learning_rate),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
                     AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
                     PreciseBatchNorm(examples, batch_size=batch_size),
@@ -90,7 +87,7 @@ def fit(
     # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
     # float32, of Keras's own layers.
     keras.utils.clear_session()
-    best = build_vae(network, settings.loss, statistics, seed=settings.seed)
+    best = build_vae(settings.model, settings.loss, statistics, seed=settings.seed)
     best.set_weights(state.best_weights)
     return _write(model, best, state)
 

@@ -203,6 +203,45 @@ def test_tuned_values_take_the_place_of_the_recipes(
     assert history(model)[0]["learning_rate"] == pytest.approx(0.02)
 
 
+def test_any_key_that_was_searched_is_taken(
+    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+) -> None:
+    tuned = HyperParameters(tmp_path / "hyperparameters")
+    tuned.path.mkdir()
+    tuned.best_path.write_text(
+        json.dumps({"model.hidden": [7, 5], "train.batch_size": 64, "loss.reconstruction": "mean"})
+    )
+    model = open_model(tmp_path / "model")
+    train(tiny_examples, tuned, model, make_settings(epochs=1))
+    vae = load(model)
+    assert [layer.units for layer in vae.encoder.layers if type(layer).__name__ == "Dense"][:2] == [7, 5]
+    assert history(model)[0]["reconstruction"] < 1  # nats per pixel, not per image
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"model.encoder": [[8, 2]]}, "(encoder: Extra inputs are not permitted)"),
+        ({"model.latent_dim": 0}, "(latent_dim: Input should be greater than or equal to 1)"),
+    ],
+)
+def test_what_was_found_for_another_recipe_is_a_line(
+    found: dict[str, Any],
+    said: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_model: OpenModel,
+    tmp_path: Path,
+) -> None:
+    tuned = HyperParameters(tmp_path / "hyperparameters")
+    tuned.path.mkdir()
+    tuned.best_path.write_text(json.dumps(found))
+    with pytest.raises(DataError, match="expected values that fit the recipe") as caught:
+        train(tiny_examples, tuned, open_model(tmp_path / "model"), make_settings(epochs=1))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_without_tuned_values_the_recipes_are_used(trained: tuple[Model, dict[str, int]]) -> None:
     model, _ = trained
     assert load(model).latent_dim == 2
