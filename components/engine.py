@@ -96,7 +96,7 @@ def choose_engine(
     """
     if kept.exists():
         return Engine(**json.loads(kept.read_bytes()))
-    plain = _plain(section)
+    plain = plain_engine(section)
     candidates = _candidates(section, plain)
     if deterministic or len(candidates) == 1:
         return _keep(plain, kept)
@@ -155,7 +155,7 @@ def measure(
         keras.utils.clear_session()
 
 
-def _plain(section: EngineSection) -> Engine:
+def plain_engine(section: EngineSection) -> Engine:
     """What is taken where nothing is measured."""
     return Engine(
         precision="float32" if section.precision == "auto" else section.precision,

@@ -9,7 +9,10 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from schemas.section import Section
 
 # What a trial does not read of the sections that it does: its length is `tune.epochs`, and it keeps no model.
-NOT_OF_A_TRIAL = ("train.epochs", "train.patience", "train.use_tuned", "train.deterministic")
+NOT_OF_A_TRIAL = (
+    *("train.epochs", "train.patience", "train.use_tuned", "train.deterministic", "train.engine"),
+    *("train.schedule", "train.warmup_epochs", "train.ema", "loss.kl_warmup_epochs"),
+)
 SECTIONS = ("model", "loss", "train")
 
 

@@ -11,9 +11,9 @@ from components.console import say
 from components.dataset import batches, read_statistics, readable, training_batches
 from components.device import prepare_device
 from components.engine import choose_engine
+from components.optimizer import make_optimizer
 from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
-from components.train.optimizer import make_optimizer
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
 from components.train.state import ResumableEarlyStopping, TrainingState
@@ -47,7 +47,7 @@ def fit(
         kept=model.work / "engine.json",
     )
     vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
-    optimizer = make_optimizer(settings.train, learning_rate=settings.train.learning_rate, steps_per_epoch=steps)
+    optimizer = make_optimizer(settings.train, steps_per_epoch=steps)
     vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
     engine.compile(vae, optimizer)
     vae.optimizer.build(vae.trainable_variables)
@@ -72,7 +72,13 @@ def fit(
                 epochs=epochs,
                 validation_data=batches(examples, "validation", batch_size=batch_size),
                 callbacks=[
-                    StopWhenLost(learning_rate=settings.train.learning_rate),
+                    StopWhenLost(
+                        examples,
+                        batch_size=batch_size,
+                        seed=settings.seed,
+                        learning_rate=settings.train.learning_rate,
+                        path=model.work / "lost.txt",
+                    ),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
                     AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
                     PreciseBatchNorm(examples, batch_size=batch_size),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from components.console import bar, say
+from components.dataset import keys_of_batches
+from schemas import atomic
+from schemas.artifacts import Examples
 from schemas.errors import DataError
 
 
@@ -66,30 +70,52 @@ class StopWhenLost(keras.callbacks.Callback):
     """Ends a training whose loss is no longer a number, before it can be taken for a result.
 
     Args:
+        examples: What is trained on.
+        batch_size: Images per step.
+        seed: Of their order.
         learning_rate: As set or tuned; a schedule may have been below it.
+        path: Where the keys of the images are written that it was lost on.
     """
 
-    def __init__(self, *, learning_rate: float) -> None:
+    def __init__(self, examples: Examples, *, batch_size: int, seed: int, learning_rate: float, path: Path) -> None:
         super().__init__()
+        self.examples = examples
+        self.batch_size = batch_size
+        self.seed = seed
         self.learning_rate = learning_rate
+        self.path = path
+        self.epoch = self.step = 0  # the step that comes next
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """A new count."""
+        self.epoch, self.step = epoch, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Looks at the running mean of the loss, in which a NaN stays."""
-        self._check("loss", logs, f"at step {batch + 1}")
+        """Looks at the running mean of the loss, in which a NaN stays. (Of several steps per call, `batch` is the last.)"""
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            keys = keys_of_batches(
+                self.examples,
+                batch_size=self.batch_size,
+                seed=self.seed,
+                epoch=self.epoch,
+                first=self.step,
+                count=batch + 1 - self.step,
+            )
+            atomic.write_text(self.path, "".join(f"{key}\n" for key in keys))
+            raise self._lost("loss", logs, f"at step {batch + 1}", f"; the images of that step: {self.path}")
+        self.step = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Looks at the validation loss."""
-        self._check("val_loss", logs, f"after epoch {epoch + 1}")
+        if not math.isfinite((logs or {}).get("val_loss", 0.0)):
+            raise self._lost("val_loss", logs, f"after epoch {epoch + 1}", "")
 
-    def _check(self, name: str, logs: dict[str, float] | None, when: str) -> None:
-        loss = (logs or {}).get(name, 0.0)
-        if not math.isfinite(loss):
-            rate = self.learning_rate
-            said = "validation loss" if name == "val_loss" else "loss"
-            raise DataError(
-                f"train.learning_rate: expected a {said} that stays finite, found {loss} {when} with {rate:g}; "
-                f"try {rate / 10:g}"
-            )
+    def _lost(self, name: str, logs: dict[str, float] | None, when: str, more: str) -> DataError:
+        said = "validation loss" if name == "val_loss" else "loss"
+        return DataError(
+            f"train.learning_rate: expected a {said} that stays finite, found {(logs or {})[name]} {when} with "
+            f"{self.learning_rate:g}; try {self.learning_rate / 10:g}{more}"
+        )
 
 
 def tell_epochs(history: list[dict[str, Any]], *, best: int, stopped: bool) -> None:

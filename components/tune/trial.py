@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from components.batch_norm import PreciseBatchNorm
-from components.device import jit_compile
+from components.engine import plain_engine
+from components.optimizer import make_optimizer
 from components.tune.images import TrialImages
-from models.build import build_vae
 from models.noise import standard_normal
 from models.vae import VAE
-from schemas.recipe import ConvModel
+from schemas.recipe import ConvModel, TrainSection
 from schemas.settings import TuneSettings
 
 Report = Callable[[int, float], bool]  # epoch, from 1, and validation ELBO, to whether the trial shall end
@@ -42,12 +42,14 @@ def run_trial(images: TrialImages, settings: TuneSettings, *, epochs: int, count
     _check_fit(images, settings)
     batch_size = settings.train.batch_size
     try:
-        vae = build_vae(settings.model, settings.loss, images.statistics, seed=settings.seed)
-        vae.compile(optimizer=keras.optimizers.Adam(settings.train.learning_rate), jit_compile=jit_compile())
+        engine = plain_engine(settings.train.engine)  # measuring takes longer than a trial
+        vae = engine.build(settings.model, settings.loss, images.statistics, seed=settings.seed)
+        steps = math.ceil(count / batch_size)
+        engine.compile(vae, make_optimizer(_short(settings.train), steps_per_epoch=steps))
         vae.optimizer.build(vae.trainable_variables)  # else the step is traced twice, at a second each
         vae.fit(
             images.training(count=count, batch_size=batch_size, seed=settings.seed, epochs=epochs),
-            steps_per_epoch=math.ceil(count / batch_size),
+            steps_per_epoch=steps,
             epochs=epochs,
             callbacks=[keras.callbacks.TerminateOnNaN(), Judge(images, settings, count=count, report=report)],
             shuffle=False,
@@ -103,6 +105,11 @@ def validation_elbo(vae: VAE, images: TrialImages, *, seed: int, terms: Callable
         values.append(np.asarray(found["log_prob"]) - np.asarray(found["kl"]))
         start += count
     return float(np.mean(np.concatenate(values), dtype=np.float64))
+
+
+def _short(section: TrainSection) -> TrainSection:
+    """What a trial takes of a training that is longer: no schedule, and no average, which would lag behind."""
+    return section.model_copy(update={"schedule": "constant", "warmup_epochs": 0, "ema": None})
 
 
 def _check_fit(images: TrialImages, settings: TuneSettings) -> None:

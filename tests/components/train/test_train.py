@@ -171,7 +171,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_the_setting(
     tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
 ) -> None:
     model = open_model(tmp_path)
-    expected = r"^train\.learning_rate: expected a .*loss that stays finite, found (nan|inf) .* 1e\+06; try 100000$"
+    expected = r"^train\.learning_rate: expected a .*loss that stays finite, found (nan|inf) .* 1e\+06; try 100000"
     with pytest.raises(DataError, match=expected):
         train(tiny_examples, None, model, make_settings(learning_rate=1e6))
     assert not model.vae_path.exists()
