@@ -2,9 +2,10 @@
 
     PYTHONPATH=. /path/to/a/python/with/torch benchmarks/torch_peer.py fashion_bn train.npy validation.npy --weights 259716
 
-Images are uint8, [N, H, W, C]. Channels last, Adam as Keras has it, the recipe's loss; each epoch in a new random order. The last
-batch of an epoch may be smaller. Speeds are of the epochs after the first, which warms up. Before validation batch normalisation's statistics are averaged over
-training images, as `components/batch_norm.py` does, so that the losses can be compared. The last line is JSON.
+Images are uint8, [N, H, W, C]. Channels last, Adam as Keras has it, the recipe's loss; each epoch in a new random order, its last
+batch smaller where it must be. Speeds are of the epochs after the first, which warms up. Before the validation loss, batch
+normalisation's statistics are averaged over training images, as `components/batch_norm.py` does, so that losses can be compared.
+The last line is JSON.
 """
 
 from __future__ import annotations
@@ -60,16 +61,16 @@ class Training:
         vae: The network.
         learning_rate: Adam's.
         bfloat16: Autocast.
-        compiled: By `torch.compile`.
+        compiled: The mode of `torch.compile`, or none.
     """
 
-    def __init__(self, vae: TorchVAE, *, learning_rate: float, bfloat16: bool, compiled: bool) -> None:
+    def __init__(self, vae: TorchVAE, *, learning_rate: float, bfloat16: bool, compiled: str | None) -> None:
         self.vae = vae
         self.device = vae.pixel_mean.device
         self.bfloat16 = bfloat16
         trained = [weight for weight in vae.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=learning_rate, eps=1e-7, fused=True)
-        self.forward = torch.compile(vae) if compiled else vae
+        self.forward = torch.compile(vae, mode=compiled) if compiled else vae
 
     def autocast(self) -> torch.autocast:
         """What the network is called under."""
@@ -123,7 +124,8 @@ def main() -> None:
     if given.weights not in (None, vae.count_weights()):
         sys.exit(f"expected {given.weights:,} weights, as Keras's network has, found {vae.count_weights():,}")
     batch_size, bfloat16 = recipe.train.batch_size, given.precision == "bfloat16"
-    training = Training(vae, learning_rate=recipe.train.learning_rate, bfloat16=bfloat16, compiled=given.compile)
+    compiled = "default" if given.compile else None
+    training = Training(vae, learning_rate=recipe.train.learning_rate, bfloat16=bfloat16, compiled=compiled)
 
     rates = []
     for epoch in range(given.epochs):

@@ -56,14 +56,14 @@ class TorchVAE(nn.Module):
             self.log_variance.requires_grad_(False)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The mean loss of a batch of pixels [B, C, H, W], uint8, channels last."""
+    def forward(self, pixels: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        """The mean loss of pixels [B, C, H, W], uint8, channels last; noise [B, D] is drawn unless it is given."""
         targets = (pixels.float() - self.pixel_mean) / self.pixel_deviation
         features = self.encoder(targets)
         mean, log_variance = self.mean(features).float(), self.log_variance(features).float()  # [B, D]
         codes = mean
         if self.loss_settings.kl != "none":
-            codes = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+            codes = mean + torch.exp(0.5 * log_variance) * (torch.randn_like(mean) if noise is None else noise)
         outputs = self.decoder(codes).float()
         if isinstance(self.loss_settings, MseLoss):
             loss = self.loss_settings.weight * functional.mse_loss(self.output_activation(outputs), targets)
