@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from models.batch import WholeBatch
 from models.likelihoods import Likelihood
 from models.normalisation import Normalise
 from models.samplers import PosteriorSampler
@@ -54,6 +55,7 @@ class VAE(keras.Model):
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
         self.crop_seed = keras.random.SeedGenerator(seed + 1)
+        self.batch = WholeBatch()
         self.image_shape: tuple[int, int, int] = tuple(encoder.inputs[0].shape[1:])
         self.latent_dim: int = decoder.inputs[0].shape[-1]
         # Nothing trains it where the code is not sampled.
@@ -87,7 +89,7 @@ class VAE(keras.Model):
         kl = self._kl(y_pred["mean"], y_pred["log_variance"])
         self.reconstruction_tracker.update_state(reconstruction)
         self.kl_tracker.update_state(kl)
-        return ops.mean(reconstruction + (kl / self.latent_dim if self.kl == "mean" else kl))
+        return self.batch.mean(reconstruction + (kl / self.latent_dim if self.kl == "mean" else kl))
 
     @property
     def variational(self) -> bool:
@@ -111,9 +113,14 @@ class VAE(keras.Model):
         if not random:
             top, left = spare_y // 2, spare_x // 2
             return pixels[:, top : top + height, left : left + width, :]
-        batch = ops.shape(pixels)[0]
-        top = keras.random.randint((batch, 1), 0, spare_y + 1, seed=self.crop_seed)
-        left = keras.random.randint((batch, 1), 0, spare_x + 1, seed=self.crop_seed)
+
+        def offsets(spare: int) -> Any:
+            def random(images: Any) -> Any:
+                return keras.random.randint((images, 1), 0, spare + 1, seed=self.crop_seed)
+
+            return self.batch.draw(random, ops.shape(pixels)[0])
+
+        top, left = offsets(spare_y), offsets(spare_x)  # [B, 1]
         rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
         columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
         # On float32: gathers of uint8 have no kernel on some devices.

@@ -12,6 +12,7 @@ from components.batch_norm import PreciseBatchNorm
 from components.console import say
 from components.dataset import batches, read_statistics, readable, training_batches
 from components.device import jit_compile, prepare_device
+from components.replicas import Replicas
 from components.train.keras_file import save_model
 from components.train.progress import EpochProgress, StopWhenLost
 from components.train.state import ResumableEarlyStopping, TrainingState
@@ -33,12 +34,16 @@ def fit(
     network = settings.model.model_copy(update={"latent_dim": tuned.get("model.latent_dim", settings.model.latent_dim)})
 
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
-    vae = build_vae(network, settings.loss, statistics, seed=settings.seed)
-    vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=jit_compile())
-    vae.optimizer.build(vae.trainable_variables)
+    replicas = Replicas()
+    with replicas.scope():
+        vae = build_vae(network, settings.loss, statistics, seed=settings.seed)
+        vae.compile(optimizer=keras.optimizers.Adam(learning_rate), jit_compile=jit_compile())
+        vae.optimizer.build(vae.trainable_variables)
     say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
     images, batch_size = statistics.records["train"], settings.train.batch_size
     say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
+    if replicas.count > 1:
+        say(f"shares  each batch among {replicas.count} devices")
     if tuned:
         say("tuned   latent_dim and learning rate are the search's (train.use_tuned=false: the recipe's)")
 
@@ -48,15 +53,16 @@ def fit(
         say(f"resumes after epoch {state.epochs}")
     epochs = settings.train.epochs
     if state.epochs < epochs and not state.stopped:
-        with readable(examples):
+        training = training_batches(
+            examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
+        )
+        with readable(examples), replicas.sharing(vae):
             vae.fit(
-                training_batches(
-                    examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
-                ),
+                replicas.share(training),
                 steps_per_epoch=math.ceil(images / batch_size),
                 initial_epoch=state.epochs,
                 epochs=epochs,
-                validation_data=batches(examples, "validation", batch_size=batch_size),
+                **replicas.validation(batches(examples, "validation", batch_size=batch_size)),
                 callbacks=[
                     StopWhenLost(),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),

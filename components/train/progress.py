@@ -70,7 +70,7 @@ class StopWhenLost(keras.callbacks.Callback):
     def _check(self, name: str, logs: dict[str, float] | None, when: str) -> None:
         loss = (logs or {}).get(name, 0.0)
         if not math.isfinite(loss):
-            rate = float(self.model.optimizer.learning_rate)
+            rate = float(self.model.optimizer.learning_rate.numpy())
             said = "validation loss" if name == "val_loss" else "loss"
             raise DataError(
                 f"train.learning_rate: expected a {said} that stays finite, found {loss} {when} with {rate:g}; "
