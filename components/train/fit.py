@@ -12,6 +12,7 @@ from components.dataset import batches, read_statistics, readable, training_batc
 from components.device import prepare_device
 from components.engine import choose_engine
 from components.optimizer import make_optimizer
+from components.replicas import Replicas
 from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
 from components.train.pictures import Pictures, make_film
@@ -46,13 +47,16 @@ def fit(
         deterministic=settings.train.deterministic,
         kept=model.work / "engine.json",
     )
-    vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
-    optimizer = make_optimizer(settings.train, steps_per_epoch=steps)
-    vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
-    engine.compile(vae, optimizer)
-    vae.optimizer.build(vae.trainable_variables)
+    replicas = Replicas()
+    with replicas.scope():
+        vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
+        vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
+        engine.compile(vae, make_optimizer(settings.train, steps_per_epoch=steps))
+        vae.optimizer.build(vae.trainable_variables)
     say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
     say(f"trains  on {images:,} images, {batch_size} per step, learning rate {settings.train.learning_rate:.3g}")
+    if replicas.count > 1:
+        say(f"shares  each batch among {replicas.count} devices")
     if tuned:
         say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
 
@@ -62,15 +66,16 @@ def fit(
         say(f"resumes after epoch {state.epochs}")
     epochs = settings.train.epochs
     if state.epochs < epochs and not state.stopped:
-        with readable(examples):
+        training = training_batches(
+            examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
+        )
+        with readable(examples), replicas.sharing(vae):
             vae.fit(
-                training_batches(
-                    examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
-                ),
+                replicas.share(training),
                 steps_per_epoch=steps,
                 initial_epoch=state.epochs,
                 epochs=epochs,
-                validation_data=batches(examples, "validation", batch_size=batch_size),
+                **replicas.validation(batches(examples, "validation", batch_size=batch_size)),
                 callbacks=[
                     StopWhenLost(
                         examples,

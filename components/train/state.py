@@ -126,7 +126,7 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         """Judges the epoch, then writes the state."""
         super().on_epoch_end(epoch, logs)
         row = {key: float(value) for key, value in (logs or {}).items()}
-        row |= {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        row |= {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}
         self.state.epochs = epoch + 1
         self.state.best = None if self.best is None else float(self.best)
         self.state.best_epoch = self.best_epoch
