@@ -12,9 +12,9 @@ from components.batch_norm import PreciseBatchNorm
 from components.console import say
 from components.dataset import batches, read_statistics, readable, training_batches
 from components.device import jit_compile, prepare_device
-from components.replicas import Replicas
 from components.train.keras_file import save_model
 from components.train.progress import EpochProgress, StopWhenLost
+from components.train.replicas import Replicas
 from components.train.state import ResumableEarlyStopping, TrainingState
 from models.build import build_vae
 from models.vae import VAE
