@@ -25,11 +25,12 @@ class PreciseBatchNorm(keras.callbacks.Callback):
     Args:
         examples: Whose training split is read.
         batch_size: As in training.
+        data: Batches to read instead, where somebody has them at hand.
     """
 
-    def __init__(self, examples: Examples, *, batch_size: int) -> None:
+    def __init__(self, examples: Examples, *, batch_size: int, data: tf.data.Dataset | None = None) -> None:
         super().__init__()
-        self.data = batches(examples, "train", batch_size=batch_size, limit=IMAGES)
+        self.data = batches(examples, "train", batch_size=batch_size, limit=IMAGES) if data is None else data
         self.forward: tf.types.experimental.PolymorphicFunction | None = None
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:

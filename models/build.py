@@ -28,6 +28,7 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
         likelihood=_likelihood(loss, statistics),
         normalise=Normalise(statistics.mean, statistics.deviation, name="normalise"),
         kl=loss.kl,
+        free_bits=loss.free_bits,
         seed=seed,
         name="vae",
     )

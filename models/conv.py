@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from models.posterior import limited
 from schemas.recipe import ConvModel
 
 
@@ -29,7 +30,7 @@ def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> 
         dtype="float32",
         name="log_variance",
     )(x)
-    return keras.Model(images, [mean, log_variance], name="encoder")
+    return keras.Model(images, [mean, limited(log_variance, settings)], name="encoder")
 
 
 def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> keras.Model:

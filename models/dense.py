@@ -7,6 +7,7 @@ import math
 import keras
 from keras import layers
 
+from models.posterior import limited
 from schemas.recipe import DenseModel
 
 
@@ -18,7 +19,7 @@ def build_encoder(settings: DenseModel, *, image_shape: tuple[int, int, int]) ->
         x = layers.Activation(settings.activation)(layers.Dense(units)(x))
     mean = layers.Dense(settings.latent_dim, dtype="float32", name="mean")(x)
     log_variance = layers.Dense(settings.latent_dim, dtype="float32", name="log_variance")(x)
-    return keras.Model(images, [mean, log_variance], name="encoder")
+    return keras.Model(images, [mean, limited(log_variance, settings)], name="encoder")
 
 
 def build_decoder(settings: DenseModel, *, image_shape: tuple[int, int, int]) -> keras.Model:

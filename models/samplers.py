@@ -20,7 +20,7 @@ class PosteriorSampler(keras.layers.Layer):
     """
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})  # codes are few, and what is drawn is small beside them
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.batch = WholeBatch()

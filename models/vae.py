@@ -18,7 +18,30 @@ def kl_divergence(mean: Any, log_variance: Any) -> Any:
 
     ``-0.5 · Σ_d (1 + log σ²_d - μ²_d - σ²_d)``
     """
-    return -0.5 * ops.sum(1.0 + log_variance - ops.square(mean) - ops.exp(log_variance), axis=-1)
+    return ops.sum(kl_per_dimension(mean, log_variance), axis=-1)
+
+
+def kl_per_dimension(mean: Any, log_variance: Any) -> Any:
+    """Its terms, one per latent dimension, in nats: [B, D]."""
+    return -0.5 * (1.0 + log_variance - ops.square(mean) - ops.exp(log_variance))
+
+
+def free_bits_kl(per_dimension: Any, *, free_bits: float) -> Any:
+    """KL of a batch, in nats, of which each dimension counts at least `free_bits`: a scalar, from [B, D].
+
+    ``Σ_d max(λ, mean_b KL_bd)``: Kingma et al. 2016, "Improved Variational Inference with Inverse Autoregressive Flow",
+    equation 15, each dimension a group of its own. A dimension below λ gets no gradient, so none is pushed to zero.
+    """
+    return ops.sum(ops.maximum(ops.mean(per_dimension, axis=0), free_bits))
+
+
+def warmup_weight(step: Any, *, steps: int) -> Any:
+    """The KL's weight at a step of training, from 0: rises linearly from 0 to 1, which it has from step `steps` on.
+
+    Bowman et al. 2016, "Generating Sentences from a Continuous Space", section 3.1; Sønderby et al. 2016, "Ladder
+    Variational Autoencoders", section 2.3.
+    """
+    return ops.minimum(ops.cast(step, "float32") / steps, 1.0)
 
 
 @keras.saving.register_keras_serializable(package="latent_mill")
@@ -32,6 +55,7 @@ class VAE(keras.Model):
         normalise: From pixels to normalised values and back.
         kl: How the KL enters the loss: its `sum` over the latent dimensions, their `mean`, or `none`: a plain
             autoencoder, whose code is the posterior's mean, and whose log-variance means nothing.
+        free_bits: Nats of KL per latent dimension below which the loss does not fall.
         seed: Where the noise of training starts.
     """
 
@@ -43,6 +67,7 @@ class VAE(keras.Model):
         likelihood: Likelihood,
         normalise: Normalise,
         kl: Literal["sum", "mean", "none"] = "sum",
+        free_bits: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -52,6 +77,8 @@ class VAE(keras.Model):
         self.likelihood = likelihood
         self.normalise = normalise
         self.kl = kl
+        self.free_bits = free_bits
+        self.kl_warmup_steps = 0  # over which the KL's weight rises; a matter of training alone, so in no configuration
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
         self.crop_seed = keras.random.SeedGenerator(seed + 1)
@@ -84,12 +111,19 @@ class VAE(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Mean over the batch of reconstruction plus the KL's term."""
+        """Mean over the batch of reconstruction plus the KL's term, which has its full weight outside training."""
         reconstruction = self.likelihood.loss(y_pred["targets"], y_pred["outputs"])
         kl = self._kl(y_pred["mean"], y_pred["log_variance"])
         self.reconstruction_tracker.update_state(reconstruction)
-        self.kl_tracker.update_state(kl)
-        return self.batch.mean(reconstruction + (kl / self.latent_dim if self.kl == "mean" else kl))
+        self.kl_tracker.update_state(kl)  # the true one, whatever the loss makes of it
+        if self.free_bits:
+            kl = free_bits_kl(kl_per_dimension(y_pred["mean"], y_pred["log_variance"]), free_bits=self.free_bits)
+        if self.kl == "mean":
+            kl = kl / self.latent_dim
+        if training and self.kl_warmup_steps:
+            # The optimizer's count of steps, which a resumed training takes up. (Keras's JAX trainer would freeze it.)
+            kl = kl * warmup_weight(self.optimizer.iterations, steps=self.kl_warmup_steps)
+        return self.batch.mean(reconstruction + kl)
 
     @property
     def variational(self) -> bool:
@@ -123,9 +157,12 @@ class VAE(keras.Model):
         top, left = offsets(spare_y), offsets(spare_x)  # [B, 1]
         rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
         columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
-        # On float32: gathers of uint8 have no kernel on some devices.
-        windows = ops.take_along_axis(ops.cast(pixels, "float32"), rows[:, :, None, None], axis=1)
-        return ops.take_along_axis(windows, columns[:, None, :, None], axis=2)
+        first = ops.arange(ops.shape(pixels)[0], dtype=top.dtype)[:, None, None] * (pixels.shape[1] * pixels.shape[2])
+        numbers = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
+        # One gather of whole pixels; along each axis in turn takes ten times as long. On float32: gathers of uint8 have
+        # no kernel on some devices.
+        stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
+        return ops.reshape(ops.take(stored, ops.reshape(numbers, (-1,)), axis=0), (-1, *self.image_shape))
 
     def encode(self, pixels: Any) -> tuple[Any, Any]:
         """Mean and log-variance of the posterior of each image's centre: [B, D] each."""
@@ -164,6 +201,7 @@ class VAE(keras.Model):
             "likelihood": serialize(self.likelihood),
             "normalise": serialize(self.normalise),
             "kl": self.kl,
+            **({"free_bits": self.free_bits} if self.free_bits else {}),  # a model without has the file that it had
             "seed": self.seed,
         }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.preprocess import PreprocessSettings
+from schemas.search import Range, Space, check_keys
 from schemas.section import Section
 from schemas.sources import DataSection, Source
 
@@ -15,7 +17,23 @@ from schemas.sources import DataSection, Source
 Activation = Literal["relu", "leaky_relu"]
 
 
-class DenseModel(Section):
+class LatentSection(Section):
+    """What every network has beside its layers."""
+
+    log_variance_limit: tuple[float, float] | None = Field(
+        None, description="[lowest, highest] log-variance of the posterior; null: none. [-30, 20] is usual."
+    )
+
+    @model_validator(mode="after")
+    def _limit_is_ordered(self) -> Self:
+        if self.log_variance_limit is not None:
+            low, high = self.log_variance_limit
+            if low >= high:
+                raise ValueError(f"log_variance_limit: expected [lowest, highest], found [{low:g}, {high:g}]")
+        return self
+
+
+class DenseModel(LatentSection):
     """Fully connected encoder and decoder."""
 
     network: Literal["dense"]
@@ -29,7 +47,7 @@ class DenseModel(Section):
 Layer = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=4)]]
 
 
-class ConvModel(Section):
+class ConvModel(LatentSection):
     """Convolutional encoder, transposed-convolution decoder."""
 
     network: Literal["conv"]
@@ -57,6 +75,11 @@ class ConvModel(Section):
     )
     zero_log_variance: bool = Field(False, description="The log-variance layer starts at zero: a variance of 1.")
 
+    @property
+    def stride(self) -> int:
+        """By how much the decoder enlarges its first map: image sizes have to be multiples of it."""
+        return self.output_stride * math.prod(stride for _, stride in self.decoder)
+
 
 ModelSettings = Annotated[DenseModel | ConvModel, Field(discriminator="network")]
 
@@ -69,6 +92,19 @@ class KlTerm(Section):
         description="sum: KL over the latent dimensions, in nats. mean: divided by their number. "
         "none: a plain autoencoder, whose code is the mean and is not sampled.",
     )
+    kl_warmup_epochs: int = Field(
+        0, ge=0, description="Epochs over which the KL's weight in training rises from 0 to 1, step by step."
+    )
+    free_bits: float = Field(
+        0.0, ge=0, description="KL per latent dimension, in nats, below which training does not push; 0: off."
+    )
+
+    @model_validator(mode="after")
+    def _a_kl_to_shape(self) -> Self:
+        for key in ("kl_warmup_epochs", "free_bits"):
+            if self.kl == "none" and getattr(self, key):
+                raise ValueError(f"{key}: expected 0 with kl: none, found {getattr(self, key):g}")
+        return self
 
 
 class BernoulliLoss(KlTerm):
@@ -93,36 +129,83 @@ LossSettings = Annotated[BernoulliLoss | MseLoss, Field(discriminator="likelihoo
 # --- the stages' own -------------------------------------------------------------------------------------------------
 
 
+class EngineSection(Section):
+    """How the machine is used. `auto` is what is measured to be fastest, once per machine and network."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Of activations; weights and losses are float32 in any case, and so is the model that is kept.",
+    )
+    jit: Literal["auto"] | bool = Field("auto", description="Whether XLA compiles the training step.")
+    steps_per_call: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="Training steps between two returns to Python."
+    )
+
+
 class TrainSection(Section):
     """How the model is trained."""
 
     epochs: int = Field(10, ge=1, description="Most epochs.")
     batch_size: int = Field(128, ge=1, description="Images per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="Adam's learning rate.")
+    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="Adam's learning rate; a schedule's highest.")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="adamw: Adam with decoupled weight decay.")
+    weight_decay: float = Field(
+        0.0, ge=0, lt=1, description="adamw's, times the learning rate, per step. Not on biases and batch norm."
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="cosine: the learning rate falls to 0 by the last of `epochs`, along half a cosine."
+    )
+    warmup_epochs: int = Field(0, ge=0, description="Epochs over which cosine's learning rate first rises from 0.")
+    clip_norm: float | None = Field(
+        None, gt=0, description="Longest gradient over all weights together (global norm); null: any."
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Decay, per step, of a moving average of the weights, which is what is kept; null: none. "
+        "0.999 is usual.",
+    )
     patience: int = Field(10, ge=1, description="Epochs without a better validation loss before training stops.")
     use_tuned: bool = Field(True, description="Take the values that tune found; off: train with the recipe's own.")
+    engine: EngineSection = Field(EngineSection(), description="How the machine is used.")
     deterministic: bool = Field(False, description="Bit-equal results from run to run, at some cost in speed.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> TrainSection:
+        if self.optimizer == "adamw" and not self.weight_decay:
+            raise ValueError("weight_decay: expected more than 0 with optimizer: adamw, found 0; 0.01 is usual")
+        if self.optimizer == "adam" and self.weight_decay:
+            raise ValueError(f"weight_decay: expected 0 with optimizer: adam, found {self.weight_decay:g}; try adamw")
+        if self.schedule == "constant" and self.warmup_epochs:
+            raise ValueError(
+                f"warmup_epochs: expected 0 with schedule: constant, found {self.warmup_epochs}; try cosine"
+            )
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs: expected less than epochs ({self.epochs}), found {self.warmup_epochs}")
+        return self
 
 
 class TuneSection(Section):
     """Where the search looks, and how long."""
 
     oracle: Literal["random", "bayesian", "hyperband"] = Field("random", description="KerasTuner's search algorithm.")
+    space: Space = Field(
+        {"model.latent_dim": (2, 4, 8, 16, 32), "train.learning_rate": Range(low=1e-4, high=1e-2, log=True)},
+        description="What is tried, by recipe key: a list of values, or {low, high, log, step}.",
+    )
     max_trials: int = Field(8, ge=1, description="Trials in all (hyperband: at most).")
+    max_minutes: float | None = Field(
+        None, gt=0, description="After this time no trial is begun; the best so far wins."
+    )
     epochs: int = Field(2, ge=1, description="Epochs per trial (hyperband: the most).")
-    max_images: int = Field(10_000, ge=1, description="Training images used per trial.")
-    latent_dim: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        (2, 4, 8, 16, 32), min_length=1, description="Values of `model.latent_dim` to try."
-    )
-    learning_rate: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
-        (1e-4, 1e-2), description="Lowest and highest `train.learning_rate` to try, drawn log-uniformly."
-    )
+    max_images: int = Field(10_000, ge=1, description="Training images used per trial (hyperband: at most).")
+    stop_early: bool = Field(True, description="End a trial that is behind the median of those before it.")
+    workers: int = Field(1, ge=1, description="Processes that run trials at the same time.")
 
     @model_validator(mode="after")
-    def _range_is_ordered(self) -> TuneSection:
-        low, high = self.learning_rate
-        if low > high:
-            raise ValueError(f"learning_rate: expected [lowest, highest], found [{low:g}, {high:g}]")
+    def _keys_can_be_searched(self) -> TuneSection:
+        check_keys(self.space)
         return self
 
 
@@ -203,13 +286,10 @@ class Recipe(Section):
                 "loss.likelihood: bernoulli expects preprocess.normalise: unit, found " + self.preprocess.normalise
             )
         if isinstance(self.model, ConvModel):
-            stride = self.model.output_stride
-            for _, layer_stride in self.model.decoder:
-                stride *= layer_stride
             for key in ("height", "width"):
                 size = getattr(self.preprocess, key)
-                if size % stride:
+                if size % self.model.stride:
                     raise ValueError(
-                        f"preprocess.{key}: the decoder's strides need a multiple of {stride}, found {size}"
+                        f"preprocess.{key}: the decoder's strides need a multiple of {self.model.stride}, found {size}"
                     )
         return self

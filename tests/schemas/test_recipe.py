@@ -47,7 +47,9 @@ def test_the_smallest_recipe_gets_every_default(make_recipe: MakeRecipe) -> None
 
 
 def test_a_recipe_that_was_printed_reads_back_equal(make_recipe: MakeRecipe) -> None:
-    recipe = make_recipe({"model.encoder": [[8, 2], [4, 1]], "tune.latent_dim": [3, 5], "beam.options": ["--runner=X"]})
+    recipe = make_recipe(
+        {"model.encoder": [[8, 2], [4, 1]], "tune.space": {"model.latent_dim": [3, 5]}, "beam.options": ["--runner=X"]}
+    )
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
@@ -116,19 +118,31 @@ def test_a_misspelt_key_is_an_error_that_names_it(make_recipe: MakeRecipe, key: 
         ("model.decoder", [[32, 2, 1]]),
         ("model.activation", "swish"),
         ("model.negative_slope", 1.5),
+        ("model.log_variance_limit", [2.0, -2.0]),
+        ("model.log_variance_limit", [-30.0]),
         ("loss.weight", 0),
         ("loss.weight", math.nan),
+        ("loss.free_bits", -0.1),
+        ("loss.kl_warmup_epochs", -1),
         ("train.epochs", 0),
         ("train.epochs", "many"),
         ("train.batch_size", 0),
         ("train.learning_rate", 0),
         ("train.learning_rate", math.inf),
         ("train.patience", 0),
+        ("train.optimizer", "sgd"),
+        ("train.optimizer", "adamw"),  # without a weight decay
+        ("train.weight_decay", 0.01),  # without adamw
+        ("train.warmup_epochs", 1),  # without a schedule
+        ("train.clip_norm", 0),
+        ("train.ema", 1),
         ("tune.oracle", "grid"),
-        ("tune.latent_dim", []),
-        ("tune.latent_dim", [0]),
-        ("tune.learning_rate", [1e-2, 1e-4]),
-        ("tune.learning_rate", [0, 1e-4]),
+        ("tune.space", {}),
+        ("tune.space", {"model.latent_dim": []}),
+        ("tune.space", {"loss.likelihood": ["mse"]}),
+        ("tune.space", {"train.learning_rate": {"low": 1e-2, "high": 1e-4}}),
+        ("tune.max_minutes", 0),
+        ("tune.workers", 0),
         ("evaluate.scatter_images", 0),
         ("export.tolerance", 0),
         ("generate.count", 0),
@@ -158,7 +172,7 @@ def test_a_value_out_of_range_is_an_error_that_names_its_section(make_recipe: Ma
         ("preprocess.max_rejected", 0),
         ("preprocess.background", [0, 255, 128]),
         ("model.negative_slope", 0),
-        ("tune.learning_rate", [1e-3, 1e-3]),
+        ("tune.space", {"train.learning_rate": [1e-3]}),
         ("generate.seed", 2**63 - 1),
         ("generate.name", "second_set-1.0"),
         ("sources.0.path", None),
@@ -170,7 +184,11 @@ def test_the_ends_of_a_range_are_accepted(make_recipe: MakeRecipe, key: str, val
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("loss.weight", math.inf), ("tune.learning_rate", [1e-4, math.inf]), ("export.tolerance", math.inf)],
+    [
+        ("loss.weight", math.inf),
+        ("tune.space", {"loss.weight": {"low": 1, "high": math.inf}}),
+        ("export.tolerance", math.inf),
+    ],
 )
 def test_infinity_is_no_setting(make_recipe: MakeRecipe, key: str, value: Any) -> None:
     with pytest.raises(ValidationError):
@@ -225,6 +243,28 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
     with pytest.raises(ValidationError, match=f"bernoulli expects preprocess.normalise: unit, found {normalise}"):
         make_recipe({**bernoulli, "preprocess.normalise": normalise})
     make_recipe({"loss.likelihood": "mse", "preprocess.normalise": normalise})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss.kl": "none", "loss.free_bits": 0.5}, "free_bits: expected 0 with kl: none, found 0.5"),
+        ({"loss.kl": "none", "loss.kl_warmup_epochs": 3}, "kl_warmup_epochs: expected 0 with kl: none, found 3"),
+        ({"model.log_variance_limit": [2, 2]}, r"log_variance_limit: expected \[lowest, highest\], found \[2, 2\]"),
+        ({"train.optimizer": "adamw"}, "weight_decay: expected more than 0 with optimizer: adamw, found 0"),
+        ({"train.weight_decay": 0.1}, "weight_decay: expected 0 with optimizer: adam, found 0.1; try adamw"),
+        ({"train.warmup_epochs": 2}, "warmup_epochs: expected 0 with schedule: constant, found 2; try cosine"),
+        (
+            {"train.warmup_epochs": 10, "train.schedule": "cosine", "train.epochs": 10},
+            r"warmup_epochs: expected less than epochs \(10\), found 10",
+        ),
+    ],
+)
+def test_settings_of_training_that_do_not_fit_together_are_an_error_that_says_what_would(
+    make_recipe: MakeRecipe, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make_recipe(changes)
 
 
 @hypothesis_settings(deadline=None)

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 
 from schemas.artifacts import Model
-from schemas.recipe import BernoulliLoss, DenseModel, TrainSection
+from schemas.recipe import BernoulliLoss, DenseModel, LossSettings, ModelSettings, TrainSection
 from schemas.settings import TrainSettings
 
 
 @pytest.fixture(scope="session")
 def make_settings(tiny_model: DenseModel) -> Callable[..., TrainSettings]:
     """Settings of a short, deterministic training: ``make_settings(epochs=3, learning_rate=0.1)``."""
+    bernoulli = BernoulliLoss(likelihood="bernoulli")
 
-    def make(**changes: Any) -> TrainSettings:
+    def make(*, model: ModelSettings = tiny_model, loss: LossSettings = bernoulli, **changes: Any) -> TrainSettings:
         values = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01, "deterministic": True, **changes}
-        return TrainSettings(
-            seed=3, model=tiny_model, loss=BernoulliLoss(likelihood="bernoulli"), train=TrainSection(**values)
-        )
+        return TrainSettings(seed=3, model=model, loss=loss, train=TrainSection(**values))
 
     return make
 

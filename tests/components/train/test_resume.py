@@ -12,12 +12,31 @@ from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState
 from schemas.artifacts import Examples, Model
+from schemas.recipe import ConvModel, MseLoss
 from schemas.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]
 EPOCHS = 4
 STEPS = 4  # per epoch
+# Whatever a recipe may ask for, at once: average, schedule, warm-ups, decay, clipping, and batch normalisation.
+EVERYTHING: dict[str, Any] = {
+    "model": ConvModel(
+        network="conv",
+        encoder=((4, 2),),
+        decoder=((4, 2),),
+        base_filters=3,
+        batch_norm="before",
+        log_variance_limit=(-6.0, 3.0),
+    ),
+    "loss": MseLoss(likelihood="mse", kl_warmup_epochs=3, free_bits=0.05),
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+    "clip_norm": 1.0,
+    "ema": 0.9,
+}
 
 
 class Killed(BaseException):
@@ -44,6 +63,19 @@ def undisturbed(
     model = open_model(tmp_path_factory.mktemp("undisturbed"))
     train(tiny_examples, None, model, make_settings(epochs=EPOCHS))
     return files(model)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_with_everything(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_model: OpenModel,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, bytes], TrainingState]:
+    """The same with every setting on, and where that training stands at its end."""
+    model = open_model(tmp_path_factory.mktemp("everything"))
+    train(tiny_examples, None, model, make_settings(epochs=EPOCHS, **EVERYTHING))
+    return files(model), state_of(model)
 
 
 def kill_in(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, call: int, after: bool = False) -> None:
@@ -84,7 +116,7 @@ def test_a_training_killed_after_an_epoch_goes_on_as_if_nothing_had_happened(
         kill_in(patch, TrainingState, "write", call=epochs, after=True)
         train(tiny_examples, None, model, settings)
     assert state_of(model).epochs == epochs
-    assert files(model) == {}
+    assert all(name.startswith("progress/") for name in files(model))
     counts = train(tiny_examples, None, model, settings)
     assert counts["epochs"] == EPOCHS
     assert files(model) == undisturbed
@@ -126,6 +158,29 @@ def test_a_training_may_be_killed_again_and_again(
         assert state_of(model).epochs == epochs
     train(tiny_examples, None, model, settings)
     assert files(model) == undisturbed
+
+
+@pytest.mark.parametrize(("step", "finished"), [(2, 0), (STEPS + 1, 1), (3 * STEPS - 1, 2), (4 * STEPS, 3)])
+def test_average_schedule_and_warm_up_go_on_where_they_stood(
+    step: int,
+    finished: int,
+    undisturbed_with_everything: tuple[dict[str, bytes], TrainingState],
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_model: OpenModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, settings = open_model(tmp_path), make_settings(epochs=EPOCHS, **EVERYTHING)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_in(patch, fit.EpochProgress, "on_train_batch_end", call=step)
+        train(tiny_examples, None, model, settings)
+    assert state_of(model).epochs == finished
+    train(tiny_examples, None, model, settings)
+    expected, state = undisturbed_with_everything
+    assert files(model) == expected
+    for found, want in zip(state_of(model).variables, state.variables, strict=True):
+        assert found.tobytes() == want.tobytes()
 
 
 @pytest.mark.parametrize("unwritten", ["save_model", "history"])

@@ -1,0 +1,42 @@
+"""The optimizer that a recipe asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from schemas.recipe import TrainSection
+
+NOT_DECAYED = ("bias", "gamma", "beta")  # Keras's names of offsets and scales, batch normalisation's too
+
+
+def make_optimizer(section: TrainSection, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019), with schedule, clipping and average as they are set.
+
+    Args:
+        section: The settings.
+        steps_per_epoch: From epochs to the steps that optimizers count.
+    """
+    options: dict[str, Any] = {"learning_rate": _rate(section, steps_per_epoch)}
+    if section.clip_norm is not None:
+        options["global_clipnorm"] = section.clip_norm
+    if section.ema is not None:
+        options |= {"use_ema": True, "ema_momentum": section.ema}
+    if section.optimizer == "adam":
+        return keras.optimizers.Adam(**options)
+    optimizer = keras.optimizers.AdamW(weight_decay=section.weight_decay, **options)
+    optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
+    return optimizer
+
+
+def _rate(section: TrainSection, steps_per_epoch: int) -> Any:
+    """The learning rate, or its schedule over steps: Loshchilov & Hutter 2017 (SGDR), equation 5, without restarts."""
+    peak = section.learning_rate
+    if section.schedule == "constant":
+        return peak
+    warmup = section.warmup_epochs * steps_per_epoch
+    decay = section.epochs * steps_per_epoch - warmup
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(peak, decay)
+    return keras.optimizers.schedules.CosineDecay(0.0, decay, warmup_target=peak, warmup_steps=warmup)

@@ -1,0 +1,46 @@
+"""The average of the weights, put in their place whenever the model is judged or kept.
+
+Keras's own SwapEMAWeights swaps by adding and subtracting, which rounds the weights that training goes on with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """From an epoch's validation until the next epoch begins the model holds the averages, and the optimizer the weights.
+
+    So validation, early stopping, the best weights and the state that is written all see the averages, and a resumed
+    training, which takes up that state, begins as the next epoch does: by swapping back. Without an average it does nothing.
+
+    Args:
+        swapped: Whether the model holds the averages when training begins, as after a resume.
+    """
+
+    def __init__(self, *, swapped: bool) -> None:
+        super().__init__()
+        self.swapped = swapped
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """The weights are put back."""
+        if self.swapped:
+            self._swap()
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """The averages take their place."""
+        if not self.swapped:
+            self._swap()
+
+    def _swap(self) -> None:
+        optimizer: Any = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # with mixed_float16
+        if optimizer.use_ema:
+            averages = optimizer._model_variables_moving_average
+            for weight, average in zip(self.model.trainable_variables, averages, strict=True):
+                value = weight.numpy()
+                weight.assign(average)
+                average.assign(value)
+        self.swapped = not self.swapped
