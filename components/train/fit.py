@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import keras
 
@@ -12,11 +13,11 @@ from components.dataset import batches, read_statistics, readable, training_batc
 from components.device import prepare_device
 from components.engine import choose_engine
 from components.optimizer import make_optimizer
-from components.replicas import Replicas
 from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
+from components.train.replicas import Replicas
 from components.train.state import ResumableEarlyStopping, TrainingState
 from components.train.tuned import with_tuned
 from models.build import build_vae
@@ -48,6 +49,8 @@ def fit(
         kept=model.work / "engine.json",
     )
     replicas = Replicas()
+    if replicas.count > 1:
+        engine = replace(engine, jit=False)  # XLA compiles no step that several devices share
     with replicas.scope():
         vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
         vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps

@@ -17,10 +17,10 @@ import pytest
 
 from schemas.artifacts import Examples, Model
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEVICES = """
 import tensorflow as tf
-from components import replicas
+from components.train import replicas
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {count})
 replicas.KIND = "CPU"
@@ -103,6 +103,15 @@ def test_a_training_on_two_devices_that_was_killed_goes_on_as_if_nothing_had_hap
     assert resumed.vae_path.read_bytes() == two.vae_path.read_bytes()
 
 
+def test_a_training_that_was_killed_on_two_devices_goes_on_on_one(
+    two: Model, tiny_examples: Examples, tmp_path: Path
+) -> None:
+    train_on(2, tiny_examples, tmp_path, kill_after=1)
+    resumed = train_on(1, tiny_examples, tmp_path)
+    for found, expected in zip(history(resumed), history(two), strict=True):
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_batch_is_cut_in_order_and_no_device_goes_empty() -> None:
     code = """
 import json
@@ -122,7 +131,7 @@ print(json.dumps([[part.numpy().tolist() for part in batch.values] for batch in 
 def test_on_one_device_nothing_is_done(make_vae: Callable[..., Any]) -> None:
     import tensorflow as tf
 
-    from components.replicas import Replicas
+    from components.train.replicas import Replicas
     from models.batch import WholeBatch
 
     replicas, vae = Replicas(), make_vae()
