@@ -44,6 +44,8 @@ def fit(
     vae.optimizer.build(vae.trainable_variables)
     say(f"model   {network.network}, {vae.count_params():,} weights, latent_dim {network.latent_dim}, on {device}")
     say(f"trains  on {images:,} images, {batch_size} per step, learning rate {learning_rate:.3g}")
+    if vae.conditional:
+        say(f"labels  {len(vae.labels):,}, which encoder and decoder take")
     if tuned:
         say("tuned   latent_dim and learning rate are the search's (train.use_tuned=false: the recipe's)")
 
@@ -56,12 +58,17 @@ def fit(
         with readable(examples):
             vae.fit(
                 training_batches(
-                    examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
+                    examples,
+                    batch_size=batch_size,
+                    seed=settings.seed,
+                    first_epoch=state.epochs,
+                    epochs=epochs,
+                    labelled=vae.conditional,
                 ),
                 steps_per_epoch=steps,
                 initial_epoch=state.epochs,
                 epochs=epochs,
-                validation_data=batches(examples, "validation", batch_size=batch_size),
+                validation_data=batches(examples, "validation", batch_size=batch_size, labelled=vae.conditional),
                 callbacks=[
                     StopWhenLost(learning_rate=learning_rate),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.batch_norm import PreciseBatchNorm
-from components.dataset import batches, read_statistics, training_batches
+from components.dataset import batch_count, batches, read_statistics, training_batches
 from components.device import jit_compile
 from models.build import build_vae
 from models.noise import standard_normal
@@ -51,6 +51,7 @@ def run_trial(
                 first_epoch=0,
                 epochs=epochs,
                 limit=settings.tune.max_images,
+                labelled=vae.conditional,
             ),
             steps_per_epoch=math.ceil(images / settings.batch_size),
             epochs=epochs,
@@ -75,10 +76,10 @@ def validation_elbo(vae: VAE, examples: Examples, *, seed: int) -> float:
     terms = tf.function(vae.terms, reduce_retracing=True)
     values = []
     start = 0
-    for pixels in batches(examples, "validation", batch_size=EVALUATION_BATCH):
-        count = int(pixels.shape[0])
+    for inputs in batches(examples, "validation", batch_size=EVALUATION_BATCH, labelled=vae.conditional):
+        count = batch_count(inputs)
         noise = standard_normal(seed, start=start, count=count, size=vae.latent_dim)
-        found = terms(pixels, noise)
+        found = terms(inputs, noise)
         values.append(np.asarray(found["log_prob"]) - np.asarray(found["kl"]))
         start += count
     return float(np.mean(np.concatenate(values), dtype=np.float64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,16 @@ def test_the_validation_elbo_is_on_fixed_noise(tiny_examples: Examples, make_vae
     vae = make_vae()
     assert validation_elbo(vae, tiny_examples, seed=5) == validation_elbo(vae, tiny_examples, seed=5)
     assert validation_elbo(vae, tiny_examples, seed=5) != validation_elbo(vae, tiny_examples, seed=6)
+
+
+def test_a_conditional_trial_is_judged_with_labels(
+    labelled_examples: Examples, tiny_examples: Examples, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    settings = replace(settings, model=settings.model.model_copy(update={"conditional": True}))
+    assert math.isfinite(run_trial(labelled_examples, settings, latent_dim=2, learning_rate=0.01, epochs=1))
+    with pytest.raises(DataError, match=r"model\.conditional: expected a label for every image"):
+        run_trial(tiny_examples, settings, latent_dim=2, learning_rate=0.01, epochs=1)
 
 
 @pytest.mark.parametrize("weight", [1.0, 1000.0])
