@@ -53,7 +53,8 @@ def _with(first: Any, labels: Any) -> Any:
 class VAE(keras.Model):
     """Takes raw pixels, 0 to 255, and learns to make such images from codes.
 
-    A conditional one takes ``{"pixels": [B, H', W', C], "labels": [B]}`` wherever another takes pixels, and labels beside codes.
+    A conditional one takes ``{"pixels": [B, H', W', C], "labels": [B]}`` where another takes pixels, and labels beside
+    codes.
 
     Args:
         encoder: Normalised images [B, H, W, C] to mean and log-variance [B, D]; a conditional one's takes labels, too.
