@@ -10,6 +10,7 @@ N ?=
 SEED ?=
 FORMAT ?=
 NAME ?=
+TUNE_WORKERS ?=
 RUNS ?= runs
 VERBOSE ?=
 DRY_RUN ?=
@@ -22,13 +23,14 @@ INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) setup.py 2>/dev/null | cksum
 PIPELINE := $(VENV)/bin/python -m pipeline
 
 OVERRIDES := $(foreach item,$(SET),--set '$(item)') \
+	$(if $(TUNE_WORKERS),--set tune.workers=$(TUNE_WORKERS)) \
 	$(if $(N),--set generate.count=$(N)) $(if $(SEED),--set generate.seed=$(SEED)) $(if $(FORMAT),--set generate.format=$(FORMAT))
 READ := --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)'
 RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all figures systems status verify recipes recipe fetch schema lint test bench lock clean
+.PHONY: help setup demo $(STAGES) all figures systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -44,6 +46,7 @@ help: ## This page
 	@echo "  RECIPE   $(RECIPE)	a name of recipes/*.yaml (make recipes), or a file"
 	@echo "  SOURCE   $(or $(SOURCE),the recipe's)	your images"
 	@echo "  SET      $(or $(SET),nothing)	other values: SET=\"train.epochs=5 model.latent_dim=16\""
+	@echo "  TUNE_WORKERS  $(or $(TUNE_WORKERS),the recipe's)	processes in which tune runs trials"
 	@echo "  N        $(or $(N),the recipe's)	how many images generate makes"
 	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
 	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png or parquet"
@@ -68,7 +71,7 @@ demo: setup ## 5,000 digits that ship with a package, through all six stages
 
 ingest: setup ## Images to TFRecords: resize, crop, normalise, split
 	@$(PIPELINE) $@ $(RUN)
-tune: setup ## Search latent_dim and learning rate
+tune: setup ## Search hyperparameters: latent_dim, learning rate, any key of tune.space
 	@$(PIPELINE) $@ $(RUN)
 train: setup ## Train the variational autoencoder, with early stopping
 	@$(PIPELINE) $@ $(RUN)
@@ -90,6 +93,8 @@ systems: setup ## The published systems, one after another, all stages
 		$(PIPELINE) all --recipe $${system%%:*} --source '$(DATA)'/$${system#*:} $(OVERRIDES) --runs '$(RUNS)' \
 			$(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) || exit; done
 
+tensorboard: setup ## Curves of RECIPE's training in the browser, on this machine alone
+	@$(VENV)/bin/tensorboard --logdir '$(RUNS)/$(notdir $(basename $(RECIPE)))/model/logs' --host localhost
 status: setup ## A line per stage: fresh, or stale and why
 	@$(PIPELINE) $@ $(READ)
 verify: setup ## Hash every artifact of RECIPE again

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics as stats
 import subprocess
 import sys
@@ -61,25 +62,34 @@ def in_two(folder: Path) -> list[dict[str, Any]]:
     return [{"kind": "folder", "path": f"{folder}/{{{','.join(half)}}}", "label": "first_folder"} for half in halves]
 
 
-def ingest(path: Path, *, watch: bool = False) -> tuple[float, list[int]]:
-    """Runs the command; returns its seconds, and if watched the peak memory of each of its processes, in bytes."""
+def run(path: Path, runs: Path) -> tuple[int, str, list[int]]:
+    """Runs the command; returns its status, what it said, and the peak memory of each of its processes, in bytes."""
+    command = [sys.executable, "-m", "pipeline", "ingest", "--recipe", str(path), "--runs", str(runs)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    peaks: dict[int, int] = {}
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
+    watcher.start()
+    try:
+        said, _ = process.communicate(timeout=HUNG_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, _ = process.communicate()
+    done.set()
+    watcher.join()
+    return process.returncode, said, sorted(peaks.values(), reverse=True)
+
+
+def ingest(path: Path) -> float:
+    """Seconds that the command takes."""
     with tempfile.TemporaryDirectory() as runs:
         began = time.perf_counter()
         command = [sys.executable, "-m", "pipeline", "ingest", "--recipe", str(path), "--runs", runs]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        peaks: dict[int, int] = {}
-        done = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
-        if watch:
-            watcher.start()
-        said, _ = process.communicate()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - began
-        done.set()
-        if watch:
-            watcher.join()
-    if process.returncode:
-        sys.exit(said)
-    return seconds, sorted(peaks.values(), reverse=True)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return seconds
 
 
 def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
@@ -125,8 +135,7 @@ def speeds(photos: list[Path], source: Path, few: Path, *, size: int, python: di
         whole = recipe(ours, *in_two(source), **target)
         little = recipe(small, *in_two(few), **target)
         for number in range(ROUNDS):
-            startup, _ = ingest(little)
-            seconds, _ = ingest(whole)
+            startup, seconds = ingest(little), ingest(whole)
             found["startup_seconds"].append(startup)
             found["ingest"].append((len(photos) - FEW) / (seconds - startup))
             found.setdefault("ingest_seconds", []).append(seconds)
@@ -179,9 +188,12 @@ def memory() -> dict[str, Any]:
                 file.write(bytes((0, 0, 8, 3)) + b"".join(n.to_bytes(4, "big") for n in (count, 28, 28)))
                 for _ in range(count // 10_000):
                     file.write(rng.integers(0, 256, (10_000, 28, 28), np.uint8).tobytes())
-            seconds, peaks = ingest(
-                recipe(Path(folder), {"kind": "idx", "path": str(path)}, duplicates="drop"), watch=True
-            )
+            described = recipe(Path(folder), {"kind": "idx", "path": str(path)}, duplicates="drop")
+            began = time.perf_counter()
+            status, said, peaks = run(described, Path(folder) / "runs")
+            seconds = time.perf_counter() - began
+            if status:
+                sys.exit(said)
         # The stage's process and the workers of both passes are what is large.
         found[f"{count}_images"] = {"seconds": round(seconds, 1), "peak_megabytes": [peak >> 20 for peak in peaks[:4]]}
         print(f"{count:,} images: {found[f'{count}_images']}", flush=True)
@@ -199,16 +211,9 @@ def hostile(folder: Path) -> dict[str, Any]:
                 Image.fromarray(np.full((8, 8), number * 6, np.uint8)).save(good / f"{number}.png")
             sources = [{"kind": "folder", "path": str(path)} for path in (kind, good)]
             path = recipe(Path(scratch), *sources, channels=3, validation=0.2, test=0.2)
-            command = [sys.executable, "-m", "pipeline", "ingest", "--recipe", str(path), "--runs", f"{scratch}/runs"]
-            try:
-                done = subprocess.run(
-                    command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HUNG_SECONDS
-                )
-            except subprocess.TimeoutExpired:
-                found[kind.name] = {"hung": 1}
-                continue
-            if done.returncode:
-                found[kind.name] = {"crashed": 1, "said": done.stdout + done.stderr}
+            status, said, peaks = run(path, Path(scratch) / "runs")
+            if status:
+                found[kind.name] = {"hung" if status == -signal.SIGKILL else "crashed": 1, "said": said}
                 continue
             examples = Path(scratch) / "runs" / "benchmark" / "examples"
             keys = pq.read_table(examples / "images.parquet")["key"].to_pylist()
@@ -220,6 +225,7 @@ def hostile(folder: Path) -> dict[str, Any]:
             "crashed": 0,
             "hung": 0,
             "reasons": dict(Counter(reasons).most_common()),
+            "peak_megabytes": peaks[0] >> 20,
         }
         print(f"{kind.name}: {found[kind.name]}", flush=True)
     return found

@@ -17,12 +17,14 @@ from schemas.artifacts import Examples
 class PlainLoop:
     """A `tf.function` with a GradientTape over float32 images in memory."""
 
-    def __init__(self, vae: VAE, pixels: np.ndarray, *, batch_size: int, learning_rate: float) -> None:
+    def __init__(
+        self, vae: VAE, pixels: np.ndarray, *, batch_size: int, learning_rate: float, jit: bool = False
+    ) -> None:
         optimizer = keras.optimizers.Adam(learning_rate)
         images = pixels.astype(np.float32) / 255.0
         self.data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(batch_size)
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, jit_compile=jit)
         def step(images: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
                 mean, log_variance = vae.encoder(images, training=True)

@@ -27,7 +27,8 @@ from plain_loop import PlainLoop, our_epoch
 
 from components.contact_sheet import pictures
 from components.dataset import batches, read_statistics
-from components.device import jit_compile, prepare_device
+from components.device import prepare_device
+from components.engine import plain_engine
 from components.ingest.decode import decode
 from components.ingest.geometry import Cover
 from components.ingest.sources import open_source
@@ -90,8 +91,10 @@ def speeds(recipe: Recipe, examples: Examples) -> dict[str, float]:
     batch_size = recipe.train.batch_size
     pixels_each = statistics.height * statistics.width
     count = min(statistics.records["train"], max(2, PIXELS // pixels_each // batch_size) * batch_size)
-    vae, peer = (build_vae(recipe.model, recipe.loss, statistics, seed=0) for _ in range(2))
-    vae.compile(optimizer=keras.optimizers.Adam(recipe.train.learning_rate), jit_compile=jit_compile())
+    engine = plain_engine(recipe.train.engine)
+    vae = engine.build(recipe.model, recipe.loss, statistics, seed=0)
+    engine.compile(vae, keras.optimizers.Adam(recipe.train.learning_rate))
+    peer = build_vae(recipe.model, recipe.loss, statistics, seed=0)
     stored = np.concatenate([np.asarray(part) for part in batches(examples, "train", batch_size=512, limit=count)])
     images = np.asarray(vae.crop(stored, random=False))
     plain = PlainLoop(peer, images, batch_size=batch_size, learning_rate=recipe.train.learning_rate)

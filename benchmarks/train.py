@@ -1,18 +1,28 @@
-"""Images per second of `train`'s loop beside a plain loop as the article writes it: same network, same images, one run.
+"""Images per second of `make train` beside its peers: same networks, same images, one run.
 
-    .venv/bin/python benchmarks/train.py
+    .venv/bin/python benchmarks/train.py [RECIPES…] [--torch-python /path/to/a/python/with/torch]
 
-Ours reads TFRecords, keeps the metrics, and runs the callbacks; the peer is a `tf.function` with a GradientTape over float32
-images in memory. Rounds alternate, so that a machine that slows down slows both; ratios are per round. The last line is JSON.
+- ours: TFRecords to `fit`, with the engine that measuring picks;
+- plain: a `tf.function` with a GradientTape over float32 images in memory, in float32, as the articles write it;
+- bare: the same loop over our engine's model: what `fit` and the records cost;
+- torch: PyTorch, channels last, float32 and bfloat16;
+- input: the records alone, with nobody who trains.
+
+Rounds alternate, so that a machine that slows down slows all; ratios are per round. The last line is JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics as stats
+import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -20,39 +30,45 @@ import keras
 import numpy as np
 from plain_loop import PlainLoop, our_epoch
 
-from components.device import jit_compile, prepare_device
+from components.dataset import training_batches
+from components.device import prepare_device
+from components.engine import choose_engine
 from models.build import build_vae
 from pipeline.recipes import load_recipe
 from schemas import records
 from schemas.artifacts import Examples
+from schemas.recipe import EngineSection, Recipe
 from schemas.records import Statistics
 
-IMAGES = 6_400
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ("fashion_bn", "mnist_dense", "fashion_products")
+PIXELS = 6_400 * 28 * 28  # of a round
 ROUNDS = 5
-BATCH = 128
+INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "asimd")
 
 
-def write_examples(folder: Path, pixels: np.ndarray) -> Examples:
+def write_examples(folder: Path, pixels: np.ndarray, recipe: Recipe) -> Examples:
     """Examples of a training split alone."""
-    count, height, width, channels = pixels.shape
+    count, stored_height, stored_width, channels = pixels.shape
     counts = {"train": count, "validation": 0, "test": 0}
     found = Examples(folder)
     found.split("train").mkdir()
     shard = found.split("train") / "data_tfrecord-00000-of-00001"
     encoded = (records.encode_example(image, key=str(i), label=-1) for i, image in enumerate(pixels))
     shard.write_bytes(b"".join(map(records.frame, encoded)))
+    centre = {"unit": 0.0, "symmetric": 0.5, "standardise": 0.5}[recipe.preprocess.normalise]
     statistics = Statistics(
-        height=height,
-        width=width,
+        height=recipe.preprocess.height,
+        width=recipe.preprocess.width,
         channels=channels,
-        stored_height=height,
-        stored_width=width,
+        stored_height=stored_height,
+        stored_width=stored_width,
         store="uint8",
-        normalise="unit",
-        mean=[0.0],
-        deviation=[1.0],
-        train_mean=[0.5],
-        train_deviation=[0.3],
+        normalise=recipe.preprocess.normalise,
+        mean=[centre] * channels,
+        deviation=[centre or 1.0] * channels,
+        train_mean=[0.5] * channels,
+        train_deviation=[0.3] * channels,
         labels=[],
         images=counts,
         records=counts,
@@ -63,39 +79,97 @@ def write_examples(folder: Path, pixels: np.ndarray) -> Examples:
     return found
 
 
-def main() -> None:
-    device = prepare_device()
-    recipe = load_recipe("fashion_bn")
-    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        examples = write_examples(Path(folder), pixels)
+def input_epoch(examples: Examples, *, batch_size: int, images: int) -> float:
+    """Seconds of one epoch of records that nobody trains on."""
+    data = training_batches(examples, batch_size=batch_size, seed=0, first_epoch=0, epochs=1, limit=images)
+    began = time.perf_counter()
+    for _ in data:
+        pass
+    return time.perf_counter() - began
+
+
+def torch_rates(python: str, recipe: str, pixels: np.ndarray, folder: Path, *, weights: int) -> dict[str, float]:
+    """Images per second of PyTorch, by precision."""
+    paths = [folder / f"{name}.npy" for name in ("train", "validation")]
+    for path, part in zip(paths, (pixels, pixels[:256]), strict=True):
+        np.save(path, part)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        command = [python, str(ROOT / "benchmarks/torch_peer.py"), recipe, *map(str, paths)]
+        command += ["--weights", str(weights), "--precision", precision, "--epochs", "4"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        result = json.loads(done.stdout.splitlines()[-1])
+        found[precision] = stats.median(result["images_per_second"])
+    return found
+
+
+def compare(name: str, *, torch_python: str | None) -> dict[str, Any]:
+    """One recipe's figures."""
+    recipe = load_recipe(name)
+    preprocess, batch_size = recipe.preprocess, recipe.train.batch_size
+    size = (preprocess.stored_height, preprocess.stored_width, preprocess.channels)
+    count = max(4, round(PIXELS / (preprocess.height * preprocess.width) / batch_size)) * batch_size
+    pixels = np.random.default_rng(0).integers(0, 256, (count, *size), dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "examples").mkdir()
+        examples = write_examples(folder / "examples", pixels, recipe)
         statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
-        vae = build_vae(recipe.model, recipe.loss, statistics, seed=0)
-        vae.compile(optimizer=keras.optimizers.Adam(5e-4), jit_compile=jit_compile())
-        peer_vae = build_vae(recipe.model, recipe.loss, statistics, seed=0)
-        plain = PlainLoop(peer_vae, pixels, batch_size=BATCH, learning_rate=5e-4)
+        engine = choose_engine(
+            EngineSection(),
+            recipe.model,
+            recipe.loss,
+            statistics,
+            batch_size=batch_size,
+            images=10**9,
+            deterministic=False,
+            kept=folder / "engine.json",
+        )
+        ours = engine.build(recipe.model, recipe.loss, statistics, seed=0)
+        engine.compile(ours, keras.optimizers.Adam(recipe.train.learning_rate))
+        cropped = np.asarray(ours.crop(pixels, random=False))
 
-        def round_of_both() -> tuple[float, float]:
-            return our_epoch(vae, examples, batch_size=BATCH, images=IMAGES), plain.epoch()
+        def loop(vae: Any, **options: Any) -> Callable[[], float]:
+            rate = recipe.train.learning_rate
+            return PlainLoop(vae, cropped, batch_size=batch_size, learning_rate=rate, **options).epoch
 
-        round_of_both()  # compilation and warm-up
-        rounds = [round_of_both() for _ in range(ROUNDS)]
-    figures = {
-        "benchmark": "train",
-        "recipe": "fashion_bn",
-        "device": device,
-        "rounds": ROUNDS,
-        "images_per_round": IMAGES,
-        "ours_images_per_second": round(IMAGES / stats.median(mine for mine, _ in rounds), 1),
-        "plain_loop_images_per_second": round(IMAGES / stats.median(peer for _, peer in rounds), 1),
-        "ratio_median": round(stats.median(peer / mine for mine, peer in rounds), 3),
-        "ratio_min": round(min(peer / mine for mine, peer in rounds), 3),
-        "ratio_max": round(max(peer / mine for mine, peer in rounds), 3),
-    }
-    print(f"{device}; {ROUNDS} rounds of {IMAGES:,} images, ours and the plain loop in turn")
-    print(f"ours       {figures['ours_images_per_second']:>9,.1f} images/s (median)")
-    print(f"plain loop {figures['plain_loop_images_per_second']:>9,.1f} images/s (median)")
-    print(json.dumps(figures))
+        peers = {
+            "ours": lambda: our_epoch(ours, examples, batch_size=batch_size, images=count),
+            "plain": loop(build_vae(recipe.model, recipe.loss, statistics, seed=0)),
+            "bare": loop(engine.build(recipe.model, recipe.loss, statistics, seed=0), jit=engine.jit),
+            "input": lambda: input_epoch(examples, batch_size=batch_size, images=count),
+        }
+        for epoch in peers.values():
+            epoch()  # compilation and warm-up
+        rounds = [{peer: epoch() for peer, epoch in peers.items()} for _ in range(ROUNDS)]
+        found: dict[str, Any] = {"recipe": name, "engine": str(engine), "batch_size": batch_size, "images": count}
+        for peer in peers:
+            found[f"{peer}_images_per_second"] = round(count / stats.median(seconds[peer] for seconds in rounds), 1)
+            if peer != "ours":
+                ratios = sorted(seconds[peer] / seconds["ours"] for seconds in rounds)
+                found[f"over_{peer}"] = [round(value, 3) for value in (ratios[0], stats.median(ratios), ratios[-1])]
+        if torch_python:
+            rates = torch_rates(torch_python, name, cropped.astype(np.uint8), folder, weights=ours.count_params())
+            found["torch_images_per_second"] = rates
+    keras.utils.clear_session()
+    return found
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES))
+    parser.add_argument("--torch-python", help="a Python that has PyTorch; without it that peer is left out")
+    given = parser.parse_args()
+    device = prepare_device()
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    result: dict[str, Any] = {"device": device, "instructions": [name for name in INSTRUCTIONS if name in flags]}
+    for name in given.recipes:
+        result[name] = compare(name, torch_python=given.torch_python)
+        print(f"{name}: {result[name]}", flush=True)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -25,12 +25,17 @@ class PreciseBatchNorm(keras.callbacks.Callback):
     Args:
         examples: Whose training split is read.
         batch_size: As in training.
+        labelled: Whether the model is conditional.
+        data: Batches to read instead, where somebody has them at hand.
     """
 
-    def __init__(self, examples: Examples, *, batch_size: int) -> None:
+    def __init__(
+        self, examples: Examples, *, batch_size: int, labelled: bool = False, data: tf.data.Dataset | None = None
+    ) -> None:
         super().__init__()
-        self.examples = examples
-        self.batch_size = batch_size
+        if data is None:
+            data = batches(examples, "train", batch_size=batch_size, limit=IMAGES, labelled=labelled)
+        self.data = data
         self.forward: tf.types.experimental.PolymorphicFunction | None = None
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -42,7 +47,6 @@ class PreciseBatchNorm(keras.callbacks.Callback):
         layers = [layer for layer in vae._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
         if not layers:
             return
-        data = batches(self.examples, "train", batch_size=self.batch_size, limit=IMAGES, labelled=vae.conditional)
         momenta = [layer.momentum for layer in layers]
         for layer in layers:
             layer.momentum = 0.0  # what a batch leaves behind is then its own statistics
@@ -50,7 +54,7 @@ class PreciseBatchNorm(keras.callbacks.Callback):
             if self.forward is None:
                 self.forward = tf.function(lambda inputs: vae(inputs, training=True), reduce_retracing=True)
             total, images = [np.zeros(1)] * (2 * len(layers)), 0
-            for inputs in data:
+            for inputs in self.data:
                 self.forward(inputs)
                 count = batch_count(inputs)
                 found = [value.numpy() for layer in layers for value in (layer.moving_mean, layer.moving_variance)]

@@ -21,7 +21,9 @@ LARGEST = 256  # pixels; a longer side is shrunk to it
 INK = "#5f6d7a"
 
 
-def contact_sheet(images: Sequence[Image.Image], *, labels: Sequence[str | None] = ()) -> Image.Image:
+def contact_sheet(
+    images: Sequence[Image.Image], *, labels: Sequence[str | None] = (), columns: int | None = None
+) -> Image.Image:
     """Lays images of one size out in rows on white.
 
     Small ones are enlarged by whole numbers, so that pixels stay sharp; large ones are shrunk.
@@ -29,9 +31,10 @@ def contact_sheet(images: Sequence[Image.Image], *, labels: Sequence[str | None]
     Args:
         images: At least one, of any mode.
         labels: One per image, or none at all. A label that is too long ends in …; None and "" leave the place empty.
+        columns: Images per row, where that matters.
     """
     labelled = any(labels)
-    columns = min(LABELLED_COLUMNS if labelled else COLUMNS, len(images))
+    columns = min(columns or (LABELLED_COLUMNS if labelled else COLUMNS), len(images))
     if max(images[0].size) > LARGEST:
         images = [
             ImageOps.contain(image.convert("RGB"), (LARGEST, LARGEST), Image.Resampling.LANCZOS) for image in images

@@ -67,6 +67,34 @@ def training_batches(
     Returns:
         Batches of pixels [B, H', W', C], uint8; labelled, of ``{"pixels": …, "labels": [B]}``.
     """
+    serialized = _in_order(
+        examples, batch_size=batch_size, seed=seed, first_epoch=first_epoch, epochs=epochs, limit=limit
+    )
+    parse = _inputs_parser(read_statistics(examples), labelled=labelled)
+    return serialized.map(parse, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def keys_of_batches(examples: Examples, *, batch_size: int, seed: int, epoch: int, first: int, count: int) -> list[str]:
+    """Keys of the images of some steps of a training's epoch: those of `training_batches` with the same values.
+
+    Args:
+        examples: Where the shards are.
+        batch_size: Images per batch.
+        seed: Where the order starts.
+        epoch: From 0.
+        first: The first step, from 0.
+        count: How many steps.
+    """
+    serialized = _in_order(examples, batch_size=batch_size, seed=seed, first_epoch=epoch, epochs=epoch + 1, limit=None)
+    wanted = {records.KEY: tf.io.FixedLenFeature([], tf.string)}
+    found = serialized.skip(first).take(count).map(lambda batch: tf.io.parse_example(batch, wanted)[records.KEY])
+    return [key.decode() for keys in found.as_numpy_iterator() for key in keys]
+
+
+def _in_order(
+    examples: Examples, *, batch_size: int, seed: int, first_epoch: int, epochs: int, limit: int | None
+) -> tf.data.Dataset:
+    """Batches of serialised records, [B], in the order of training."""
     statistics = read_statistics(examples)
     shards = [str(path) for path in examples.shards("train")]
     seed_here = tf.constant(seed << 20, tf.int64)
@@ -91,11 +119,7 @@ def training_batches(
     per_epoch = statistics.records["train"] if limit is None else min(limit, statistics.records["train"])
     epochs_in_turn = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
     steps = math.ceil(per_epoch / batch_size) * (epochs - first_epoch)
-    return (
-        epochs_in_turn.map(_inputs_parser(statistics, labelled=labelled), num_parallel_calls=2, deterministic=True)
-        .apply(tf.data.experimental.assert_cardinality(steps))
-        .prefetch(4)
-    )
+    return epochs_in_turn.apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def batches(

@@ -23,12 +23,3 @@ def prepare_device(*, deterministic: bool = False) -> str:
         return f"CPU, {os.cpu_count()} cores"
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     return f"GPU {names[0]}"
-
-
-def jit_compile() -> bool | str:
-    """Whether Keras compiles with XLA.
-
-    Keras's "auto" means XLA on CPUs too, where it makes transposed convolutions slower: 890–990 images/s instead of
-    1,100–1,150 for fashion_bn at batch 128.
-    """
-    return "auto" if tf.config.list_physical_devices("GPU") else False

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.batch import WholeBatch
+
 
 @keras.saving.register_keras_serializable(package="latent_mill")
 class PosteriorSampler(keras.layers.Layer):
@@ -18,14 +20,18 @@ class PosteriorSampler(keras.layers.Layer):
     """
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})  # codes are few, and what is drawn is small beside them
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.batch = WholeBatch()
 
     def call(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
         """Codes [B, D]; noise [B, D] is drawn unless it is given."""
         if noise is None:
-            noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
+            images, size = ops.shape(mean)
+            noise = self.batch.draw(
+                lambda count: keras.random.normal((count, size), dtype=mean.dtype, seed=self.seed_generator), images
+            )
         return mean + ops.exp(0.5 * log_variance) * ops.cast(noise, mean.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from models.batch import WholeBatch
 from models.likelihoods import Likelihood
 from models.normalisation import Normalise
 from models.samplers import PosteriorSampler
@@ -96,6 +97,7 @@ class VAE(keras.Model):
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
         self.crop_seed = keras.random.SeedGenerator(seed + 1)
+        self.batch = WholeBatch()
         self.image_shape: tuple[int, int, int] = tuple(encoder.inputs[0].shape[1:])
         self.latent_dim: int = decoder.inputs[0].shape[-1]
         # Nothing trains it where the code is not sampled.
@@ -137,7 +139,7 @@ class VAE(keras.Model):
         if training and self.kl_warmup_steps:
             # The optimizer's count of steps, which a resumed training takes up. (Keras's JAX trainer would freeze it.)
             kl = kl * warmup_weight(self.optimizer.iterations, steps=self.kl_warmup_steps)
-        return ops.mean(reconstruction + kl)
+        return self.batch.mean(reconstruction + kl)
 
     @property
     def variational(self) -> bool:
@@ -170,14 +172,22 @@ class VAE(keras.Model):
         if not random:
             top, left = spare_y // 2, spare_x // 2
             return pixels[:, top : top + height, left : left + width, :]
-        batch = ops.shape(pixels)[0]
-        top = keras.random.randint((batch, 1), 0, spare_y + 1, seed=self.crop_seed)
-        left = keras.random.randint((batch, 1), 0, spare_x + 1, seed=self.crop_seed)
+
+        def offsets(spare: int) -> Any:
+            def random(images: Any) -> Any:
+                return keras.random.randint((images, 1), 0, spare + 1, seed=self.crop_seed)
+
+            return self.batch.draw(random, ops.shape(pixels)[0])
+
+        top, left = offsets(spare_y), offsets(spare_x)  # [B, 1]
         rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
         columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
-        # On float32: gathers of uint8 have no kernel on some devices.
-        windows = ops.take_along_axis(ops.cast(pixels, "float32"), rows[:, :, None, None], axis=1)
-        return ops.take_along_axis(windows, columns[:, None, :, None], axis=2)
+        first = ops.arange(ops.shape(pixels)[0], dtype=top.dtype)[:, None, None] * (pixels.shape[1] * pixels.shape[2])
+        numbers = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
+        # One gather of whole pixels; along each axis in turn takes ten times as long. On float32: gathers of uint8 have
+        # no kernel on some devices.
+        stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
+        return ops.reshape(ops.take(stored, ops.reshape(numbers, (-1,)), axis=0), (-1, *self.image_shape))
 
     def encode(self, inputs: Any) -> tuple[Any, Any]:
         """Mean and log-variance of the posterior of each image's centre: [B, D] each."""

@@ -154,8 +154,10 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
             "max_trials": 6,
             "epochs": 2,
             "max_images": 5000,
-            "latent_dim": [8, 16, 32] if size <= 32 else [32, 64, 128],
-            "learning_rate": [0.0003, 0.003],
+            "space": {
+                "model.latent_dim": [8, 16, 32] if size <= 32 else [32, 64, 128],
+                "train.learning_rate": {"low": 0.0003, "high": 0.003, "log": True},
+            },
         },
         "generate": {"count": 1000},
     }

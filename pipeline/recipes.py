@@ -13,8 +13,10 @@ from pydantic_core import ErrorDetails
 
 from schemas.errors import UsageError
 from schemas.recipe import Recipe
+from schemas.search import Range
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
+_SPACE = "tune.space."  # below it the keys are themselves recipe keys, with dots
 
 
 class _Loader(yaml.SafeLoader):
@@ -67,7 +69,22 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
         # Of a good file, whatever is wrong was brought by --set, even where it shows at another key.
         place = f"--set {' '.join(overridden)}:" if file_is_good else f"{_short(path)}:"
         raise UsageError(_line(found[0], data, place, overridden) + more)
-    return Recipe.model_validate(data)
+    recipe = Recipe.model_validate(data)
+    for key, values in recipe.tune.space.items():
+        place = "--set" if f"{_SPACE}{key}" in overridden else f"{_short(path)}:"
+        _check_searched(data, key, (values.low, values.high) if isinstance(values, Range) else values, place)
+    return recipe
+
+
+def _check_searched(data: dict[str, Any], key: str, values: Sequence[Any], place: str) -> None:
+    """Holds what a search would try under a key, a value at a time, to what the recipe says of that key."""
+    section, _, below = key.partition(".")
+    for value in values:
+        tried = {**data, section: {**(data.get(section) or {}), below: value}}
+        if found := _mistakes(tried):
+            *_, said = _line(found[0], tried, "", ()).partition(f" {key}: ")
+            said = said or f"with {value}: {_line(found[0], tried, '', ()).strip()}"
+            raise UsageError(f"{place} {_SPACE}{key}: {said}")
 
 
 def _mistakes(data: dict[str, Any]) -> list[ErrorDetails]:
@@ -90,7 +107,7 @@ def _override(data: dict[str, Any], text: str) -> str:
         found = "no key" if equals else "no '='"
         raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found {found}")
     at: Any = data
-    *parents, last = key.strip().split(".")
+    *parents, last = _parts(key.strip())
     for part in parents:
         if isinstance(at, list):
             at = _index(at, part, key)
@@ -111,6 +128,12 @@ def _override(data: dict[str, Any], text: str) -> str:
     else:
         at[last] = parsed
     return key.strip()
+
+
+def _parts(key: str) -> list[str]:
+    if key.startswith(_SPACE):
+        return ["tune", "space", key.removeprefix(_SPACE)]
+    return key.split(".")
 
 
 def _index(at: list[Any], part: str, key: str) -> Any:
@@ -150,6 +173,8 @@ _EXPECTED = {
     "literal_error": "{expected}",
     "union_tag_invalid": "{discriminator} among {expected_tags}",
     "union_tag_not_found": "a key {discriminator}",
+    "finite_number": "a finite number",
+    "dict_type": "keys and values",
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
     "too_short": "at least {min_length}",
@@ -190,6 +215,8 @@ def _path(location: Sequence[int | str], data: Any) -> list[str]:
             and part not in at
             and part in (at.get("kind"), at.get("network"), at.get("likelihood"))
         ):
+            continue
+        if path[:2] == ["tune", "space"] and part in ("choices", "range"):
             continue
         path.append(str(part))
         if isinstance(at, dict):

@@ -224,8 +224,13 @@ class HyperParameters(Artifact):
 
     @property
     def trials_path(self) -> Path:
-        """A row per trial (`schemas.tables.TRIALS`)."""
+        """A row per trial (`schemas.tables.trials`)."""
         return self.path / "trials.parquet"
+
+    @property
+    def summary_path(self) -> Path:
+        """What won, by how much, what mattered, and whether more search would help."""
+        return self.path / "summary.json"
 
     @property
     def figure_path(self) -> Path:
@@ -237,7 +242,7 @@ class Model(Artifact):
     """A trained variational autoencoder."""
 
     TYPE = "Model"
-    VOLATILE = ("logs/",)
+    VOLATILE = ("logs/", "progress/")
 
     @property
     def vae_path(self) -> Path:
@@ -253,6 +258,11 @@ class Model(Artifact):
     def logs_path(self) -> Path:
         """TensorBoard's event files."""
         return self.path / "logs"
+
+    @property
+    def progress_path(self) -> Path:
+        """Pictures of reconstructions and samples, epoch after epoch, and a film of them."""
+        return self.path / "progress"
 
 
 class ModelEvaluation(Artifact):

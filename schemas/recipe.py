@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.preprocess import PreprocessSettings
+from schemas.search import Range, Space, check_keys
 from schemas.section import Section
 from schemas.sources import DataSection, Source
 
@@ -78,6 +80,11 @@ class ConvModel(LatentSection):
     )
     zero_log_variance: bool = Field(False, description="The log-variance layer starts at zero: a variance of 1.")
 
+    @property
+    def stride(self) -> int:
+        """By how much the decoder enlarges its first map: image sizes have to be multiples of it."""
+        return self.output_stride * math.prod(stride for _, stride in self.decoder)
+
 
 ModelSettings = Annotated[DenseModel | ConvModel, Field(discriminator="network")]
 
@@ -127,6 +134,19 @@ LossSettings = Annotated[BernoulliLoss | MseLoss, Field(discriminator="likelihoo
 # --- the stages' own -------------------------------------------------------------------------------------------------
 
 
+class EngineSection(Section):
+    """How the machine is used. `auto` is what is measured to be fastest, once per machine and network."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Of activations; weights and losses are float32 in any case, and so is the model that is kept.",
+    )
+    jit: Literal["auto"] | bool = Field("auto", description="Whether XLA compiles the training step.")
+    steps_per_call: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="Training steps between two returns to Python."
+    )
+
+
 class TrainSection(Section):
     """How the model is trained."""
 
@@ -153,6 +173,7 @@ class TrainSection(Section):
     )
     patience: int = Field(10, ge=1, description="Epochs without a better validation loss before training stops.")
     use_tuned: bool = Field(True, description="Take the values that tune found; off: train with the recipe's own.")
+    engine: EngineSection = Field(EngineSection(), description="How the machine is used.")
     deterministic: bool = Field(False, description="Bit-equal results from run to run, at some cost in speed.")
 
     @model_validator(mode="after")
@@ -174,21 +195,22 @@ class TuneSection(Section):
     """Where the search looks, and how long."""
 
     oracle: Literal["random", "bayesian", "hyperband"] = Field("random", description="KerasTuner's search algorithm.")
+    space: Space = Field(
+        {"model.latent_dim": (2, 4, 8, 16, 32), "train.learning_rate": Range(low=1e-4, high=1e-2, log=True)},
+        description="What is tried, by recipe key: a list of values, or {low, high, log, step}.",
+    )
     max_trials: int = Field(8, ge=1, description="Trials in all (hyperband: at most).")
+    max_minutes: float | None = Field(
+        None, gt=0, description="After this time no trial is begun; the best so far wins."
+    )
     epochs: int = Field(2, ge=1, description="Epochs per trial (hyperband: the most).")
-    max_images: int = Field(10_000, ge=1, description="Training images used per trial.")
-    latent_dim: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        (2, 4, 8, 16, 32), min_length=1, description="Values of `model.latent_dim` to try."
-    )
-    learning_rate: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
-        (1e-4, 1e-2), description="Lowest and highest `train.learning_rate` to try, drawn log-uniformly."
-    )
+    max_images: int = Field(10_000, ge=1, description="Training images used per trial (hyperband: at most).")
+    stop_early: bool = Field(True, description="End a trial that is behind the median of those before it.")
+    workers: int = Field(1, ge=1, description="Processes that run trials at the same time.")
 
     @model_validator(mode="after")
-    def _range_is_ordered(self) -> TuneSection:
-        low, high = self.learning_rate
-        if low > high:
-            raise ValueError(f"learning_rate: expected [lowest, highest], found [{low:g}, {high:g}]")
+    def _keys_can_be_searched(self) -> TuneSection:
+        check_keys(self.space)
         return self
 
 
@@ -277,13 +299,10 @@ class Recipe(Section):
                 "loss.likelihood: bernoulli expects preprocess.normalise: unit, found " + self.preprocess.normalise
             )
         if isinstance(self.model, ConvModel):
-            stride = self.model.output_stride
-            for _, layer_stride in self.model.decoder:
-                stride *= layer_stride
             for key in ("height", "width"):
                 size = getattr(self.preprocess, key)
-                if size % stride:
+                if size % self.model.stride:
                     raise ValueError(
-                        f"preprocess.{key}: the decoder's strides need a multiple of {stride}, found {size}"
+                        f"preprocess.{key}: the decoder's strides need a multiple of {self.model.stride}, found {size}"
                     )
         return self

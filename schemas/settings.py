@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import (
@@ -19,6 +20,7 @@ from schemas.recipe import (
     TrainSection,
     TuneSection,
 )
+from schemas.search import NOT_OF_A_TRIAL
 from schemas.sources import Source
 
 
@@ -45,7 +47,7 @@ class StageSettings:
         return found
 
 
-def _lookup(recipe: Recipe, key: str) -> Any:
+def _lookup(recipe: Any, key: str) -> Any:
     value: Any = recipe
     for part in key.split("."):
         value = getattr(value, part)
@@ -75,13 +77,20 @@ class IngestSettings(StageSettings):
 class TuneSettings(StageSettings):
     """What tune reads."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("seed", "model", "loss", "tune", "train.batch_size", "train.deterministic")
+    KEYS: ClassVar[tuple[str, ...]] = ("seed", "model", "loss", "tune", "train")
     seed: int
     model: ModelSettings
     loss: LossSettings
     tune: TuneSection
-    batch_size: int
-    deterministic: bool
+    train: TrainSection
+
+    def content(self) -> dict[str, Any]:
+        """As of every stage, without what no trial reads, what the search sets itself, and the number of processes."""
+        found = super().content()
+        unread = {*NOT_OF_A_TRIAL, *self.tune.space} - {"train.deterministic"}
+        found["train"] = {key: value for key, value in found["train"].items() if f"train.{key}" not in unread}
+        del found["tune"]["workers"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -122,3 +131,34 @@ class GenerateSettings(StageSettings):
     KEYS: ClassVar[tuple[str, ...]] = ("generate", "beam")
     generate: GenerateSection
     beam: BeamSection
+
+
+S = TypeVar("S", TrainSettings, TuneSettings)
+_SECTIONS: dict[str, TypeAdapter[Any]] = {
+    "model": TypeAdapter(ModelSettings),
+    "loss": TypeAdapter(LossSettings),
+    "train": TypeAdapter(TrainSection),
+}
+
+
+def with_values(settings: S, values: Mapping[str, Any]) -> S:
+    """Settings with other values under some recipe keys, held to what the recipe holds them to.
+
+    Args:
+        settings: What a training or a trial reads.
+        values: By recipe key, such as `{"model.latent_dim": 8}`.
+
+    Raises:
+        ValidationError: There is no such key, or the recipe refuses its value.
+    """
+    changed = {}
+    for name, adapter in _SECTIONS.items():
+        below = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
+        if below:
+            changed[name] = adapter.validate_python({**getattr(settings, name).model_dump(), **below})
+    return replace(settings, **changed)
+
+
+def value_at(settings: StageSettings, key: str) -> Any:
+    """What settings say under a recipe key below one of their own sections."""
+    return _lookup(settings, key)

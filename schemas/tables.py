@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -59,17 +59,37 @@ REJECTED = pa.schema(
     ]
 )
 
-TRIALS = pa.schema(
+TRIALS = pa.schema(  # and a column for each searched key: see `trials`
     [
         pa.field("trial", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),  # COMPLETED or FAILED
-        pa.field("latent_dim", pa.int32(), nullable=False),
-        pa.field("learning_rate", pa.float64(), nullable=False),
-        pa.field("epochs", pa.int32(), nullable=False),
+        pa.field("epochs", pa.int32(), nullable=False),  # that it was given
+        pa.field("epochs_run", pa.int32(), nullable=False),  # fewer, where it was ended because it was behind
+        pa.field("images", pa.int32(), nullable=False),  # per epoch
         pa.field("val_elbo", pa.float64()),  # nats per image, larger is better; null for a failed trial
+        pa.field("val_elbo_by_epoch", pa.list_(pa.float64()), nullable=False),
         pa.field("reason", pa.string()),  # why a trial failed
     ]
 )
+
+
+def trials(values: Mapping[str, Sequence[Any]]) -> pa.Schema:
+    """The table of a search's trials: `TRIALS`, and a column named after each searched key.
+
+    Args:
+        values: By key, what was tried. Lists are kept as JSON.
+    """
+    return pa.schema([*TRIALS, *(pa.field(key, _type(tried)) for key, tried in values.items())])
+
+
+def _type(values: Sequence[Any]) -> pa.DataType:
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {bool}:
+        return pa.bool_()
+    if kinds == {int}:
+        return pa.int64()
+    return pa.float64() if kinds and kinds <= {int, float} else pa.string()
+
 
 HISTORY = pa.schema(
     [

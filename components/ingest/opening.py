@@ -114,7 +114,7 @@ class _ReadOnce(io.BytesIO):
 
 
 def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
-    if raw[:3] == b"\xff\xd8\xff" and len(raw) > SMALL_EXIF and raw.count(b"Exif\0\0") > 1:
+    if raw[:3] == b"\xff\xd8\xff" and len(raw) > SMALL_EXIF:
         _limit_exif(_jpeg_exif(raw))  # Pillow reads it while it opens a JPEG
     file = _ReadOnce(raw)
     try:

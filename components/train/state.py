@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
+from components.console import say
 from schemas import atomic
 from schemas.errors import DataError
 
@@ -45,23 +47,38 @@ class TrainingState:
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Writes everything as one NumPy archive."""
+        """Writes everything as one NumPy archive; what was there is kept beside it, as the state before."""
         scalars = {key: value for key, value in asdict(self).items() if key not in ("variables", "best_weights")}
         arrays = {f"variable_{index:04d}": value for index, value in enumerate(self.variables)}
         arrays |= {f"best_{index:04d}": value for index, value in enumerate(self.best_weights)}
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(scalars).encode(), np.uint8), **arrays)
-        atomic.write_bytes(path, buffer.getvalue())
+        with atomic.replacing(path) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+            atomic.fsync(temporary)
+            if path.exists():
+                os.replace(path, before(path))
 
     @classmethod
     def read(cls, path: Path) -> TrainingState:
-        """Reads what `write` wrote, or the state before the first epoch where there is no file.
+        """Reads what `write` wrote last, or before where that is broken; a new state where nothing was written.
 
         Raises:
-            DataError: The file is broken.
+            DataError: Both files are broken.
         """
-        if not path.exists():
+        found = [written for written in (path, before(path)) if written.exists()]
+        if not found:
             return cls()
+        try:
+            return cls._read(found[0])
+        except DataError as error:
+            if len(found) == 1:
+                raise
+            say(f"{error}".replace("remove it to begin anew", "goes on from the one before"))
+            return cls._read(found[1])
+
+    @classmethod
+    def _read(cls, path: Path) -> TrainingState:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 scalars = json.loads(archive["state"].tobytes())
@@ -73,6 +90,11 @@ class TrainingState:
                 f"{path}: expected the state of a training, found a broken file ({error}); remove it to begin anew"
             ) from None
         return cls(**scalars, variables=variables, best_weights=best_weights)
+
+
+def before(path: Path) -> Path:
+    """Where the last state but one is."""
+    return path.with_name(f"before-{path.name}")
 
 
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
@@ -104,7 +126,7 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         """Judges the epoch, then writes the state."""
         super().on_epoch_end(epoch, logs)
         row = {key: float(value) for key, value in (logs or {}).items()}
-        row |= {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        row |= {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}
         self.state.epochs = epoch + 1
         self.state.best = None if self.best is None else float(self.best)
         self.state.best_epoch = self.best_epoch

@@ -8,13 +8,14 @@ from schemas.stage import Stage
 
 
 def tune(examples: Examples, hyperparameters: HyperParameters, settings: TuneSettings) -> dict[str, int]:
-    """Searches latent_dim and learning rate for the best validation ELBO; finished trials are kept through a kill.
+    """Searches the recipe's space for the best validation ELBO; finished trials are kept through a kill.
 
     Returns:
-        Trials run and trials failed.
+        Trials run, trials failed, and trials ended early because they were behind.
 
     Raises:
-        DataError: A shard is broken, or no trial succeeded.
+        DataError: A shard is broken, the search's state is, or no trial succeeded.
+        UsageError: Workers are wanted, and their address cannot be used.
     """
     from components.tune.search import search
 
@@ -23,10 +24,10 @@ def tune(examples: Examples, hyperparameters: HyperParameters, settings: TuneSet
 
 STAGE = Stage(
     name="tune",
-    doc="Search latent_dim and learning rate with KerasTuner.",
+    doc="Search hyperparameters with KerasTuner.",
     inputs=(Examples,),
     output=HyperParameters,
     settings=TuneSettings,
     run=tune,
-    packages=("keras-tuner", "keras", "tensorflow", "numpy"),
+    packages=("keras-tuner", "keras", "tensorflow", "scikit-learn", "numpy"),
 )

@@ -1,63 +1,197 @@
-"""A picture of a search."""
+"""A picture of a search: every trial as a line through its values, the best so far, and what mattered."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Curve
+
+from components.tune.importance import position
+from components.tune.space import told
+from schemas.search import Range
+
+COLOURS = colormaps["viridis"]
+WINNER, QUIET = "crimson", "0.7"
+LONGEST = 16  # characters of a tick's label
+WORST = 0.1  # share of trials below which all have the worst colour, so that one bad trial does not take all colours
 
 
-def search_figure(trials: list[dict[str, Any]], *, best: str) -> Figure:
-    """Learning rate against validation ELBO, a colour per latent size, beside the best value so far.
+def search_figure(
+    trials: list[dict[str, Any]], *, space: dict[str, Any], best: str, shares: dict[str, float] | None
+) -> Figure:
+    """Parallel coordinates above the best value so far and each key's importance.
 
     Args:
-        trials: Rows of `schemas.tables.TRIALS`.
+        trials: Rows of `schemas.tables.trials`.
+        space: The recipe's `tune.space`.
         best: The winning trial.
+        shares: Importance by key, where it can be said.
     """
     done = [trial for trial in trials if trial["val_elbo"] is not None]
-    figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    sizes = sorted({trial["latent_dim"] for trial in done})
-    from matplotlib import colormaps
-
-    colours = colormaps["viridis"]
-    for rank, size in enumerate(sizes):
-        members = [trial for trial in done if trial["latent_dim"] == size]
-        left.scatter(
-            [trial["learning_rate"] for trial in members],
-            [trial["val_elbo"] for trial in members],
-            s=60,
-            color=colours(rank / max(1, len(sizes) - 1) * 0.9),
-            edgecolors="white",
-            linewidths=0.8,
-            label=str(size),
-            zorder=3,
-        )
-    winner = next(trial for trial in done if trial["trial"] == best)
-    left.scatter(
-        winner["learning_rate"],
-        winner["val_elbo"],
-        s=190,
-        facecolors="none",
-        edgecolors="crimson",
-        linewidths=1.8,
-        zorder=4,
-    )
-    left.set(xscale="log", xlabel="learning rate", ylabel="validation ELBO, nats per image (higher is better)")
-    left.legend(title="latent_dim", fontsize=8, title_fontsize=8, frameon=False)
-    left.set_title(f"{len(done)} trials; the winner is circled", loc="left", fontsize=10)
-
-    so_far, values = float("-inf"), []
-    for trial in done:
-        so_far = max(so_far, trial["val_elbo"])
-        values.append(so_far)
-    numbers = range(1, len(done) + 1)
-    right.step(numbers, values, where="post", color="crimson", linewidth=1.8)
-    right.plot(numbers, [trial["val_elbo"] for trial in done], "o", color="0.7", markersize=4, zorder=0)
-    right.set(xlabel="trial")
-    right.xaxis.get_major_locator().set_params(integer=True)
-    right.set_title("best so far", loc="left", fontsize=10)
-    for axes in (left, right):
-        axes.grid(color="0.92", zorder=-1)
-        axes.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(max(9.0, 2.2 * (len(space) + 1)), 8.0), layout="constrained", dpi=120)
+    above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
+    _parallel(above, done, space=space, best=best)
+    left, right = below.subplots(1, 2, width_ratios=(3, 2))
+    _best_so_far(left, done)
+    _importance(right, shares)
     return figure
+
+
+def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any], best: str) -> None:
+    axes = figure.subplots()
+    elbo = np.array([trial["val_elbo"] for trial in done])
+    high = float(elbo.max())
+    low = float(np.quantile(elbo, WORST))
+    if high - low < 1e-2:  # one trial, or all alike
+        low = high - 1.0
+    norm = Normalize(low, high, clip=True)
+    keys = list(space)
+    places = {
+        trial["trial"]: [
+            *(position(trial[key], space[key]) for key in keys),
+            float(norm(trial["val_elbo"])),
+        ]
+        for trial in done
+    }
+    for trial in sorted(done, key=lambda trial: (trial["trial"] == best, trial["val_elbo"])):
+        won = trial["trial"] == best
+        axes.add_patch(
+            PathPatch(
+                _smooth(_apart(places[trial["trial"]], trial, done, keys, space)),
+                facecolor="none",
+                edgecolor=WINNER if won else COLOURS(norm(trial["val_elbo"])),
+                linewidth=2.6 if won else 1.4,
+                alpha=1.0 if won else 0.75,
+                zorder=3 if won else 2,
+            )
+        )
+    for column, key in enumerate(keys):
+        _scale(axes, column, _ticks(space[key]))
+    heights = [(place, f"{low + place * (high - low):.1f}".replace("-", "−")) for place in np.linspace(0, 1, 5)]
+    if elbo.min() < low:
+        heights[0] = (0.0, f"≤ {heights[0][1]}")
+    _scale(axes, len(keys), heights)
+    axes.set_xticks(range(len(keys) + 1), [*keys, "validation ELBO"], fontsize=10)
+    axes.tick_params(axis="x", length=0, pad=10)
+    axes.xaxis.tick_top()
+    axes.set(xlim=(-0.25, len(keys) + 0.35), ylim=(-0.09, 1.09), yticks=[])
+    axes.spines[:].set_visible(False)
+    count = f"{len(done)} finished trial{'s' if len(done) > 1 else ''}"
+    axes.set_title(f"{count}; the winner is red", loc="left", fontsize=11, pad=14)
+    bar = figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, pad=0.02, aspect=30, extend="min")
+    bar.set_label("validation ELBO, nats per image (higher is better)", fontsize=9)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8)
+
+
+def _apart(
+    places: list[float], trial: dict[str, Any], done: list[dict[str, Any]], keys: list[str], space: dict[str, Any]
+) -> list[float]:
+    """Lines through the same choice side by side, the better the higher, so that each can be followed."""
+    found = list(places)
+    for column, key in enumerate(keys):
+        if isinstance(space[key], Range):
+            continue
+        same = [other for other in done if json.dumps(other[key]) == json.dumps(trial[key])]
+        ranks = sorted(other["val_elbo"] for other in same)
+        width = min(0.1, 0.5 / len(space[key]))
+        found[column] += (
+            width * (ranks.index(trial["val_elbo"]) / max(1, len(ranks) - 1) - 0.5) if len(same) > 1 else 0.0
+        )
+    return found
+
+
+def _smooth(places: list[float]) -> Curve:
+    """A line that crosses each scale horizontally."""
+    points, codes = [(0.0, places[0])], [Curve.MOVETO]
+    for column in range(len(places) - 1):
+        here, there = places[column], places[column + 1]
+        points += [(column + 0.4, here), (column + 0.6, there), (column + 1.0, there)]
+        codes += [Curve.CURVE4] * 3
+    return Curve(points, codes)
+
+
+def _scale(axes: Axes, column: int, ticks: list[tuple[float, str]]) -> None:
+    axes.plot([column, column], [0, 1], color="0.25", linewidth=1.0, zorder=4)
+    for place, label in ticks:
+        axes.plot([column - 0.012, column + 0.012], [place, place], color="0.25", linewidth=1.0, zorder=4)
+        axes.text(
+            column + 0.025,
+            place,
+            label,
+            fontsize=8,
+            verticalalignment="center",
+            zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
+        )
+
+
+def _ticks(values: Any) -> list[tuple[float, str]]:
+    if not isinstance(values, Range):
+        labels = [told(value) for value in values]
+        short = [label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in labels]
+        return [(position(value, values), label) for value, label in zip(values, short, strict=True)]
+    places = np.linspace(0, 1, 5)
+    if values.log:
+        return [(place, f"{values.low * (values.high / values.low) ** place:.2g}") for place in places]
+    return [(place, f"{values.low + place * (values.high - values.low):.3g}") for place in places]
+
+
+def _best_so_far(axes: Axes, done: list[dict[str, Any]]) -> None:
+    """Trials that were ended early are hollow: their value is of fewer epochs, and does not count."""
+    longest = max(trial["epochs_run"] for trial in done)
+    numbers = np.arange(1, len(done) + 1)
+    elbo = np.array([trial["val_elbo"] for trial in done])
+    whole = np.array([trial["epochs_run"] == longest for trial in done])
+    so_far = np.maximum.accumulate(np.where(whole, elbo, -np.inf))
+    axes.scatter(numbers[whole], elbo[whole], s=22, color=QUIET, zorder=2, label="trial")
+    if not whole.all():
+        axes.scatter(
+            numbers[~whole],
+            elbo[~whole],
+            s=22,
+            facecolors="none",
+            edgecolors=QUIET,
+            zorder=2,
+            label="with fewer epochs",
+        )
+    seen = np.isfinite(so_far)
+    axes.step(numbers[seen], so_far[seen], where="post", color=WINNER, linewidth=1.8, zorder=3, label="best so far")
+    # One bad trial must not press the others together.
+    low, high = float(np.quantile(elbo, WORST)), float(elbo.max())
+    if elbo.min() < low - 2 * (high - low) and high > low:
+        axes.set_ylim(low - 0.5 * (high - low), high + 0.1 * (high - low))
+    axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, len(done) + 0.5))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_title("best so far", loc="left", fontsize=11)
+    axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
+    _plain(axes)
+
+
+def _importance(axes: Axes, shares: dict[str, float] | None) -> None:
+    axes.set_title("what mattered", loc="left", fontsize=11)
+    if shares is None:
+        axes.text(0.5, 0.5, "too few trials to say,\nor none of it predicts", ha="center", va="center", color="0.45")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        return
+    names = list(shares)[::-1]
+    bars = axes.barh(names, [100 * shares[name] for name in names], color=COLOURS(0.45), height=0.6)
+    axes.bar_label(bars, fmt="%.0f%%", padding=3, fontsize=8)
+    axes.set(xlabel="share of what a random forest explains", xlim=(0, 112), xticks=[0, 25, 50, 75, 100])
+    axes.tick_params(axis="y", length=0, labelsize=9)
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    axes.grid(color="0.93", zorder=-1)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 from typing import Any
 
-import keras_tuner
+from keras_tuner import errors
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from components.console import say
 from components.dataset import read_statistics, readable
 from components.device import prepare_device
+from components.tune.bookkeeping import Bookkeeping
 from components.tune.figure import search_figure
-from components.tune.oracles import LATENT_DIM, LEARNING_RATE, OBJECTIVE, make_oracle
-from components.tune.snapshot import Snapshots
-from components.tune.trial import TrialFailed, run_trial
+from components.tune.importance import importance
+from components.tune.oracles import make_oracle
+from components.tune.space import told, told_space, values_of
+from components.tune.tuner import Tuner, images_for
+from components.tune.verdict import verdict, winner_of
 from schemas import atomic, tables
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
@@ -25,114 +27,95 @@ from schemas.settings import TuneSettings
 
 def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneSettings) -> dict[str, int]:
     """See `components.tune.component.tune`."""
-    device = prepare_device(deterministic=settings.deterministic)
+    device = prepare_device(deterministic=settings.train.deterministic)
     section = settings.tune
     images = min(section.max_images, read_statistics(examples).records["train"])
-    low, high = section.learning_rate
-    say(f"searches latent_dim in {', '.join(map(str, section.latent_dim))} × learning rate from {low:g} to {high:g}")
+    work = hyperparameters.work
+    oracle = make_oracle(settings, state_path=work / "search.json")
+    say(f"searches {told_space(section.space)}")
     say(
         f"with    {section.oracle}, {section.max_trials} trials, {section.epochs} epochs of {images:,} images each, on {device}"
     )
-    snapshots = Snapshots(hyperparameters.work / "search", hyperparameters.work / "snapshots")
-    snapshots.restore()
-    with readable(examples), contextlib.redirect_stdout(io.StringIO()):  # KerasTuner prints where it reloads from
-        tuner = Tuner(examples, settings, snapshots)
-    if tuner.oracle.end_order:
-        say(f"resumes after {len(tuner.oracle.end_order)} trials")
-    with readable(examples):
-        try:
-            tuner.search()
-        except keras_tuner.errors.FatalError as error:
-            raise error.__cause__ or error from None
-    return _write(hyperparameters, tuner, settings)
+    oracle.restore()
+    if oracle.end_order:
+        say(f"resumes after {len(oracle.end_order)} trials")
+    oracle.on_end = lambda trial: _tell(oracle, row(trial, oracle, settings, images=images), settings)
+    if section.workers > 1 or "KERASTUNER_ORACLE_IP" in os.environ:
+        from components.tune.chief import run_workers
+
+        run_workers(oracle, examples, settings, folder=work)
+    else:
+        with readable(examples):
+            try:
+                Tuner(examples, settings, oracle, folder=work / "keras-tuner").search()
+            except errors.FatalError as error:
+                raise error.__cause__ or error from None
+    rows = [row(oracle.trials[name], oracle, settings, images=images) for name in sorted(oracle.end_order, key=int)]
+    return _write(hyperparameters, rows, settings)
 
 
-class Tuner(keras_tuner.Tuner):
-    """KerasTuner's loop over our trials."""
-
-    def __init__(self, examples: Examples, settings: TuneSettings, snapshots: Snapshots) -> None:
-        self.examples = examples
-        self.settings = settings
-        self.snapshots = snapshots
-        live = snapshots.live
-        super().__init__(
-            oracle=make_oracle(settings.tune, seed=settings.seed),
-            directory=os.fspath(live.parent),
-            project_name=live.name,
-        )
-        self.oracle.verbose = 0
-
-    def run_trial(self, trial: keras_tuner.engine.trial.Trial) -> dict[str, float]:
-        """Trains and judges one candidate."""
-        values = trial.hyperparameters.values
-        try:
-            elbo = run_trial(
-                self.examples,
-                self.settings,
-                latent_dim=values[LATENT_DIM],
-                learning_rate=values[LEARNING_RATE],
-                epochs=self._epochs(trial),
-            )
-        except TrialFailed as error:
-            raise keras_tuner.errors.FailedTrialError(str(error)) from None
-        except Exception as error:  # KerasTuner would count anything else as a failed trial, and go on
-            raise keras_tuner.errors.FatalError(str(error)) from error
-        return {OBJECTIVE: elbo}
-
-    def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
-        """Keeps the finished trial, and says how it went."""
-        super().on_trial_end(trial)
-        done = len(self.oracle.end_order)
-        self.snapshots.take(done)
-        row = self.row(trial.trial_id)
-        result = (
-            f"validation ELBO {row['val_elbo']:9.3f}" if row["val_elbo"] is not None else f"failed: {row['reason']}"
-        )
-        say(
-            f"trial {done:>3}/{self.settings.tune.max_trials}  latent_dim {row['latent_dim']:>4}"
-            f"  learning rate {row['learning_rate']:.2e}  {result}"
-        )
-
-    def row(self, trial_id: str) -> dict[str, Any]:
-        """A trial as a row of `schemas.tables.TRIALS`."""
-        trial = self.oracle.get_trial(trial_id)
-        values = trial.hyperparameters.values
-        failed = trial.score is None
-        return {
-            "trial": trial.trial_id,
-            "status": "FAILED" if failed else "COMPLETED",
-            "latent_dim": values[LATENT_DIM],
-            "learning_rate": values[LEARNING_RATE],
-            "epochs": self._epochs(trial),
-            "val_elbo": None if failed else trial.score,
-            "reason": (trial.message or "").strip().splitlines()[-1].split(": ", 1)[-1] if failed else None,
-        }
-
-    def _epochs(self, trial: keras_tuner.engine.trial.Trial) -> int:
-        return int(trial.hyperparameters.values.get("tuner/epochs", self.settings.tune.epochs))
-
-    def load_model(self, trial: keras_tuner.engine.trial.Trial) -> None:
-        """Trials keep no model: the winner is trained anew, in full, by train."""
-
-    def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
-        """Trials keep no model."""
+def row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, images: int) -> dict[str, Any]:
+    """A trial that has ended, as a row of `schemas.tables.trials`."""
+    failed = trial.status != TrialStatus.COMPLETED
+    epochs, curve = oracle.epochs(trial), oracle.curve(trial)
+    return {
+        "trial": trial.trial_id,
+        "status": "FAILED" if failed else "COMPLETED",
+        "epochs": epochs,
+        "epochs_run": len(curve),
+        "images": images_for(images, epochs=epochs, most=settings.tune.epochs),
+        "val_elbo": None if failed else trial.score,
+        "val_elbo_by_epoch": curve,
+        "reason": trial.message if failed else None,
+        **values_of(trial.hyperparameters, settings),
+    }
 
 
-def _write(hyperparameters: HyperParameters, tuner: Tuner, settings: TuneSettings) -> dict[str, int]:
-    rows = [tuner.row(trial_id) for trial_id in tuner.oracle.end_order]
+def _tell(oracle: Bookkeeping, found: dict[str, Any], settings: TuneSettings) -> None:
+    values = "  ".join(f"{key.rpartition('.')[2]} {told(found[key])}" for key in settings.tune.space)
+    if found["val_elbo"] is None:
+        result = f"failed: {found['reason']}"
+    else:
+        result = f"validation ELBO {found['val_elbo']:9.3f}"
+        if found["epochs_run"] < found["epochs"]:
+            result += f"  (ended after {found['epochs_run']} of {found['epochs']} epochs: behind the median)"
+        elif found["epochs"] < settings.tune.epochs:
+            result += f"  ({found['epochs']} of {settings.tune.epochs} epochs)"
+    say(f"trial {len(oracle.end_order):>3}/{settings.tune.max_trials}  {values}  {result}")
+
+
+def _write(hyperparameters: HyperParameters, rows: list[dict[str, Any]], settings: TuneSettings) -> dict[str, int]:
     done = [row for row in rows if row["val_elbo"] is not None]
     if not done:
         reasons = "; ".join(sorted({row["reason"] for row in rows}))
         raise DataError(f"tune: expected at least one trial to succeed, found {len(rows)} that failed ({reasons})")
-    # Hyperband compares candidates at its full budget only.
-    longest = max(row["epochs"] for row in done)
-    best = max((row for row in done if row["epochs"] == longest), key=lambda row: row["val_elbo"])
-    tables.write_table(hyperparameters.trials_path, rows, tables.TRIALS)
-    values = {LATENT_DIM: best["latent_dim"], LEARNING_RATE: best["learning_rate"]}
+    space = settings.tune.space
+    best, shares, sentence = winner_of(rows), importance(rows, space), verdict(rows, space)
+    _write_table(hyperparameters, rows, list(space))
+    values = {key: best[key] for key in space}
     atomic.write_text(hyperparameters.best_path, json.dumps(values, indent=1) + "\n")
+    summary = {
+        "winner": best["trial"],
+        "val_elbo": best["val_elbo"],
+        "values": values,
+        "verdict": sentence,
+        "importance": shares,  # null: too few trials, or a forest that predicts nothing
+        "importance_by": "permutation importance of a random forest, as shares",
+    }
+    atomic.write_text(hyperparameters.summary_path, json.dumps(summary, indent=1) + "\n")
     with atomic.replacing(hyperparameters.figure_path) as temporary:
-        search_figure(rows, best=best["trial"]).savefig(temporary, format="png")
-    say(
-        f"best    latent_dim {best['latent_dim']}, learning rate {best['learning_rate']:.3g}: ELBO {best['val_elbo']:.3f} nats"
-    )
-    return {"trials": len(rows), "failed": len(rows) - len(done)}
+        search_figure(rows, space=space, best=best["trial"], shares=shares).savefig(temporary, format="png")
+    say(f"best    {sentence}")
+    early = sum(row["epochs_run"] < row["epochs"] for row in done)
+    return {"trials": len(rows), "failed": len(rows) - len(done), "ended_early": early}
+
+
+def _write_table(hyperparameters: HyperParameters, rows: list[dict[str, Any]], keys: list[str]) -> None:
+    schema = tables.trials({key: [row[key] for row in rows] for key in keys})
+    as_text = [key for key in keys if schema.field(key).type == "string"]
+
+    def plain(value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    written = [{**row, **{key: plain(row[key]) for key in as_text}} for row in rows]
+    tables.write_table(hyperparameters.trials_path, written, schema)

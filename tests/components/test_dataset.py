@@ -11,7 +11,15 @@ import pytest
 import tensorflow as tf
 from by_hand import describe
 
-from components.dataset import batch_count, batches, labelled_batches, read_statistics, readable, training_batches
+from components.dataset import (
+    batch_count,
+    batches,
+    keys_of_batches,
+    labelled_batches,
+    read_statistics,
+    readable,
+    training_batches,
+)
 from schemas.artifacts import Examples
 from schemas.errors import DataError
 from schemas.records import encode_example, frame
@@ -239,3 +247,11 @@ def test_an_empty_split_has_no_batches(examples: Examples) -> None:
 def test_other_errors_pass_through_unchanged(examples: Examples) -> None:
     with pytest.raises(KeyError, match="mine"), readable(examples):
         raise KeyError("mine")
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_the_keys_of_a_step_are_those_of_the_images_that_it_sees(examples: Examples, epoch: int) -> None:
+    seen = order(examples, first_epoch=epoch, epochs=epoch + 1)
+    for first, count in ((0, 1), (2, 2), (4, 1)):
+        keys = keys_of_batches(examples, batch_size=8, seed=7, epoch=epoch, first=first, count=count)
+        assert keys == [f"{number}.png" for number in seen[8 * first : 8 * (first + count)]]

@@ -31,7 +31,8 @@ model:
 loss:
   likelihood: bernoulli
 tune:
-  latent_dim: [4, 8]
+  space:
+    model.latent_dim: [4, 8]
 """
 WriteRecipe = Callable[..., str]
 
@@ -150,9 +151,10 @@ def test_no_text_does_anything_but_load_or_raise_a_usage_error(tmp_path_factory:
             "activation, conditional, hidden,",
         ),
         ("bernoulli", "mse\n  wieght: 2", "loss.wieght", "did you mean weight?"),
-        ("latent_dim: [4", "latentdim: [4", "tune.latentdim", "did you mean latent_dim?"),
+        ("  space:", "  spaec:", "tune.spaec", "did you mean space?"),
+        ("model.latent_dim: [4", "model.latentdim: [4", "tune.space.model.latentdim", "did you mean latent_dim?"),
     ],
-    ids=["top", "section", "source", "model", "another model's", "loss", "tune"],
+    ids=["top", "section", "source", "model", "another model's", "loss", "tune", "what is searched"],
 )
 def test_an_unknown_key_in_the_file_is_named_with_a_hint(
     write_recipe: WriteRecipe, old: str, new: str, key: str, hint: str
@@ -192,9 +194,10 @@ def test_an_unknown_key_that_is_set_is_told_from_one_in_the_file(
         ("preprocess.height=2048", "preprocess.height: expected at most 1024, found 2048"),
         ("preprocess.channels=2", "preprocess.channels: expected 1 or 3, found 2"),
         ("preprocess.crop=left", "preprocess.crop: expected 'none', 'baked' or 'fresh', found 'left'"),
-        ("tune.latent_dim.1=0", "tune.latent_dim.1: expected at least 1, found 0"),
-        ("tune.latent_dim=4", "tune.latent_dim: expected a list, found 4"),
-        ("tune.latent_dim=[]", "tune.latent_dim: expected at least 1, found []"),
+        ("sources.0.label=middle", "sources.0.label: expected 'none', 'first_folder' or 'last_folder', found 'middle'"),
+        ("beam.options=4", "beam.options: expected a list, found 4"),
+        ("tune.space={}", "tune.space: expected at least 1, found {}"),
+        ("tune.space=8", "tune.space: expected keys and values, found 8"),
         ("train=5", "train: expected keys and values, found 5"),
         ("name=My photos", "name: expected text that matches ^[a-z0-9][a-z0-9_-]*$, found 'My photos'"),
         ("generate.name=../../etc", "generate.name: expected text that matches"),
@@ -247,13 +250,68 @@ def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recip
     assert error_of(path) == f"{path}: preprocess.height: the decoder's strides need a multiple of 4, found 30"
 
 
+# --- what a search may try ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "expected"),
+    [
+        ("model.latent_dim", "[8, 0]", "expected at least 1, found 0"),
+        ("model.latent_dim", "4", "expected a list, found 4"),
+        ("model.latent_dim", "[]", "expected at least 1, found []"),
+        ("model.latentdim", "[8]", "expected a key that exists (did you mean latent_dim?), found latentdim"),
+        ("model.decoder", "[[[8, 2]], [[8, 3]]]", "with [[8, 3]]: preprocess.height: the decoder's strides need"),
+        ("train.batch_size", "{low: 1.5, high: 3}", "expected a whole number, found 1.5"),
+        ("train.learning_rate", "{low: 0, high: 1}", "expected more than 0.0, found 0.0"),
+        ("train.learning_rate", "{low: fast, high: 1}", "expected a number, found 'fast'"),
+        ("train.learning_rate", "{low: 1e-3, high: 1e-4}", "expected more than low, which is 0.001, found 0.0001"),
+        ("train.learning_rate", "{low: 0, high: 1, log: true}", "expected more than 0, because of log, found 0"),
+        ("model.latent_dim", "{low: 2, high: 64, log: true, step: 1}", "expected a whole number above 1"),
+        ("train.epochs", "[5]", "expected a key of model, loss or train that a trial reads, found train.epochs"),
+        ("preprocess.height", "[32]", "expected a key of model, loss or train that a trial reads"),
+        ("seed", "[1, 2]", "expected a key of model, loss or train that a trial reads"),
+        ("loss.likelihood", "[mse]", "expected a key under which ELBOs can be compared"),
+        ("loss.kl", "[sum, none]", "expected sum and mean alone"),
+    ],
+)
+def test_what_a_search_cannot_try_is_said_before_any_work(
+    write_recipe: WriteRecipe, key: str, values: str, expected: str
+) -> None:
+    path = write_recipe(text=GOOD.replace("model.latent_dim: [4, 8]", f"{key}: {values}"))
+    said = {error_of(path).removeprefix(f"{path}: "), error_of(write_recipe(), f"tune.space.{key}={values}")[6:]}
+    for line in said:
+        place, _, rest = line.partition(": ")
+        assert place.startswith(f"tune.space.{key}")
+        assert rest.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("model.encoder", "[[[8, 2]], [[8, 2], [16, 2]]]"),
+        ("model.latent_dim", "{low: 2, high: 64, log: true, step: 2}"),
+        ("train.learning_rate", "{low: 1e-4, high: 1e-2, log: true}"),
+        ("train.batch_size", "[64, 128]"),
+        ("loss.reconstruction", "[sum, mean]"),
+        ("model.batch_norm", "[none, before, after]"),
+    ],
+)
+def test_any_key_that_a_trial_reads_may_be_searched(write_recipe: WriteRecipe, key: str, values: str) -> None:
+    recipe = load_recipe(write_recipe(), overrides=[f"tune.space.{key}={values}"])
+    assert key in recipe.tune.space
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
 # --- --set and SOURCE ---------------------------------------------------------------------------------------------------
 
 
 def test_set_changes_what_it_names_and_nothing_else(write_recipe: WriteRecipe) -> None:
     path = write_recipe()
-    changed = load_recipe(path, overrides=["train.epochs=3", "tune.latent_dim.1=64", "beam.options=[--runner=X]"])
-    assert (changed.train.epochs, changed.tune.latent_dim, changed.beam.options) == (3, (4, 64), ("--runner=X",))
+    changed = load_recipe(
+        path, overrides=["train.epochs=3", "tune.space.train.batch_size=[8]", "beam.options=[--runner=X]"]
+    )
+    assert (changed.train.epochs, changed.beam.options) == (3, ("--runner=X",))
+    assert changed.tune.space == {"model.latent_dim": (4, 8), "train.batch_size": (8,)}
     back = load_recipe(path, overrides=["train.epochs=3", "train.epochs=10"])
     assert back == load_recipe(path)
 
@@ -273,14 +331,12 @@ def test_a_number_may_be_written_as_people_write_it(write_recipe: WriteRecipe, t
         ("train.epochs=[1", "--set train.epochs: expected a YAML value, found: "),
         ("title=2024-02-30", "--set title: expected a YAML value, found: "),
         ("name.first=x", "--set name.first: expected keys below name, found the value 'photos'"),
-        ("tune.latent_dim.2=8", "--set tune.latent_dim.2: expected a number from 0 to 1, found 2"),
         ("sources.1.path=/x", "--set sources.1.path: expected a number from 0 to 0, found 1"),
         ("train.patience.most=8", "--set train.patience"),
         ("preprocess.background.1=0", "--set preprocess.background"),
         ("model.network=transformer", "--set model"),
         ("sources.0.kind=ftp", "--set sources.0"),
         ("preprocess.height=30", "--set preprocess.height: the decoder's strides need a multiple of 4, found 30"),
-        ("tune.learning_rate=[2, 1]", "--set tune.learning_rate: expected [lowest, highest], found [2, 1]"),
         ("preprocess.background=[0, 0, 999]", "--set preprocess.background: expected three values from 0 to 255"),
     ],
 )

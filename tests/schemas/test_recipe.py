@@ -47,7 +47,9 @@ def test_the_smallest_recipe_gets_every_default(make_recipe: MakeRecipe) -> None
 
 
 def test_a_recipe_that_was_printed_reads_back_equal(make_recipe: MakeRecipe) -> None:
-    recipe = make_recipe({"model.encoder": [[8, 2], [4, 1]], "tune.latent_dim": [3, 5], "beam.options": ["--runner=X"]})
+    recipe = make_recipe(
+        {"model.encoder": [[8, 2], [4, 1]], "tune.space": {"model.latent_dim": [3, 5]}, "beam.options": ["--runner=X"]}
+    )
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
@@ -135,10 +137,12 @@ def test_a_misspelt_key_is_an_error_that_names_it(make_recipe: MakeRecipe, key: 
         ("train.clip_norm", 0),
         ("train.ema", 1),
         ("tune.oracle", "grid"),
-        ("tune.latent_dim", []),
-        ("tune.latent_dim", [0]),
-        ("tune.learning_rate", [1e-2, 1e-4]),
-        ("tune.learning_rate", [0, 1e-4]),
+        ("tune.space", {}),
+        ("tune.space", {"model.latent_dim": []}),
+        ("tune.space", {"loss.likelihood": ["mse"]}),
+        ("tune.space", {"train.learning_rate": {"low": 1e-2, "high": 1e-4}}),
+        ("tune.max_minutes", 0),
+        ("tune.workers", 0),
         ("evaluate.scatter_images", 0),
         ("export.tolerance", 0),
         ("generate.count", 0),
@@ -168,7 +172,7 @@ def test_a_value_out_of_range_is_an_error_that_names_its_section(make_recipe: Ma
         ("preprocess.max_rejected", 0),
         ("preprocess.background", [0, 255, 128]),
         ("model.negative_slope", 0),
-        ("tune.learning_rate", [1e-3, 1e-3]),
+        ("tune.space", {"train.learning_rate": [1e-3]}),
         ("generate.seed", 2**63 - 1),
         ("generate.name", "second_set-1.0"),
         ("sources.0.path", None),
@@ -180,7 +184,11 @@ def test_the_ends_of_a_range_are_accepted(make_recipe: MakeRecipe, key: str, val
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("loss.weight", math.inf), ("tune.learning_rate", [1e-4, math.inf]), ("export.tolerance", math.inf)],
+    [
+        ("loss.weight", math.inf),
+        ("tune.space", {"loss.weight": {"low": 1, "high": math.inf}}),
+        ("export.tolerance", math.inf),
+    ],
 )
 def test_infinity_is_no_setting(make_recipe: MakeRecipe, key: str, value: Any) -> None:
     with pytest.raises(ValidationError):

@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.recipe import Recipe
 from schemas.settings import (
@@ -18,6 +19,8 @@ from schemas.settings import (
     StageSettings,
     TrainSettings,
     TuneSettings,
+    value_at,
+    with_values,
 )
 
 MakeRecipe = Callable[..., Recipe]
@@ -104,7 +107,9 @@ def test_where_the_sources_lie_is_no_content(make_recipe: MakeRecipe) -> None:
         ("train.learning_rate", 0.5, {TrainSettings}),
         ("train.batch_size", 64, {TuneSettings, TrainSettings}),
         ("train.deterministic", True, {TuneSettings, TrainSettings}),
+        ("train.patience", 3, {TrainSettings}),
         ("tune.max_trials", 3, {TuneSettings}),
+        ("tune.workers", 3, set()),
         ("evaluate.scatter_images", 10, {EvaluateSettings}),
         ("export.tolerance", 0.1, {ExportSettings}),
         ("generate.count", 3, {GenerateSettings}),
@@ -119,3 +124,26 @@ def test_a_changed_key_changes_the_content_of_the_stages_that_read_it_and_of_no_
     before, after = make_recipe(), make_recipe({key: value})
     changed = {stage for stage in STAGES if stage.of(before).content() != stage.of(after).content()}
     assert changed == stale
+
+
+def test_a_recipes_own_learning_rate_counts_for_a_search_that_does_not_try_others(make_recipe: MakeRecipe) -> None:
+    space = {"tune.space": {"model.latent_dim": [2, 3]}}
+    before, after = make_recipe(space), make_recipe({**space, "train.learning_rate": 0.5})
+    assert TuneSettings.of(before).content() != TuneSettings.of(after).content()
+
+
+@pytest.mark.parametrize("stage", [TrainSettings, TuneSettings])
+def test_found_values_take_the_place_of_the_recipes_and_nothing_else_changes(
+    make_recipe: MakeRecipe, stage: type[TrainSettings | TuneSettings]
+) -> None:
+    settings = stage.of(make_recipe())
+    found = {"model.latent_dim": 5, "train.batch_size": 7, "loss.weight": 3}
+    changed = with_values(settings, found)
+    assert {key: value_at(changed, key) for key in found} == found
+    assert with_values(changed, {key: value_at(settings, key) for key in found}) == settings
+
+
+@pytest.mark.parametrize("values", [{"model.latent_dim": 0}, {"model.latentdim": 3}, {"train.batch_size": "many"}])
+def test_found_values_that_the_recipe_refuses_are_an_error(make_recipe: MakeRecipe, values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        with_values(TrainSettings.of(make_recipe()), values)

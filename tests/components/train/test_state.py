@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from components.train.component import train
-from components.train.state import TrainingState
+from components.train.state import TrainingState, before
 from schemas.artifacts import Examples, Model
 from schemas.errors import DataError
 from schemas.settings import TrainSettings
@@ -108,3 +108,28 @@ def test_a_state_that_was_cut_short_is_an_error_that_names_the_file(
     gc.collect()
     assert kind is DataError
     assert message.startswith(f"{path}: expected ")
+
+
+def test_the_last_state_but_one_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state.npz"
+    for epochs in (1, 2, 3):
+        TrainingState(epochs=epochs).write(path)
+    assert (TrainingState.read(path).epochs, TrainingState.read(before(path)).epochs) == (3, 2)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["before-state.npz", "state.npz"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 100])
+def test_a_broken_state_costs_one_epoch(tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "state.npz"
+    for epochs in (1, 2):
+        TrainingState(epochs=epochs).write(path)
+    path.write_bytes(path.read_bytes()[:size])
+    assert TrainingState.read(path).epochs == 1
+    assert "goes on from the one before" in capsys.readouterr().out
+
+
+def test_a_kill_between_the_two_names_costs_one_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "state.npz"
+    TrainingState(epochs=1).write(path)
+    path.rename(before(path))
+    assert TrainingState.read(path).epochs == 1

@@ -19,6 +19,7 @@ from components.train.state import TrainingState
 from schemas import tables
 from schemas.artifacts import Examples, HyperParameters, Model
 from schemas.errors import DataError
+from schemas.recipe import ConvModel, EngineSection
 from schemas.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
@@ -66,9 +67,11 @@ def stopped(
 # --- what it writes --------------------------------------------------------------------------------------------------
 
 
-def test_a_training_leaves_a_model_a_history_and_logs_and_nothing_else(trained: tuple[Model, dict[str, int]]) -> None:
+def test_a_training_leaves_a_model_its_history_logs_and_pictures_and_nothing_else(
+    trained: tuple[Model, dict[str, int]],
+) -> None:
     model, _ = trained
-    assert sorted(path.name for path in model.path.iterdir()) == ["history.parquet", "logs", "vae.keras"]
+    assert sorted(path.name for path in model.path.iterdir()) == ["history.parquet", "logs", "progress", "vae.keras"]
     assert list(model.logs_path.rglob("events.out.tfevents.*"))
 
 
@@ -168,7 +171,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_the_setting(
     tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
 ) -> None:
     model = open_model(tmp_path)
-    expected = r"^train\.learning_rate: expected a .*loss that stays finite, found (nan|inf) .* 1e\+06; try 100000$"
+    expected = r"^train\.learning_rate: expected a .*loss that stays finite, found (nan|inf) .* 1e\+06; try 100000"
     with pytest.raises(DataError, match=expected):
         train(tiny_examples, None, model, make_settings(learning_rate=1e6))
     assert not model.vae_path.exists()
@@ -200,7 +203,64 @@ def test_tuned_values_take_the_place_of_the_recipes(
     assert history(model)[0]["learning_rate"] == pytest.approx(0.02)
 
 
+def test_any_key_that_was_searched_is_taken(
+    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+) -> None:
+    tuned = HyperParameters(tmp_path / "hyperparameters")
+    tuned.path.mkdir()
+    tuned.best_path.write_text(
+        json.dumps({"model.hidden": [7, 5], "train.batch_size": 64, "loss.reconstruction": "mean"})
+    )
+    model = open_model(tmp_path / "model")
+    train(tiny_examples, tuned, model, make_settings(epochs=1))
+    vae = load(model)
+    assert [layer.units for layer in vae.encoder.layers if type(layer).__name__ == "Dense"][:2] == [7, 5]
+    assert history(model)[0]["reconstruction"] < 1  # nats per pixel, not per image
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"model.encoder": [[8, 2]]}, "(encoder: Extra inputs are not permitted)"),
+        ({"model.latent_dim": 0}, "(latent_dim: Input should be greater than or equal to 1)"),
+    ],
+)
+def test_what_was_found_for_another_recipe_is_a_line(
+    found: dict[str, Any],
+    said: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_model: OpenModel,
+    tmp_path: Path,
+) -> None:
+    tuned = HyperParameters(tmp_path / "hyperparameters")
+    tuned.path.mkdir()
+    tuned.best_path.write_text(json.dumps(found))
+    with pytest.raises(DataError, match="expected values that fit the recipe") as caught:
+        train(tiny_examples, tuned, open_model(tmp_path / "model"), make_settings(epochs=1))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_without_tuned_values_the_recipes_are_used(trained: tuple[Model, dict[str, int]]) -> None:
     model, _ = trained
     assert load(model).latent_dim == 2
     assert history(model)[0]["learning_rate"] == pytest.approx(0.01)
+
+
+def test_a_model_that_was_trained_in_low_precision_is_kept_in_float32_of_keras_own_layers(
+    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+) -> None:
+    network = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before")
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        model = open_model(tmp_path / precision)
+        engine = EngineSection(precision=precision, steps_per_call=2)
+        train(tiny_examples, None, model, make_settings(model=network, epochs=3, engine=engine))
+        vae = load(model)
+        layers = vae._flatten_layers(recursive=True, include_self=False)
+        assert {layer.compute_dtype for layer in layers} == {"float32"}
+        assert keras.layers.BatchNormalization in {type(layer) for layer in layers}
+        assert not any("Fused" in type(layer).__name__ for layer in layers)
+        losses[precision] = history(model)[-1]["val_loss"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)

@@ -9,23 +9,23 @@ from typing import Any
 import pytest
 
 from schemas.artifacts import HyperParameters
-from schemas.recipe import BernoulliLoss, DenseModel, TuneSection
+from schemas.recipe import BernoulliLoss, DenseModel, TrainSection, TuneSection
 from schemas.settings import TuneSettings
+
+SPACE = {"model.latent_dim": [2, 3, 4], "train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 
 
 @pytest.fixture(scope="session")
 def make_settings(tiny_model: DenseModel) -> Callable[..., TuneSettings]:
     """Settings of a short search: ``make_settings(seed=1, oracle="bayesian", max_trials=9)``."""
 
-    def make(*, seed: int = 3, **changes: Any) -> TuneSettings:
-        values = {"max_trials": 5, "epochs": 1, "latent_dim": (2, 3, 4), "learning_rate": (1e-4, 1e-2), **changes}
+    def make(*, seed: int = 3, train: dict[str, Any] | None = None, **changes: Any) -> TuneSettings:
         return TuneSettings(
             seed=seed,
             model=tiny_model,
             loss=BernoulliLoss(likelihood="bernoulli"),
-            tune=TuneSection(**values),
-            batch_size=16,
-            deterministic=True,
+            tune=TuneSection(**{"max_trials": 5, "epochs": 1, "space": SPACE, **changes}),
+            train=TrainSection(**{"batch_size": 16, "deterministic": True, **(train or {})}),
         )
 
     return make

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from components.tune import search
+from components.tune import tuner
 from components.tune.component import tune
-from components.tune.trial import TrialFailed
+from components.tune.trial import Report, TrialFailed
 from schemas import tables
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
@@ -25,7 +25,9 @@ from schemas.settings import TuneSettings
 
 MakeSettings = Callable[..., TuneSettings]
 Open = Callable[[Path], HyperParameters]
+LATENT_DIM, LEARNING_RATE = "model.latent_dim", "train.learning_rate"
 ORACLES = ["random", "bayesian", "hyperband"]
+EPOCHS = 3
 TRIALS = 8  # bayesian draws six at random and then asks a Gaussian process
 
 
@@ -41,18 +43,25 @@ def formula(latent_dim: int, learning_rate: float) -> float:
 def judge_by_formula(
     monkeypatch: pytest.MonkeyPatch, *, killed_in: int | None = None, failing: Callable[[float], bool] | None = None
 ) -> list[int]:
-    """Replaces trainings by the formula; kills inside the trial of that number, from 1; returns each trial's epochs."""
+    """Replaces trainings by the formula; kills in the trial of that number, from 1, after an epoch; returns each trial's epochs.
+
+    Every candidate's value grows with the epochs, and a good one's is ahead of a bad one's from the first.
+    """
     epochs_of_trials: list[int] = []
 
-    def run_trial(_: Any, __: Any, *, latent_dim: int, learning_rate: float, epochs: int) -> float:
+    def run_trial(_: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
         epochs_of_trials.append(epochs)
-        if len(epochs_of_trials) == killed_in:
-            raise Killed
-        if failing and failing(learning_rate):
-            raise TrialFailed("out of memory")
-        return formula(latent_dim, learning_rate)
+        value = formula(settings.model.latent_dim, settings.train.learning_rate)
+        for epoch in range(1, epochs + 1):
+            if failing and failing(settings.train.learning_rate):
+                raise TrialFailed("out of memory")
+            behind = report(epoch, value - (epochs - epoch))
+            if len(epochs_of_trials) == killed_in:
+                raise Killed  # when it has already reported something
+            if behind:
+                break
 
-    monkeypatch.setattr(search, "run_trial", run_trial)
+    monkeypatch.setattr(tuner, "run_trial", run_trial)
     return epochs_of_trials
 
 
@@ -90,23 +99,25 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
     settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=4)
     counts = tune(tiny_examples, found, settings)
     rows = trials(found)
-    assert counts == {"trials": len(epochs), "failed": 0}
+    early = sum(row["epochs_run"] < row["epochs"] for row in rows)
+    assert counts == {"trials": len(epochs), "failed": 0, "ended_early": early}
     assert 1 <= len(epochs) <= TRIALS
-    assert pq.read_schema(found.trials_path).equals(tables.TRIALS)
+    expected = {"model.latent_dim": [2], "train.learning_rate": [1e-3]}
+    assert pq.read_schema(found.trials_path).equals(tables.trials(expected))
     assert [row["epochs"] for row in rows] == epochs
     assert len({row["trial"] for row in rows}) == len(rows)
     for row in rows:
         assert row["status"] == "COMPLETED"
         assert row["reason"] is None
-        assert row["latent_dim"] in settings.tune.latent_dim
-        assert settings.tune.learning_rate[0] <= row["learning_rate"] <= settings.tune.learning_rate[1]
-        assert row["val_elbo"] == formula(row["latent_dim"], row["learning_rate"])
-    whole = [row for row in rows if row["epochs"] == max(epochs)]
+        assert row[LATENT_DIM] in (2, 3, 4)
+        assert 1e-4 <= row[LEARNING_RATE] <= 1e-2
+        assert row["val_elbo"] == row["val_elbo_by_epoch"][-1]
+        if row["epochs_run"] == row["epochs"]:
+            assert row["val_elbo"] == pytest.approx(formula(row[LATENT_DIM], row[LEARNING_RATE]), rel=1e-6)
+    whole = [row for row in rows if row["epochs_run"] == max(row["epochs_run"] for row in rows)]
     winner = max(whole, key=lambda row: row["val_elbo"])
-    assert best(found) == {
-        "model.latent_dim": winner["latent_dim"],
-        "train.learning_rate": winner["learning_rate"],
-    }
+    assert best(found) == {LATENT_DIM: winner[LATENT_DIM], LEARNING_RATE: winner[LEARNING_RATE]}
+    assert json.loads(found.summary_path.read_text())["winner"] == winner["trial"]
     with Image.open(found.figure_path) as figure:
         assert figure.format == "PNG"
 
@@ -150,11 +161,12 @@ def test_a_learning_rate_may_be_given_as_one_value(
 ) -> None:
     judge_by_formula(monkeypatch)
     found = open_hyperparameters(tmp_path)
-    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=2, learning_rate=(2e-3, 2e-3)))
+    space = {LATENT_DIM: [2, 3, 4], LEARNING_RATE: [2e-3]}
+    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=2, space=space))
     rows = trials(found)
-    assert {row["learning_rate"] for row in rows} == {2e-3}
+    assert {row[LEARNING_RATE] for row in rows} == {2e-3}
     # Three sizes are all that can be tried; what can be tried is not tried twice with as many epochs.
-    assert len({(row["latent_dim"], row["epochs"]) for row in rows}) == len(rows)
+    assert len({(row[LATENT_DIM], row["epochs"]) for row in rows}) == len(rows)
     assert best(found)["train.learning_rate"] == 2e-3
 
 
@@ -192,12 +204,12 @@ def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(
     counts = tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=7, epochs=4))
     rows = trials(found)
     for row in rows:
-        if row["learning_rate"] > 1e-3:
+        if row[LEARNING_RATE] > 1e-3:
             assert (row["status"], row["val_elbo"], row["reason"]) == ("FAILED", None, "out of memory")
         else:
             assert (row["status"], row["reason"]) == ("COMPLETED", None)
     failed = [row for row in rows if row["status"] == "FAILED"]
-    assert counts == {"trials": len(rows), "failed": len(failed)}
+    assert (counts["trials"], counts["failed"]) == (len(rows), len(failed))
     assert 0 < len(failed) < len(rows)
     assert best(found)["train.learning_rate"] <= 1e-3
 
@@ -219,6 +231,98 @@ def test_a_search_whose_trials_all_fail_is_an_error_that_says_why(
     assert not found.best_path.exists()
 
 
+# --- trials that are not worth finishing -------------------------------------------------------------------------------
+
+
+def test_a_trial_behind_the_median_is_ended_as_completed_at_its_last_value(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judge_by_formula(monkeypatch)
+    ended, whole = (open_hyperparameters(tmp_path / name) for name in ("ended", "whole"))
+    counts = tune(tiny_examples, ended, make_settings(max_trials=TRIALS, epochs=EPOCHS))
+    assert counts["ended_early"] > 0
+    assert "(ended after 1 of 3 epochs: behind the median)" in capsys.readouterr().out
+    unhurried = tune(tiny_examples, whole, make_settings(max_trials=TRIALS, epochs=EPOCHS, stop_early=False))
+    assert unhurried == {"trials": TRIALS, "failed": 0, "ended_early": 0}
+    for row, full in zip(trials(ended), trials(whole), strict=True):
+        assert row["status"] == "COMPLETED"
+        assert row["val_elbo_by_epoch"] == full["val_elbo_by_epoch"][: row["epochs_run"]]
+        assert row["val_elbo"] == row["val_elbo_by_epoch"][-1]
+    assert best(ended) == best(whole)
+
+
+def test_hyperbands_short_trials_see_a_part_of_the_images_only(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge_by_formula(monkeypatch)
+    found = open_hyperparameters(tmp_path)
+    tune(tiny_examples, found, make_settings(oracle="hyperband", max_trials=50, epochs=9))
+    images = {row["epochs"]: row["images"] for row in trials(found)}
+    assert images == {1: 22, 3: 37, 9: 64}  # of 64, by the square root of the share of epochs
+
+
+def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epochs = judge_by_formula(monkeypatch)
+    found = open_hyperparameters(tmp_path)
+    counts = tune(tiny_examples, found, make_settings(max_trials=TRIALS, max_minutes=1e-6))
+    assert counts["trials"] == len(epochs) == 1  # the first is always begun
+    assert best(found)[LATENT_DIM] == trials(found)[0][LATENT_DIM]
+
+
+# --- any key -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values(
+    oracle: str,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[TuneSettings] = []
+
+    def run_trial(_: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
+        tried.append(settings)
+        report(epochs, -100.0 - len(tried))
+
+    monkeypatch.setattr(tuner, "run_trial", run_trial)
+    found = open_hyperparameters(tmp_path)
+    space = {
+        "model.hidden": [[8], [16, 8]],
+        "model.latent_dim": {"low": 2, "high": 16, "log": True, "step": 2},
+        "model.activation": ["relu", "leaky_relu"],
+        "train.batch_size": {"low": 8, "high": 32, "step": 8},
+        "train.learning_rate": ["1e-3", "1e-2"],  # YAML reads them as text
+    }
+    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=4, space=space))
+    rows = trials(found)
+    assert len(rows) == len(tried) > 1
+    for row, settings in zip(rows, tried, strict=True):
+        assert json.loads(row["model.hidden"]) == list(settings.model.hidden)
+        assert row["model.latent_dim"] == settings.model.latent_dim in (2, 4, 8, 16)
+        assert row["model.activation"] == settings.model.activation
+        assert row["train.batch_size"] == settings.train.batch_size in (8, 16, 24, 32)
+        assert row["train.learning_rate"] == settings.train.learning_rate in (1e-3, 1e-2)
+    assert best(found) == {**{key: rows[0][key] for key in space}, "model.hidden": list(tried[0].model.hidden)}
+
+
 # --- after a kill ----------------------------------------------------------------------------------------------------
 
 
@@ -235,7 +339,7 @@ def undisturbed(
         hyperparameters = open_hyperparameters(tmp_path_factory.mktemp(oracle))
         with pytest.MonkeyPatch.context() as patch:
             judge_by_formula(patch)
-            tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS))
+            tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=EPOCHS))
         found[oracle] = results(hyperparameters)
     return found
 
@@ -262,16 +366,14 @@ def test_a_search_killed_inside_a_trial_ends_like_one_that_was_not(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = make_settings(oracle=oracle, max_trials=TRIALS)
+    settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=EPOCHS)
     found = open_hyperparameters(tmp_path)
     judge_by_formula(monkeypatch, killed_in=killed_in)
     with pytest.raises(Killed):
         tune(tiny_examples, found, settings)
-    if cut:  # killed while KerasTuner was writing, any of its files
-        live = list((found.work / "search").rglob("*.json"))
-        assert live
-        for path in live:
-            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    if cut:  # a disk that lost what it had said was written
+        path = found.work / "search.json"
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     again = judge_by_formula(monkeypatch)
     tune(tiny_examples, found, settings)
     assert len(again) == TRIALS - (killed_in - 1)  # finished trials are not done again

@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from scipy.stats import norm
 
 from components.dataset import batches
+from components.tune import images as trial_images
 from components.tune.component import tune
+from components.tune.images import TrialImages
 from components.tune.trial import TrialFailed, run_trial, validation_elbo
 from models.noise import standard_normal
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
-from schemas.recipe import MseLoss
-from schemas.settings import TuneSettings
+from schemas.recipe import ConvModel, MseLoss
+from schemas.settings import TuneSettings, with_values
 
 MakeSettings = Callable[..., TuneSettings]
 MakeVae = Callable[..., Any]
@@ -40,20 +43,43 @@ def expected_elbo(vae: Any, examples: Examples, *, weight: float, seed: int) -> 
     return float(np.mean(log_prob - kl))
 
 
+def elbo_of(vae: Any, examples: Examples, *, seed: int) -> float:
+    """As a trial is judged."""
+    return validation_elbo(vae, TrialImages(examples, limit=1), seed=seed, terms=vae.terms)
+
+
+def values_of(examples: Examples, settings: TuneSettings, *, epochs: int, last: int | None = None) -> list[float]:
+    """What a trial on all 64 images reports, an epoch after another; it is told to end after the epoch `last`."""
+    found: list[float] = []
+
+    def report(epoch: int, elbo: float) -> bool:
+        found.append(elbo)
+        assert len(found) == epoch
+        return epoch == last
+
+    run_trial(TrialImages(examples, limit=1000), settings, epochs=epochs, count=64, report=report)
+    return found
+
+
 def test_the_validation_elbo_is_on_fixed_noise(tiny_examples: Examples, make_vae: MakeVae) -> None:
     vae = make_vae()
-    assert validation_elbo(vae, tiny_examples, seed=5) == validation_elbo(vae, tiny_examples, seed=5)
-    assert validation_elbo(vae, tiny_examples, seed=5) != validation_elbo(vae, tiny_examples, seed=6)
+    assert elbo_of(vae, tiny_examples, seed=5) == elbo_of(vae, tiny_examples, seed=5)
+    assert elbo_of(vae, tiny_examples, seed=5) != elbo_of(vae, tiny_examples, seed=6)
 
 
 def test_a_conditional_trial_is_judged_with_labels(
-    labelled_examples: Examples, tiny_examples: Examples, make_settings: MakeSettings
+    labelled_examples: Examples,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = make_settings()
     settings = replace(settings, model=settings.model.model_copy(update={"conditional": True}))
-    assert math.isfinite(run_trial(labelled_examples, settings, latent_dim=2, learning_rate=0.01, epochs=1))
+    for limit in (1 << 30, 0):  # images kept in memory, and read from the shards
+        monkeypatch.setattr(trial_images, "RESIDENT", limit)
+        assert all(map(math.isfinite, values_of(labelled_examples, settings, epochs=2)))
     with pytest.raises(DataError, match=r"model\.conditional: expected a label for every image"):
-        run_trial(tiny_examples, settings, latent_dim=2, learning_rate=0.01, epochs=1)
+        values_of(tiny_examples, settings, epochs=1)
 
 
 @pytest.mark.parametrize("weight", [1.0, 1000.0])
@@ -62,41 +88,123 @@ def test_the_validation_elbo_of_the_mse_loss_is_the_gaussians_own(
 ) -> None:
     vae = make_vae(loss=MseLoss(likelihood="mse", weight=weight))
     expected = expected_elbo(vae, tiny_examples, weight=weight, seed=5)
-    assert validation_elbo(vae, tiny_examples, seed=5) == pytest.approx(expected, rel=1e-4)
+    assert elbo_of(vae, tiny_examples, seed=5) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_validation_elbo_does_not_depend_on_the_batches(
     tiny_examples: Examples, make_vae: MakeVae, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vae = make_vae()
-    whole = validation_elbo(vae, tiny_examples, seed=5)
-    monkeypatch.setattr("components.tune.trial.EVALUATION_BATCH", 5)
-    assert validation_elbo(vae, tiny_examples, seed=5) == pytest.approx(whole, rel=1e-5)
+    whole = elbo_of(vae, tiny_examples, seed=5)
+    monkeypatch.setattr("components.tune.images.READ", 5)
+    assert elbo_of(vae, tiny_examples, seed=5) == pytest.approx(whole, rel=1e-5)
 
 
-def test_a_trial_gives_the_same_value_twice_and_training_helps(
+def test_a_trial_gives_the_same_values_twice_and_training_helps(
     tiny_examples: Examples, make_settings: MakeSettings
 ) -> None:
-    def elbo(epochs: int) -> float:
-        return run_trial(tiny_examples, make_settings(), latent_dim=2, learning_rate=0.01, epochs=epochs)
+    settings = make_settings(train={"learning_rate": 0.01})
+    first, *_, last = values = values_of(tiny_examples, settings, epochs=6)
+    assert values_of(tiny_examples, settings, epochs=6) == values
+    assert last > first
 
-    short = elbo(1)
-    assert short == elbo(1)
-    assert elbo(6) > short
+
+def test_a_trial_that_is_told_to_end_has_what_it_reached_until_then(
+    tiny_examples: Examples, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(train={"learning_rate": 0.01})
+    assert values_of(tiny_examples, settings, epochs=4, last=2) == values_of(tiny_examples, settings, epochs=4)[:2]
+
+
+def test_the_weight_of_the_loss_is_not_what_a_trial_is_judged_by(
+    tiny_examples: Examples, make_settings: MakeSettings
+) -> None:
+    """With the reconstruction divided by 64 pixels a trial's loss is far smaller, and its ELBO is not."""
+    settings = make_settings(train={"learning_rate": 1e-6})
+    weighted = with_values(settings, {"loss.reconstruction": "mean"})
+    [elbo], [same] = (values_of(tiny_examples, found, epochs=1) for found in (settings, weighted))
+    assert same == pytest.approx(elbo, rel=1e-2)
+
+
+def test_images_too_large_for_memory_are_read_from_the_shards(
+    tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(train={"learning_rate": 0.01})
+    in_memory = values_of(tiny_examples, settings, epochs=4)
+    monkeypatch.setattr(trial_images, "RESIDENT", 0)
+    # The order of the images is another one.
+    assert values_of(tiny_examples, settings, epochs=4) == pytest.approx(in_memory, rel=0.05)
+
+
+@pytest.mark.parametrize("resident", [0, 1 << 30])
+def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
+    resident: int, tiny_examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_images, "RESIDENT", resident)
+    images = TrialImages(tiny_examples, limit=50)
+    found = [batch.tobytes() for batch in images.training(count=50, batch_size=1, seed=1, epochs=2).as_numpy_iterator()]
+    [stored] = batches(tiny_examples, "train", batch_size=50, limit=50).as_numpy_iterator()
+    expected = sorted(image.tobytes() for image in stored)
+    assert sorted(found[:50]) == sorted(found[50:]) == expected
+    assert found[:50] != found[50:]
+
+
+def test_the_shards_are_read_once_for_all_trials(
+    tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def counted(examples: Examples, split: str, **named: Any) -> Any:
+        reads.append(split)
+        return batches(examples, split, **named)
+
+    monkeypatch.setattr(trial_images, "batches", counted)
+    images = TrialImages(tiny_examples, limit=1000)
+    for _ in range(3):
+        run_trial(images, make_settings(), epochs=2, count=64, report=lambda epoch, elbo: False)
+    assert sorted(reads) == ["train", "validation"]
 
 
 def test_a_trial_whose_loss_is_no_number_fails_with_a_reason(
     tiny_examples: Examples, make_settings: MakeSettings
 ) -> None:
     with pytest.raises(TrialFailed, match=r"^the loss did not stay finite$"):
-        run_trial(tiny_examples, make_settings(), latent_dim=2, learning_rate=1e6, epochs=1)
+        values_of(tiny_examples, make_settings(train={"learning_rate": 1e6}), epochs=1)
+
+
+def test_a_trial_that_runs_out_of_memory_fails_with_a_reason(
+    tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[1000000,1000000]")
+
+    monkeypatch.setattr("models.vae.VAE.fit", full)
+    with pytest.raises(TrialFailed, match=r"^out of memory$"):
+        values_of(tiny_examples, make_settings(), epochs=1)
+
+
+def test_values_that_do_not_fit_each_other_cost_their_trial_only(
+    tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
+) -> None:
+    settings = make_settings(
+        max_trials=8, space={"model.decoder": [[[4, 2]], [[4, 4]]], "model.output_stride": [1, 4]}, oracle="random"
+    )
+    model = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),))
+    found = open_hyperparameters(tmp_path)
+    tune(tiny_examples, found, replace(settings, model=model))
+    rows = pq.read_table(found.trials_path).to_pylist()
+    assert len(rows) == 4
+    for row in rows:
+        fits = row["model.output_stride"] == 1 or row["model.decoder"] == "[[4, 2]]"
+        assert row["reason"] == (None if fits else "the decoder's strides need a multiple of 16, found 8×8 pixels")
 
 
 def test_a_search_over_too_wide_a_range_keeps_what_succeeded(
     tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
 ) -> None:
     found = open_hyperparameters(tmp_path)
-    tune(tiny_examples, found, make_settings(max_trials=3, learning_rate=(1e-6, 1e12)))
+    space = {"train.learning_rate": {"low": 1e-6, "high": 1e6, "log": True}}
+    tune(tiny_examples, found, make_settings(max_trials=3, space=space))
     rows = pq.read_table(found.trials_path).to_pylist()
     assert {row["status"] for row in rows} == {"COMPLETED", "FAILED"}
     assert {row["reason"] for row in rows} == {None, "the loss did not stay finite"}

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.train.optimizer import make_optimizer
+from components.optimizer import make_optimizer
 from models.build import build_vae
 from schemas.recipe import ConvModel, MseLoss, TrainSection
 from schemas.records import Statistics
@@ -19,7 +19,7 @@ STEPS = 5  # per epoch
 
 def optimizer_for(**settings: Any) -> keras.optimizers.Optimizer:
     """The optimizer of a training of ten epochs."""
-    return make_optimizer(TrainSection(epochs=10, **settings), learning_rate=PEAK, steps_per_epoch=STEPS)
+    return make_optimizer(TrainSection(**{"epochs": 10, "learning_rate": PEAK, **settings}), steps_per_epoch=STEPS)
 
 
 def rate_at(optimizer: keras.optimizers.Optimizer, step: int) -> float:

@@ -11,15 +11,14 @@ from schemas.recipe import TrainSection
 NOT_DECAYED = ("bias", "gamma", "beta")  # Keras's names of offsets and scales, batch normalisation's too
 
 
-def make_optimizer(section: TrainSection, *, learning_rate: float, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def make_optimizer(section: TrainSection, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019), with schedule, clipping and average as they are set.
 
     Args:
         section: The settings.
-        learning_rate: Constant, or the schedule's highest; tune may have found another than the section's.
         steps_per_epoch: From epochs to the steps that optimizers count.
     """
-    options: dict[str, Any] = {"learning_rate": _rate(section, learning_rate, steps_per_epoch)}
+    options: dict[str, Any] = {"learning_rate": _rate(section, steps_per_epoch)}
     if section.clip_norm is not None:
         options["global_clipnorm"] = section.clip_norm
     if section.ema is not None:
@@ -31,8 +30,9 @@ def make_optimizer(section: TrainSection, *, learning_rate: float, steps_per_epo
     return optimizer
 
 
-def _rate(section: TrainSection, peak: float, steps_per_epoch: int) -> Any:
+def _rate(section: TrainSection, steps_per_epoch: int) -> Any:
     """The learning rate, or its schedule over steps: Loshchilov & Hutter 2017 (SGDR), equation 5, without restarts."""
+    peak = section.learning_rate
     if section.schedule == "constant":
         return peak
     warmup = section.warmup_epochs * steps_per_epoch

@@ -1,0 +1,157 @@
+"""Our search beside a random search of full-budget trials: the same space, images, network and seed, one process, one run.
+
+    .venv/bin/python benchmarks/tune.py --data ../shared/data/fashion-mnist
+    .venv/bin/python benchmarks/tune.py --data runs/demo/examples --recipe demo --trials 4 --epochs 3 --images 1000
+
+Ours gives candidates few epochs on a part of the images first (Hyperband), and ends those behind the median. The peer is
+KerasTuner's random search, each trial with all epochs on all images. Both are judged alike: the winner's validation ELBO after
+all epochs. Overhead is what a search takes beyond the steps of training: building and tracing networks, judging, bookkeeping.
+The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics as stats
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pyarrow.parquet as pq
+
+from components.device import prepare_device
+from components.tune import trial
+from components.tune.component import tune
+from pipeline import chain
+from pipeline.recipes import load_recipe
+from pipeline.run import run_stages
+from schemas.artifacts import Examples, HyperParameters
+from schemas.settings import TuneSettings
+
+SPACE = {
+    "model.latent_dim": [2, 4, 8, 16, 32],
+    "train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+    "train.batch_size": [64, 128, 256],
+}
+
+
+@dataclass
+class Clock:
+    """Seconds of all trials so far."""
+
+    training: float = 0.0  # in steps, the first of each trial counted as long as the others
+    judging: float = 0.0
+    trials: int = 0
+    steps: list[float] = field(default_factory=list)  # of the running trial
+
+
+CLOCK = Clock()
+
+
+class TimedJudge(trial.Judge):
+    """The callback that judges each epoch, with a look at the clock."""
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        CLOCK.trials += 1
+        CLOCK.steps = []
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        CLOCK.steps.append(time.perf_counter() - self.began)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        began = time.perf_counter()
+        super().on_epoch_end(epoch, logs)
+        CLOCK.judging += time.perf_counter() - began
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        first, *others = CLOCK.steps
+        CLOCK.training += sum(others) + min(first, stats.median(others or [first]))  # the first traces the network
+
+
+def measured(examples: Examples, settings: TuneSettings, folder: Path) -> dict[str, Any]:
+    """Runs a search, and says what it took and found."""
+    global CLOCK
+    CLOCK = Clock()
+    found = HyperParameters(folder / "artifact", work=folder / "work")
+    found.path.mkdir(parents=True)
+    found.work.mkdir(parents=True)
+    began = time.perf_counter()
+    counts = tune(examples, found, settings)
+    wall = time.perf_counter() - began
+    summary = json.loads(found.summary_path.read_bytes())
+    rows = pq.read_table(found.trials_path).to_pylist()
+    return {
+        "val_elbo": round(summary["val_elbo"], 3),
+        "values": summary["values"],
+        "seconds": round(wall, 1),
+        **counts,
+        "epochs_run": sum(row["epochs_run"] for row in rows),
+        "training_seconds": round(CLOCK.training, 1),
+        "judging_seconds_per_trial": round(CLOCK.judging / CLOCK.trials, 3),
+        "overhead_seconds_per_trial": round((wall - CLOCK.training) / CLOCK.trials, 3),
+    }
+
+
+def examples_of(data: Path, recipe: str, runs: Path) -> Examples:
+    """The Examples themselves, or what ingest makes of a source."""
+    if (data / "manifest.json").exists():
+        return Examples(data)
+    loaded = load_recipe(recipe, source=str(data))
+    [artifact] = run_stages(loaded, chain.stages_for("ingest"), runs=runs, dry_run=False, verbose=False)
+    return Examples(artifact.path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="Examples, or images for the recipe's source")
+    parser.add_argument("--recipe", default="fashion_bn", help="its network and loss are searched")
+    parser.add_argument("--oracle", default="hyperband", choices=["hyperband", "bayesian", "random"], help="ours")
+    parser.add_argument("--trials", type=int, default=30, help="of the random search, and at most of ours")
+    parser.add_argument("--epochs", type=int, default=9, help="of a full-budget trial")
+    parser.add_argument("--images", type=int, default=10_000, help="of a full-budget trial")
+    arguments = parser.parse_args()
+
+    device = prepare_device()
+    trial.Judge = TimedJudge  # type: ignore[misc]
+    with tempfile.TemporaryDirectory() as folder:
+        examples = examples_of(arguments.data, arguments.recipe, Path(folder) / "runs")
+        settings = TuneSettings.of(load_recipe(arguments.recipe))
+        budget = {"max_trials": arguments.trials, "epochs": arguments.epochs, "max_images": arguments.images}
+        section = type(settings.tune).model_validate({"space": SPACE, "workers": 1, **budget})
+        ours = section.model_copy(update={"oracle": arguments.oracle, "stop_early": True})
+        peer = section.model_copy(update={"oracle": "random", "stop_early": False})
+        results = {
+            name: measured(examples, replace(settings, tune=one), Path(folder) / name)
+            for name, one in (("ours", ours), ("random", peer))
+        }
+    gap = results["ours"]["val_elbo"] - results["random"]["val_elbo"]
+    figures = {
+        "benchmark": "tune",
+        "recipe": arguments.recipe,
+        "device": device,
+        "oracle": arguments.oracle,
+        **budget,
+        "space": SPACE,
+        **results,
+        "gap_percent": round(100 * gap / abs(results["random"]["val_elbo"]), 3),  # above 0: ours is better
+        "time_ratio": round(results["ours"]["seconds"] / results["random"]["seconds"], 3),
+    }
+    for name, found in results.items():
+        print(
+            f"{name:<7} best validation ELBO {found['val_elbo']:10.3f}  {found['seconds']:8.1f} s  {found['trials']:>3} trials, "
+            f"{found['epochs_run']:>4} epochs, overhead {found['overhead_seconds_per_trial']:.2f} s a trial"
+        )
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

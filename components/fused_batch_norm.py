@@ -1,0 +1,37 @@
+"""Batch normalisation in one operation of TensorFlow. Importing this module loads TensorFlow.
+
+Keras's layer is some ten operations forward and as many back, each a pass over memory: half the time of fashion_bn's step on
+a CPU. The networks stay free of TensorFlow, and so does what is saved: only a model in training is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Keras's layer over the last axis of images, whose training step is fused. It has the same weights and settings."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalised images, [B, H, W, C]."""
+        if not training or not self.trainable or self.synchronized or len(inputs.shape) != 4:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+        )
+        shape = tf.shape(inputs)
+        count = tf.cast(shape[0] * shape[1] * shape[2], tf.float32)
+        variance *= (count - 1.0) / count  # of the batch, as Keras keeps it; the operation's is the unbiased one
+        for moving, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
+        return outputs
+
+
+def fuse_batch_norm(model: keras.Model) -> None:
+    """Has every batch normalisation of a built model that is about to be trained fused."""
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.BatchNormalization and layer.scale and layer.center and layer.axis in (-1, 3):
+            layer.__class__ = FusedBatchNormalization

@@ -1,0 +1,33 @@
+"""What a search found, in place of what the recipe says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.artifacts import HyperParameters
+from schemas.errors import DataError
+from schemas.settings import TrainSettings, with_values
+
+
+def with_tuned(
+    settings: TrainSettings, hyperparameters: HyperParameters | None
+) -> tuple[TrainSettings, dict[str, Any]]:
+    """The settings with a search's values, and these values by recipe key; none where there was no search.
+
+    Raises:
+        DataError: A value does not fit the recipe, which has changed since.
+    """
+    if hyperparameters is None:
+        return settings, {}
+    found: dict[str, Any] = json.loads(hyperparameters.best_path.read_bytes())
+    try:
+        return with_values(settings, found), found
+    except ValidationError as error:
+        key, why = error.errors()[0]["loc"][-1], error.errors()[0]["msg"]
+        raise DataError(
+            f"{hyperparameters.best_path}: expected values that fit the recipe, found one that does not ({key}: {why}); "
+            "run make tune again, or set train.use_tuned=false"
+        ) from None

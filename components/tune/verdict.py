@@ -1,0 +1,70 @@
+"""What a search says of itself: who won, by how much, and whether more of it would likely help."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from components.tune.importance import position
+from components.tune.space import told
+from schemas.search import Range
+
+ENOUGH = 6  # finished trials, from which on it says something about more of them
+LITTLE = 0.1  # share of the winner's lead over the median
+EDGE = 0.05  # share of a range
+
+
+def winner_of(trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """The trial with the largest ELBO among those that ran longest: fewer epochs cannot be compared with more."""
+    done = [trial for trial in trials if trial["val_elbo"] is not None]
+    longest = max(trial["epochs_run"] for trial in done)
+    return max((trial for trial in done if trial["epochs_run"] == longest), key=lambda trial: trial["val_elbo"])
+
+
+def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
+    """One sentence.
+
+    Args:
+        trials: Rows of `schemas.tables.trials`, in the order in which they were begun; at least one is finished.
+        space: The recipe's `tune.space`.
+    """
+    best = winner_of(trials)
+    values = ", ".join(f"{key} {told(best[key])}" for key in space)
+    said = f"trial {best['trial']} won with {values}: validation ELBO {best['val_elbo']:.2f} nats per image"
+    # Beside those that ran as long; of a trial that was ended early, what it would have reached is not known.
+    peers = [trial["val_elbo"] for trial in trials if _is_peer(trial, best)]
+    if len(peers) > 1:
+        second, middle = sorted(peers)[-2], median(peers)
+        said += (
+            f", {best['val_elbo'] - second:.2f} above the second and {best['val_elbo'] - middle:.2f} above the median"
+        )
+        said += f" of the {len(peers)} that ran as long"
+    return f"{said}; {_more(trials, best, space)}"
+
+
+def _more(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, Any]) -> str:
+    done = [trial for trial in trials if trial["val_elbo"] is not None]
+    if len(done) < ENOUGH:
+        return f"finished trials: {len(done)}, too few to say whether more would help"
+    edges = [
+        f"{key} at the {'upper' if place > 0.5 else 'lower'} end of what was tried"
+        for key, values in space.items()
+        if (place := position(best[key], values)) is not None
+        and (isinstance(values, Range) or len(values) > 2)
+        and not EDGE < place < 1 - EDGE
+        and isinstance(best[key], int | float)
+    ]
+    if edges:
+        return f"a wider search would likely help: the winner has {' and '.join(edges)}"
+    peers = [trial for trial in trials if _is_peer(trial, best)]
+    before = [trial["val_elbo"] for trial in peers if trials.index(trial) < len(trials) // 2]
+    lead = best["val_elbo"] - median(trial["val_elbo"] for trial in done)
+    gain = best["val_elbo"] - max(before, default=-float("inf"))
+    if gain > LITTLE * lead:
+        brought = "the winner" if not before else f"{gain:.2f} nats"
+        return f"more of it would likely help: its second half brought {brought}"
+    return f"more of it would likely bring little: its second half brought {gain:.2f} nats"
+
+
+def _is_peer(trial: dict[str, Any], best: dict[str, Any]) -> bool:
+    return trial["val_elbo"] is not None and trial["epochs_run"] == best["epochs_run"]

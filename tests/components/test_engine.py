@@ -1,0 +1,150 @@
+"""How a network is trained on this machine: by measuring, once, and only where it is worth its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from by_hand import describe
+
+from components import engine as module
+from components.engine import CLEARLY, STEPS_PER_CALL, WORTH, Engine, choose_engine, measure
+from models.build import build_vae
+from schemas.recipe import BernoulliLoss, ConvModel, EngineSection
+
+LOSS = BernoulliLoss(likelihood="bernoulli")
+NETWORK = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before")
+STATISTICS = describe()
+LONG = 10**9  # images
+
+Choose = Callable[..., Engine]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[Engine, float]:
+    """What a measurement finds: 100 images/s, and more for the engines that a test puts here. Nothing is kept from before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rates: dict[Engine, float] = {}
+    monkeypatch.setattr(module, "measure", lambda engine, *_, **__: rates.get(engine, 100.0))
+    return rates
+
+
+@pytest.fixture
+def choose(tmp_path: Path) -> Choose:
+    """The engine of a long training, with these settings."""
+
+    def found(*, images: int = LONG, deterministic: bool = False, run: str = "run", **settings: Any) -> Engine:
+        return choose_engine(
+            EngineSection(**settings),
+            NETWORK,
+            LOSS,
+            STATISTICS,
+            batch_size=16,
+            images=images,
+            deterministic=deterministic,
+            kept=tmp_path / f"{run}.json",
+        )
+
+    return found
+
+
+def test_the_fastest_engine_wins_and_is_told(
+    measured: dict[Engine, float], choose: Choose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured[Engine("bfloat16")] = 180.0
+    measured[Engine("float32", jit=True)] = 150.0
+    assert choose() == Engine("bfloat16")
+    said = capsys.readouterr().out
+    assert "engine  bfloat16: 180 images/s measured" in said
+    assert "float32 100" in said
+
+
+def test_several_steps_per_call_are_taken_where_they_are_faster(measured: dict[Engine, float], choose: Choose) -> None:
+    measured[Engine("bfloat16")] = 180.0
+    measured[Engine("bfloat16", steps=STEPS_PER_CALL)] = 300.0
+    assert choose() == Engine("bfloat16", steps=STEPS_PER_CALL)
+
+
+def test_what_is_hardly_faster_is_not_worth_other_rounding(measured: dict[Engine, float], choose: Choose) -> None:
+    measured[Engine("bfloat16")] = 100 * CLEARLY - 0.1
+    assert choose() == Engine()
+
+
+def test_a_short_training_is_not_held_up(measured: dict[Engine, float], choose: Choose) -> None:
+    measured[Engine("bfloat16")] = 1000.0
+    assert choose(images=int(WORTH * 100) - 1) == Engine()
+
+
+def test_a_deterministic_training_depends_on_no_measurement(measured: dict[Engine, float], choose: Choose) -> None:
+    measured[Engine("bfloat16")] = 1000.0
+    assert choose(deterministic=True) == Engine()
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_what_is_set_is_taken(measured: dict[Engine, float], choose: Choose, deterministic: bool) -> None:
+    measured[Engine("float32", jit=True, steps=3)] = 1000.0
+    found = choose(precision="bfloat16", jit=False, steps_per_call=3, deterministic=deterministic)
+    assert found == Engine("bfloat16", jit=False, steps=3)
+
+
+def test_what_is_open_is_measured_beside_what_is_set(measured: dict[Engine, float], choose: Choose) -> None:
+    measured[Engine("bfloat16", jit=True, steps=3)] = 1000.0
+    assert choose(jit=True, steps_per_call=3) == Engine("bfloat16", jit=True, steps=3)
+
+
+def test_a_training_goes_on_as_it_began(measured: dict[Engine, float], choose: Choose) -> None:
+    measured[Engine("bfloat16")] = 180.0
+    began = choose(run="mine")
+    measured[Engine("float32", jit=True)] = 900.0
+    assert choose(run="mine") == began
+
+
+def test_a_network_is_measured_once_per_machine(
+    measured: dict[Engine, float], choose: Choose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured[Engine("bfloat16")] = 180.0
+    first = choose(run="first")
+    measured.clear()
+    assert choose(run="second") == first
+    assert "as measured before on this machine" in capsys.readouterr().out
+    assert choose(run="third", jit=False) == Engine()  # another question
+
+
+def test_a_measurement_trains_the_network_that_is_meant() -> None:
+    assert measure(Engine(), NETWORK, LOSS, STATISTICS, batch_size=8) > 0
+
+
+def test_an_engine_that_fails_is_as_slow_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    def no_memory(*_: Any, **__: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(keras.Model, "fit", no_memory)
+    assert measure(Engine(), NETWORK, LOSS, STATISTICS, batch_size=8) == 0
+
+
+def test_low_precision_is_of_activations_alone() -> None:
+    vae = Engine("bfloat16").build(NETWORK, LOSS, STATISTICS, seed=0)
+    assert vae.encoder.layers[1].compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in vae.trainable_weights} == {"float32"}
+    found = vae(np.zeros((2, 8, 8, 1), np.uint8), training=True)
+    assert {keras.backend.standardize_dtype(value.dtype) for value in found.values()} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"  # of whatever is built next
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_fused_batch_norm_is_keras_batch_norm(batch: int) -> None:
+    plain = build_vae(NETWORK, LOSS, STATISTICS, seed=0)
+    fused = Engine().build(NETWORK, LOSS, STATISTICS, seed=0)
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, 8, 8, 1)).astype(np.uint8)
+    for vae in (plain, fused):
+        vae.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        vae.train_on_batch(pixels)
+    for mine, keras_own in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, keras_own, rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(fused(pixels)["outputs"], plain(pixels)["outputs"], rtol=1e-3, atol=1e-3)
