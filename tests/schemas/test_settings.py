@@ -103,7 +103,7 @@ def test_where_the_sources_lie_is_no_content(make_recipe: MakeRecipe) -> None:
         ("loss.free_bits", 0.5, {TuneSettings, TrainSettings}),
         ("train.epochs", 11, {TrainSettings}),
         ("train.ema", 0.99, {TrainSettings}),
-        ("train.clip_norm", 1.0, {TrainSettings}),
+        ("train.clip_norm", 1.0, {TuneSettings, TrainSettings}),
         ("train.learning_rate", 0.5, {TrainSettings}),
         ("train.batch_size", 64, {TuneSettings, TrainSettings}),
         ("train.deterministic", True, {TuneSettings, TrainSettings}),
