@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import batches
+from components.dataset import batch_count, batches
 from models.vae import VAE
 from schemas.artifacts import Examples
 
@@ -25,12 +25,17 @@ class PreciseBatchNorm(keras.callbacks.Callback):
     Args:
         examples: Whose training split is read.
         batch_size: As in training.
+        labelled: Whether the model is conditional.
         data: Batches to read instead, where somebody has them at hand.
     """
 
-    def __init__(self, examples: Examples, *, batch_size: int, data: tf.data.Dataset | None = None) -> None:
+    def __init__(
+        self, examples: Examples, *, batch_size: int, labelled: bool = False, data: tf.data.Dataset | None = None
+    ) -> None:
         super().__init__()
-        self.data = batches(examples, "train", batch_size=batch_size, limit=IMAGES) if data is None else data
+        if data is None:
+            data = batches(examples, "train", batch_size=batch_size, limit=IMAGES, labelled=labelled)
+        self.data = data
         self.forward: tf.types.experimental.PolymorphicFunction | None = None
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -47,11 +52,11 @@ class PreciseBatchNorm(keras.callbacks.Callback):
             layer.momentum = 0.0  # what a batch leaves behind is then its own statistics
         try:
             if self.forward is None:
-                self.forward = tf.function(lambda pixels: vae(pixels, training=True), reduce_retracing=True)
+                self.forward = tf.function(lambda inputs: vae(inputs, training=True), reduce_retracing=True)
             total, images = [np.zeros(1)] * (2 * len(layers)), 0
-            for pixels in self.data:
-                self.forward(pixels)
-                count = int(pixels.shape[0])
+            for inputs in self.data:
+                self.forward(inputs)
+                count = batch_count(inputs)
                 found = [value.numpy() for layer in layers for value in (layer.moving_mean, layer.moving_variance)]
                 total = [so_far + count * value.astype(np.float64) for so_far, value in zip(total, found, strict=True)]
                 images += count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +44,14 @@ def readable(examples: Examples) -> Iterator[None]:
 
 
 def training_batches(
-    examples: Examples, *, batch_size: int, seed: int, first_epoch: int, epochs: int, limit: int | None = None
+    examples: Examples,
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+    limit: int | None = None,
+    labelled: bool = False,
 ) -> tf.data.Dataset:
     """Pixels of the training split, epoch after epoch, each epoch in an order that depends on (seed, epoch) alone.
 
@@ -54,14 +62,16 @@ def training_batches(
         first_epoch: The epoch to begin with, from 0: a resumed training sees what it would have seen.
         epochs: The epoch to end before.
         limit: Only the first so many records of the split.
+        labelled: As a conditional model takes them.
 
     Returns:
-        Batches of pixels [B, H', W', C], uint8.
+        Batches of pixels [B, H', W', C], uint8; labelled, of ``{"pixels": …, "labels": [B]}``.
     """
     serialized = _in_order(
         examples, batch_size=batch_size, seed=seed, first_epoch=first_epoch, epochs=epochs, limit=limit
     )
-    return serialized.map(_parser(read_statistics(examples)), num_parallel_calls=2, deterministic=True).prefetch(4)
+    parse = _inputs_parser(read_statistics(examples), labelled=labelled)
+    return serialized.map(parse, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
 def keys_of_batches(examples: Examples, *, batch_size: int, seed: int, epoch: int, first: int, count: int) -> list[str]:
@@ -112,9 +122,14 @@ def _in_order(
     return epochs_in_turn.apply(tf.data.experimental.assert_cardinality(steps))
 
 
-def batches(examples: Examples, split: str, *, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
-    """Pixels of a split in the order in which they are stored: batches [B, H', W', C], uint8."""
-    parse = _parser(read_statistics(examples))
+def batches(
+    examples: Examples, split: str, *, batch_size: int, limit: int | None = None, labelled: bool = False
+) -> tf.data.Dataset:
+    """Pixels of a split in the order in which they are stored: batches [B, H', W', C], uint8.
+
+    Labelled, as a conditional model takes them: batches of ``{"pixels": …, "labels": [B]}``.
+    """
+    parse = _inputs_parser(read_statistics(examples), labelled=labelled)
     return _stored(examples, split, batch_size=batch_size, limit=limit).map(parse, num_parallel_calls=2).prefetch(4)
 
 
@@ -123,8 +138,7 @@ def labelled_batches(examples: Examples, split: str, *, batch_size: int, limit: 
     parse = _parser(read_statistics(examples))
 
     def both(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        label = tf.io.parse_example(serialized, {records.LABEL: tf.io.FixedLenFeature([], tf.int64)})[records.LABEL]
-        return parse(serialized), label
+        return parse(serialized), _labels(serialized)
 
     return _stored(examples, split, batch_size=batch_size, limit=limit).map(both, num_parallel_calls=2).prefetch(4)
 
@@ -136,6 +150,22 @@ def _stored(examples: Examples, split: str, *, batch_size: int, limit: int | Non
         count, found = min(count, limit), found.take(limit)
     # Said aloud, because Keras warns of data that ends where it did not expect it; and a lost shard is an error.
     return found.apply(tf.data.experimental.assert_cardinality(count)).batch(batch_size)
+
+
+def batch_count(inputs: Any) -> int:
+    """Images of a batch, labelled or not."""
+    return int(tf.nest.flatten(inputs)[0].shape[0])
+
+
+def _labels(serialized: tf.Tensor) -> tf.Tensor:
+    return tf.io.parse_example(serialized, {records.LABEL: tf.io.FixedLenFeature([], tf.int64)})[records.LABEL]
+
+
+def _inputs_parser(statistics: Statistics, *, labelled: bool):  # type: ignore[no-untyped-def]
+    parse = _parser(statistics)
+    if not labelled:
+        return parse
+    return lambda serialized: {"pixels": parse(serialized), "labels": _labels(serialized)}
 
 
 def _parser(statistics: Statistics):  # type: ignore[no-untyped-def]

@@ -138,7 +138,9 @@ def measure(
         engine.compile(vae, keras.optimizers.Adam())
         shape = (batch_size, statistics.stored_height, statistics.stored_width, statistics.channels)
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        data = tf.data.Dataset.from_tensors(pixels).repeat()
+        labels = np.arange(batch_size) % max(len(vae.labels), 1)
+        inputs = {"pixels": pixels, "labels": labels} if vae.conditional else pixels
+        data = tf.data.Dataset.from_tensors(inputs).repeat()
 
         def run(calls: int) -> float:
             began = time.perf_counter()

@@ -10,6 +10,7 @@ from models import conv, dense
 from models.likelihoods import Bernoulli, Likelihood, WeightedMse
 from models.normalisation import Normalise
 from models.vae import VAE
+from schemas.errors import DataError
 from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings
 from schemas.records import Statistics
 
@@ -18,17 +19,24 @@ OUTPUT_ACTIVATION = {"unit": "sigmoid", "symmetric": "tanh", "standardise": "lin
 
 
 def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, *, seed: int) -> VAE:
-    """Builds the VAE for images as `statistics` describes them; its initial weights depend on the seed alone."""
+    """Builds the VAE for images as `statistics` describes them; its initial weights depend on the seed alone.
+
+    Raises:
+        DataError: The model is conditional, and an image has no label.
+    """
+    labels, shares = _labels(statistics) if model.conditional else ([], [])
     keras.utils.set_random_seed(seed)
     image_shape = (statistics.height, statistics.width, statistics.channels)
     network = NETWORKS[type(model)]
     vae = VAE(
-        encoder=network.build_encoder(model, image_shape=image_shape),
-        decoder=network.build_decoder(model, image_shape=image_shape),
+        encoder=network.build_encoder(model, image_shape=image_shape, labels=len(labels)),
+        decoder=network.build_decoder(model, image_shape=image_shape, labels=len(labels)),
         likelihood=_likelihood(loss, statistics),
         normalise=Normalise(statistics.mean, statistics.deviation, name="normalise"),
         kl=loss.kl,
         free_bits=loss.free_bits,
+        labels=labels,
+        label_shares=shares,
         seed=seed,
         name="vae",
     )
@@ -40,3 +48,17 @@ def _likelihood(loss: LossSettings, statistics: Statistics) -> Likelihood:
     if isinstance(loss, BernoulliLoss):
         return Bernoulli(loss.reconstruction)
     return WeightedMse(loss.weight, OUTPUT_ACTIVATION[statistics.normalise])
+
+
+def _labels(statistics: Statistics) -> tuple[list[str], list[float]]:
+    """Every label, and its share of the training images."""
+    per_split = statistics.images_per_label
+    images = sum(statistics.images.values())
+    missing = images - sum(sum(counts.values()) for counts in per_split.values())
+    if missing or not statistics.labels:
+        raise DataError(
+            f"model.conditional: expected a label for every image, found {missing:,} of {images:,} without; "
+            "give the sources labels, or set model.conditional=false"
+        )
+    counts = [per_split.get("train", {}).get(label, 0) for label in statistics.labels]
+    return statistics.labels, [count / max(sum(counts), 1) for count in counts]

@@ -8,16 +8,19 @@ from typing import Any
 import keras
 from keras import layers
 
+from models.label import beside, label_input, on_map
 from models.posterior import limited
 from schemas.recipe import ConvModel
 
 
-def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> keras.Model:
-    """Images [B, H, W, C] to the posterior's mean and log-variance, [B, D] each."""
-    images = keras.Input(image_shape, name="images")
-    x = images
-    for filters, stride in settings.encoder:
+def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:
+    """Images [B, H, W, C] (and labels [B], of so many) to the posterior's mean and log-variance, [B, D] each."""
+    inputs = x = images = keras.Input(image_shape, name="images")
+    for number, (filters, stride) in enumerate(settings.encoder):
         x = layers.Conv2D(filters, settings.kernel_size, strides=stride, padding="same")(x)
+        if labels and number == 0:
+            label, one_hot = label_input(labels)
+            inputs, x = [images, label], on_map(x, one_hot)
         x = _after(x, settings)
     x = layers.Flatten()(x)
     for units in settings.hidden:
@@ -30,16 +33,19 @@ def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> 
         dtype="float32",
         name="log_variance",
     )(x)
-    return keras.Model(images, [mean, limited(log_variance, settings)], name="encoder")
+    return keras.Model(inputs, [mean, limited(log_variance, settings)], name="encoder")
 
 
-def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> keras.Model:
-    """Codes [B, D] to the likelihood's outputs [B, H, W, C] (before its activation)."""
+def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:
+    """Codes [B, D] (and labels [B]) to the likelihood's outputs [B, H, W, C] (before its activation)."""
     height, width, channels = image_shape
     stride = math.prod(stride for _, stride in settings.decoder) * settings.output_stride
     base = (height // stride, width // stride, settings.base_filters)
-    codes = keras.Input((settings.latent_dim,), name="codes")
-    x = layers.Dense(math.prod(base), activation=settings.base_activation)(codes)
+    inputs = x = keras.Input((settings.latent_dim,), name="codes")
+    if labels:
+        label, one_hot = label_input(labels)
+        inputs, x = [x, label], beside(x, one_hot)
+    x = layers.Dense(math.prod(base), activation=settings.base_activation)(x)
     x = layers.Reshape(base)(x)
     for filters, layer_stride in settings.decoder:
         x = layers.Conv2DTranspose(filters, settings.kernel_size, strides=layer_stride, padding="same")(x)
@@ -47,7 +53,7 @@ def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int]) -> 
     outputs = layers.Conv2DTranspose(
         channels, settings.kernel_size, strides=settings.output_stride, padding="same", dtype="float32"
     )(x)
-    return keras.Model(codes, outputs, name="decoder")
+    return keras.Model(inputs, outputs, name="decoder")
 
 
 def _after(x: Any, settings: ConvModel, *, linear: bool = False) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -44,18 +45,28 @@ def warmup_weight(step: Any, *, steps: int) -> Any:
     return ops.minimum(ops.cast(step, "float32") / steps, 1.0)
 
 
+def _with(first: Any, labels: Any) -> Any:
+    """What a network takes: images or codes, and labels beside them where there are any."""
+    return first if labels is None else [ops.convert_to_tensor(first), ops.cast(labels, "int32")]
+
+
 @keras.saving.register_keras_serializable(package="latent_mill")
 class VAE(keras.Model):
     """Takes raw pixels, 0 to 255, and learns to make such images from codes.
 
+    A conditional one takes ``{"pixels": [B, H', W', C], "labels": [B]}`` where another takes pixels, and labels beside
+    codes.
+
     Args:
-        encoder: Normalised images [B, H, W, C] to mean and log-variance [B, D].
-        decoder: Codes [B, D] to the likelihood's outputs [B, H, W, C].
+        encoder: Normalised images [B, H, W, C] to mean and log-variance [B, D]; a conditional one's takes labels, too.
+        decoder: Codes [B, D] to the likelihood's outputs [B, H, W, C]; likewise.
         likelihood: What these outputs mean.
         normalise: From pixels to normalised values and back.
         kl: How the KL enters the loss: its `sum` over the latent dimensions, their `mean`, or `none`: a plain
             autoencoder, whose code is the posterior's mean, and whose log-variance means nothing.
         free_bits: Nats of KL per latent dimension below which the loss does not fall.
+        labels: Names of the labels, where the model is conditional; label i is the i-th.
+        label_shares: Of each label in the training images; they add up to 1.
         seed: Where the noise of training starts.
     """
 
@@ -68,6 +79,8 @@ class VAE(keras.Model):
         normalise: Normalise,
         kl: Literal["sum", "mean", "none"] = "sum",
         free_bits: float = 0.0,
+        labels: Sequence[str] = (),
+        label_shares: Sequence[float] = (),
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -78,6 +91,8 @@ class VAE(keras.Model):
         self.normalise = normalise
         self.kl = kl
         self.free_bits = free_bits
+        self.labels = tuple(labels)
+        self.label_shares = tuple(label_shares)
         self.kl_warmup_steps = 0  # over which the KL's weight rises; a matter of training alone, so in no configuration
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
@@ -96,11 +111,12 @@ class VAE(keras.Model):
             self.normalise.build((None, *self.image_shape))
         self.built = True
 
-    def call(self, pixels: Any, training: bool | None = None) -> dict[str, Any]:
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
         """Targets, posterior and the likelihood's outputs of a batch of stored pixels [B, H', W', C]."""
+        pixels, labels = self._parts(inputs)
         targets = self.normalise(self.crop(pixels, random=bool(training)))  # [B, H, W, C]
-        mean, log_variance = self.encoder(targets, training=training)
-        outputs = self.decoder(self._codes(mean, log_variance), training=training)
+        mean, log_variance = self.encoder(_with(targets, labels), training=training)
+        outputs = self.decoder(_with(self._codes(mean, log_variance), labels), training=training)
         return {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
 
     def compute_loss(
@@ -129,6 +145,15 @@ class VAE(keras.Model):
     def variational(self) -> bool:
         """Whether codes are drawn and their KL counts; a plain autoencoder's are not."""
         return self.kl != "none"
+
+    @property
+    def conditional(self) -> bool:
+        """Whether encoder and decoder take the label."""
+        return bool(self.labels)
+
+    def _parts(self, inputs: Any) -> tuple[Any, Any]:
+        """Pixels, and the labels where the model is conditional."""
+        return (inputs["pixels"], inputs["labels"]) if self.conditional else (inputs, None)
 
     def _codes(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
         """What is decoded of a posterior: [B, D]; a plain autoencoder draws nothing."""
@@ -164,24 +189,26 @@ class VAE(keras.Model):
         stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
         return ops.reshape(ops.take(stored, ops.reshape(numbers, (-1,)), axis=0), (-1, *self.image_shape))
 
-    def encode(self, pixels: Any) -> tuple[Any, Any]:
+    def encode(self, inputs: Any) -> tuple[Any, Any]:
         """Mean and log-variance of the posterior of each image's centre: [B, D] each."""
-        return self.encoder(self.normalise(self.crop(pixels, random=False)), training=False)
+        pixels, labels = self._parts(inputs)
+        return self.encoder(_with(self.normalise(self.crop(pixels, random=False)), labels), training=False)
 
-    def decode(self, codes: Any) -> Any:
-        """The mean image of each code, on the normalised scale: [B, H, W, C]."""
-        return self.likelihood.mean(self.decoder(codes, training=False))
+    def decode(self, codes: Any, labels: Any = None) -> Any:
+        """The mean image of each code, on the normalised scale: [B, H, W, C]. Labels [B] where it is conditional."""
+        return self.likelihood.mean(self.decoder(_with(codes, labels), training=False))
 
-    def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
+    def terms(self, inputs: Any, noise: Any) -> dict[str, Any]:
         """What evaluation needs of a batch, from one sampled code per image, whose noise [B, D] is given.
 
         Returns:
             log_prob [B], nats, of the image given its code; kl [B], nats; mean and log_variance [B, D]; targets and
             reconstructions [B, H, W, C], float32 on the scale 0 to 1. The ELBO is log_prob - kl.
         """
+        pixels, labels = self._parts(inputs)
         targets = self.normalise(self.crop(pixels, random=False))
-        mean, log_variance = self.encoder(targets, training=False)
-        outputs = self.decoder(self._codes(mean, log_variance, noise), training=False)
+        mean, log_variance = self.encoder(_with(targets, labels), training=False)
+        outputs = self.decoder(_with(self._codes(mean, log_variance, noise), labels), training=False)
         return {
             "log_prob": self.likelihood.log_prob(targets, outputs),
             "kl": self._kl(mean, log_variance),
@@ -201,8 +228,10 @@ class VAE(keras.Model):
             "likelihood": serialize(self.likelihood),
             "normalise": serialize(self.normalise),
             "kl": self.kl,
-            **({"free_bits": self.free_bits} if self.free_bits else {}),  # a model without has the file that it had
             "seed": self.seed,
+            # Where they are off they are left out: such a model has the file that it always had.
+            **({"free_bits": self.free_bits} if self.free_bits else {}),
+            **({"labels": list(self.labels), "label_shares": list(self.label_shares)} if self.labels else {}),
         }
 
     @classmethod

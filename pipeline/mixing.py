@@ -198,6 +198,8 @@ def _decode(first: Path, second: Path, *, steps: int, recipe: str, runs: Path, c
     if not generator.exists:
         raise DataError(f"{generator.path}: expected a Generator, found none; run make export RECIPE={recipe}")
     generator.check(thorough=True)
+    if generator.labels_path.exists():
+        raise UsageError(f"{command}: expected a model that takes no labels, found one of model.conditional=true")
     preprocess = _preprocess(generator)
     images = np.stack([as_seen(path, preprocess) for path in (first, second)])
     with console.status("loading the generator"):

@@ -297,6 +297,11 @@ class Generator(Artifact):
         return self.path / "saved_model"
 
     @property
+    def labels_path(self) -> Path:
+        """Names of a conditional generator's labels, a JSON list; within the SavedModel, which knows their numbers."""
+        return self.saved_model_path / "assets.extra" / "labels.json"
+
+    @property
     def parity_path(self) -> Path:
         """How far the SavedModel, loaded in a fresh process, is from the Keras model."""
         return self.path / "parity.json"

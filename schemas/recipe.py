@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,6 +23,10 @@ class LatentSection(Section):
 
     log_variance_limit: tuple[float, float] | None = Field(
         None, description="[lowest, highest] log-variance of the posterior; null: none. [-30, 20] is usual."
+    )
+
+    conditional: bool = Field(
+        False, description="Encoder and decoder take the label, so that it can be chosen; every image needs one."
     )
 
     @model_validator(mode="after")
@@ -235,14 +240,22 @@ class GenerateSection(Section):
     seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image.")
     format: Literal["png", "parquet"] = Field("png", description="png: a folder of files. parquet: shards.")
     shards: int | None = Field(None, ge=1, description="Units of work and, for parquet, files. Default: by count.")
+    label: str | None = Field(
+        None,
+        coerce_numbers_to_str=True,  # digits are labels, too
+        description="Of every image, from a conditional model. Default: drawn by the labels' shares in training.",
+    )
     name: str | None = Field(
-        None, pattern=r"^[\w][\w.-]*$", description="Folder under `images/`. Default: from count, seed and format."
+        None,
+        pattern=r"^[\w][\w.-]*$",
+        description="Folder under `images/`. Default: from count, seed, label and format.",
     )
 
     @property
     def folder(self) -> str:
         """Name of the set's folder below `images/`."""
-        return self.name or f"{self.count}-seed{self.seed}-{self.format}"
+        label = "" if self.label is None else re.sub(r"[^\w.-]+", "-", f"{self.label}-")
+        return self.name or f"{self.count}-seed{self.seed}-{label}{self.format}"
 
 
 class BeamSection(Section):

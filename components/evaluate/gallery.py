@@ -34,6 +34,8 @@ _PLAIN = (
     "are made of codes that may lie far from all of its own."
 )
 
+_TOLD = "The model is told the labels: where colours mix, a code says only what the label does not."
+
 Beside = tuple[str, NDArray[Any]]
 
 
@@ -103,13 +105,14 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
         title="New images decoded from random codes",
         caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
         "shapes in between two kinds, show where the latent space is badly filled."
-        + ("" if vae.variational else f" {_PLAIN}"),
+        + ("" if vae.variational else f" {_PLAIN}")
+        + (" They are sorted by label, from the first to the last, as many of each." if vae.conditional else ""),
     )
     codes = grids.uniform_codes(measurement.codes, count=UNIFORM, seed=seed)
     where = " Under each stands its code, to be found in the latent space." if vae.latent_dim == 2 else ""
     yield _Drawn(
         "uniform",
-        grids.uniform_samples(decode(vae, codes), codes),
+        grids.uniform_samples(decode(vae, codes, labels=spread_labels(vae, count=UNIFORM)), codes),
         layout="half",
         title="New images decoded from codes spread over the whole latent space",
         caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
@@ -120,6 +123,7 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
 def _scatters(
     vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, beside: Beside | None
 ) -> Iterator[_Drawn]:
+    told = vae.conditional
     yield _Drawn(
         "latent",
         scatter.latent_scatter(
@@ -127,7 +131,8 @@ def _scatters(
         ),
         layout="half" if beside is None else "beside",
         title="Test images in the latent space",
-        caption=_latent_caption(measurement, labelled=bool(names)) + ("" if vae.variational else f" {_PLAIN}"),
+        caption=_latent_caption(measurement, labelled=bool(names), told=told)
+        + ("" if vae.variational else f" {_PLAIN}"),
     )
     found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
     count = min(TSNE_IMAGES, *(len(codes) for _, codes in found))
@@ -140,13 +145,15 @@ def _scatters(
         ),
         layout="half" if beside is None else "full",
         title="Test images in the latent space, laid out by t-SNE",
-        caption=_tsne_caption(measurement, labelled=bool(names), beside=beside),
+        caption=_tsne_caption(measurement, labelled=bool(names), told=told, beside=beside),
     )
 
 
 def _maps(vae: VAE) -> Iterator[_Drawn]:
     if vae.latent_dim != 2:
         return
+    label = int(np.argmax(vae.label_shares)) if vae.conditional else 0
+    of_label = f" All are of the most frequent label, {vae.labels[label]}." if vae.conditional else ""
     words = (
         (
             "The latent space as a map",
@@ -160,9 +167,10 @@ def _maps(vae: VAE) -> Iterator[_Drawn]:
         ),
     )
     for (side, span), (title, caption) in zip(MAPS, words, strict=True):
-        images = decode(vae, grids.manifold_codes(side, span), across=side)
+        codes = grids.manifold_codes(side, span)
+        images = decode(vae, codes, labels=np.full(len(codes), label), across=side)
         figure = grids.manifold(images, side=side, span=span)
-        yield _Drawn(f"manifold-{side}", figure, layout="half", title=title, caption=caption)
+        yield _Drawn(f"manifold-{side}", figure, layout="half", title=title, caption=caption + of_label)
 
 
 def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
@@ -171,28 +179,30 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
     if count == 0:
         return
     first, second = (measurement.codes[start:count:2] for start in (0, 1))  # [pairs, D]
+    labels = measurement.code_labels[:count:2]  # of the first of each pair
+    of_first = " All are decoded with the label of the first." if vae.conditional else ""
     pairs = min(grids.COLUMNS, count // 2)
     left, right = (measurement.originals[start : 2 * pairs : 2] for start in (0, 1))
     yield _Drawn(
         "hybrids",
-        grids.hybrids((left, right), decode(vae, (first[:pairs] + second[:pairs]) / 2)),
+        grids.hybrids((left, right), decode(vae, (first[:pairs] + second[:pairs]) / 2, labels=labels[:pairs])),
         layout="beside",
         title="Pairs of test images, and what lies halfway between them",
         caption="The first test images, two by two. In the middle stands what the mean of their two codes decodes to. "
         "Look for an image that could be real: two images that shine through each other mean that the model has not "
-        "learned what lies between them.",
+        "learned what lies between them." + of_first,
     )
     first, second = first[:ROWS, None], second[:ROWS, None]  # [rows, 1, D]
     shares = np.linspace(0.0, 1.0, STEPS, dtype=np.float32)[:, None]
     codes = first + shares * (second - first)  # [rows, STEPS, D]
-    images = decode(vae, codes.reshape(-1, vae.latent_dim))
+    images = decode(vae, codes.reshape(-1, vae.latent_dim), labels=np.repeat(labels[:ROWS], STEPS))
     yield _Drawn(
         "interpolation",
         grids.interpolation(images.reshape(len(codes), STEPS, *vae.image_shape)),
         layout="full",
         title="From one test image to another, step by step",
         caption="The ends are the model’s own versions of two test images; the steps between their codes are of one "
-        "length. Look for a change at an even pace, in which every step could be a real image.",
+        "length. Look for a change at an even pace, in which every step could be a real image." + of_first,
     )
 
 
@@ -211,11 +221,17 @@ def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
 
 def new_images(vae: VAE, *, count: int, seed: int) -> Images:
     """Images of codes from N(0, I): [count, H, W, C], scale 0 to 1. Image i depends on (seed, i) alone."""
-    return decode(vae, standard_normal(seed, start=0, count=count, size=vae.latent_dim))
+    codes = standard_normal(seed, start=0, count=count, size=vae.latent_dim)
+    return decode(vae, codes, labels=spread_labels(vae, count=count))
 
 
-def decode(vae: VAE, codes: NDArray[np.float32], *, across: int = 0) -> Images:
-    """Images of codes [n, D], in batches: [n, H, W, C], scale 0 to 1.
+def spread_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
+    """As many of each label as there is room for, in order: [count]."""
+    return np.arange(count) * len(vae.labels) // count
+
+
+def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | None = None, across: int = 0) -> Images:
+    """Images of codes [n, D], in batches: [n, H, W, C], scale 0 to 1. Labels [n] count where the model takes them.
 
     Those that are to stand `across` beside each other are shrunk batch by batch where they are large, so that a wide
     figure's memory does not grow with the size of its images.
@@ -224,7 +240,8 @@ def decode(vae: VAE, codes: NDArray[np.float32], *, across: int = 0) -> Images:
     size = batch_size(height, width)
     parts = []
     for first in range(0, len(codes), size):
-        images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size])))
+        of_label = labels[first : first + size] if vae.conditional and labels is not None else None
+        images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size], of_label)))
         parts.append(mosaics.shrunk(images, row=across * width, most=grids.MOST))
     return np.concatenate(parts)
 
@@ -235,7 +252,7 @@ def _shown_dimensions(measurement: Measurement) -> list[int]:
     return sorted(in_use_first[:2])
 
 
-def _latent_caption(measurement: Measurement, *, labelled: bool) -> str:
+def _latent_caption(measurement: Measurement, *, labelled: bool, told: bool) -> str:
     dims = len(measurement.active)
     if dims == 1:
         start = "Where the test images lie along the model’s only latent dimension. "
@@ -244,12 +261,14 @@ def _latent_caption(measurement: Measurement, *, labelled: bool) -> str:
     else:
         start = f"Each dot is a test image, placed by the first two of its {dims:,} latent dimensions that are in use. "
     look = "Look for the fill: new images are drawn from the dashed shape, so gaps within it make images like no other."
-    if labelled:
+    if told:
+        look += f" {_TOLD}"
+    elif labelled:
         look += " Labels were not shown to the model; colours that keep apart are kinds that it found by itself."
     return start + look
 
 
-def _tsne_caption(measurement: Measurement, *, labelled: bool, beside: Beside | None) -> str:
+def _tsne_caption(measurement: Measurement, *, labelled: bool, told: bool, beside: Beside | None) -> str:
     dims = len(measurement.active)
     start = (
         "t-SNE lays the codes out anew, such that near neighbours stay neighbours. "
@@ -258,9 +277,9 @@ def _tsne_caption(measurement: Measurement, *, labelled: bool, beside: Beside | 
     )
     if beside is not None:
         start += f"Left this model, right {beside[0]}, on the same test images. "
-    look = (
-        "Look for islands of one colour: kinds that the model tells apart without having been told. "
-        if labelled
-        else "Look for islands: kinds that the model tells apart without having been told. "
-    )
+    look = "Look for islands: kinds that the model tells apart without having been told. "
+    if told:
+        look = f"{_TOLD} "
+    elif labelled:
+        look = "Look for islands of one colour: kinds that the model tells apart without having been told. "
     return start + look + "Ignore how large they are and how far apart, which t-SNE does not keep."

@@ -32,7 +32,11 @@ class Evaluated(Protocol):
     def variational(self) -> bool:
         """See `models.vae.VAE.variational`."""
 
-    def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
+    @property
+    def conditional(self) -> bool:
+        """See `models.vae.VAE.conditional`."""
+
+    def terms(self, inputs: Any, noise: Any) -> dict[str, Any]:
         """See `models.vae.VAE.terms`."""
 
 
@@ -107,8 +111,9 @@ def measure(
     with readable(examples):
         for pixels, labels in labelled_batches(examples, SPLIT, batch_size=batch_size(*stored_shape[:2])):
             count = int(pixels.shape[0])
+            inputs = {"pixels": pixels, "labels": labels} if vae.conditional else pixels
             draws = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
-            found = {name: tensor.numpy() for name, tensor in per_image(pixels, draws).items()}
+            found = {name: tensor.numpy() for name, tensor in per_image(inputs, draws).items()}
             values = np.stack([found[metric.name] for metric in metrics])  # [metrics, B]
             unusable += int(np.count_nonzero(~np.isfinite(values).all(axis=0)))
             if not unusable:
@@ -176,12 +181,13 @@ def document(measurement: Measurement) -> dict[str, Any]:
 def _graph(
     vae: Evaluated, stored_shape: tuple[int, int, int], metrics: Sequence[Metric]
 ) -> Callable[..., dict[str, Any]]:
-    """From a batch of pixels and noise to its metrics [B] and to what the figures show."""
-    signature = [tf.TensorSpec((None, *stored_shape), tf.uint8), tf.TensorSpec((None, vae.latent_dim), tf.float32)]
+    """From a batch, as the model takes it, and noise to its metrics [B] and to what the figures show."""
+    pixels = tf.TensorSpec((None, *stored_shape), tf.uint8)
+    inputs = {"pixels": pixels, "labels": tf.TensorSpec((None,), tf.int64)} if vae.conditional else pixels
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def per_image(pixels: Any, draws: Any) -> dict[str, Any]:
-        terms = vae.terms(pixels, draws)
+    @tf.function(input_signature=[inputs, tf.TensorSpec((None, vae.latent_dim), tf.float32)])  # type: ignore[untyped-decorator]
+    def per_image(inputs: Any, draws: Any) -> dict[str, Any]:
+        terms = vae.terms(inputs, draws)
         shown = {name: terms[name] for name in ("mean", "targets", "reconstructions")}
         return {**shown, **{metric.name: metric.per_image(terms) for metric in metrics}}
 

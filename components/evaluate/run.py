@@ -73,8 +73,14 @@ def _codes_of(other: Model, *, examples: Examples, settings: EvaluateSettings) -
     vae = _load(other, statistics=statistics)
     size = measure.batch_size(statistics.stored_height, statistics.stored_width)
     with readable(examples):
-        pixels = batches(examples, measure.SPLIT, batch_size=size, limit=settings.evaluate.scatter_images)
-        codes = np.concatenate([np.asarray(vae.encode(part)[0]) for part in pixels])
+        found = batches(
+            examples,
+            measure.SPLIT,
+            batch_size=size,
+            limit=settings.evaluate.scatter_images,
+            labelled=vae.conditional,
+        )
+        codes = np.concatenate([np.asarray(vae.encode(inputs)[0]) for inputs in found])
     return str(settings.evaluate.beside), codes
 
 

@@ -12,18 +12,17 @@ import tensorflow as tf
 
 
 def main(saved_model: str, inputs: str, outputs: str) -> None:
-    """Calls every signature on the arrays of `inputs` (.npz) and writes what comes back to `outputs` (.npz)."""
+    """Calls every signature on the arrays of `inputs` (.npz) and writes what comes back to `outputs` (.npz).
+
+    An input `<signature>.<argument>` is that argument.
+    """
     signatures = tf.saved_model.load(saved_model).signatures
     with np.load(inputs, allow_pickle=False) as given:
-        codes, images, seed = tf.constant(given["codes"]), tf.constant(given["images"]), int(given["seed"])
-    found = {
-        "decode": signatures["decode"](codes=codes),
-        "encode": signatures["encode"](images=images),
-        "reconstruct": signatures["reconstruct"](images=images),
-        "generate": signatures["generate"](
-            seed=tf.constant(seed, tf.int64), start=tf.constant(0, tf.int64), count=tf.constant(len(codes), tf.int32)
-        ),
-    }
+        arguments = {name: {} for name in signatures}
+        for key in given.files:
+            name, argument = key.split(".")
+            arguments[name][argument] = tf.constant(given[key])
+    found = {name: signatures[name](**arguments[name]) for name in signatures}
     np.savez(outputs, **{f"{name}.{key}": value.numpy() for name, got in found.items() for key, value in got.items()})
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from components.export import fresh_process
-from components.export.saved_model import seeded_codes
+from components.export.conditional import DRAWN
+from components.export.draws import seeded_codes, seeded_labels
 from models.vae import VAE
 from schemas.errors import DataError
 
@@ -19,35 +20,56 @@ SEED = 20240
 CODES = 64
 
 
-def parity(vae: VAE, saved_model: Path, images: np.ndarray, *, work: Path) -> dict[str, float]:
+def parity(
+    vae: VAE, saved_model: Path, images: np.ndarray, *, labels: np.ndarray | None = None, work: Path
+) -> dict[str, float]:
     """Largest absolute difference of each signature from the Keras model; pixels on the scale 0 to 1.
 
     Args:
         vae: The Keras model.
         saved_model: What is loaded in a fresh process.
         images: Real images [N, H, W, C], uint8.
+        labels: Theirs [N], where the model is conditional.
         work: Scratch folder.
 
     Raises:
         DataError: The fresh process could not load or run it.
     """
-    codes = np.asarray(seeded_codes(SEED, start=0, count=CODES, latent_dim=vae.latent_dim))
+    drawn = {"start": 0, "count": CODES}
+    codes = np.asarray(seeded_codes(SEED, **drawn, latent_dim=vae.latent_dim))
+    of_codes, inputs = None, images
+    given: dict[str, Any] = {"generate.seed": np.int64(SEED), "generate.start": np.int64(0)}
+    given |= {"generate.count": np.int32(CODES), "decode.codes": codes}
+    given |= {"encode.images": images, "reconstruct.images": images}
+    if labels is not None:
+        inputs = {"pixels": images, "labels": labels}
+        of_codes = np.asarray(seeded_labels(SEED, **drawn, shares=vae.label_shares))
+        given |= {"generate.label": np.int64(DRAWN), "decode.labels": of_codes}
+        given |= {"encode.labels": labels, "reconstruct.labels": labels}
+    found = _called(saved_model, given, work=work)
+    mean, log_variance = vae.encode(inputs)
+    unit = vae.normalise.to_unit
+    expected: dict[str, Any] = {
+        "encode.mean": mean,
+        "encode.log_variance": log_variance,
+        "decode.values": unit(vae.decode(codes, of_codes)),
+        "reconstruct.values": unit(vae.decode(mean, labels)),
+        "generate.values": unit(vae.decode(codes, of_codes)),
+        "generate.codes": codes,
+    }
+    if labels is not None:
+        expected["generate.labels"] = of_codes
+    return {name: float(np.max(np.abs(found[name] - np.asarray(want)))) for name, want in expected.items()}
+
+
+def _called(saved_model: Path, given: dict[str, Any], *, work: Path) -> dict[str, np.ndarray]:
+    """What a SavedModel answers in a fresh process."""
     inputs, outputs = work / "parity-inputs.npz", work / "parity-outputs.npz"
-    np.savez(inputs, codes=codes, images=images, seed=SEED)
+    np.savez(inputs, **given)
     command = [sys.executable, fresh_process.__file__, str(saved_model), str(inputs), str(outputs)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DataError(f"{saved_model}: expected a SavedModel that loads in a fresh process, found: {last}")
-    mean, log_variance = vae.encode(images)
-    unit = vae.normalise.to_unit
-    expected: dict[str, Any] = {
-        "encode.mean": mean,
-        "encode.log_variance": log_variance,
-        "decode.values": unit(vae.decode(codes)),
-        "reconstruct.values": unit(vae.decode(mean)),
-        "generate.values": unit(vae.decode(codes)),
-        "generate.codes": codes,
-    }
     with np.load(outputs, allow_pickle=False) as found:
-        return {name: float(np.max(np.abs(found[name] - np.asarray(want)))) for name, want in expected.items()}
+        return dict(found)

@@ -11,7 +11,7 @@ import numpy as np
 
 import models.vae  # noqa: F401  registers the classes that the file names
 from components.console import say
-from components.dataset import batches, readable
+from components.dataset import labelled_batches, readable
 from components.device import prepare_device
 from components.export.parity import parity
 from components.export.saved_model import write_saved_model
@@ -33,10 +33,11 @@ def run(
     shutil.rmtree(generator.saved_model_path, ignore_errors=True)
     write_saved_model(vae, generator.saved_model_path)
     with readable(examples):
-        pixels = next(iter(batches(examples, "test", batch_size=IMAGES, limit=IMAGES)))
+        pixels, labels = next(iter(labelled_batches(examples, "test", batch_size=IMAGES, limit=IMAGES)))
     images = np.asarray(vae.crop(pixels, random=False))
     say("checks  the SavedModel in a fresh process")
-    differences = parity(vae, generator.saved_model_path, images, work=generator.work)
+    given = labels.numpy() if vae.conditional else None
+    differences = parity(vae, generator.saved_model_path, images, labels=given, work=generator.work)
     name, worst = max(differences.items(), key=lambda item: (math.isnan(item[1]), item[1]))
     limit = settings.export.tolerance
     if not all(difference <= limit for difference in differences.values()):  # NaN is no match for any limit

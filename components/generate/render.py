@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from PIL import Image
 from components.generate.plan import BLOCK, ShardUnit, png_name
 from components.runner import UnitDoFn
 from schemas import atomic, tables
+
+DRAWN = -1  # what the generator takes for a label that each image draws for itself
 
 # The image column of Hugging Face data sets.
 SHARD = pa.schema(
@@ -35,16 +37,31 @@ class RenderDoFn(UnitDoFn):
         model: Digest of the model, for the rows.
         seed: Of the set.
         format: png or parquet.
+        labels: Names of the labels, where the generator takes them.
+        label: Of every image; None: each image's own.
         artifact: Where images go.
         work: Where the shards' rows go.
     """
 
-    def __init__(self, saved_model: Path, *, model: str, seed: int, format: str, artifact: Path, work: Path) -> None:
+    def __init__(
+        self,
+        saved_model: Path,
+        *,
+        model: str,
+        seed: int,
+        format: str,
+        artifact: Path,
+        work: Path,
+        labels: Sequence[str] = (),
+        label: str | None = None,
+    ) -> None:
         super().__init__()
         self.saved_model = saved_model
         self.model = model
         self.seed = seed
         self.format = format
+        self.labels = labels
+        self.label = label
         self.artifact = artifact
         self.work = work
         self.images = beam.metrics.Metrics.counter("generate", "images")
@@ -75,7 +92,7 @@ class RenderDoFn(UnitDoFn):
         """Writes one shard."""
         rows: list[dict[str, Any]] = []
         shard = []
-        for index, pixels, code in self._images(unit):
+        for index, pixels, code, label in self._images(unit):
             data = encode_png(pixels)
             path = png_name(index)
             if self.format == "png":
@@ -84,13 +101,13 @@ class RenderDoFn(UnitDoFn):
                 # In place: until the shard's rows are there, nobody takes it for finished.
                 target.write_bytes(data)
             else:
-                shard.append({"image": {"bytes": data, "path": Path(path).name}, "index": index, "label": None})
+                shard.append({"image": {"bytes": data, "path": Path(path).name}, "index": index, "label": label})
             rows.append(
                 {
                     "file": path if self.format == "png" else unit.parquet_name,
                     "index": index,
                     "seed": self.seed,
-                    "label": None,
+                    "label": label,
                     "code": code,
                     "model": self.model,
                     "sha256": hashlib.sha256(data).hexdigest(),
@@ -104,18 +121,24 @@ class RenderDoFn(UnitDoFn):
         tables.write_table(self.rows_path(unit), rows, tables.GENERATED)
         self.images.inc(len(rows))
 
-    def _images(self, unit: ShardUnit) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Index, pixels [H, W, C] and code [D] of each image."""
+    def _images(self, unit: ShardUnit) -> Iterator[tuple[int, np.ndarray, np.ndarray, str | None]]:
+        """Index, pixels [H, W, C], code [D] and label of each image."""
         constant, int64 = self.tf.constant, self.tf.int64
+        asked = {}
+        if self.labels:
+            number = DRAWN if self.label is None else self.labels.index(self.label)
+            asked = {"label": constant(number, int64)}
         for start in range(unit.start, unit.stop, BLOCK):
             found = self.generate(
                 seed=constant(self.seed, int64),
                 start=constant(start, int64),
                 count=constant(BLOCK, self.tf.int32),
+                **asked,
             )
             images, codes = found["images"].numpy(), found["codes"].numpy()
             for offset in range(min(BLOCK, unit.stop - start)):
-                yield start + offset, images[offset], codes[offset]
+                label = self.labels[int(found["labels"][offset])] if self.labels else None
+                yield start + offset, images[offset], codes[offset], label
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

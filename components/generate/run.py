@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -12,10 +14,11 @@ from components.generate.render import RenderDoFn, read_images
 from components.runner import run_units
 from schemas import atomic, tables
 from schemas.artifacts import Generator, ImageSet
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.settings import GenerateSettings
 
 LARGE = 20_000  # images from which on worker processes pay for their start
+SHOWN = 20  # labels in an error
 ROW_GROUP = 8_192  # rows of metadata.parquet
 
 
@@ -27,14 +30,19 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
             f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
         )
     wanted = settings.generate
+    labels = read_labels(generator, wanted=wanted.label)
     units = plan_shards(wanted.count, wanted.shards)
     say(f"reads   {generator.saved_model_path}")
     say(f"makes   {wanted.count:,} images, seed {wanted.seed}, as {wanted.format}, in {_shards(len(units))}")
+    if labels:
+        say(f"labels  {wanted.label or 'each by its share in training'}")
     worker = RenderDoFn(
         generator.saved_model_path.resolve(),
         model=model,
         seed=wanted.seed,
         format=wanted.format,
+        labels=labels,
+        label=wanted.label,
         artifact=images.path.resolve(),
         work=images.work.resolve(),
     )
@@ -56,6 +64,22 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
         sheet.save(temporary, format="PNG")
     say(f"wrote   {wanted.count:,} images and {images.metadata_path.name}, a row per image")
     return {"images": wanted.count}
+
+
+def read_labels(generator: Generator, *, wanted: str | None) -> list[str]:
+    """Names of the labels that the generator takes, none where it is not conditional.
+
+    Raises:
+        UsageError: The label that is wanted is none of them.
+    """
+    path = generator.labels_path
+    labels: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if wanted is not None and not labels:
+        raise UsageError(f"generate.label: expected none, as model.conditional is off, found {wanted}")
+    if wanted is not None and wanted not in labels:
+        shown = ", ".join(labels[:SHOWN]) + (f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else "")
+        raise UsageError(f"generate.label: expected one of {shown}, found {wanted}")
+    return labels
 
 
 def _join_rows(images: ImageSet, units: list[ShardUnit], worker: RenderDoFn) -> None:

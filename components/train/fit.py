@@ -58,6 +58,8 @@ def fit(
         vae.optimizer.build(vae.trainable_variables)
     say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
     say(f"trains  on {images:,} images, {batch_size} per step, learning rate {settings.train.learning_rate:.3g}")
+    if vae.conditional:
+        say(f"labels  {len(vae.labels):,}, which encoder and decoder take")
     if replicas.count > 1:
         say(f"shares  each batch among {replicas.count} devices")
     if tuned:
@@ -70,15 +72,21 @@ def fit(
     epochs = settings.train.epochs
     if state.epochs < epochs and not state.stopped:
         training = training_batches(
-            examples, batch_size=batch_size, seed=settings.seed, first_epoch=state.epochs, epochs=epochs
+            examples,
+            batch_size=batch_size,
+            seed=settings.seed,
+            first_epoch=state.epochs,
+            epochs=epochs,
+            labelled=vae.conditional,
         )
+        validation = batches(examples, "validation", batch_size=batch_size, labelled=vae.conditional)
         with readable(examples), replicas.sharing(vae):
             vae.fit(
                 replicas.share(training),
                 steps_per_epoch=steps,
                 initial_epoch=state.epochs,
                 epochs=epochs,
-                **replicas.validation(batches(examples, "validation", batch_size=batch_size)),
+                **replicas.validation(validation),
                 callbacks=[
                     StopWhenLost(
                         examples,
@@ -89,7 +97,7 @@ def fit(
                     ),
                     EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
                     AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
-                    PreciseBatchNorm(examples, batch_size=batch_size),
+                    PreciseBatchNorm(examples, batch_size=batch_size, labelled=vae.conditional),
                     Pictures(model.progress_path, examples, epochs=epochs, seed=settings.seed),
                     keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
                     ResumableEarlyStopping(state_path, state, patience=settings.train.patience),

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from components.contact_sheet import contact_sheet, pictures
-from components.dataset import batches
+from components.dataset import labelled_batches
 from models.noise import standard_normal
 from schemas import atomic
 from schemas.artifacts import Examples
@@ -40,22 +40,27 @@ class Pictures(keras.callbacks.Callback):
         self.folder = folder
         self.every = max(1, math.ceil(epochs / PICTURES))
         self.seed = seed
-        self.images = next(iter(batches(examples, "validation", batch_size=RECONSTRUCTIONS))).numpy()
+        images, labels = next(iter(labelled_batches(examples, "validation", batch_size=RECONSTRUCTIONS)))
+        self.images, self.labels = images.numpy(), labels.numpy()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Draws."""
         if (epoch + 1) % self.every:
             return
         codes = standard_normal(self.seed, start=0, count=SAMPLES, size=self.model.latent_dim)
-        self._save(self._decoded(codes), f"samples-{epoch + 1:05d}.png")
-        mean, _ = self.model.encode(self.images)
-        cropped, made = np.asarray(self.model.crop(self.images, random=False)).astype(np.uint8), self._decoded(mean)
+        spread = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # as many of each label, in order
+        self._save(self._decoded(codes, spread), f"samples-{epoch + 1:05d}.png")
+        seen = {"pixels": self.images, "labels": self.labels} if self.model.conditional else self.images
+        mean, _ = self.model.encode(seen)
+        made = self._decoded(mean, self.labels)
+        cropped = np.asarray(self.model.crop(self.images, random=False)).astype(np.uint8)
         starts = range(0, len(cropped), COLUMNS)
         rows = [row for start in starts for row in (cropped[start : start + COLUMNS], made[start : start + COLUMNS])]
         self._save(np.concatenate(rows), f"reconstructions-{epoch + 1:05d}.png")
 
-    def _decoded(self, codes: np.ndarray) -> np.ndarray:
-        return np.asarray(self.model.normalise.to_pixels(self.model.decode(codes)))
+    def _decoded(self, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        decoded = self.model.decode(codes, labels if self.model.conditional else None)
+        return np.asarray(self.model.normalise.to_pixels(decoded))
 
     def _save(self, pixels: np.ndarray, name: str) -> None:
         with atomic.replacing(self.folder / name) as temporary:

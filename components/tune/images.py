@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -31,49 +32,65 @@ class TrialImages:
         size = self.statistics.stored_height * self.statistics.stored_width * self.statistics.channels
         self.resident = (self.count + self.statistics.records["validation"]) * size <= RESIDENT
 
-    def training(self, *, count: int, batch_size: int, seed: int, epochs: int) -> tf.data.Dataset:
+    def training(
+        self, *, count: int, batch_size: int, seed: int, epochs: int, labelled: bool = False
+    ) -> tf.data.Dataset:
         """Batches of pixels [B, H', W', C], uint8, of the first `count` images, epoch after epoch.
 
-        An epoch's order depends on (seed, epoch) alone.
+        An epoch's order depends on (seed, epoch) alone. Labelled: see `components.dataset.training_batches`.
         """
         if not self.resident:
             return training_batches(
-                self.examples, batch_size=batch_size, seed=seed, first_epoch=0, epochs=epochs, limit=count
+                self.examples,
+                batch_size=batch_size,
+                seed=seed,
+                first_epoch=0,
+                epochs=epochs,
+                limit=count,
+                labelled=labelled,
             )
-        pixels, steps = self._train, math.ceil(count / batch_size)
+        inputs, steps = _inputs(self._train, labelled=labelled), math.ceil(count / batch_size)
         seed_here = tf.constant(seed << 20, tf.int64)
 
         def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=[epoch + seed_here, 0])
-            return tf.data.Dataset.range(steps).map(
-                lambda step: tf.gather(pixels, order[step * batch_size : (step + 1) * batch_size])
-            )
+
+            def batch(step: tf.Tensor) -> Any:
+                chosen = order[step * batch_size : (step + 1) * batch_size]
+                return tf.nest.map_structure(lambda values: tf.gather(values, chosen), inputs)
+
+            return tf.data.Dataset.range(steps).map(batch)
 
         found = tf.data.Dataset.range(epochs).flat_map(one_epoch)
         return found.apply(tf.data.experimental.assert_cardinality(steps * epochs)).prefetch(4)
 
-    def measured(self, *, count: int, batch_size: int) -> tf.data.Dataset:
+    def measured(self, *, count: int, batch_size: int, labelled: bool = False) -> tf.data.Dataset:
         """Batches of the first images in the order in which they are stored, for batch normalisation's statistics."""
         count = min(count, MEASURED)
         if not self.resident:
-            return batches(self.examples, "train", batch_size=batch_size, limit=count)
-        return tf.data.Dataset.from_tensor_slices(self._train[:count]).batch(batch_size)
+            return batches(self.examples, "train", batch_size=batch_size, limit=count, labelled=labelled)
+        return tf.data.Dataset.from_tensor_slices(_inputs(self._train, labelled=labelled)).take(count).batch(batch_size)
 
-    def validation(self) -> tf.data.Dataset:
+    def validation(self, *, labelled: bool = False) -> tf.data.Dataset:
         """Batches of the whole validation split."""
         if not self.resident:
-            return batches(self.examples, "validation", batch_size=READ)
-        return tf.data.Dataset.from_tensor_slices(self._validation).batch(READ)
+            return batches(self.examples, "validation", batch_size=READ, labelled=labelled)
+        return tf.data.Dataset.from_tensor_slices(_inputs(self._validation, labelled=labelled)).batch(READ)
 
     @cached_property
-    def _train(self) -> tf.Tensor:
+    def _train(self) -> dict[str, tf.Tensor]:
         return self._read("train", self.count)
 
     @cached_property
-    def _validation(self) -> tf.Tensor:
+    def _validation(self) -> dict[str, tf.Tensor]:
         return self._read("validation", self.statistics.records["validation"])
 
-    def _read(self, split: str, count: int) -> tf.Tensor:
-        found = list(batches(self.examples, split, batch_size=READ, limit=count).as_numpy_iterator())
+    def _read(self, split: str, count: int) -> dict[str, tf.Tensor]:
+        data = batches(self.examples, split, batch_size=READ, limit=count, labelled=True)
+        found = list(data.as_numpy_iterator())
         with tf.device("CPU"):  # where tf.data looks for it
-            return tf.constant(np.concatenate(found))
+            return {name: tf.constant(np.concatenate([part[name] for part in found])) for name in found[0]}
+
+
+def _inputs(held: dict[str, tf.Tensor], *, labelled: bool) -> Any:
+    return held if labelled else held["pixels"]

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.batch_norm import PreciseBatchNorm
+from components.dataset import batch_count
 from components.engine import plain_engine
 from components.optimizer import make_optimizer
 from components.tune.images import TrialImages
@@ -48,7 +49,9 @@ def run_trial(images: TrialImages, settings: TuneSettings, *, epochs: int, count
         engine.compile(vae, make_optimizer(_short(settings.train), steps_per_epoch=steps))
         vae.optimizer.build(vae.trainable_variables)  # else the step is traced twice, at a second each
         vae.fit(
-            images.training(count=count, batch_size=batch_size, seed=settings.seed, epochs=epochs),
+            images.training(
+                count=count, batch_size=batch_size, seed=settings.seed, epochs=epochs, labelled=vae.conditional
+            ),
             steps_per_epoch=steps,
             epochs=epochs,
             callbacks=[keras.callbacks.TerminateOnNaN(), Judge(images, settings, count=count, report=report)],
@@ -76,7 +79,9 @@ class Judge(keras.callbacks.Callback):
         self.images = images
         self.seed = settings.seed
         self.report = report
-        measured = images.measured(count=count, batch_size=settings.train.batch_size)
+        measured = images.measured(
+            count=count, batch_size=settings.train.batch_size, labelled=settings.model.conditional
+        )
         self.batch_norm = PreciseBatchNorm(images.examples, batch_size=settings.train.batch_size, data=measured)
         self.terms: tf.types.experimental.PolymorphicFunction | None = None
 
@@ -98,10 +103,10 @@ def validation_elbo(vae: VAE, images: TrialImages, *, seed: int, terms: Callable
     """Mean ELBO over the validation split, nats per image; `terms` is the model's own, compiled or not."""
     values = []
     start = 0
-    for pixels in images.validation():
-        count = int(pixels.shape[0])
+    for inputs in images.validation(labelled=vae.conditional):
+        count = batch_count(inputs)
         noise = standard_normal(seed, start=start, count=count, size=vae.latent_dim)
-        found = terms(pixels, noise)
+        found = terms(inputs, noise)
         values.append(np.asarray(found["log_prob"]) - np.asarray(found["kl"]))
         start += count
     return float(np.mean(np.concatenate(values), dtype=np.float64))

@@ -33,24 +33,46 @@ def bar(number: int, *, channels: int) -> np.ndarray[Any, Any]:
     return pixels
 
 
+def half(number: int, *, channels: int) -> np.ndarray[Any, Any]:
+    """Left half bright where the number is even, right half where it is odd, more or less so: [8, 8, C], uint8."""
+    pixels = np.zeros((SIZE, SIZE, channels), np.uint8)
+    pixels[:, SIZE // 2 * (number % 2) :][:, : SIZE // 2] = 255 - 20 * (number // 2 % 6)
+    return pixels
+
+
+HALVES = ("left", "right")  # labels of these, by number
+
+
 @pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Examples]:
-    """Writes Examples of bars: ``make_examples(folder, channels=3)``, 64 to train, 16 to validate, 16 to test."""
+    """Writes Examples of bars: ``make_examples(folder, channels=3)``, 64 to train, 16 to validate, 16 to test.
 
-    def make(folder: Path, *, channels: int = 1) -> Examples:
+    With ``halves=True`` they are of bright halves instead, whose label says which one.
+    """
+
+    def make(folder: Path, *, channels: int = 1, halves: bool = False) -> Examples:
+        draw, labels = (half, HALVES) if halves else (bar, ())
         examples = Examples(folder)
         numbers = iter(range(sum(COUNTS.values())))
         for split in SPLITS:
             for shard in range(SHARDS):
                 drawn = [next(numbers) for _ in range(COUNTS[split] // SHARDS)]
                 framed = [
-                    frame(encode_example(bar(number, channels=channels), key=f"{number}.png", label=-1))
+                    frame(
+                        encode_example(
+                            draw(number, channels=channels),
+                            key=f"{number}.png",
+                            label=number % len(labels) if labels else -1,
+                        )
+                    )
                     for number in drawn
                 ]
                 path = examples.split(split) / f"data_tfrecord-{shard:05d}-of-{SHARDS:05d}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(b"".join(framed))
-        examples.statistics_path.write_text(describe(SIZE, SIZE, channels, images=COUNTS).model_dump_json())
+        per_label = {split: {label: COUNTS[split] // len(labels) for label in labels} for split in SPLITS}
+        statistics = describe(SIZE, SIZE, channels, images=COUNTS, labels=list(labels), images_per_label=per_label)
+        examples.statistics_path.write_text(statistics.model_dump_json())
         return examples
 
     return make
@@ -63,6 +85,12 @@ def tiny_examples(make_examples: Callable[..., Examples], tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="session")
+def labelled_examples(make_examples: Callable[..., Examples], tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Examples of bright halves, labelled `left` and `right`; no test changes them."""
+    return make_examples(tmp_path_factory.mktemp("labelled-examples"), halves=True)
+
+
+@pytest.fixture(scope="session")
 def tiny_model() -> DenseModel:
     """One hidden layer of 16 units."""
     return DenseModel(network="dense", latent_dim=2, hidden=(16,))
@@ -70,15 +98,33 @@ def tiny_model() -> DenseModel:
 
 @pytest.fixture(scope="session")
 def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
-    """Builds a VAE that nobody trained, with weights large enough that its images differ: ``make_vae(channels=3)``."""
+    """Builds a VAE that nobody trained, with weights large enough that its images differ: ``make_vae(channels=3)``.
 
-    def make(*, channels: int = 1, latent_dim: int = 3, seed: int = 1, loss: LossSettings | None = None) -> Any:
+    Conditional with labels and how many training images each has: ``make_vae(labels={"left": 3, "right": 1})``.
+    """
+
+    def make(
+        *,
+        channels: int = 1,
+        latent_dim: int = 3,
+        seed: int = 1,
+        loss: LossSettings | None = None,
+        labels: dict[str, int] | None = None,
+    ) -> Any:
         from models.build import build_vae
 
+        counts = labels or {}
         vae = build_vae(
-            tiny_model.model_copy(update={"latent_dim": latent_dim}),
+            tiny_model.model_copy(update={"latent_dim": latent_dim, "conditional": bool(counts)}),
             loss or BernoulliLoss(likelihood="bernoulli"),
-            describe(SIZE, SIZE, channels, images=COUNTS),
+            describe(
+                SIZE,
+                SIZE,
+                channels,
+                images={"train": sum(counts.values()), "validation": 0, "test": 0},
+                labels=list(counts),
+                images_per_label={"train": counts},
+            ),
             seed=seed,
         )
         vae.set_weights([weight * 2 for weight in vae.get_weights()])

@@ -11,7 +11,15 @@ import pytest
 import tensorflow as tf
 from by_hand import describe
 
-from components.dataset import batches, keys_of_batches, labelled_batches, read_statistics, readable, training_batches
+from components.dataset import (
+    batch_count,
+    batches,
+    keys_of_batches,
+    labelled_batches,
+    read_statistics,
+    readable,
+    training_batches,
+)
 from schemas.artifacts import Examples
 from schemas.errors import DataError
 from schemas.records import encode_example, frame
@@ -101,6 +109,23 @@ def test_every_image_comes_with_its_label(examples: Examples) -> None:
     numbers = numbers_of([pixels for pixels, _ in found])
     assert numbers == list(range(COUNT))
     assert np.concatenate([labels for _, labels in found]).tolist() == [number % 3 - 1 for number in numbers]
+
+
+@pytest.mark.parametrize("batch_size", [4, 8, 35])
+def test_a_conditional_model_gets_each_image_with_its_own_label(examples: Examples, batch_size: int) -> None:
+    stored = batches(examples, "train", batch_size=batch_size, labelled=True)
+    shuffled = training_batches(
+        examples, batch_size=batch_size, seed=1, first_epoch=0, epochs=2, limit=None, labelled=True
+    )
+    for data, epochs in ((stored, 1), (shuffled, 2)):
+        seen = []
+        for inputs in data:
+            assert set(inputs) == {"pixels", "labels"}
+            numbers = inputs["pixels"].numpy()[:, 0, 0, 0]
+            np.testing.assert_array_equal(inputs["labels"].numpy(), numbers.astype(int) % 3 - 1)
+            assert batch_count(inputs) == batch_count(inputs["pixels"]) == len(numbers)
+            seen += numbers.tolist()
+        assert sorted(seen) == sorted([*range(COUNT)] * epochs)
 
 
 @pytest.mark.parametrize("limit", [1, 8, 13, COUNT, COUNT + 100])

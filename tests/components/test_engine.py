@@ -148,3 +148,14 @@ def test_fused_batch_norm_is_keras_batch_norm(batch: int) -> None:
     for mine, keras_own in zip(fused.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(mine, keras_own, rtol=2e-4, atol=2e-5)
     np.testing.assert_allclose(fused(pixels)["outputs"], plain(pixels)["outputs"], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_conditional_network_is_measured_with_labels(precision: str) -> None:
+    statistics = describe(
+        images={"train": 4, "validation": 0, "test": 0},
+        labels=["cat", "dog"],
+        images_per_label={"train": {"cat": 3, "dog": 1}},
+    )
+    network = NETWORK.model_copy(update={"conditional": True})
+    assert measure(Engine(precision), network, LOSS, statistics, batch_size=16) > 0

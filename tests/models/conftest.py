@@ -17,13 +17,20 @@ CONSTANTS = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5), "standardise": (0.2860
 
 @pytest.fixture(scope="session")
 def make_statistics() -> Callable[..., Statistics]:
-    """Describes a data set: ``make_statistics(8, 12, 3, stored=(10, 14), normalise="symmetric")``."""
+    """Describes a data set: ``make_statistics(8, 12, 3, stored=(10, 14), normalise="symmetric", labels=4)``."""
 
     def make(
-        height: int, width: int, channels: int, *, stored: tuple[int, int] | None = None, normalise: Any = "unit"
+        height: int,
+        width: int,
+        channels: int,
+        *,
+        stored: tuple[int, int] | None = None,
+        normalise: Any = "unit",
+        labels: int = 0,
     ) -> Statistics:
         mean, deviation = CONSTANTS[normalise]
         stored_height, stored_width = stored or (height, width)
+        names = [f"label {number}" for number in range(labels)]
         return describe(
             height,
             width,
@@ -33,6 +40,9 @@ def make_statistics() -> Callable[..., Statistics]:
             normalise=normalise,
             mean=[mean] * channels,
             deviation=[deviation] * channels,
+            labels=names,
+            images={"train": labels, "validation": 0, "test": 0},
+            images_per_label={"train": dict.fromkeys(names, 1)},
         )
 
     return make

@@ -18,7 +18,9 @@ from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, M
 from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]
+Inputs = Array | dict[str, Array]
 BATCH = 8
+LABELS = 3
 BERNOULLI = BernoulliLoss(likelihood="bernoulli")
 MSE = MseLoss(likelihood="mse", weight=100.0)
 SMALL = ConvModel(network="conv", encoder=((4, 2), (6, 2)), decoder=((6, 2), (4, 2)), base_filters=3)
@@ -32,6 +34,11 @@ class Family(NamedTuple):
     image: tuple[int, int, int]
     normalise: str = "unit"
     stored: tuple[int, int] | None = None
+
+    @property
+    def labels(self) -> int:
+        """How many labels the network takes."""
+        return LABELS if self.model.conditional else 0
 
 
 FAMILIES = {
@@ -57,6 +64,11 @@ FAMILIES = {
     ),
     "conv_non_square": Family(SMALL.model_copy(update={"kernel_size": 5}), MSE, (8, 12, 1), "standardise"),
     "conv_fresh_crop": Family(SMALL, BERNOULLI, (8, 8, 1), "unit", (10, 11)),
+    "conv_limited": Family(SMALL.model_copy(update={"log_variance_limit": (-5.0, 5.0)}), BERNOULLI, (8, 8, 1)),
+    "dense_conditional": Family(DenseModel(network="dense", hidden=(16, 8), conditional=True), BERNOULLI, (6, 6, 1)),
+    "conv_conditional_batch_norm_fresh_crop": Family(
+        SMALL.model_copy(update={"conditional": True, "batch_norm": "before"}), MSE, (8, 8, 3), "symmetric", (10, 11)
+    ),
 }
 
 
@@ -69,13 +81,14 @@ def family(request: pytest.FixtureRequest) -> Family:
 @pytest.fixture
 def statistics(family: Family, make_statistics: Callable[..., Statistics]) -> Statistics:
     """Of the images that the family sees."""
-    return make_statistics(*family.image, stored=family.stored, normalise=family.normalise)
+    return make_statistics(*family.image, stored=family.stored, normalise=family.normalise, labels=family.labels)
 
 
 @pytest.fixture
-def pixels(statistics: Statistics, make_pixels: Callable[..., Array]) -> Array:
-    """A batch of the images that the family sees."""
-    return make_pixels(statistics, BATCH)
+def inputs(family: Family, statistics: Statistics, make_pixels: Callable[..., Array]) -> Inputs:
+    """A batch of the images that the family sees, with labels where it takes them."""
+    pixels = make_pixels(statistics, BATCH)
+    return {"pixels": pixels, "labels": labels_for(family)} if family.labels else pixels
 
 
 @pytest.fixture
@@ -84,14 +97,19 @@ def vae(family: Family, statistics: Statistics) -> VAE:
     return build_vae(family.model, family.loss, statistics, seed=3)
 
 
+def labels_for(family: Family) -> Array | None:
+    """Labels of a batch, where the family takes them."""
+    return np.arange(BATCH) % LABELS if family.labels else None
+
+
 def noise_for(vae: VAE) -> Array:
     """Noise for a batch's codes."""
     return np.random.default_rng(1).standard_normal((BATCH, vae.latent_dim)).astype(np.float32)
 
 
-def terms_of(vae: VAE, pixels: Array) -> dict[str, Array]:
+def terms_of(vae: VAE, inputs: Inputs) -> dict[str, Array]:
     """A batch's terms, from noise that is always the same."""
-    return {name: ops.convert_to_numpy(value) for name, value in vae.terms(pixels, noise_for(vae)).items()}
+    return {name: ops.convert_to_numpy(value) for name, value in vae.terms(inputs, noise_for(vae)).items()}
 
 
 def weights_of(vae: VAE) -> list[Array]:
@@ -106,15 +124,15 @@ def disturb(vae: VAE) -> None:
         weight.assign(weight.numpy() + rng.uniform(0.01, 0.1, weight.shape))
 
 
-def assert_same_terms(vae: VAE, other: VAE, pixels: Array) -> None:
+def assert_same_terms(vae: VAE, other: VAE, inputs: Inputs) -> None:
     """Both models make exactly the same of a batch."""
-    expected, found = terms_of(vae, pixels), terms_of(other, pixels)
+    expected, found = terms_of(vae, inputs), terms_of(other, inputs)
     assert expected.keys() == found.keys()
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
-def test_every_output_has_its_shape(family: Family, vae: VAE, pixels: Array) -> None:
+def test_every_output_has_its_shape(family: Family, vae: VAE, inputs: Inputs) -> None:
     image, codes = (BATCH, *family.image), (BATCH, family.model.latent_dim)
     expected = {
         "log_prob": (BATCH,),
@@ -125,16 +143,16 @@ def test_every_output_has_its_shape(family: Family, vae: VAE, pixels: Array) -> 
         "reconstructions": image,
     }
     assert (vae.image_shape, vae.latent_dim) == (family.image, family.model.latent_dim)
-    assert {name: value.shape for name, value in terms_of(vae, pixels).items()} == expected
+    assert {name: value.shape for name, value in terms_of(vae, inputs).items()} == expected
     for training in (False, True):
-        made = {name: tuple(value.shape) for name, value in vae(pixels, training=training).items()}
+        made = {name: tuple(value.shape) for name, value in vae(inputs, training=training).items()}
         assert made == {"targets": image, "mean": codes, "log_variance": codes, "outputs": image}
-    assert [tuple(value.shape) for value in vae.encode(pixels)] == [codes, codes]
-    assert tuple(vae.decode(np.zeros(codes, np.float32)).shape) == image
+    assert [tuple(value.shape) for value in vae.encode(inputs)] == [codes, codes]
+    assert tuple(vae.decode(np.zeros(codes, np.float32), labels_for(family)).shape) == image
 
 
-def test_every_term_is_finite_and_images_lie_between_0_and_1(vae: VAE, pixels: Array) -> None:
-    terms = terms_of(vae, pixels)
+def test_every_term_is_finite_and_images_lie_between_0_and_1(vae: VAE, inputs: Inputs) -> None:
+    terms = terms_of(vae, inputs)
     assert all(np.isfinite(value).all() for value in terms.values())
     assert (terms["kl"] >= 0).all()
     for name in ("targets", "reconstructions"):
@@ -142,34 +160,35 @@ def test_every_term_is_finite_and_images_lie_between_0_and_1(vae: VAE, pixels: A
         assert terms[name].max() <= 1
 
 
-def test_a_training_step_moves_every_trainable_weight_and_a_few_lower_the_loss(vae: VAE, pixels: Array) -> None:
+def test_a_training_step_moves_every_trainable_weight_and_a_few_lower_the_loss(vae: VAE, inputs: Inputs) -> None:
     before = [weight.numpy() for weight in vae.trainable_weights]
     compiled = keras.backend.backend() != "tensorflow"  # where compiling pays for steps this small
     vae.compile(optimizer=keras.optimizers.Adam(0.01), jit_compile=compiled)
-    first = vae.train_on_batch(pixels, return_dict=True)
+    first = vae.train_on_batch(inputs, return_dict=True)
     for weight, old in zip(vae.trainable_weights, before, strict=True):
         assert not np.array_equal(weight.numpy(), old), weight.path
     for _ in range(15):
-        last = vae.train_on_batch(pixels, return_dict=True)
+        last = vae.train_on_batch(inputs, return_dict=True)
     assert last["loss"] < first["loss"]
     assert first["loss"] == pytest.approx(first["reconstruction"] + first["kl"], rel=1e-5)
 
 
-def test_a_saved_model_loads_safely_and_makes_the_same(vae: VAE, pixels: Array, tmp_path: Path) -> None:
+def test_a_saved_model_loads_safely_and_makes_the_same(vae: VAE, inputs: Inputs, tmp_path: Path) -> None:
     disturb(vae)
     vae.save(tmp_path / "vae.keras")
     loaded = keras.models.load_model(tmp_path / "vae.keras", safe_mode=True)
     assert type(loaded) is VAE
     assert (loaded.image_shape, loaded.latent_dim, loaded.seed) == (vae.image_shape, vae.latent_dim, vae.seed)
-    assert_same_terms(vae, loaded, pixels)
+    assert (loaded.labels, loaded.label_shares) == (vae.labels, vae.label_shares)
+    assert_same_terms(vae, loaded, inputs)
 
 
-def test_the_configuration_describes_the_model(vae: VAE, pixels: Array) -> None:
+def test_the_configuration_describes_the_model(vae: VAE, inputs: Inputs) -> None:
     config = vae.get_config()
     again = VAE.from_config(deepcopy(config))  # Keras empties the configurations of nested models that it reads
     assert again.get_config() == config
     again.set_weights(weights_of(vae))
-    assert_same_terms(vae, again, pixels)
+    assert_same_terms(vae, again, inputs)
 
 
 def test_a_seed_decides_the_initial_weights(family: Family, statistics: Statistics, vae: VAE) -> None:

@@ -80,6 +80,19 @@ def test_a_changed_generator_is_not_loaded(
     assert status == 1
 
 
+def test_a_conditional_generator_is_one_line(
+    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    generator = Generator(tmp_path / "runs" / "grey" / "generator")
+    generator.labels_path.parent.mkdir(parents=True)
+    generator.labels_path.write_text('["cat", "dog"]')
+    seal(generator, write_recipe(tmp_path, "grey"))
+    for name in ("mix", "interpolate"):
+        status, _, err = command(name, *photos, runs=tmp_path / "runs")
+        assert err == f"error: {name}: expected a model that takes no labels, found one of model.conditional=true\n"
+        assert status == 2
+
+
 def test_a_manifest_without_a_recipe_is_said(
     command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
 ) -> None:

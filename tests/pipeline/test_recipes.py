@@ -144,7 +144,12 @@ def test_no_text_does_anything_but_load_or_raise_a_usage_error(tmp_path_factory:
         ("height:", "heigth:", "preprocess.heigth", "did you mean height?"),
         ("path:", "paht:", "sources.0.paht", "did you mean path?"),
         ("network: conv", "network: conv\n  latentdim: 2", "model.latentdim", "did you mean latent_dim?"),
-        ("network: conv", "network: dense\n  batch_norm: after", "model.batch_norm", "activation, hidden,"),
+        (
+            "network: conv",
+            "network: dense\n  batch_norm: after",
+            "model.batch_norm",
+            "activation, conditional, hidden,",
+        ),
         ("bernoulli", "mse\n  wieght: 2", "loss.wieght", "did you mean weight?"),
         ("  space:", "  spaec:", "tune.spaec", "did you mean space?"),
         ("model.latent_dim: [4", "model.latentdim: [4", "tune.space.model.latentdim", "did you mean latent_dim?"),

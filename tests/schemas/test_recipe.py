@@ -306,6 +306,13 @@ def test_the_folder_of_an_image_set_is_its_name_or_says_what_is_in_it(make_recip
     assert made.folder == "5-seed7-parquet"
 
 
+def test_the_folder_of_a_set_of_one_label_says_which(make_recipe: MakeRecipe) -> None:
+    for label, folder in [("cat", "5-seed7-cat-png"), ("a/b c", "5-seed7-a-b-c-png"), (3, "5-seed7-3-png")]:
+        made = make_recipe({"generate.count": 5, "generate.seed": 7, "generate.label": label}).generate
+        assert made.folder == folder
+        assert made.label == str(label)
+
+
 def test_no_part_of_a_recipe_can_be_changed(make_recipe: MakeRecipe) -> None:
     for part in parts(make_recipe()):
         for name in type(part).model_fields:

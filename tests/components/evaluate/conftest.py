@@ -61,12 +61,20 @@ def write_examples(
     return examples
 
 
-def write_model(folder: Path, examples: Examples, *, latent_dim: int = 2, mse: bool = False, epochs: int = 3) -> Model:
+def write_model(
+    folder: Path,
+    examples: Examples,
+    *,
+    latent_dim: int = 2,
+    mse: bool = False,
+    epochs: int = 3,
+    conditional: bool = False,
+) -> Model:
     """A sealed Model for these Examples: untrained, with a history that somebody made up."""
     from models.build import build_vae
 
     statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
-    network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(8,))
+    network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(8,), conditional=conditional)
     loss = MseLoss(likelihood="mse") if mse else BernoulliLoss(likelihood="bernoulli")
     model = Model(folder)
     model.path.mkdir(parents=True)

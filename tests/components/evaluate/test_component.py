@@ -74,6 +74,39 @@ def test_another_models_codes_are_drawn_beside_this_ones(
     assert "other" in evaluation.report_path.read_text(encoding="utf-8")
 
 
+def test_a_conditional_model_is_judged_with_the_labels_of_the_test_images(
+    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
+) -> None:
+    labels = {"right": [0, 1, 2] * 10, "other": [1, 2, 0] * 10}
+    elbo = {}
+    for name, given in labels.items():
+        examples = make_examples(labels=given, names=("hat", "shoe", "bag"))
+        evaluation = ModelEvaluation(tmp_path / name)
+        evaluate(examples, make_model(examples, conditional=True), None, evaluation, SETTINGS)
+        assert list(contents(evaluation)) == [*FILES, "metrics.json", "report.html"]
+        elbo[name] = json.loads(evaluation.metrics_path.read_text())["metrics"]["elbo"]["value"]
+    report = (tmp_path / "right" / "report.html").read_text(encoding="utf-8")
+    for said in (
+        "sorted by label",
+        "The model is told the labels",
+        "of the most frequent label, hat",
+        "label of the first",
+    ):
+        assert said in report
+    assert "Labels were not shown to the model" not in report
+    assert elbo["right"] != elbo["other"]
+
+
+def test_a_conditional_models_codes_can_be_drawn_beside(
+    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
+) -> None:
+    examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"))
+    settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(beside="other"))
+    evaluation = ModelEvaluation(tmp_path / "evaluation")
+    evaluate(examples, make_model(examples), make_model(examples, conditional=True), evaluation, settings)
+    assert "Left this model, right other" in evaluation.report_path.read_text(encoding="utf-8")
+
+
 def test_another_seed_draws_other_codes(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:
     examples = make_examples()
     model = make_model(examples)

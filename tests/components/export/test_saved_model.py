@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.export.saved_model import seeded_codes, write_saved_model
+from components.export.draws import seeded_codes
+from components.export.saved_model import write_saved_model
 from schemas.recipe import MseLoss
 
 LATENT_DIM = 3

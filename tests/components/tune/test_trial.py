@@ -67,6 +67,21 @@ def test_the_validation_elbo_is_on_fixed_noise(tiny_examples: Examples, make_vae
     assert elbo_of(vae, tiny_examples, seed=5) != elbo_of(vae, tiny_examples, seed=6)
 
 
+def test_a_conditional_trial_is_judged_with_labels(
+    labelled_examples: Examples,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = make_settings()
+    settings = replace(settings, model=settings.model.model_copy(update={"conditional": True}))
+    for limit in (1 << 30, 0):  # images kept in memory, and read from the shards
+        monkeypatch.setattr(trial_images, "RESIDENT", limit)
+        assert all(map(math.isfinite, values_of(labelled_examples, settings, epochs=2)))
+    with pytest.raises(DataError, match=r"model\.conditional: expected a label for every image"):
+        values_of(tiny_examples, settings, epochs=1)
+
+
 @pytest.mark.parametrize("weight", [1.0, 1000.0])
 def test_the_validation_elbo_of_the_mse_loss_is_the_gaussians_own(
     weight: float, tiny_examples: Examples, make_vae: MakeVae

@@ -1,0 +1,145 @@
+"""The generator of a conditional model takes labels, or draws them by their shares in training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.export.draws import seeded_labels
+from components.export.saved_model import write_saved_model
+from schemas.artifacts import Examples, Generator
+
+Array = np.ndarray[Any, Any]
+MakeVae = Callable[..., Any]
+COUNTS = {"left": 3, "middle/ä": 6, "right": 1}
+SHARES = (0.3, 0.6, 0.1)
+LABELS = ((None,), tf.int64)
+IMAGES = ((None, 8, 8, 1), tf.uint8)
+VALUES = ((None, 8, 8, 1), tf.float32)
+CODES = ((None, 3), tf.float32)
+SCALAR = ((), tf.int64)
+SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "encode": ({"images": IMAGES, "labels": LABELS}, {"mean": CODES, "log_variance": CODES}),
+    "decode": ({"codes": CODES, "labels": LABELS}, {"images": IMAGES, "values": VALUES}),
+    "reconstruct": ({"images": IMAGES, "labels": LABELS}, {"images": IMAGES, "values": VALUES}),
+    "generate": (
+        {"seed": SCALAR, "start": SCALAR, "count": ((), tf.int32), "label": SCALAR},
+        {"images": IMAGES, "values": VALUES, "codes": CODES, "labels": LABELS},
+    ),
+}
+
+
+def draw(seed: int, *, start: int = 0, count: int, shares: tuple[float, ...] = SHARES) -> Array:
+    """Labels, as the generator draws them."""
+    return np.asarray(seeded_labels(seed, start=start, count=count, shares=shares))
+
+
+@pytest.fixture(scope="module")
+def vae(make_vae: MakeVae) -> Any:
+    """A conditional model of three labels."""
+    return make_vae(labels=COUNTS)
+
+
+@pytest.fixture(scope="module")
+def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its SavedModel."""
+    path: Path = tmp_path_factory.mktemp("conditional") / "saved_model"
+    write_saved_model(vae, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(saved_model: Path) -> Any:
+    """The SavedModel, loaded; its signatures do not hold its weights."""
+    return tf.saved_model.load(str(saved_model))
+
+
+def generate(loaded: Any, *, seed: int = 7, start: int = 0, count: int, label: int) -> dict[str, Array]:
+    """What the generator makes."""
+    made = loaded.signatures["generate"](
+        seed=tf.constant(seed, tf.int64),
+        start=tf.constant(start, tf.int64),
+        count=tf.constant(count, tf.int32),
+        label=tf.constant(label, tf.int64),
+    )
+    return {name: value.numpy() for name, value in made.items()}
+
+
+def test_the_signatures_take_and_return_what_is_written(loaded: Any) -> None:
+    found = {}
+    for name, signature in loaded.signatures.items():
+        inputs = signature.structured_input_signature[1]
+        outputs = signature.structured_outputs
+        found[name] = tuple(
+            {key: (tuple(spec.shape.as_list()), spec.dtype) for key, spec in specs.items()}
+            for specs in (inputs, outputs)
+        )
+    assert found == SIGNATURES
+
+
+def test_a_label_that_is_asked_for_is_that_of_every_image(loaded: Any, vae: Any) -> None:
+    for label in range(len(COUNTS)):
+        made = generate(loaded, count=20, label=label)
+        assert made["labels"].tolist() == [label] * 20
+        expected = np.asarray(vae.normalise.to_unit(vae.decode(made["codes"], made["labels"])))
+        np.testing.assert_allclose(made["values"], expected, atol=1e-5)
+
+
+def test_the_label_changes_the_image_and_not_its_code(loaded: Any) -> None:
+    one, other = (generate(loaded, count=5, label=label) for label in (0, 1))
+    np.testing.assert_array_equal(one["codes"], other["codes"])
+    assert not np.array_equal(one["images"], other["images"])
+
+
+def test_labels_that_are_drawn_have_their_shares_in_training(loaded: Any) -> None:
+    labels = generate(loaded, count=4000, label=-1)["labels"]
+    for label, share in enumerate(SHARES):
+        error = (share * (1 - share) / 4000) ** 0.5
+        assert (labels == label).mean() == pytest.approx(share, abs=5 * error)
+
+
+def test_a_label_depends_on_seed_and_index_alone() -> None:
+    whole = draw(7, count=100)
+    np.testing.assert_array_equal(draw(7, start=37, count=20), whole[37:57])
+    np.testing.assert_array_equal(draw(7, count=100), whole)
+    assert not np.array_equal(draw(8, count=100), whole)
+
+
+def test_a_label_says_nothing_of_its_code(loaded: Any) -> None:
+    made = generate(loaded, count=4000, label=-1)
+    for label, share in enumerate(SHARES):
+        mean = made["codes"][made["labels"] == label].mean(axis=0)
+        assert np.abs(mean).max() < 5 / (4000 * share) ** 0.5
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.0, 1.0), (1.0, 0.0), (0.5, 0.0, 0.5)])
+def test_a_label_that_no_training_image_has_is_never_drawn(shares: tuple[float, ...]) -> None:
+    found = set(draw(1, count=500, shares=shares).tolist())
+    assert found == {label for label, share in enumerate(shares) if share}
+
+
+def test_the_labels_names_travel_with_the_saved_model(saved_model: Path) -> None:
+    labels = Generator(saved_model.parent).labels_path
+    assert labels.parent.parent == saved_model
+    assert json.loads(labels.read_text(encoding="utf-8")) == list(COUNTS)
+
+
+def test_an_unconditional_model_has_no_file_of_labels(make_vae: MakeVae, tmp_path: Path) -> None:
+    write_saved_model(make_vae(), tmp_path / "saved_model")
+    assert not Generator(tmp_path).labels_path.exists()
+
+
+def test_a_conditional_model_is_exported_and_proved_in_a_fresh_process(
+    export_to: Callable[..., dict[str, int]], make_vae: MakeVae, labelled_examples: Examples, generator: Generator
+) -> None:
+    export_to(generator, make_vae(labels={"left": 1, "right": 1}), examples=labelled_examples)
+    found = json.loads(generator.parity_path.read_text())["largest_absolute_difference"]
+    assert {name.split(".")[0] for name in found} == set(SIGNATURES)
+    assert found["generate.labels"] == 0
+    assert all(0 <= difference <= 1e-5 for difference in found.values())

@@ -1,0 +1,83 @@
+"""Images of a conditional generator: each row and each Parquet row says its label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.artifacts import Generator, ImageSet
+from schemas.errors import UsageError
+
+MakeImages = Callable[..., ImageSet]
+LABELS = {"left": 3, "right": 1}
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    """A generator of two labels, one of which three in four images had."""
+    return make_generator(tmp_path_factory.mktemp("conditional"), labels=LABELS)
+
+
+def rows_of(images: ImageSet) -> list[dict[str, Any]]:
+    """A row per image."""
+    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
+    return rows
+
+
+def test_without_a_wish_each_image_draws_its_label_by_its_share_in_training(
+    make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    rows = rows_of(make_images(tmp_path, of=conditional, count=COUNT))
+    found = Counter(row["label"] for row in rows)
+    assert set(found) == set(LABELS)
+    assert found["left"] / COUNT == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / COUNT) ** 0.5)
+
+
+def test_a_label_that_is_wanted_is_that_of_every_image(
+    make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    made = {label: rows_of(make_images(tmp_path / label, of=conditional, label=label)) for label in LABELS}
+    for label, rows in made.items():
+        assert {row["label"] for row in rows} == {label}
+    left, right = made.values()
+    assert [row["code"] for row in left] == [row["code"] for row in right]
+    assert {row["sha256"] for row in left}.isdisjoint(row["sha256"] for row in right)
+
+
+def test_the_shards_of_parquet_say_the_labels_of_the_table(
+    make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    images = make_images(tmp_path, of=conditional, count=COUNT, format="parquet", shards=2)
+    inside = [
+        (row["index"], row["label"])
+        for path in sorted((images.path / "data").iterdir())
+        for row in pq.read_table(path, columns=["index", "label"]).to_pylist()
+    ]
+    assert inside == [(row["index"], row["label"]) for row in rows_of(images)]
+
+
+def test_an_image_has_the_same_label_in_a_larger_set(
+    make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    small = rows_of(make_images(tmp_path / "small", of=conditional, count=10))
+    large = rows_of(make_images(tmp_path / "large", of=conditional, count=COUNT, shards=2))
+    for name in ("label", "code", "sha256"):
+        assert [row[name] for row in large[:10]] == [row[name] for row in small]
+
+
+def test_a_label_that_there_is_not_is_an_error_that_lists_those_there_are(
+    make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"^generate\.label: expected one of left, right, found up$"):
+        make_images(tmp_path, of=conditional, label="up")
+
+
+def test_a_label_of_an_unconditional_generator_is_an_error(make_images: MakeImages, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^generate\.label: expected none, .*model\.conditional.*, found left$"):
+        make_images(tmp_path, label="left")
