@@ -11,15 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.tables import GENERATED, HISTORY, IMAGES, REJECTED, TRIALS, Reason, read_table, write_table
+from schemas.tables import GENERATED, HISTORY, IMAGES, REJECTED, TRIALS, Reason, read_table, trials, write_table
 
-SCHEMAS = {"images": IMAGES, "rejected": REJECTED, "trials": TRIALS, "history": HISTORY, "generated": GENERATED}
+TRIED = {
+    "model.latent_dim": [2, 4],
+    "model.hidden": [[512, 256], [256]],
+    "model.zero_log_variance": [True, False],
+    "train.learning_rate": [1e-3, 1],
+    "loss.free_bits": [None, 0.5],
+}
+SCHEMAS = {"images": IMAGES, "rejected": REJECTED, "trials": trials(TRIED), "history": HISTORY, "generated": GENERATED}
 Row = dict[str, Any]
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.string(): st.text(),
     pa.int32(): st.integers(-(2**31), 2**31 - 1),
     pa.int64(): st.integers(-(2**63), 2**63 - 1),
     pa.float64(): st.floats(allow_nan=False),
+    pa.bool_(): st.booleans(),
+    pa.list_(pa.float64()): st.lists(st.floats(allow_nan=False), max_size=3),
     pa.list_(pa.float32()): st.lists(st.floats(allow_nan=False, width=32), max_size=3),
 }
 
@@ -69,9 +78,15 @@ def test_a_value_of_the_wrong_type_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_row_with_a_misspelt_column_is_an_error(tmp_path: Path) -> None:
-    trial = {"trial": "0", "status": "FAILED", "latent_dim": 2, "learning_rate": 1e-3, "epochs": 1, "raeson": "why"}
+    trial = {"trial": "0", "status": "FAILED", "epochs": 1, "epochs_run": 0, "images": 1, "raeson": "why"}
     with pytest.raises(ValueError, match="raeson"):
         write_table(tmp_path / "trials.parquet", [trial], TRIALS)
+
+
+def test_the_trials_table_has_a_column_for_each_searched_key_of_the_type_of_its_values() -> None:
+    assert trials(TRIED).names == [*TRIALS.names, *TRIED]
+    types = [str(trials(TRIED).field(key).type) for key in TRIED]
+    assert types == ["int64", "string", "bool", "double", "double"]
 
 
 def test_a_ready_made_table_with_other_columns_is_an_error(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""Several processes that run trials: real ones, really killed."""
+"""Searches in processes of their own, and in several: real ones, really killed."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from schemas.settings import TuneSettings
 MakeSettings = Callable[..., TuneSettings]
 Open = Callable[[Path], HyperParameters]
 TRIALS = 5
+# More than one for a long look: KILLS=10 python -m pytest tests/components/tune/test_workers.py
+KILLS = int(os.environ.get("KILLS", "1"))
 LONG = {"workers": 2, "max_trials": TRIALS, "epochs": 60, "stop_early": False}  # some seconds a trial
 
 # What the pipeline does, without what comes before and after.
@@ -53,6 +57,18 @@ def state(found: HyperParameters) -> dict[str, Any]:
         return {"oracle": {"ongoing_trials": {}, "end_order": []}}
     read: dict[str, Any] = json.loads(text)
     return read
+
+
+def written(found: HyperParameters) -> int:
+    """When the search last wrote where it stands."""
+    path = found.work / "search.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def wait_for_a_write(found: HyperParameters) -> None:
+    """Waits until the search has written where it stands once more."""
+    then = written(found)
+    until(lambda: written(found) != then)
 
 
 def workers_of(pid: int) -> dict[str, int]:
@@ -95,6 +111,31 @@ def test_a_worker_that_is_killed_costs_its_trial_only(
     assert failed["trial"] == running[victim]
     assert failed["reason"] == "its process ended (signal 9), as when memory runs out"
     assert not workers_of(os.getpid())
+
+
+def test_a_search_in_one_process_that_is_killed_at_random_moments_ends_like_one_that_was_not(
+    tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
+) -> None:
+    settings = make_settings(max_trials=3 + 2 * KILLS, epochs=30)  # with early stopping, which decides the same
+    expected = open_hyperparameters(tmp_path / "expected")
+    tune(tiny_examples, expected, settings)
+    found = open_hyperparameters(tmp_path / "found")
+    task = tmp_path / "task.json"
+    task.write_bytes(task_of(tiny_examples, settings))
+    command = [sys.executable, "-c", SEARCH, str(task), str(tmp_path / "found")]
+    ended: list[str] = []
+    for _ in range(KILLS):
+        search = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for_a_write(found)  # it has begun a trial
+        time.sleep(random.uniform(0.0, 3.0))
+        search.kill()
+        search.wait()
+        assert state(found)["oracle"]["end_order"][: len(ended)] == ended  # what was finished is
+        ended = state(found)["oracle"]["end_order"]
+        print(f"killed after {len(ended)} trials")
+    subprocess.run(command, check=True, capture_output=True)
+    for name in ("trials_path", "best_path", "summary_path", "figure_path"):
+        assert getattr(found, name).read_bytes() == getattr(expected, name).read_bytes()
 
 
 def test_a_search_that_is_killed_with_its_workers_loses_the_running_trials_only(
