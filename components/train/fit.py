@@ -50,7 +50,7 @@ def fit(
     )
     replicas = Replicas()
     if replicas.count > 1:
-        engine = replace(engine, jit=False)  # XLA compiles no step that several devices share
+        engine = replace(engine, jit=False, steps=1)  # TensorFlow loops over no shared steps
     with replicas.scope():
         vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
         vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps

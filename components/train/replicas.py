@@ -1,9 +1,9 @@
 """Several devices train one model: each takes its share of every batch. Importing this module loads TensorFlow.
 
 Keras trains under `tf.distribute.MirroredStrategy`: every device has the weights, and gradients are added up. So that a batch
-gives what it gives on one device, whatever the number of devices, the three things that Keras leaves to each device are made
+gives what it gives on one device, whatever the number of devices, the four things that Keras leaves to each device are made
 of the whole batch here: noise (Keras's generators draw the same numbers on every device), the loss's mean (Keras divides by
-the number of devices, and so weighs images by the size of their share), and batch normalisation's statistics.
+the number of devices, and so weighs images by the size of their share), batch normalisation's statistics, and clipping.
 """
 
 from __future__ import annotations
@@ -45,12 +45,17 @@ class Replicas:
         vae._maybe_symbolic_build = lambda **_: None
         for layer in norms:
             layer.synchronized = True
+        optimizer = getattr(vae.optimizer, "inner_optimizer", vae.optimizer)  # with mixed_float16
+        clip = optimizer._clip_gradients
+        if optimizer.global_clipnorm:
+            optimizer._clip_gradients = lambda gradients: _clip_sum(clip, gradients)
         try:
             yield
         finally:
             # A model's file says nothing of the devices that it was trained on.
             vae.batch = vae.sampler.batch = WholeBatch()
             del vae._maybe_symbolic_build
+            optimizer._clip_gradients = clip
             for layer in norms:
                 layer.synchronized = False
 
@@ -106,6 +111,13 @@ class SharedBatch(WholeBatch):
             return super().mean(losses)
         part = tf.reduce_sum(losses) / tf.cast(tf.reduce_sum(_sizes(context, tf.shape(losses)[0])), losses.dtype)
         return part + tf.stop_gradient(tf.reduce_mean(losses) / context.num_replicas_in_sync - part)
+
+
+def _clip_sum(clip: Callable[[Any], Any], gradients: list[Any]) -> list[Any]:
+    """Clips what the replicas' gradients add up to. Keras adds them up after clipping: each gives an equal part of it."""
+    context = _replica()
+    clipped = clip(gradients if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+    return clipped if context is None else [gradient / context.num_replicas_in_sync for gradient in clipped]
 
 
 def _replica() -> tf.distribute.ReplicaContext | None:

@@ -40,7 +40,7 @@ settings = TrainSettings(
     seed=3,
     model=ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before"),
     loss=BernoulliLoss(likelihood="bernoulli"),
-    train=TrainSection(epochs=3, batch_size=13, learning_rate=0.01, deterministic=True),
+    train=TrainSection(epochs=3, batch_size=13, learning_rate=0.01, deterministic=True, clip_norm=5.0, ema=0.9),
 )
 write = state.TrainingState.write
 
@@ -83,7 +83,7 @@ def history(model: Model) -> list[dict[str, Any]]:
     return pq.read_table(model.history_path).to_pylist()
 
 
-def test_two_devices_have_the_loss_curve_of_one_noise_and_batch_normalisation_included(
+def test_two_devices_have_the_loss_curve_of_one_with_noise_batch_normalisation_clipping_and_averaged_weights(
     two: Model, tiny_examples: Examples, tmp_path: Path
 ) -> None:
     one = train_on(1, tiny_examples, tmp_path)
