@@ -59,11 +59,11 @@ class TrialImages:
             return batches(self.examples, "train", batch_size=batch_size, limit=count)
         return tf.data.Dataset.from_tensor_slices(self._train[:count]).batch(batch_size)
 
-    def validation(self) -> tf.data.Dataset:
-        """Batches of the whole validation split."""
+    def validation(self, *, limit: int | None = None) -> tf.data.Dataset:
+        """Batches of the validation split, or of its first images."""
         if not self.resident:
-            return batches(self.examples, "validation", batch_size=READ)
-        return tf.data.Dataset.from_tensor_slices(self._validation).batch(READ)
+            return batches(self.examples, "validation", batch_size=READ, limit=limit)
+        return tf.data.Dataset.from_tensor_slices(self._validation[:limit]).batch(READ)
 
     @cached_property
     def _train(self) -> tf.Tensor:
