@@ -55,7 +55,7 @@ CLOCK = Clock()
 
 
 class TimedJudge(trial.Judge):
-    """The callback that judges each epoch, with a look at the clock."""
+    """The callback that judges a trial, with a look at the clock."""
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         CLOCK.trials += 1
@@ -67,10 +67,11 @@ class TimedJudge(trial.Judge):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         CLOCK.steps.append(time.perf_counter() - self.began)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def measure(self, *, whole: bool) -> float:
         began = time.perf_counter()
-        super().on_epoch_end(epoch, logs)
+        found = super().measure(whole=whole)
         CLOCK.judging += time.perf_counter() - began
+        return found
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         first, *others = CLOCK.steps

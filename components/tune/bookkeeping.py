@@ -128,9 +128,12 @@ class Bookkeeping(keras_tuner.Oracle):
         return Trial(trial.hyperparameters, trial_id, status=status)
 
     def score_trial(self, trial: Trial) -> None:
-        """A trial's score is its last value, not its best: what train would get with as many epochs."""
-        trial.best_step = len(self.curve(trial))
-        trial.score = self.curve(trial)[-1]
+        """A trial's score is its last value, not its best: what train would get with as many epochs.
+
+        One that was ended early has two values of its last epoch: at a glance, and of the whole validation split.
+        """
+        last = trial.metrics.get_history(OBJECTIVE)[-1]
+        trial.best_step, trial.score = last.step, float(last.value[-1])
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
@@ -167,7 +170,7 @@ class Bookkeeping(keras_tuner.Oracle):
         return int(trial.hyperparameters.values.get(EPOCHS, self.section.epochs))
 
     def curve(self, trial: Trial) -> list[float]:
-        """A trial's validation ELBO, an epoch after another."""
+        """A trial's validation ELBO, an epoch after another: at a glance, but for the last of all that it was given."""
         if not trial.metrics.exists(OBJECTIVE):
             return []
-        return [float(seen.value[-1]) for seen in trial.metrics.get_history(OBJECTIVE)]
+        return [float(seen.value[0]) for seen in trial.metrics.get_history(OBJECTIVE)]

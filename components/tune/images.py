@@ -71,11 +71,12 @@ class TrialImages:
             return batches(self.examples, "train", batch_size=batch_size, limit=count, labelled=labelled)
         return tf.data.Dataset.from_tensor_slices(_inputs(self._train, labelled=labelled)).take(count).batch(batch_size)
 
-    def validation(self, *, labelled: bool = False) -> tf.data.Dataset:
-        """Batches of the whole validation split."""
+    def validation(self, *, limit: int | None = None, labelled: bool = False) -> tf.data.Dataset:
+        """Batches of the validation split, or of its first images."""
         if not self.resident:
-            return batches(self.examples, "validation", batch_size=READ, labelled=labelled)
-        return tf.data.Dataset.from_tensor_slices(_inputs(self._validation, labelled=labelled)).batch(READ)
+            return batches(self.examples, "validation", batch_size=READ, limit=limit, labelled=labelled)
+        found = tf.data.Dataset.from_tensor_slices(_inputs(self._validation, labelled=labelled))
+        return (found if limit is None else found.take(limit)).batch(READ)
 
     @cached_property
     def _train(self) -> dict[str, tf.Tensor]:

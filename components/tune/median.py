@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-ENOUGH = 3  # trials that have to have reached the epoch
+ENOUGH = 3  # trials that have to be finished
 GRACE = 0.25  # of the epochs that a trial is given, in which nothing ends it
 
 
@@ -25,5 +25,6 @@ def is_behind(value: float, others: Iterable[Sequence[float]], *, epoch: int, ep
     """
     if epoch < math.ceil(GRACE * epochs) or epoch >= epochs:
         return False
-    reached = [values[epoch - 1] for values in others if len(values) >= epoch]
+    # One that was ended early stands with its last value: the median of the survivors alone would end nearly all.
+    reached = [values[min(epoch, len(values)) - 1] for values in others if values]
     return len(reached) >= ENOUGH and value < median(reached)

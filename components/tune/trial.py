@@ -1,4 +1,4 @@
-"""One trial: train for a few epochs, and judge each by what can be compared between trials."""
+"""One trial: train for a few epochs, and judge by what can be compared between trials."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.batch_norm import PreciseBatchNorm
 from components.dataset import batch_count
-from components.engine import plain_engine
-from components.optimizer import make_optimizer
 from components.tune.images import TrialImages
+from components.tune.networks import Network, Networks
 from models.noise import standard_normal
 from models.vae import VAE
-from schemas.recipe import ConvModel, TrainSection
+from schemas.recipe import ConvModel
 from schemas.settings import TuneSettings
+
+GLANCE = 1024  # images that a value on the way is measured on; the last is measured on all
 
 Report = Callable[[int, float], bool]  # epoch, from 1, and validation ELBO, to whether the trial shall end
 
@@ -26,95 +26,134 @@ class TrialFailed(Exception):
     """A trial that has no result. The message says why."""
 
 
-def run_trial(images: TrialImages, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
-    """Trains one candidate, and reports its validation ELBO, nats per image, after each epoch.
+def run_trial(
+    images: TrialImages, networks: Networks, settings: TuneSettings, *, epochs: int, count: int, report: Report
+) -> tuple[int, float]:
+    """Trains one candidate.
 
     Args:
         images: The search's.
+        networks: Those of trials before.
         settings: With the candidate's values.
         epochs: Most epochs.
         count: Training images per epoch.
-        report: Is told each epoch's validation ELBO, and says whether it was the last.
+        report: Is told the validation ELBO after each epoch but the last, on the first images of the validation split,
+            and says whether that was the last after all.
+
+    Returns:
+        How many epochs were run, and the validation ELBO after them on the whole split, nats per image.
 
     Raises:
         TrialFailed: The loss or the ELBO is not finite, memory ran out, or the values do not fit each other.
     """
-    keras.utils.clear_session()
     _check_fit(images, settings)
+    while True:
+        crowded = len(networks.built) > 0
+        try:
+            return _train(images, networks.get(settings), settings, epochs=epochs, count=count, report=report)
+        except (tf.errors.ResourceExhaustedError, MemoryError):
+            networks.clear()
+            if not crowded:
+                raise TrialFailed("out of memory") from None
+
+
+def _train(
+    images: TrialImages, network: Network, settings: TuneSettings, *, epochs: int, count: int, report: Report
+) -> tuple[int, float]:
     batch_size = settings.train.batch_size
-    try:
-        engine = plain_engine(settings.train.engine)  # measuring takes longer than a trial
-        vae = engine.build(settings.model, settings.loss, images.statistics, seed=settings.seed)
-        steps = math.ceil(count / batch_size)
-        engine.compile(vae, make_optimizer(_short(settings.train), steps_per_epoch=steps))
-        vae.optimizer.build(vae.trainable_variables)  # else the step is traced twice, at a second each
-        vae.fit(
-            images.training(
-                count=count, batch_size=batch_size, seed=settings.seed, epochs=epochs, labelled=vae.conditional
-            ),
-            steps_per_epoch=steps,
+    judge = Judge(images, network, settings, epochs=epochs, count=count, report=report)
+    network.vae.fit(
+        images.training(
+            count=count,
+            batch_size=batch_size,
+            seed=settings.seed,
             epochs=epochs,
-            callbacks=[keras.callbacks.TerminateOnNaN(), Judge(images, settings, count=count, report=report)],
-            shuffle=False,
-            verbose=0,
-        )
-    except (tf.errors.ResourceExhaustedError, MemoryError):
-        raise TrialFailed("out of memory") from None
+            labelled=network.vae.conditional,
+        ),
+        steps_per_epoch=math.ceil(count / batch_size),
+        epochs=epochs,
+        callbacks=[keras.callbacks.TerminateOnNaN(), judge],
+        shuffle=False,
+        verbose=0,
+    )
+    return judge.epochs_run, judge.measure(whole=True)
 
 
 class Judge(keras.callbacks.Callback):
-    """Measures the validation ELBO after each epoch, on noise that is the same for every epoch and every trial.
+    """Measures the validation ELBO, on noise that is the same for every epoch and every trial.
 
     It is the likelihood's own bound, whatever weight training gave its terms.
 
     Args:
         images: The search's.
+        network: That is trained.
         settings: With the candidate's values.
+        epochs: Most epochs.
         count: Training images per epoch.
         report: See `run_trial`.
     """
 
-    def __init__(self, images: TrialImages, settings: TuneSettings, *, count: int, report: Report) -> None:
+    def __init__(
+        self,
+        images: TrialImages,
+        network: Network,
+        settings: TuneSettings,
+        *,
+        epochs: int,
+        count: int,
+        report: Report,
+    ) -> None:
         super().__init__()
         self.images = images
-        self.seed = settings.seed
+        self.network = network
+        self.settings = settings
+        self.epochs = epochs
+        self.count = count
         self.report = report
-        measured = images.measured(
-            count=count, batch_size=settings.train.batch_size, labelled=settings.model.conditional
-        )
-        self.batch_norm = PreciseBatchNorm(images.examples, batch_size=settings.train.batch_size, data=measured)
-        self.terms: tf.types.experimental.PolymorphicFunction | None = None
+        self.epochs_run = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judges, and ends the trial as finished where it is told to."""
+        """Judges at a glance, and ends the trial as finished where it is told to."""
         if not math.isfinite((logs or {}).get("loss", math.nan)):
             raise TrialFailed("the loss did not stay finite")
-        self.batch_norm.measure(self.model)
-        if self.terms is None:
-            self.terms = tf.function(self.model.terms, reduce_retracing=True)
-        elbo = validation_elbo(self.model, self.images, seed=self.seed, terms=self.terms)
-        if not math.isfinite(elbo):
-            raise TrialFailed("the validation ELBO did not stay finite")
-        if self.report(epoch + 1, elbo):
+        self.epochs_run = epoch + 1
+        if self.epochs_run < self.epochs and self.report(self.epochs_run, self.measure(whole=False)):
             self.model.stop_training = True
 
+    def measure(self, *, whole: bool) -> float:
+        """The validation ELBO, on the first images or on all.
 
-def validation_elbo(vae: VAE, images: TrialImages, *, seed: int, terms: Callable[..., dict[str, tf.Tensor]]) -> float:
-    """Mean ELBO over the validation split, nats per image; `terms` is the model's own, compiled or not."""
+        Raises:
+            TrialFailed: It is not finite.
+        """
+        limit = None if whole else GLANCE
+        self.network.batch_norm.data = self.images.measured(
+            count=self.count if limit is None else min(limit, self.count),
+            batch_size=self.settings.train.batch_size,
+            labelled=self.network.vae.conditional,
+        )
+        self.network.batch_norm.measure(self.network.vae)
+        elbo = validation_elbo(
+            self.network.vae, self.images, seed=self.settings.seed, terms=self.network.terms, limit=limit
+        )
+        if not math.isfinite(elbo):
+            raise TrialFailed("the validation ELBO did not stay finite")
+        return elbo
+
+
+def validation_elbo(
+    vae: VAE, images: TrialImages, *, seed: int, terms: Callable[..., dict[str, tf.Tensor]], limit: int | None = None
+) -> float:
+    """Mean ELBO over the validation split or its first images, nats per image; `terms` is the model's, traced or not."""
     values = []
     start = 0
-    for inputs in images.validation(labelled=vae.conditional):
+    for inputs in images.validation(limit=limit, labelled=vae.conditional):
         count = batch_count(inputs)
         noise = standard_normal(seed, start=start, count=count, size=vae.latent_dim)
         found = terms(inputs, noise)
         values.append(np.asarray(found["log_prob"]) - np.asarray(found["kl"]))
         start += count
     return float(np.mean(np.concatenate(values), dtype=np.float64))
-
-
-def _short(section: TrainSection) -> TrainSection:
-    """What a trial takes of a training that is longer: no schedule, and no average, which would lag behind."""
-    return section.model_copy(update={"schedule": "constant", "warmup_epochs": 0, "ema": None})
 
 
 def _check_fit(images: TrialImages, settings: TuneSettings) -> None:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from components.tune.bookkeeping import EPOCHS, OBJECTIVE, Bookkeeping
 from components.tune.images import TrialImages
+from components.tune.networks import Networks
 from components.tune.space import values_of
 from components.tune.trial import TrialFailed, run_trial
 from schemas.artifacts import Examples
@@ -39,6 +40,7 @@ class Tuner(BaseTuner):
     def __init__(self, examples: Examples, settings: TuneSettings, oracle: Bookkeeping, *, folder: Path) -> None:
         self.settings = settings
         self.images = TrialImages(examples, limit=settings.tune.max_images)
+        self.networks = Networks(self.images)
         self.asked = False
         gc.collect()
         gc.freeze()  # what is loaded by now need not be searched for garbage after each trial: 0.15 s
@@ -74,7 +76,10 @@ class Tuner(BaseTuner):
         try:
             settings = with_values(self.settings, values_of(trial.hyperparameters, self.settings))
             count = images_for(self.images.count, epochs=epochs, most=section.epochs)
-            run_trial(self.images, settings, epochs=epochs, count=count, report=report)
+            epochs_run, elbo = run_trial(
+                self.images, self.networks, settings, epochs=epochs, count=count, report=report
+            )
+            report(epochs_run, elbo)
         except (TrialFailed, ValidationError) as error:
             self.oracle.update_trial(trial.trial_id, {_line(error): 0.0})
             raise errors.FailedTrialError from None

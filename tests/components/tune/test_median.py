@@ -18,8 +18,15 @@ def test_a_trial_below_the_median_of_the_others_at_its_epoch_is_behind() -> None
     assert is_behind(-9.5, CURVES, epoch=2, epochs=3)
 
 
-def test_others_that_ended_before_that_epoch_say_nothing_about_it() -> None:
-    assert not is_behind(-99.0, [*CURVES[:2], [-10.0]], epoch=2, epochs=3)
+def test_others_that_were_ended_before_that_epoch_stand_with_their_last_value() -> None:
+    assert is_behind(-9.5, CURVES, epoch=2, epochs=3)
+    ended = [[-15.0], [-16.0], [-17.0]]
+    assert not is_behind(-9.5, [*CURVES, *ended], epoch=2, epochs=3)  # it is ahead of half of all
+    assert is_behind(-15.5, [*CURVES, *ended], epoch=2, epochs=3)
+
+
+def test_a_few_others_are_not_enough() -> None:
+    assert not is_behind(-99.0, CURVES[:2], epoch=1, epochs=3)
 
 
 def test_nothing_is_ended_in_the_first_quarter_of_its_epochs() -> None:

@@ -49,17 +49,20 @@ def judge_by_formula(
     """
     epochs_of_trials: list[int] = []
 
-    def run_trial(_: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
+    def run_trial(
+        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report
+    ) -> tuple[int, float]:
         epochs_of_trials.append(epochs)
         value = formula(settings.model.latent_dim, settings.train.learning_rate)
-        for epoch in range(1, epochs + 1):
-            if failing and failing(settings.train.learning_rate):
-                raise TrialFailed("out of memory")
+        if failing and failing(settings.train.learning_rate):
+            raise TrialFailed("out of memory")
+        for epoch in range(1, epochs):
             behind = report(epoch, value - (epochs - epoch))
             if len(epochs_of_trials) == killed_in:
                 raise Killed  # when it has already reported something
             if behind:
-                break
+                return epoch, value - (epochs - epoch)
+        return epochs, value
 
     monkeypatch.setattr(tuner, "run_trial", run_trial)
     return epochs_of_trials
@@ -298,9 +301,11 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
 ) -> None:
     tried: list[TuneSettings] = []
 
-    def run_trial(_: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report) -> None:
+    def run_trial(
+        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report
+    ) -> tuple[int, float]:
         tried.append(settings)
-        report(epochs, -100.0 - len(tried))
+        return epochs, -100.0 - len(tried)
 
     monkeypatch.setattr(tuner, "run_trial", run_trial)
     found = open_hyperparameters(tmp_path)

@@ -18,8 +18,10 @@ from components.dataset import batches
 from components.tune import images as trial_images
 from components.tune.component import tune
 from components.tune.images import TrialImages
+from components.tune.networks import Networks
 from components.tune.trial import TrialFailed, run_trial, validation_elbo
 from models.noise import standard_normal
+from models.vae import VAE
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
 from schemas.recipe import ConvModel, MseLoss
@@ -48,8 +50,15 @@ def elbo_of(vae: Any, examples: Examples, *, seed: int) -> float:
     return validation_elbo(vae, TrialImages(examples, limit=1), seed=seed, terms=vae.terms)
 
 
-def values_of(examples: Examples, settings: TuneSettings, *, epochs: int, last: int | None = None) -> list[float]:
-    """What a trial on all 64 images reports, an epoch after another; it is told to end after the epoch `last`."""
+def values_of(
+    examples: Examples,
+    settings: TuneSettings,
+    *,
+    epochs: int,
+    last: int | None = None,
+    networks: Networks | None = None,
+) -> list[float]:
+    """A trial's ELBO on all 64 images, an epoch after another; it is told to end after the epoch `last`."""
     found: list[float] = []
 
     def report(epoch: int, elbo: float) -> bool:
@@ -57,8 +66,10 @@ def values_of(examples: Examples, settings: TuneSettings, *, epochs: int, last: 
         assert len(found) == epoch
         return epoch == last
 
-    run_trial(TrialImages(examples, limit=1000), settings, epochs=epochs, count=64, report=report)
-    return found
+    images = TrialImages(examples, limit=1000)
+    epochs_run, elbo = run_trial(images, networks or Networks(images), settings, epochs=epochs, count=64, report=report)
+    assert epochs_run == (last or epochs)
+    return [*found[: epochs_run - 1], elbo]
 
 
 def test_the_validation_elbo_is_on_fixed_noise(tiny_examples: Examples, make_vae: MakeVae) -> None:
@@ -116,6 +127,39 @@ def test_a_trial_that_is_told_to_end_has_what_it_reached_until_then(
     assert values_of(tiny_examples, settings, epochs=4, last=2) == values_of(tiny_examples, settings, epochs=4)[:2]
 
 
+def test_trials_that_share_a_network_have_the_values_that_they_have_alone(
+    tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(train={"learning_rate": 0.01})
+    candidates = [
+        settings,
+        with_values(settings, {"train.learning_rate": 0.002}),
+        with_values(settings, {"train.batch_size": 8}),
+        with_values(settings, {"model.latent_dim": 3}),
+        settings,
+    ]
+    alone = [values_of(tiny_examples, candidate, epochs=3) for candidate in candidates]
+    images = TrialImages(tiny_examples, limit=1000)
+    networks = Networks(images)
+    shared = [values_of(tiny_examples, candidate, epochs=3, networks=networks) for candidate in candidates]
+    assert shared == alone
+    assert len(networks.built) == 2
+    monkeypatch.setattr("components.tune.networks.KEPT", 1)
+    assert [values_of(tiny_examples, candidate, epochs=3, networks=networks) for candidate in candidates] == alone
+
+
+def test_values_on_the_way_are_of_the_first_images_and_the_last_of_all(
+    tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(train={"learning_rate": 0.01})
+    exact = values_of(tiny_examples, settings, epochs=3)
+    monkeypatch.setattr("components.tune.trial.GLANCE", 4)
+    glanced = values_of(tiny_examples, settings, epochs=3)
+    assert glanced[:2] != exact[:2]
+    assert glanced[2] == exact[2]
+    assert values_of(tiny_examples, settings, epochs=3, last=2)[1] == exact[1]
+
+
 def test_the_weight_of_the_loss_is_not_what_a_trial_is_judged_by(
     tiny_examples: Examples, make_settings: MakeSettings
 ) -> None:
@@ -161,7 +205,7 @@ def test_the_shards_are_read_once_for_all_trials(
     monkeypatch.setattr(trial_images, "batches", counted)
     images = TrialImages(tiny_examples, limit=1000)
     for _ in range(3):
-        run_trial(images, make_settings(), epochs=2, count=64, report=lambda epoch, elbo: False)
+        run_trial(images, Networks(images), make_settings(), epochs=2, count=64, report=lambda epoch, elbo: False)
     assert sorted(reads) == ["train", "validation"]
 
 
@@ -178,9 +222,31 @@ def test_a_trial_that_runs_out_of_memory_fails_with_a_reason(
     def full(*_: Any, **__: Any) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[1000000,1000000]")
 
+    images = TrialImages(tiny_examples, limit=1000)
+    networks = Networks(images)
+    values_of(tiny_examples, make_settings(), epochs=1, networks=networks)
     monkeypatch.setattr("models.vae.VAE.fit", full)
     with pytest.raises(TrialFailed, match=r"^out of memory$"):
-        values_of(tiny_examples, make_settings(), epochs=1)
+        values_of(tiny_examples, make_settings(), epochs=1, networks=networks)
+    assert not networks.built  # those of trials before had to go, too
+
+
+def test_memory_that_other_trials_networks_hold_costs_no_trial(
+    tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = TrialImages(tiny_examples, limit=1000)
+    networks = Networks(images)
+    expected = values_of(tiny_examples, make_settings(), epochs=2)
+    values_of(tiny_examples, with_values(make_settings(), {"model.latent_dim": 3}), epochs=1, networks=networks)
+    fit = VAE.fit
+
+    def full(vae: VAE, *arguments: Any, **named: Any) -> Any:
+        if len(networks.built) > 1:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return fit(vae, *arguments, **named)
+
+    monkeypatch.setattr(VAE, "fit", full)
+    assert values_of(tiny_examples, make_settings(), epochs=2, networks=networks) == expected
 
 
 def test_values_that_do_not_fit_each_other_cost_their_trial_only(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -23,6 +22,7 @@ from components.tune import worker
 from components.tune.chief import give_up_silent, task_of
 from components.tune.component import tune
 from components.tune.oracles import make_oracle
+from components.tune.state import StateFile
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
 from schemas.settings import TuneSettings
@@ -50,13 +50,9 @@ tune(Examples(Path(task["examples"])), HyperParameters(folder / "artifact", work
 
 
 def state(found: HyperParameters) -> dict[str, Any]:
-    """Where the search stands, as it was written."""
-    try:
-        text = (found.work / "search.json").read_bytes().partition(b"\n")[2]
-    except FileNotFoundError:
-        return {"oracle": {"ongoing_trials": {}, "end_order": []}}
-    read: dict[str, Any] = json.loads(text)
-    return read
+    """Where the search stands, as it would be read after a kill at this moment."""
+    nothing: dict[str, Any] = {"oracle": {"ongoing_trials": {}, "end_order": []}, "trials": {}}
+    return StateFile(found.work / "search.json").read() or nothing
 
 
 def written(found: HyperParameters) -> int:
