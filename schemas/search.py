@@ -8,9 +8,9 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from schemas.section import Section
 
-# What a trial does not read of the sections that it does: its length is `tune.epochs`, and it keeps no model.
-NOT_OF_A_TRIAL = ("train.epochs", "train.patience", "train.use_tuned", "train.deterministic")
 SECTIONS = ("model", "loss", "train")
+# What a trial reads of `train`: its length is `tune.epochs`, and it keeps no model.
+READ_OF_TRAIN = ("train.batch_size", "train.learning_rate", "train.deterministic")
 
 
 class Range(Section):
@@ -54,7 +54,9 @@ def check_keys(space: dict[str, Any]) -> None:
         ValueError: The line names the key, below `tune`.
     """
     for key, values in space.items():
-        if key.split(".")[0] not in SECTIONS or "." not in key or key in NOT_OF_A_TRIAL:
+        section, _, below = key.partition(".")
+        unread = section == "train" and key not in READ_OF_TRAIN
+        if section not in SECTIONS or not below or unread or key == "train.deterministic":
             raise ValueError(f"space.{key}: expected a key of model, loss or train that a trial reads, found {key}")
         if key == "loss.likelihood":
             raise ValueError(
