@@ -8,12 +8,12 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from schemas.section import Section
 
-# What a trial does not read of the sections that it does: its length is `tune.epochs`, and it keeps no model.
-NOT_OF_A_TRIAL = (
-    *("train.epochs", "train.patience", "train.use_tuned", "train.deterministic", "train.engine"),
-    *("train.schedule", "train.warmup_epochs", "train.ema", "loss.kl_warmup_epochs"),
-)
 SECTIONS = ("model", "loss", "train")
+# What a trial reads of `train`: its length is `tune.epochs`, it keeps no model, and it has no schedule and no average.
+READ_OF_TRAIN = (
+    *("train.batch_size", "train.learning_rate", "train.deterministic"),
+    *("train.optimizer", "train.weight_decay", "train.clip_norm"),
+)
 
 
 class Range(Section):
@@ -57,7 +57,10 @@ def check_keys(space: dict[str, Any]) -> None:
         ValueError: The line names the key, below `tune`.
     """
     for key, values in space.items():
-        if key.split(".")[0] not in SECTIONS or "." not in key or key in NOT_OF_A_TRIAL:
+        section, _, below = key.partition(".")
+        unread = section == "train" and key not in READ_OF_TRAIN
+        unread |= key in ("train.deterministic", "loss.kl_warmup_epochs")
+        if section not in SECTIONS or not below or unread:
             raise ValueError(f"space.{key}: expected a key of model, loss or train that a trial reads, found {key}")
         if key == "loss.likelihood":
             raise ValueError(

@@ -20,7 +20,7 @@ from schemas.recipe import (
     TrainSection,
     TuneSection,
 )
-from schemas.search import NOT_OF_A_TRIAL
+from schemas.search import READ_OF_TRAIN
 from schemas.sources import Source
 
 
@@ -87,8 +87,8 @@ class TuneSettings(StageSettings):
     def content(self) -> dict[str, Any]:
         """As of every stage, without what no trial reads, what the search sets itself, and the number of processes."""
         found = super().content()
-        unread = {*NOT_OF_A_TRIAL, *self.tune.space} - {"train.deterministic"}
-        found["train"] = {key: value for key, value in found["train"].items() if f"train.{key}" not in unread}
+        read = set(READ_OF_TRAIN) - set(self.tune.space)
+        found["train"] = {key: value for key, value in found["train"].items() if f"train.{key}" in read}
         del found["tune"]["workers"]
         return found
 

@@ -267,6 +267,7 @@ def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recip
         ("train.learning_rate", "{low: 1e-3, high: 1e-4}", "expected more than low, which is 0.001, found 0.0001"),
         ("train.learning_rate", "{low: 0, high: 1, log: true}", "expected more than 0, because of log, found 0"),
         ("model.latent_dim", "{low: 2, high: 64, log: true, step: 1}", "expected a whole number above 1"),
+        ("train.deterministic", "[true]", "expected a key of model, loss or train that a trial reads"),
         ("train.epochs", "[5]", "expected a key of model, loss or train that a trial reads, found train.epochs"),
         ("preprocess.height", "[32]", "expected a key of model, loss or train that a trial reads"),
         ("seed", "[1, 2]", "expected a key of model, loss or train that a trial reads"),
