@@ -111,7 +111,7 @@ def choose_engine(
         return measure(engine, network, loss, statistics, batch_size=batch_size)
 
     rates = {plain: rate_of(plain)}
-    if images / rates[plain] < WORTH:
+    if images < WORTH * rates[plain]:
         return _keep(plain, kept)
     rates |= {engine: rate_of(engine) for engine in candidates if engine not in rates}
     best = max(rates, key=lambda engine: rates[engine])

@@ -79,6 +79,13 @@ def test_a_short_training_is_not_held_up(measured: dict[Engine, float], choose: 
     assert choose(images=int(WORTH * 100) - 1) == Engine()
 
 
+def test_where_nothing_runs_the_training_itself_will_say_why(
+    monkeypatch: pytest.MonkeyPatch, measured: dict[Engine, float], choose: Choose
+) -> None:
+    monkeypatch.setattr(module, "measure", lambda *_, **__: 0.0)
+    assert choose() == Engine()
+
+
 def test_a_deterministic_training_depends_on_no_measurement(measured: dict[Engine, float], choose: Choose) -> None:
     measured[Engine("bfloat16")] = 1000.0
     assert choose(deterministic=True) == Engine()
