@@ -9,9 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-LARGE = (
-    1 << 20
-)  # bytes from which on a file is hashed sooner in a thread than here: handing over a small one takes longer
+# From so many bytes on a file is hashed sooner in a thread than here; handing over a small one takes longer.
+LARGE = 1 << 20
 AHEAD = 1000  # files
 
 
