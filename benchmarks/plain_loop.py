@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import training_batches
+from components.training_images import TrainingImages
 from models.vae import VAE, kl_divergence
-from schemas.artifacts import Examples
 
 
 class PlainLoop:
@@ -50,9 +49,9 @@ class PlainLoop:
         return time.perf_counter() - began
 
 
-def our_epoch(vae: VAE, examples: Examples, *, batch_size: int, images: int) -> float:
-    """Seconds of one epoch of `train`'s loop over the first so many images: TFRecords, metrics, `fit`."""
-    data = training_batches(examples, batch_size=batch_size, seed=0, first_epoch=0, epochs=1, limit=images)
+def our_epoch(vae: VAE, images: TrainingImages, *, batch_size: int, count: int) -> float:
+    """Seconds of one epoch of `train`'s loop over the first so many images: input, metrics, `fit`."""
+    data = images.training(batch_size=batch_size, seed=0, epochs=1, limit=count)
     began = time.perf_counter()
-    vae.fit(data, steps_per_epoch=math.ceil(images / batch_size), epochs=1, shuffle=False, verbose=0)
+    vae.fit(data, steps_per_epoch=math.ceil(count / batch_size), epochs=1, shuffle=False, verbose=0)
     return time.perf_counter() - began

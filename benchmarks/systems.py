@@ -32,6 +32,7 @@ from components.engine import plain_engine
 from components.ingest.decode import decode
 from components.ingest.geometry import Cover
 from components.ingest.sources import open_source
+from components.training_images import TrainingImages
 from models.build import build_vae
 from models.likelihoods import Bernoulli
 from models.noise import standard_normal
@@ -91,16 +92,17 @@ def speeds(recipe: Recipe, examples: Examples) -> dict[str, float]:
     batch_size = recipe.train.batch_size
     pixels_each = statistics.height * statistics.width
     count = min(statistics.records["train"], max(2, PIXELS // pixels_each // batch_size) * batch_size)
+    images = TrainingImages(examples, limit=count)
     engine = plain_engine(recipe.train.engine)
     vae = engine.build(recipe.model, recipe.loss, statistics, seed=0)
     engine.compile(vae, keras.optimizers.Adam(recipe.train.learning_rate))
     peer = build_vae(recipe.model, recipe.loss, statistics, seed=0)
     stored = np.concatenate([np.asarray(part) for part in batches(examples, "train", batch_size=512, limit=count)])
-    images = np.asarray(vae.crop(stored, random=False))
-    plain = PlainLoop(peer, images, batch_size=batch_size, learning_rate=recipe.train.learning_rate)
+    cropped = np.asarray(vae.crop(stored, random=False))
+    plain = PlainLoop(peer, cropped, batch_size=batch_size, learning_rate=recipe.train.learning_rate)
 
     def both() -> tuple[float, float]:
-        return our_epoch(vae, examples, batch_size=batch_size, images=count), plain.epoch()
+        return our_epoch(vae, images, batch_size=batch_size, count=count), plain.epoch()
 
     both()  # compilation and warm-up
     rounds = [both() for _ in range(ROUNDS)]

@@ -6,7 +6,7 @@
 - plain: a `tf.function` with a GradientTape over float32 images in memory, in float32, as the articles write it;
 - bare: the same loop over our engine's model: what `fit` and the records cost;
 - torch: PyTorch, channels last, float32 and bfloat16;
-- input: the records alone, with nobody who trains.
+- input: the images alone, with nobody who trains: from memory, as train has those that fit; shards: from the records.
 
 Rounds alternate, so that a machine that slows down slows all; ratios are per round. The last line is JSON.
 """
@@ -28,11 +28,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import tensorflow as tf
 from plain_loop import PlainLoop, our_epoch
 
 from components.dataset import training_batches
 from components.device import prepare_device
 from components.engine import choose_engine
+from components.training_images import TrainingImages
 from models.build import build_vae
 from pipeline.recipes import load_recipe
 from schemas import records
@@ -79,9 +81,8 @@ def write_examples(folder: Path, pixels: np.ndarray, recipe: Recipe) -> Examples
     return found
 
 
-def input_epoch(examples: Examples, *, batch_size: int, images: int) -> float:
-    """Seconds of one epoch of records that nobody trains on."""
-    data = training_batches(examples, batch_size=batch_size, seed=0, first_epoch=0, epochs=1, limit=images)
+def input_epoch(data: tf.data.Dataset) -> float:
+    """Seconds of one epoch of images that nobody trains on."""
     began = time.perf_counter()
     for _ in data:
         pass
@@ -130,16 +131,19 @@ def compare(name: str, *, torch_python: str | None) -> dict[str, Any]:
         ours = engine.build(recipe.model, recipe.loss, statistics, seed=0)
         engine.compile(ours, keras.optimizers.Adam(recipe.train.learning_rate))
         cropped = np.asarray(ours.crop(pixels, random=False))
+        images = TrainingImages(examples)
+        order: dict[str, Any] = {"batch_size": batch_size, "seed": 0, "first_epoch": 0, "epochs": 1}
 
         def loop(vae: Any, **options: Any) -> Callable[[], float]:
             rate = recipe.train.learning_rate
             return PlainLoop(vae, cropped, batch_size=batch_size, learning_rate=rate, **options).epoch
 
         peers = {
-            "ours": lambda: our_epoch(ours, examples, batch_size=batch_size, images=count),
+            "ours": lambda: our_epoch(ours, images, batch_size=batch_size, count=count),
             "plain": loop(build_vae(recipe.model, recipe.loss, statistics, seed=0)),
             "bare": loop(engine.build(recipe.model, recipe.loss, statistics, seed=0), jit=engine.jit),
-            "input": lambda: input_epoch(examples, batch_size=batch_size, images=count),
+            "input": lambda: input_epoch(images.training(**order)),
+            "shards": lambda: input_epoch(training_batches(examples, **order)),
         }
         for epoch in peers.values():
             epoch()  # compilation and warm-up

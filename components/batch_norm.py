@@ -12,9 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import batch_count, batches
+from components.dataset import batch_count
 from models.vae import VAE
-from schemas.artifacts import Examples
 
 IMAGES = 4096  # over which the statistics are averaged
 
@@ -23,18 +22,11 @@ class PreciseBatchNorm(keras.callbacks.Callback):
     """Measures the statistics before each validation. Training itself never reads them.
 
     Args:
-        examples: Whose training split is read.
-        batch_size: As in training.
-        labelled: Whether the model is conditional.
-        data: Batches to read instead, where somebody has them at hand.
+        data: Batches of `IMAGES` training images.
     """
 
-    def __init__(
-        self, examples: Examples, *, batch_size: int, labelled: bool = False, data: tf.data.Dataset | None = None
-    ) -> None:
+    def __init__(self, data: tf.data.Dataset) -> None:
         super().__init__()
-        if data is None:
-            data = batches(examples, "train", batch_size=batch_size, limit=IMAGES, labelled=labelled)
         self.data = data
         self.forward: tf.types.experimental.PolymorphicFunction | None = None
 

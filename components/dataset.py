@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from components.training_order import in_training_order
 from schemas import records
 from schemas.artifacts import Examples
 from schemas.errors import DataError
 from schemas.records import Statistics
 
-SHUFFLE_BYTES = 128 << 20  # shuffled at once; shards are read in random order, and hold images in random order
-SHUFFLE_RECORDS = 8192
-READERS = 4  # shards read at once; fixed, because the order of records depends on it
+READ = 256  # records of a shard read at once
 
 
 def read_statistics(examples: Examples) -> Statistics:
@@ -37,10 +36,15 @@ def readable(examples: Examples) -> Iterator[None]:
         tf.errors.NotFoundError,
     ) as error:
         detail = (error.message or "").splitlines()[0][:200]
-        raise DataError(
-            f"{examples.path}: expected whole TFRecord shards, found a broken one ({detail}); "
-            f"to make them again, remove {examples.path}"
-        ) from None
+        raise unreadable(examples, detail) from None
+
+
+def unreadable(examples: Examples, detail: str) -> DataError:
+    """The line about a broken shard."""
+    return DataError(
+        f"{examples.path}: expected whole TFRecord shards, found a broken one ({detail}); "
+        f"to make them again, remove {examples.path}"
+    )
 
 
 def training_batches(
@@ -91,35 +95,13 @@ def keys_of_batches(examples: Examples, *, batch_size: int, seed: int, epoch: in
     return [key.decode() for keys in found.as_numpy_iterator() for key in keys]
 
 
-def _in_order(
-    examples: Examples, *, batch_size: int, seed: int, first_epoch: int, epochs: int, limit: int | None
-) -> tf.data.Dataset:
+def _in_order(examples: Examples, **order: Any) -> tf.data.Dataset:
     """Batches of serialised records, [B], in the order of training."""
-    statistics = read_statistics(examples)
     shards = [str(path) for path in examples.shards("train")]
-    seed_here = tf.constant(seed << 20, tf.int64)
-    record_bytes = statistics.stored_height * statistics.stored_width * statistics.channels
-    chunk = max(batch_size, min(SHUFFLE_RECORDS, SHUFFLE_BYTES // record_bytes))
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        def shuffled(number: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
-            # Stateless: Dataset.shuffle takes no seed that depends on the epoch.
-            return tf.random.experimental.stateless_shuffle(found, seed=[epoch + seed_here, number])
-
-        order = tf.random.experimental.stateless_shuffle(tf.constant(shards), seed=[epoch + seed_here, -1])
-        if limit is None:
-            found = tf.data.Dataset.from_tensor_slices(order).interleave(
-                tf.data.TFRecordDataset, cycle_length=READERS, num_parallel_calls=READERS, deterministic=True
-            )
-        else:
-            found = tf.data.TFRecordDataset(shards).take(limit)
-        found = found.apply(tf.data.experimental.assert_cardinality(per_epoch))
-        return found.batch(chunk).enumerate().map(shuffled).rebatch(batch_size)
-
-    per_epoch = statistics.records["train"] if limit is None else min(limit, statistics.records["train"])
-    epochs_in_turn = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
-    steps = math.ceil(per_epoch / batch_size) * (epochs - first_epoch)
-    return epochs_in_turn.apply(tf.data.experimental.assert_cardinality(steps))
+    paths = tf.constant(shards)
+    return in_training_order(
+        lambda number: tf.data.TFRecordDataset(paths[number]), read_statistics(examples), shards=len(shards), **order
+    )
 
 
 def batches(
@@ -135,12 +117,14 @@ def batches(
 
 def labelled_batches(examples: Examples, split: str, *, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
     """As `batches`, each with its labels [B], int64, -1 where there is none (see `Statistics.labels`)."""
-    parse = _parser(read_statistics(examples))
-
-    def both(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return parse(serialized), _labels(serialized)
-
+    both = _labelled_parser(read_statistics(examples))
     return _stored(examples, split, batch_size=batch_size, limit=limit).map(both, num_parallel_calls=2).prefetch(4)
+
+
+def labelled_shard(path: Path, statistics: Statistics) -> tf.data.Dataset:
+    """As `labelled_batches`, of one shard."""
+    found = tf.data.TFRecordDataset(str(path)).batch(READ)
+    return found.map(_labelled_parser(statistics), num_parallel_calls=2).prefetch(4)
 
 
 def _stored(examples: Examples, split: str, *, batch_size: int, limit: int | None) -> tf.data.Dataset:
@@ -159,6 +143,11 @@ def batch_count(inputs: Any) -> int:
 
 def _labels(serialized: tf.Tensor) -> tf.Tensor:
     return tf.io.parse_example(serialized, {records.LABEL: tf.io.FixedLenFeature([], tf.int64)})[records.LABEL]
+
+
+def _labelled_parser(statistics: Statistics):  # type: ignore[no-untyped-def]
+    parse = _parser(statistics)
+    return lambda serialized: (parse(serialized), _labels(serialized))
 
 
 def _inputs_parser(statistics: Statistics, *, labelled: bool):  # type: ignore[no-untyped-def]

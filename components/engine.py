@@ -22,11 +22,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.accumulation import train_in_parts
 from components.console import say
 from components.fused_batch_norm import fuse_batch_norm
 from models.build import build_vae
 from models.vae import VAE
 from schemas import atomic
+from schemas.errors import DataError
 from schemas.recipe import EngineSection, LossSettings, ModelSettings
 from schemas.records import Statistics
 
@@ -47,11 +49,13 @@ class Engine:
         precision: float32; or bfloat16, float16: of activations, where weights, losses and moments stay float32.
         jit: Whether XLA compiles the step.
         steps: Steps per call of it.
+        parts: In which a step takes its batch, where memory is short.
     """
 
     precision: str = "float32"
     jit: bool = False
     steps: int = 1
+    parts: int = 1
 
     def __str__(self) -> str:
         several = f", {self.steps} steps per call" if self.steps > 1 else ""
@@ -67,6 +71,8 @@ class Engine:
     def compile(self, vae: VAE, optimizer: keras.optimizers.Optimizer) -> None:
         """Makes a model that `build` built ready for `fit`."""
         vae.compile(optimizer=optimizer, jit_compile=self.jit, steps_per_execution=self.steps)
+        if self.parts > 1:
+            train_in_parts(vae, parts=self.parts)
 
 
 def choose_engine(
@@ -119,9 +125,11 @@ def choose_engine(
         several = replace(best, steps=STEPS_PER_CALL)
         rates[several] = rate_of(several)
         best = max(rates, key=lambda engine: rates[engine])
+    if not rates[best]:
+        return _keep(plain, kept)  # memory is too short for any: train itself takes smaller parts
     if rates[best] < CLEARLY * rates[plain]:
         best = plain
-    others = ", ".join(f"{engine} {rate:,.0f}" for engine, rate in rates.items() if engine != best)
+    others = "; ".join(f"{engine}: {rate:,.0f}" for engine, rate in rates.items() if engine != best)
     say(f"engine  {best}: {rates[best]:,.0f} images/s measured ({others})")
     cache.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(cache, json.dumps(asdict(best)))
@@ -155,6 +163,22 @@ def measure(
         return 0.0
     finally:
         keras.utils.clear_session()
+
+
+def halved(engine: Engine, *, batch_size: int, kept: Path) -> Engine:
+    """The engine for a training that ran out of memory: it takes its batches in twice as many parts.
+
+    Raises:
+        DataError: There is an image in each part already.
+    """
+    parts = 2 * engine.parts
+    if parts > batch_size:
+        raise DataError(
+            "train.batch_size: expected memory for at least one image at a time, found too little; "
+            "smaller images (preprocess.height, width) or a smaller network (model) take less"
+        )
+    say(f"memory  ran out: from here on each batch of {batch_size} is taken in {parts} parts, their gradients added up")
+    return _keep(replace(engine, parts=parts), kept)
 
 
 def plain_engine(section: EngineSection) -> Engine:

@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 
 import keras
+import tensorflow as tf
 
+from components.batch_norm import IMAGES as MEASURED
 from components.batch_norm import PreciseBatchNorm
 from components.console import say
-from components.dataset import batches, read_statistics, readable, training_batches
+from components.dataset import readable
 from components.device import prepare_device
-from components.engine import choose_engine
+from components.engine import Engine, choose_engine, halved
 from components.optimizer import make_optimizer
 from components.train.ema import AveragedWeights
 from components.train.keras_file import save_model
@@ -20,6 +22,7 @@ from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
 from components.train.replicas import Replicas
 from components.train.state import ResumableEarlyStopping, TrainingState
 from components.train.tuned import with_tuned
+from components.training_images import SHARE, TrainingImages
 from models.build import build_vae
 from models.vae import VAE
 from schemas import tables
@@ -32,86 +35,106 @@ def fit(
 ) -> dict[str, int]:
     """See `components.train.component.train`."""
     device = prepare_device(deterministic=settings.train.deterministic)
-    statistics = read_statistics(examples)
     settings, tuned = with_tuned(settings, hyperparameters)
+    images = TrainingImages(examples)
+    state = TrainingState.read(model.work / "state.npz")
+    if not state.finished(settings.train.epochs):
+        if tuned:
+            say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
+        state = _until_it_fits(images, model, settings, device)
+    make_film(model.progress_path)
+    # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
+    # float32, of Keras's own layers.
+    keras.utils.clear_session()
+    best = build_vae(settings.model, settings.loss, images.statistics, seed=settings.seed)
+    best.set_weights(state.best_weights)
+    return _write(model, best, state)
 
-    keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
-    images, batch_size = statistics.records["train"], settings.train.batch_size
-    steps = math.ceil(images / batch_size)
+
+def _until_it_fits(images: TrainingImages, model: Model, settings: TrainSettings, device: str) -> TrainingState:
+    """Trains; where memory runs out, from the last finished epoch on with batches in smaller parts."""
+    kept = model.work / "engine.json"
     engine = choose_engine(
         settings.train.engine,
         settings.model,
         settings.loss,
-        statistics,
-        batch_size=batch_size,
-        images=images * settings.train.epochs,
+        images.statistics,
+        batch_size=settings.train.batch_size,
+        images=images.count * settings.train.epochs,
         deterministic=settings.train.deterministic,
-        kept=model.work / "engine.json",
+        kept=kept,
     )
+    while True:
+        try:
+            return _train(images, model, settings, engine, device)
+        except tf.errors.ResourceExhaustedError:
+            # Outside of this clause: the error's traceback holds all that was in memory.
+            pass
+        engine = halved(engine, batch_size=settings.train.batch_size, kept=kept)
+
+
+def _train(images: TrainingImages, model: Model, settings: TrainSettings, engine: Engine, device: str) -> TrainingState:
+    """From where the state stands to the end."""
+    keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
+    section, batch_size = settings.train, settings.train.batch_size
+    steps = math.ceil(images.count / batch_size)
     replicas = Replicas()
     if replicas.count > 1:
         engine = replace(engine, jit=False, steps=1)  # TensorFlow loops over no shared steps
     with replicas.scope():
-        vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
+        vae = engine.build(settings.model, settings.loss, images.statistics, seed=settings.seed)
         vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
-        engine.compile(vae, make_optimizer(settings.train, steps_per_epoch=steps))
+        engine.compile(vae, make_optimizer(section, steps_per_epoch=steps))
         vae.optimizer.build(vae.trainable_variables)
     say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
-    say(f"trains  on {images:,} images, {batch_size} per step, learning rate {settings.train.learning_rate:.3g}")
+    say(f"trains  on {images.count:,} images, {batch_size} per step, learning rate {section.learning_rate:.3g}")
     if vae.conditional:
         say(f"labels  {len(vae.labels):,}, which encoder and decoder take")
     if replicas.count > 1:
         say(f"shares  each batch among {replicas.count} devices")
-    if tuned:
-        say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
+    if not images.resident:
+        say(f"reads   {images.bytes / 1e9:,.1f} GB of images from disk in each epoch: more than {SHARE:.0%} of memory")
 
     state_path = model.work / "state.npz"
     state = TrainingState.read(state_path)
     if state.epochs:
         say(f"resumes after epoch {state.epochs}")
-    epochs = settings.train.epochs
-    if state.epochs < epochs and not state.stopped:
-        training = training_batches(
-            examples,
+    forward = math.ceil(batch_size / engine.parts)  # what fits in training fits in validation
+    progress = EpochProgress(epochs=section.epochs, images=images.count, batch_size=batch_size)
+    with readable(images.examples), replicas.sharing(vae), progress.resources:
+        training = images.training(
             batch_size=batch_size,
             seed=settings.seed,
             first_epoch=state.epochs,
-            epochs=epochs,
+            epochs=section.epochs,
             labelled=vae.conditional,
         )
-        validation = batches(examples, "validation", batch_size=batch_size, labelled=vae.conditional)
-        with readable(examples), replicas.sharing(vae):
-            vae.fit(
-                replicas.share(training),
-                steps_per_epoch=steps,
-                initial_epoch=state.epochs,
-                epochs=epochs,
-                **replicas.validation(validation),
-                callbacks=[
-                    StopWhenLost(
-                        examples,
-                        batch_size=batch_size,
-                        seed=settings.seed,
-                        learning_rate=settings.train.learning_rate,
-                        path=model.work / "lost.txt",
-                    ),
-                    EpochProgress(epochs=epochs, images=images, batch_size=batch_size),
-                    AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
-                    PreciseBatchNorm(examples, batch_size=batch_size, labelled=vae.conditional),
-                    Pictures(model.progress_path, examples, epochs=epochs, seed=settings.seed),
-                    keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
-                    ResumableEarlyStopping(state_path, state, patience=settings.train.patience),
-                ],
-                shuffle=False,  # the data set does
-                verbose=0,
-            )
-    make_film(model.progress_path)
-    # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
-    # float32, of Keras's own layers.
-    keras.utils.clear_session()
-    best = build_vae(settings.model, settings.loss, statistics, seed=settings.seed)
-    best.set_weights(state.best_weights)
-    return _write(model, best, state)
+        measured = images.measured(count=MEASURED, batch_size=forward, labelled=vae.conditional)
+        vae.fit(
+            replicas.share(training),
+            steps_per_epoch=steps,
+            initial_epoch=state.epochs,
+            epochs=section.epochs,
+            **replicas.validation(images.validation(batch_size=forward, labelled=vae.conditional)),
+            callbacks=[
+                StopWhenLost(
+                    images.examples,
+                    batch_size=batch_size,
+                    seed=settings.seed,
+                    learning_rate=section.learning_rate,
+                    path=model.work / "lost.txt",
+                ),
+                progress,
+                AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
+                PreciseBatchNorm(measured),
+                Pictures(model.progress_path, images.examples, epochs=section.epochs, seed=settings.seed),
+                keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
+                ResumableEarlyStopping(state_path, state, patience=section.patience),
+            ],
+            shuffle=False,  # the data set does
+            verbose=0,
+        )
+    return state
 
 
 def _write(model: Model, best: VAE, state: TrainingState) -> dict[str, int]:

@@ -46,6 +46,10 @@ class TrainingState:
     variables: list[np.ndarray] = field(default_factory=list)
     best_weights: list[np.ndarray] = field(default_factory=list)
 
+    def finished(self, epochs: int) -> bool:
+        """Whether a training of at most so many epochs is over."""
+        return self.stopped or self.epochs >= epochs
+
     def write(self, path: Path) -> None:
         """Writes everything as one NumPy archive; what was there is kept beside it, as the state before."""
         scalars = {key: value for key, value in asdict(self).items() if key not in ("variables", "best_weights")}

@@ -15,10 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.batch_norm import IMAGES as MEASURED
 from components.batch_norm import PreciseBatchNorm
 from components.engine import plain_engine
 from components.optimizer import make_optimizer
-from components.tune.images import TrialImages
+from components.training_images import TrainingImages
 from models.vae import VAE
 from schemas.recipe import TrainSection
 from schemas.settings import TuneSettings
@@ -47,7 +48,7 @@ class Network:
 class Networks:
     """The networks of a process's trials, each as if it had just been built."""
 
-    def __init__(self, images: TrialImages) -> None:
+    def __init__(self, images: TrainingImages) -> None:
         self.images = images
         self.built: OrderedDict[str, Network] = OrderedDict()
 
@@ -83,7 +84,9 @@ class Networks:
         return Network(
             vae=vae,
             terms=tf.function(vae.terms, reduce_retracing=True),
-            batch_norm=PreciseBatchNorm(self.images.examples, batch_size=settings.train.batch_size),
+            batch_norm=PreciseBatchNorm(
+                self.images.measured(count=MEASURED, batch_size=settings.train.batch_size, labelled=vae.conditional)
+            ),
             initial=[np.array(variable.numpy()) for variable in _variables(vae)],
         )
 

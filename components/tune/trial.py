@@ -9,14 +9,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.batch_norm import IMAGES as MEASURED
 from components.dataset import batch_count
-from components.tune.images import TrialImages
+from components.training_images import TrainingImages
 from components.tune.networks import Network, Networks
 from models.noise import standard_normal
 from models.vae import VAE
 from schemas.recipe import ConvModel
 from schemas.settings import TuneSettings
 
+READ = 256  # images judged at once
 GLANCE = 1024  # images that a value on the way is measured on; the last is measured on all
 
 Report = Callable[[int, float], bool]  # epoch, from 1, and validation ELBO, to whether the trial shall end
@@ -27,7 +29,7 @@ class TrialFailed(Exception):
 
 
 def run_trial(
-    images: TrialImages, networks: Networks, settings: TuneSettings, *, epochs: int, count: int, report: Report
+    images: TrainingImages, networks: Networks, settings: TuneSettings, *, epochs: int, count: int, report: Report
 ) -> tuple[int, float]:
     """Trains one candidate.
 
@@ -58,13 +60,13 @@ def run_trial(
 
 
 def _train(
-    images: TrialImages, network: Network, settings: TuneSettings, *, epochs: int, count: int, report: Report
+    images: TrainingImages, network: Network, settings: TuneSettings, *, epochs: int, count: int, report: Report
 ) -> tuple[int, float]:
     batch_size = settings.train.batch_size
     judge = Judge(images, network, settings, epochs=epochs, count=count, report=report)
     network.vae.fit(
         images.training(
-            count=count,
+            limit=count,
             batch_size=batch_size,
             seed=settings.seed,
             epochs=epochs,
@@ -95,7 +97,7 @@ class Judge(keras.callbacks.Callback):
 
     def __init__(
         self,
-        images: TrialImages,
+        images: TrainingImages,
         network: Network,
         settings: TuneSettings,
         *,
@@ -128,7 +130,7 @@ class Judge(keras.callbacks.Callback):
         """
         limit = None if whole else GLANCE
         self.network.batch_norm.data = self.images.measured(
-            count=self.count if limit is None else min(limit, self.count),
+            count=min(self.count, MEASURED if limit is None else limit),
             batch_size=self.settings.train.batch_size,
             labelled=self.network.vae.conditional,
         )
@@ -142,12 +144,12 @@ class Judge(keras.callbacks.Callback):
 
 
 def validation_elbo(
-    vae: VAE, images: TrialImages, *, seed: int, terms: Callable[..., dict[str, tf.Tensor]], limit: int | None = None
+    vae: VAE, images: TrainingImages, *, seed: int, terms: Callable[..., dict[str, tf.Tensor]], limit: int | None = None
 ) -> float:
     """Mean ELBO over the validation split or its first images, nats per image; `terms` is the model's, traced or not."""
     values = []
     start = 0
-    for inputs in images.validation(limit=limit, labelled=vae.conditional):
+    for inputs in images.validation(batch_size=READ, limit=limit, labelled=vae.conditional):
         count = batch_count(inputs)
         noise = standard_normal(seed, start=start, count=count, size=vae.latent_dim)
         found = terms(inputs, noise)
@@ -156,7 +158,7 @@ def validation_elbo(
     return float(np.mean(np.concatenate(values), dtype=np.float64))
 
 
-def _check_fit(images: TrialImages, settings: TuneSettings) -> None:
+def _check_fit(images: TrainingImages, settings: TuneSettings) -> None:
     """What the recipe checks of its own values: these come together for the first time."""
     model, statistics = settings.model, images.statistics
     if isinstance(model, ConvModel) and (statistics.height % model.stride or statistics.width % model.stride):

@@ -14,8 +14,8 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 from pydantic import ValidationError
 
+from components.training_images import TrainingImages
 from components.tune.bookkeeping import EPOCHS, OBJECTIVE, Bookkeeping
-from components.tune.images import TrialImages
 from components.tune.networks import Networks
 from components.tune.space import values_of
 from components.tune.trial import TrialFailed, run_trial
@@ -39,7 +39,7 @@ class Tuner(BaseTuner):
 
     def __init__(self, examples: Examples, settings: TuneSettings, oracle: Bookkeeping, *, folder: Path) -> None:
         self.settings = settings
-        self.images = TrialImages(examples, limit=settings.tune.max_images)
+        self.images = TrainingImages(examples, limit=settings.tune.max_images, processes=settings.tune.workers)
         self.networks = Networks(self.images)
         self.asked = False
         gc.collect()

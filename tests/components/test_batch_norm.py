@@ -48,7 +48,7 @@ def vae_with(statistics: Statistics, *, batch_norm: str) -> VAE:
 
 def test_the_encoders_statistics_are_those_of_its_layers_outputs(examples: Examples, statistics: Statistics) -> None:
     vae = vae_with(statistics, batch_norm="before")
-    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    PreciseBatchNorm(batches(examples, "train", batch_size=16)).measure(vae)
     convolution, normalisation = vae.encoder.layers[1:3]
     pixels = np.concatenate([np.asarray(batch) for batch in batches(examples, "train", batch_size=16)])
     outputs = convolution(vae.normalise(pixels)).numpy()
@@ -59,14 +59,14 @@ def test_the_encoders_statistics_are_those_of_its_layers_outputs(examples: Examp
 
 def test_momentum_is_as_it_was(examples: Examples, statistics: Statistics) -> None:
     vae = vae_with(statistics, batch_norm="before")
-    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    PreciseBatchNorm(batches(examples, "train", batch_size=16)).measure(vae)
     assert vae.encoder.layers[2].momentum == 0.99
 
 
 def test_trainable_weights_are_left_alone(examples: Examples, statistics: Statistics) -> None:
     vae = vae_with(statistics, batch_norm="before")
     before = [weight.numpy() for weight in vae.trainable_weights]
-    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    PreciseBatchNorm(batches(examples, "train", batch_size=16)).measure(vae)
     for weight, value in zip(vae.trainable_weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
 
@@ -74,6 +74,6 @@ def test_trainable_weights_are_left_alone(examples: Examples, statistics: Statis
 def test_a_model_without_batch_normalisation_is_left_alone(examples: Examples, statistics: Statistics) -> None:
     vae = vae_with(statistics, batch_norm="none")
     before = [variable.numpy() for variable in vae.variables]
-    PreciseBatchNorm(examples, batch_size=16).measure(vae)
+    PreciseBatchNorm(batches(examples, "train", batch_size=16)).measure(vae)
     for variable, value in zip(vae.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.batch_norm import PreciseBatchNorm
+from components.dataset import batches
 from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState
@@ -110,7 +111,7 @@ def test_batch_normalisations_statistics_are_measured_under_the_averages(
     )
     train(tiny_examples, None, model, settings)
     saved, again = load(model), load(model)
-    PreciseBatchNorm(tiny_examples, batch_size=16).measure(again)
+    PreciseBatchNorm(batches(tiny_examples, "train", batch_size=16)).measure(again)
     moving = [
         (one, other)
         for one, other in zip(saved.encoder.variables, again.encoder.variables, strict=True)

@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-from components.dataset import batches
-from components.tune import images as trial_images
+from components import training_images
+from components.dataset import batches, labelled_shard
+from components.training_images import TrainingImages
 from components.tune.component import tune
-from components.tune.images import TrialImages
 from components.tune.networks import Networks
 from components.tune.trial import TrialFailed, run_trial, validation_elbo
 from models.noise import standard_normal
@@ -25,6 +25,7 @@ from models.vae import VAE
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
 from schemas.recipe import ConvModel, MseLoss
+from schemas.records import Statistics
 from schemas.settings import TuneSettings, with_values
 
 MakeSettings = Callable[..., TuneSettings]
@@ -47,7 +48,7 @@ def expected_elbo(vae: Any, examples: Examples, *, weight: float, seed: int) -> 
 
 def elbo_of(vae: Any, examples: Examples, *, seed: int) -> float:
     """As a trial is judged."""
-    return validation_elbo(vae, TrialImages(examples, limit=1), seed=seed, terms=vae.terms)
+    return validation_elbo(vae, TrainingImages(examples, limit=1), seed=seed, terms=vae.terms)
 
 
 def values_of(
@@ -66,7 +67,7 @@ def values_of(
         assert len(found) == epoch
         return epoch == last
 
-    images = TrialImages(examples, limit=1000)
+    images = TrainingImages(examples, limit=1000)
     epochs_run, elbo = run_trial(images, networks or Networks(images), settings, epochs=epochs, count=64, report=report)
     assert epochs_run == (last or epochs)
     return [*found[: epochs_run - 1], elbo]
@@ -86,8 +87,8 @@ def test_a_conditional_trial_is_judged_with_labels(
 ) -> None:
     settings = make_settings()
     settings = replace(settings, model=settings.model.model_copy(update={"conditional": True}))
-    for limit in (1 << 30, 0):  # images kept in memory, and read from the shards
-        monkeypatch.setattr(trial_images, "RESIDENT", limit)
+    for share in (0.25, 0.0):  # images kept in memory, and read from the shards
+        monkeypatch.setattr(training_images, "SHARE", share)
         assert all(map(math.isfinite, values_of(labelled_examples, settings, epochs=2)))
     with pytest.raises(DataError, match=r"model\.conditional: expected a label for every image"):
         values_of(tiny_examples, settings, epochs=1)
@@ -107,7 +108,7 @@ def test_the_validation_elbo_does_not_depend_on_the_batches(
 ) -> None:
     vae = make_vae()
     whole = elbo_of(vae, tiny_examples, seed=5)
-    monkeypatch.setattr("components.tune.images.READ", 5)
+    monkeypatch.setattr("components.tune.trial.READ", 5)
     assert elbo_of(vae, tiny_examples, seed=5) == pytest.approx(whole, rel=1e-5)
 
 
@@ -139,7 +140,7 @@ def test_trials_that_share_a_network_have_the_values_that_they_have_alone(
         settings,
     ]
     alone = [values_of(tiny_examples, candidate, epochs=3) for candidate in candidates]
-    images = TrialImages(tiny_examples, limit=1000)
+    images = TrainingImages(tiny_examples, limit=1000)
     networks = Networks(images)
     shared = [values_of(tiny_examples, candidate, epochs=3, networks=networks) for candidate in candidates]
     assert shared == alone
@@ -175,22 +176,8 @@ def test_images_too_large_for_memory_are_read_from_the_shards(
 ) -> None:
     settings = make_settings(train={"learning_rate": 0.01})
     in_memory = values_of(tiny_examples, settings, epochs=4)
-    monkeypatch.setattr(trial_images, "RESIDENT", 0)
-    # The order of the images is another one.
-    assert values_of(tiny_examples, settings, epochs=4) == pytest.approx(in_memory, rel=0.05)
-
-
-@pytest.mark.parametrize("resident", [0, 1 << 30])
-def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
-    resident: int, tiny_examples: Examples, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trial_images, "RESIDENT", resident)
-    images = TrialImages(tiny_examples, limit=50)
-    found = [batch.tobytes() for batch in images.training(count=50, batch_size=1, seed=1, epochs=2).as_numpy_iterator()]
-    [stored] = batches(tiny_examples, "train", batch_size=50, limit=50).as_numpy_iterator()
-    expected = sorted(image.tobytes() for image in stored)
-    assert sorted(found[:50]) == sorted(found[50:]) == expected
-    assert found[:50] != found[50:]
+    monkeypatch.setattr(training_images, "SHARE", 0.0)
+    assert values_of(tiny_examples, settings, epochs=4) == in_memory
 
 
 def test_the_shards_are_read_once_for_all_trials(
@@ -198,15 +185,15 @@ def test_the_shards_are_read_once_for_all_trials(
 ) -> None:
     reads: list[str] = []
 
-    def counted(examples: Examples, split: str, **named: Any) -> Any:
-        reads.append(split)
-        return batches(examples, split, **named)
+    def counted(path: Path, statistics: Statistics) -> Any:
+        reads.append(path.parent.name)
+        return labelled_shard(path, statistics)
 
-    monkeypatch.setattr(trial_images, "batches", counted)
-    images = TrialImages(tiny_examples, limit=1000)
+    monkeypatch.setattr(training_images, "labelled_shard", counted)
+    images = TrainingImages(tiny_examples, limit=1000)
     for _ in range(3):
         run_trial(images, Networks(images), make_settings(), epochs=2, count=64, report=lambda epoch, elbo: False)
-    assert sorted(reads) == ["train", "validation"]
+    assert sorted(reads) == ["Split-train"] * 2 + ["Split-validation"] * 2  # a line per shard
 
 
 def test_a_trial_whose_loss_is_no_number_fails_with_a_reason(
@@ -222,7 +209,7 @@ def test_a_trial_that_runs_out_of_memory_fails_with_a_reason(
     def full(*_: Any, **__: Any) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[1000000,1000000]")
 
-    images = TrialImages(tiny_examples, limit=1000)
+    images = TrainingImages(tiny_examples, limit=1000)
     networks = Networks(images)
     values_of(tiny_examples, make_settings(), epochs=1, networks=networks)
     monkeypatch.setattr("models.vae.VAE.fit", full)
@@ -234,7 +221,7 @@ def test_a_trial_that_runs_out_of_memory_fails_with_a_reason(
 def test_memory_that_other_trials_networks_hold_costs_no_trial(
     tiny_examples: Examples, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = TrialImages(tiny_examples, limit=1000)
+    images = TrainingImages(tiny_examples, limit=1000)
     networks = Networks(images)
     expected = values_of(tiny_examples, make_settings(), epochs=2)
     values_of(tiny_examples, with_values(make_settings(), {"model.latent_dim": 3}), epochs=1, networks=networks)

@@ -1,0 +1,67 @@
+"""A step in parts moves the weights as the whole batch does, and fits where the whole batch does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from by_hand import describe
+
+from components.engine import Engine
+from models.vae import VAE
+from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
+
+IMAGES, BATCH = 22, 8  # the last batch has 6
+DENSE = DenseModel(network="dense", latent_dim=3, hidden=(16,))
+PLAIN = MseLoss(likelihood="mse", weight=10.0, kl="none")  # a plain autoencoder: no noise, which parts draw anew
+
+
+def trained(*, parts: int, model: ModelSettings = DENSE, loss: LossSettings = PLAIN, **options: Any) -> tuple[VAE, Any]:
+    """A network after two epochs, and what `fit` said of them."""
+    keras.utils.clear_session()
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), np.uint8)
+    engine = Engine(parts=parts, **options)
+    vae = engine.build(model, loss, describe(), seed=1)
+    engine.compile(vae, keras.optimizers.SGD(0.01))
+    return vae, vae.fit(pixels, batch_size=BATCH, epochs=2, shuffle=False, verbose=0).history
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[VAE, Any]:
+    """Trained on whole batches."""
+    return trained(parts=1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "options"),
+    [(2, {}), (3, {}), (BATCH, {}), (2, {"jit": True}), (2, {"steps": 2})],
+    ids=["halves", "uneven", "single_images", "xla", "several_steps"],
+)
+def test_parts_give_the_weights_and_losses_of_whole_batches(
+    parts: int, options: dict[str, Any], whole: tuple[VAE, Any]
+) -> None:
+    vae, history = trained(parts=parts, **options)
+    for found, expected in zip(vae.get_weights(), whole[0].get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    for name in ("loss", "reconstruction", "kl"):
+        assert history[name] == pytest.approx(whole[1][name], rel=1e-5)
+    assert int(vae.optimizer.iterations) == int(whole[0].optimizer.iterations) == 6
+
+
+def test_noise_and_low_precision_train_in_parts_too() -> None:
+    model = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=3, batch_norm="before")
+    for precision in ("bfloat16", "float16"):
+        _, history = trained(parts=2, model=model, loss=BernoulliLoss(likelihood="bernoulli"), precision=precision)
+        assert history["loss"][1] < history["loss"][0]
+
+
+def test_the_last_batch_may_have_fewer_images_than_there_are_parts() -> None:
+    keras.utils.clear_session()
+    engine = Engine(parts=4)
+    vae = engine.build(DENSE, PLAIN, describe(), seed=1)
+    engine.compile(vae, keras.optimizers.SGD(0.01))
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH + 1, 8, 8, 1), np.uint8)
+    history = vae.fit(pixels, batch_size=BATCH, epochs=2, shuffle=False, verbose=0).history
+    assert np.isfinite(history["loss"]).all()

@@ -1,0 +1,83 @@
+"""A training for whose batches memory is too short goes on with parts of them.
+
+On a CPU the kernel ends a process that takes too much; TensorFlow notices only an allocation that can never be. So that is
+what the network asks for here, as long as it is called with more images than are said to fit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from components.train.component import train
+from models.vae import VAE
+from schemas.artifacts import Examples, Model
+from schemas.errors import DataError
+from schemas.settings import TrainSettings
+
+MakeSettings = Callable[..., TrainSettings]
+OpenModel = Callable[[Path], Model]
+NEVER = 1 << 46  # float32 numbers: more than a process has addresses for
+STEPS = 4  # per epoch
+
+
+def crowd(monkeypatch: pytest.MonkeyPatch, *, fit: int, from_step: int = 0) -> None:
+    """From a step on only so many images fit."""
+    call = VAE.call
+
+    def hungry(vae: VAE, inputs: Any, training: bool | None = None) -> Any:
+        found = call(vae, inputs, training=training)
+        if training:
+            images = tf.shape(inputs, tf.int64)[0]
+            full = tf.logical_and(images > fit, vae.optimizer.iterations >= from_step)
+            rows = tf.where(full, images, tf.zeros_like(images))
+            found["outputs"] += tf.reduce_sum(tf.random.uniform((rows, tf.constant(NEVER, tf.int64))))
+        return found
+
+    monkeypatch.setattr(VAE, "call", hungry)
+
+
+@pytest.mark.parametrize(
+    ("from_step", "resumed"), [(0, None), (2 * STEPS + 1, "resumes after epoch 2")], ids=["at_once", "later"]
+)
+def test_a_training_that_runs_out_of_memory_goes_on_with_smaller_parts(
+    from_step: int,
+    resumed: str | None,
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_model: OpenModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    model, settings = open_model(tmp_path), make_settings(epochs=4)
+    with monkeypatch.context() as patch:
+        crowd(patch, fit=4, from_step=from_step)
+        counts = train(tiny_examples, None, model, settings)
+    said = capfd.readouterr().out
+    assert "memory  ran out: from here on each batch of 16 is taken in 2 parts, their gradients added up" in said
+    assert "memory  ran out: from here on each batch of 16 is taken in 4 parts, their gradients added up" in said
+    assert counts["epochs"] == 4
+    assert resumed is None or resumed in said
+    history = pq.read_table(model.history_path).to_pydict()
+    assert history["epoch"] == [1, 2, 3, 4]
+    assert history["val_loss"][-1] < history["val_loss"][0]
+    assert json.loads((model.work / "engine.json").read_bytes())["parts"] == 4  # a kill does not bring it back
+
+
+def test_a_network_of_which_not_even_one_image_fits_is_a_line(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_model: OpenModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crowd(monkeypatch, fit=0)
+    with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for at least one image at a time"):
+        train(tiny_examples, None, open_model(tmp_path), make_settings(epochs=1))
