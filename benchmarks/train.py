@@ -44,7 +44,7 @@ from schemas.records import Statistics
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ("fashion_bn", "mnist_dense", "fashion_products")
-PIXELS = 6_400 * 28 * 28  # of a round
+PIXELS = 12_800 * 28 * 28  # of a round
 ROUNDS = 5
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "asimd")
 

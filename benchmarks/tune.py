@@ -24,13 +24,12 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pyarrow.parquet as pq
+from real_examples import examples_of
 
 from components.device import prepare_device
 from components.tune import trial
 from components.tune.component import tune
-from pipeline import chain
 from pipeline.recipes import load_recipe
-from pipeline.run import run_stages
 from schemas.artifacts import Examples, HyperParameters
 from schemas.settings import TuneSettings
 
@@ -100,15 +99,6 @@ def measured(examples: Examples, settings: TuneSettings, folder: Path) -> dict[s
         "judging_seconds_per_trial": round(CLOCK.judging / CLOCK.trials, 3),
         "overhead_seconds_per_trial": round((wall - CLOCK.training) / CLOCK.trials, 3),
     }
-
-
-def examples_of(data: Path, recipe: str, runs: Path) -> Examples:
-    """The Examples themselves, or what ingest makes of a source."""
-    if (data / "manifest.json").exists():
-        return Examples(data)
-    loaded = load_recipe(recipe, source=str(data))
-    [artifact] = run_stages(loaded, chain.stages_for("ingest"), runs=runs, dry_run=False, verbose=False)
-    return Examples(artifact.path)
 
 
 def main() -> None:

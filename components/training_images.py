@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import batches, labelled_shard, read_statistics, training_batches, unreadable
+from components.dataset import ahead, batches, labelled_shard, read_statistics, training_batches, unreadable
 from components.memory import memory_bytes
 from components.training_order import in_training_order
 from schemas.artifacts import Examples
@@ -59,27 +59,25 @@ class TrainingImages:
         labelled: bool = False,
     ) -> tf.data.Dataset:
         """Batches for training: see `components.dataset.training_batches`."""
-        order: dict[str, Any] = {
-            "batch_size": batch_size,
-            "seed": seed,
-            "first_epoch": first_epoch,
-            "epochs": epochs,
-            "limit": limit,
-        }
+        order: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epoch, "epochs": epochs}
         if not self.resident:
-            return training_batches(self.examples, labelled=labelled, **order)
+            return training_batches(self.examples, limit=limit, labelled=labelled, **order)
+        count = self.count if limit is None else min(limit, self.count)
         inputs, starts = _inputs(self._train, labelled=labelled), self._train.starts
-        numbers = in_training_order(
-            lambda shard: tf.data.Dataset.range(starts[shard], starts[shard + 1]),
-            self.statistics,
-            shards=len(starts) - 1,
-            **order,
-        )
+        if limit is not None:
+            starts = tf.constant([0, count], tf.int64)
+
+        def open_shard(number: tf.Tensor, block: int) -> tf.data.Dataset:
+            end = starts[number + 1]
+            blocks = tf.data.Dataset.range(starts[number], end, block)
+            return blocks.map(lambda first: tf.range(first, tf.minimum(first + block, end)))
+
+        numbers = in_training_order(open_shard, self.statistics, shards=len(starts) - 1, records=count, **order)
 
         def chosen(places: tf.Tensor) -> Any:
             return tf.nest.map_structure(lambda values: tf.gather(values, places), inputs)
 
-        return numbers.map(chosen, num_parallel_calls=2, deterministic=True).prefetch(4)
+        return ahead(numbers.map(chosen, num_parallel_calls=2, deterministic=True))
 
     def measured(self, *, count: int, batch_size: int, labelled: bool = False) -> tf.data.Dataset:
         """Batches of the first images in the order in which they are stored, for batch normalisation's statistics."""
@@ -94,7 +92,7 @@ class TrainingImages:
             return batches(self.examples, split, batch_size=batch_size, limit=limit, labelled=labelled)
         held = self._train if split == "train" else self._validation
         found = tf.data.Dataset.from_tensor_slices(_inputs(held, labelled=labelled))
-        return (found if limit is None else found.take(limit)).batch(batch_size)
+        return ahead((found if limit is None else found.take(limit)).batch(batch_size))
 
     @cached_property
     def _train(self) -> Split:

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from components.dataset import ahead
 from models.batch import WholeBatch
 from models.vae import VAE
 
@@ -78,7 +79,7 @@ class Replicas:
             return tf.data.Dataset.range(self.count).map(part)
 
         # TensorFlow's own way to cut batches depends on what it finds out of their size, and joins what is left over.
-        cut = batches.flat_map(parts).prefetch(2 * self.count)
+        cut = ahead(batches.flat_map(parts))
         return self.strategy.distribute_datasets_from_function(lambda _: cut)
 
     def validation(self, batches: tf.data.Dataset) -> dict[str, Any]:

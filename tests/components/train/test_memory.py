@@ -58,17 +58,16 @@ def test_a_training_that_runs_out_of_memory_goes_on_with_smaller_parts(
 ) -> None:
     model, settings = open_model(tmp_path), make_settings(epochs=4)
     with monkeypatch.context() as patch:
-        crowd(patch, fit=4, from_step=from_step)
+        crowd(patch, fit=8, from_step=from_step)
         counts = train(tiny_examples, None, model, settings)
     said = capfd.readouterr().out
     assert "memory  ran out: from here on each batch of 16 is taken in 2 parts, their gradients added up" in said
-    assert "memory  ran out: from here on each batch of 16 is taken in 4 parts, their gradients added up" in said
     assert counts["epochs"] == 4
     assert resumed is None or resumed in said
     history = pq.read_table(model.history_path).to_pydict()
     assert history["epoch"] == [1, 2, 3, 4]
     assert history["val_loss"][-1] < history["val_loss"][0]
-    assert json.loads((model.work / "engine.json").read_bytes())["parts"] == 4  # a kill does not bring it back
+    assert json.loads((model.work / "engine.json").read_bytes())["parts"] == 2  # a kill does not bring it back
 
 
 def test_a_network_of_which_not_even_one_image_fits_is_a_line(
@@ -80,4 +79,4 @@ def test_a_network_of_which_not_even_one_image_fits_is_a_line(
 ) -> None:
     crowd(monkeypatch, fit=0)
     with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for at least one image at a time"):
-        train(tiny_examples, None, open_model(tmp_path), make_settings(epochs=1))
+        train(tiny_examples, None, open_model(tmp_path), make_settings(epochs=1, batch_size=2))
