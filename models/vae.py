@@ -218,6 +218,27 @@ class VAE(keras.Model):
             "reconstructions": self.normalise.to_unit(self.likelihood.mean(outputs)),
         }
 
+    def log_weights(self, inputs: Any, noise: Any) -> Any:
+        """``log p(x|z) + log p(z) - log q(z|x)`` of K codes per image, whose noise [B, K, D] is given: [B, K], nats.
+
+        Burda et al. 2016, equation 8. A plain autoencoder, which draws no codes, has none.
+        """
+        pixels, labels = self._parts(inputs)
+        targets = self.normalise(self.crop(pixels, random=False))
+        mean, log_variance = self.encoder(_with(targets, labels), training=False)
+        samples = ops.shape(noise)[1]
+
+        def each(values: Any) -> Any:
+            return ops.repeat(values, samples, axis=0)  # [B K, …]
+
+        flat = ops.reshape(noise, (-1, self.latent_dim))
+        codes = self._codes(each(mean), each(log_variance), flat)
+        outputs = self.decoder(_with(codes, None if labels is None else each(labels)), training=False)
+        log_prob = self.likelihood.log_prob(each(targets), outputs)
+        # Of both normal densities 2π cancels.
+        ratio = 0.5 * ops.sum(ops.square(flat) + each(log_variance) - ops.square(codes), axis=-1)
+        return ops.reshape(log_prob + ratio, (-1, samples))
+
     def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         serialize = keras.saving.serialize_keras_object

@@ -218,6 +218,16 @@ class EvaluateSection(Section):
     """What the report shows."""
 
     scatter_images: int = Field(5000, ge=1, description="Test images in the latent scatter.")
+    importance_samples: int = Field(
+        0,
+        ge=0,
+        description="Codes per test image for the importance-weighted bound on its log-probability; 0: the ELBO alone.",
+    )
+    distance_images: int = Field(
+        10_000,
+        ge=0,
+        description="New images, and as many test and training images, at most, whose sets are compared; 0: none.",
+    )
     beside: str | None = Field(
         None,
         pattern=r"^[a-z0-9][a-z0-9_-]*$",

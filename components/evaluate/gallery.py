@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from components.evaluate import figures, grids, mosaics, scatter, style
 from components.evaluate.measure import Measurement, batch_size
 from components.evaluate.mosaics import Images
+from components.evaluate.new_images import new_images, spread_labels
 from components.evaluate.report import Shown
 from models.likelihoods import Bernoulli
-from models.noise import standard_normal
 from models.vae import VAE
 from schemas.records import Statistics
 
@@ -100,7 +100,7 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
     )
     yield _Drawn(
         "samples",
-        mosaics.samples(new_images(vae, count=SAMPLES, seed=seed)),
+        mosaics.samples(np.concatenate(list(new_images(vae, count=SAMPLES, seed=seed)))),
         layout="half",
         title="New images decoded from random codes",
         caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
@@ -217,17 +217,6 @@ def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
         "validation curve that turns upwards means that the model learns its training images by heart. The weights of "
         "the marked epoch are the ones measured here.",
     )
-
-
-def new_images(vae: VAE, *, count: int, seed: int) -> Images:
-    """Images of codes from N(0, I): [count, H, W, C], scale 0 to 1. Image i depends on (seed, i) alone."""
-    codes = standard_normal(seed, start=0, count=count, size=vae.latent_dim)
-    return decode(vae, codes, labels=spread_labels(vae, count=count))
-
-
-def spread_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
-    """As many of each label as there is room for, in order: [count]."""
-    return np.arange(count) * len(vae.labels) // count
 
 
 def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | None = None, across: int = 0) -> Images:

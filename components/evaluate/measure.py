@@ -11,7 +11,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.dataset import labelled_batches, read_statistics, readable
-from components.evaluate.metrics import METRICS, Metric
+from components.evaluate.importance import ImportanceBound
+from components.evaluate.metrics import IWAE, METRICS, Metric
 from components.evaluate.moments import Estimate, Moments
 from models.noise import standard_normal
 from schemas.artifacts import Examples
@@ -20,6 +21,7 @@ from schemas.errors import DataError
 SPLIT = "test"
 BATCH_SIZE = 256  # images
 BATCH_PIXELS = BATCH_SIZE * 64 * 64  # larger images come in smaller batches, so that a batch's activations fit
+CODES = 4  # of the importance-weighted bound, decoded at once: so many times the batch
 ACTIVE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
 
 
@@ -39,6 +41,9 @@ class Evaluated(Protocol):
     def terms(self, inputs: Any, noise: Any) -> dict[str, Any]:
         """See `models.vae.VAE.terms`."""
 
+    def log_weights(self, inputs: Any, noise: Any) -> Any:
+        """See `models.vae.VAE.log_weights`."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -53,6 +58,7 @@ class Measurement:
         originals: The first images, scale 0 to 1: [m, H, W, C].
         reconstructions: The same, from one sampled code each: [m, H, W, C].
         labels: Labels of these: [m].
+        importance_samples: Codes per image of the importance-weighted bound; 0: it was not measured.
     """
 
     images: int
@@ -63,6 +69,7 @@ class Measurement:
     originals: NDArray[np.float32]
     reconstructions: NDArray[np.float32]
     labels: NDArray[np.int64]
+    importance_samples: int = 0
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -82,6 +89,7 @@ def measure(
     seed: int,
     keep_codes: int,
     keep_images: int,
+    importance_samples: int = 0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Measurement:
     """Measures a model on the test split, in the order in which it is stored.
@@ -92,6 +100,7 @@ def measure(
         seed: Of the noise; image i's depends on (seed, i) alone.
         keep_codes: Of how many first images the codes are kept.
         keep_images: Of how many first images the reconstructions are kept.
+        importance_samples: Codes per image for the importance-weighted bound; 0: it is left out.
         progress: Told after every batch how many images are done.
 
     Raises:
@@ -102,18 +111,24 @@ def measure(
     if expected == 0:
         raise DataError(f"{examples.path}: expected test images, found none; raise preprocess.test")
     stored_shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
+    importance_samples = importance_samples if vae.variational else 0
     metrics = [metric for metric in METRICS if vae.variational or not metric.variational]
+    metrics = [metric for metric in metrics if metric.name != IWAE or importance_samples]
     per_image = _graph(vae, stored_shape, metrics)
+    at_once = batch_size(*stored_shape[:2])
+    bound = ImportanceBound(vae, samples=importance_samples, codes=CODES * at_once, seed=seed)
     moments = {metric.name: Moments() for metric in metrics}
     means = Moments()
     kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
     done = unusable = 0
     with readable(examples):
-        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=batch_size(*stored_shape[:2])):
+        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=at_once):
             count = int(pixels.shape[0])
             inputs = {"pixels": pixels, "labels": labels} if vae.conditional else pixels
             draws = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
             found = {name: tensor.numpy() for name, tensor in per_image(inputs, draws).items()}
+            if importance_samples:
+                found[IWAE] = bound(inputs, start=done)
             values = np.stack([found[metric.name] for metric in metrics])  # [metrics, B]
             unusable += int(np.count_nonzero(~np.isfinite(values).all(axis=0)))
             if not unusable:
@@ -148,6 +163,7 @@ def measure(
         originals=whole["targets"][:keep_images],
         reconstructions=whole["reconstructions"][:keep_images],
         labels=whole["labels"][:keep_images],
+        importance_samples=importance_samples,
     )
 
 
@@ -157,6 +173,7 @@ def document(measurement: Measurement) -> dict[str, Any]:
         "split": SPLIT,
         "images": measurement.images,
         "noise": "one sampled code per image",
+        **({"importance_samples": measurement.importance_samples} if measurement.importance_samples else {}),
         "metrics": {
             metric.name: {
                 "value": _rounded(measurement.estimates[metric.name].value),
@@ -189,7 +206,7 @@ def _graph(
     def per_image(inputs: Any, draws: Any) -> dict[str, Any]:
         terms = vae.terms(inputs, draws)
         shown = {name: terms[name] for name in ("mean", "targets", "reconstructions")}
-        return {**shown, **{metric.name: metric.per_image(terms) for metric in metrics}}
+        return {**shown, **{metric.name: metric.per_image(terms) for metric in metrics if metric.per_image}}
 
     return per_image  # type: ignore[no-any-return]
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+IWAE = "iwae"
 MSE_FLOOR = 1e-10  # a perfect reconstruction has a PSNR of 100 dB, not of infinity
 
 
@@ -23,7 +24,7 @@ class Metric:
         better: Which way is up.
         group: Which of the report's rows it stands in.
         doc: What it is, for somebody who does not know it.
-        per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32.
+        per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32; None: it has a pass of its own.
         variational: Whether it needs a KL, which a plain autoencoder has not.
     """
 
@@ -33,7 +34,7 @@ class Metric:
     better: Literal["higher", "lower"]
     group: Literal["likeness", "likelihood"]
     doc: str
-    per_image: Callable[[Mapping[str, Any]], Any]
+    per_image: Callable[[Mapping[str, Any]], Any] | None
     variational: bool = False
 
 
@@ -95,6 +96,17 @@ METRICS = (
         "the model’s log-probability of an image is at least this. Compare it only between models with the same "
         "likelihood, image size and normalisation.",
         lambda terms: terms["log_prob"] - terms["kl"],
+        variational=True,
+    ),
+    Metric(
+        IWAE,
+        "Log-likelihood",
+        "nats per image",
+        "higher",
+        "likelihood",
+        "Importance-weighted bound: like the ELBO, on average at most the model’s log-probability of an image, but closer "
+        "to it the more codes are drawn per image. Tables of published models give it, with the sign turned, as NLL.",
+        None,
         variational=True,
     ),
     Metric(

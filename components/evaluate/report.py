@@ -12,6 +12,7 @@ from typing import Any, Literal
 import jinja2
 
 from components.evaluate import wording
+from components.evaluate.distances import Comparison, Distances
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.moments import Estimate
@@ -69,7 +70,7 @@ class Subject:
     parameters: int
 
 
-def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Shown]) -> str:
+def render(subject: Subject, *, measurement: Measurement, distances: Distances | str, figures: Sequence[Shown]) -> str:
     """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -101,7 +102,10 @@ def render(subject: Subject, *, measurement: Measurement, figures: Sequence[Show
         clause=_sentence(wording.dimensions(measurement)),
         threshold=ACTIVE,
         images=measurement.images,
+        samples=measurement.importance_samples,
         verdicts=wording.verdicts(),
+        distances=None if isinstance(distances, str) else _distances(distances),
+        compared=_sentence(wording.distances(distances)),
         figures=[(shown.title, shown.caption, shown.layout, _data_url(shown.path)) for shown in figures],
         lineage=_lineage(subject),
         splits=SPLITS,
@@ -126,6 +130,22 @@ def _tile(metric: Metric, *, estimate: Estimate) -> dict[str, str]:
         "better": f"{metric.better} is better",
         "doc": metric.doc,
     }
+
+
+def _distances(found: Distances) -> list[tuple[str, list[str]]]:
+    """Rows of the table: what is compared with the test images, and its figures."""
+
+    def row(side: Comparison) -> list[str]:
+        kernel, manifold = side.kernel, side.manifold
+        spread = "" if kernel.low is None else f" ({_short(kernel.low)} to {_short(kernel.high)})"
+        shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
+        return [_short(side.frechet), f"{_short(kernel.value)}{spread}", *(f"{share:.3f}" for share in shares)]
+
+    return [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))]
+
+
+def _short(value: float | None) -> str:
+    return f"{value:.3g}".replace("-", "−")
 
 
 def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:

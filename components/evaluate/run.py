@@ -11,7 +11,8 @@ import numpy as np
 from components.console import bar, say
 from components.dataset import batches, read_statistics, readable
 from components.device import prepare_device
-from components.evaluate import gallery, measure, report, wording
+from components.evaluate import distances, gallery, measure, report, wording
+from components.evaluate.distances import Distances
 from components.evaluate.measure import Measurement
 from models.likelihoods import Bernoulli
 from models.vae import VAE
@@ -40,9 +41,12 @@ def run(
             seed=settings.seed,
             keep_codes=settings.evaluate.scatter_images,
             keep_images=gallery.PAIRS,
+            importance_samples=settings.evaluate.importance_samples,
             progress=update,
         )
-    found = json.dumps(measure.document(measurement), indent=1, ensure_ascii=False, allow_nan=False)
+    compared = _distances(vae, examples, settings)
+    document = {**measure.document(measurement), "distances": distances.document(compared)}
+    found = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(evaluation.metrics_path, found + "\n")
     shown = gallery.draw(
         vae,
@@ -61,10 +65,21 @@ def run(
         likelihood="Bernoulli" if isinstance(vae.likelihood, Bernoulli) else "Gaussian (weighted MSE)",
         parameters=vae.encoder.count_params() + vae.decoder.count_params(),
     )
-    atomic.write_text(evaluation.report_path, report.render(subject, measurement=measurement, figures=shown))
+    atomic.write_text(
+        evaluation.report_path, report.render(subject, measurement=measurement, distances=compared, figures=shown)
+    )
     say(f"found   {_outcome(measurement)}")
     say(f"latent  {wording.dimensions(measurement)}")
+    say(f"new     {wording.distances(compared)}")
     return {"test_images": measurement.images}
+
+
+def _distances(vae: VAE, examples: Examples, settings: EvaluateSettings) -> Distances | str:
+    most = settings.evaluate.distance_images
+    if most == 0:
+        return "evaluate.distance_images is 0"
+    with bar("distances", total=3 * min(most, read_statistics(examples).records[measure.SPLIT])) as update:
+        return distances.measure_distances(vae, examples=examples, seed=settings.seed, most=most, progress=update)
 
 
 def _codes_of(other: Model, *, examples: Examples, settings: EvaluateSettings) -> tuple[str, Any]:

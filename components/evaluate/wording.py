@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from components.evaluate.distances import Distances
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
 
@@ -73,6 +74,18 @@ def dimensions(measurement: Measurement) -> str:
     noun, verb = "dimension" if dims == 1 else "dimensions", "is" if unused == 1 else "are"
     clause = f"{unused:,} of {dims:,} latent {noun} {verb} unused"
     return clause if unused < dims else f"{clause}, so it makes the same image from every code"
+
+
+def distances(found: Distances | str) -> str:
+    """How far new images are from test images, as a clause; or why nobody measured it."""
+    if isinstance(found, str):
+        return f"not compared with test images: {found}"
+    synthetic, floor = (number(side.frechet, decimals=3) for side in (found.synthetic, found.floor))
+    coverage = number(100 * found.synthetic.manifold.coverage, decimals=0)
+    return (
+        f"{counted(found.images, 'new image')}: Fréchet distance {synthetic} from test images in random features, where "
+        f"training images have {floor}; they cover {coverage}% of the test images"
+    )
 
 
 def summary(measurement: Measurement) -> str:

@@ -30,20 +30,22 @@ def write_examples(
     labels: list[int] | None = None,
     names: tuple[str, ...] = (),
     margin: int = 0,
+    training: int = 0,
 ) -> Examples:
-    """Sealed Examples whose test split holds these images: [n, H, W, C], uint8. The other splits are empty.
+    """Sealed Examples whose test split holds these images: [n, H, W, C], uint8, and the training split so many of them.
 
     The network sees `margin` fewer pixels, in height and width.
     """
     count, height, width, channels = images.shape
     examples = Examples(folder)
-    examples.split("test").mkdir(parents=True)
     indices = [-1] * count if labels is None else labels
     records = [
         frame(encode_example(image, key=f"image {i}", label=label))
         for i, (image, label) in enumerate(zip(images, indices, strict=True))
     ]
-    (examples.split("test") / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records))
+    for split, kept in (("test", records), ("train", records[:training])):
+        examples.split(split).mkdir(parents=True)
+        (examples.split(split) / "data_tfrecord-00000-of-00001").write_bytes(b"".join(kept))
     statistics = describe(
         height - margin,
         width - margin,
@@ -51,8 +53,11 @@ def write_examples(
         stored_height=height,
         stored_width=width,
         labels=list(names),
-        images={"train": 0, "validation": 0, "test": count},
-        images_per_label={"test": {name: indices.count(i) for i, name in enumerate(names)}},
+        images={"train": training, "validation": 0, "test": count},
+        images_per_label={
+            split: {name: kept.count(i) for i, name in enumerate(names)}
+            for split, kept in (("test", indices), ("train", indices[:training]))
+        },
         rejected={"too_large": 2},
     )
     examples.statistics_path.write_text(statistics.model_dump_json())

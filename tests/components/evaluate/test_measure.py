@@ -41,9 +41,17 @@ class Shifted:
             "reconstructions": targets - 0.25,
         }
 
+    def log_weights(self, pixels: Any, noise: Any) -> Any:
+        import tensorflow as tf
 
-def run(examples: Examples, *, vae: Any = None, seed: int = 0, codes: int = 1000, images: int = 25) -> Any:
-    return measure(vae or Shifted(), examples=examples, seed=seed, keep_codes=codes, keep_images=images)
+        brightness = tf.reduce_mean(tf.cast(pixels, tf.float32), axis=(1, 2, 3)) / 255.0
+        return -100.0 * brightness[:, None] + 0.0 * noise[:, :, 0]
+
+
+def run(
+    examples: Examples, *, vae: Any = None, seed: int = 0, codes: int = 1000, images: int = 25, **options: Any
+) -> Any:
+    return measure(vae or Shifted(), examples=examples, seed=seed, keep_codes=codes, keep_images=images, **options)
 
 
 def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: Any) -> None:
@@ -62,6 +70,23 @@ def test_a_plain_autoencoder_has_no_kl_and_so_no_bound(make_examples: MakeExampl
     found = run(make_examples(), vae=Shifted(variational=False))
     assert list(found.estimates) == ["ssim", "psnr", "mse", "log_prob"]
     assert list(document(found)["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
+
+
+def test_the_importance_weighted_bound_is_measured_where_it_is_asked_for(
+    make_examples: MakeExamples, noise_images: Any
+) -> None:
+    pixels = noise_images(30)
+    examples = make_examples(pixels)
+    assert "iwae" not in run(examples).estimates
+    assert "importance_samples" not in document(run(examples))
+    found = run(examples, importance_samples=3)
+    brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
+    assert found.estimates["iwae"].value == pytest.approx(-100.0 * brightness.mean(), rel=1e-5)
+    assert found.estimates["iwae"].standard_error == pytest.approx(
+        100.0 * brightness.std(ddof=1) / np.sqrt(30), rel=1e-4
+    )
+    assert document(found)["importance_samples"] == 3
+    assert "iwae" not in run(examples, vae=Shifted(variational=False), importance_samples=3).estimates
 
 
 def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:

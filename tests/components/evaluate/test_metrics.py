@@ -47,5 +47,5 @@ def test_elbo_is_log_probability_minus_kl() -> None:
 
 
 def test_every_metric_says_what_it_is() -> None:
-    assert {metric.name for metric in METRICS} == {"elbo", "log_prob", "kl", "mse", "psnr", "ssim"}
+    assert {metric.name for metric in METRICS} == {"elbo", "iwae", "log_prob", "kl", "mse", "psnr", "ssim"}
     assert all(metric.doc.endswith(".") and metric.unit for metric in METRICS)

@@ -83,6 +83,22 @@ def test_images_have_a_text_and_a_caption(path: Path) -> None:
     assert [tag for tag, _ in page.seen].count("figcaption") == FIGURES
 
 
+def test_new_images_stand_beside_real_ones(
+    make_examples: Callable[..., Examples], make_model: Callable[..., Model], path: Path, tmp_path: Path
+) -> None:
+    examples = make_examples(training=30)
+    settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(importance_samples=2))
+    evaluation = ModelEvaluation(tmp_path / "evaluation")
+    evaluate(examples, make_model(examples), None, evaluation, settings)
+    words = page_of(evaluation.report_path).words
+    assert "30 new images: Fréchet distance" in words.replace("NEW", "new")
+    assert "New images" in words and "Training images: the floor" in words
+    assert "Log-likelihood" in words and "for the log-likelihood 2" in words
+    without = page_of(path).words
+    assert "Not compared with test images: distances need more than 5 test and training images" in without
+    assert "Training images: the floor" not in without
+
+
 def test_what_others_wrote_is_escaped(path: Path) -> None:
     page = page_of(path)
     assert "Tiny <i>images</i>" in page.text

@@ -1,0 +1,81 @@
+"""Precision, recall, density and coverage: where synthetic images lie among the real ones, by nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEIGHBOURS = 5
+ROWS = 1024  # of a matrix of distances at once, so that memory does not grow with its square
+Features = NDArray[Any]  # [images, dimensions]
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """How two sets lie to each other, by balls around images that reach to their k-th neighbour of the same set.
+
+    Attributes:
+        precision: Share of synthetic images within a real image's ball (Kynkäänniemi et al. 2019): fidelity.
+        recall: Share of real images within a synthetic image's ball: diversity.
+        density: Real images' balls that a synthetic one lies in, over k, on average (Naeem et al. 2020); may exceed 1.
+        coverage: Share of real images whose ball holds a synthetic one: diversity, not fooled by outliers.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def manifold(real: Features, synthetic: Features, *, neighbours: int = NEIGHBOURS) -> Manifold:
+    """Compares two sets of features, as the package `prdc` 0.2 does.
+
+    Args:
+        real: [n, D], n above `neighbours`.
+        synthetic: [m, D], m above `neighbours`.
+        neighbours: k.
+
+    Raises:
+        ValueError: A set has too few images.
+    """
+    for features in (real, synthetic):
+        if len(features) <= neighbours:
+            raise ValueError(f"expected more than {neighbours} images, found {len(features)}")
+    real, synthetic = real.astype(np.float64), synthetic.astype(np.float64)
+    real_radii, synthetic_radii = radii(real, neighbours=neighbours), radii(synthetic, neighbours=neighbours)
+    balls = np.zeros(len(synthetic))  # of real images, that each synthetic image lies in
+    recalled = covered = 0
+    for start, distances in squared_distances(real, synthetic):
+        own = real_radii[start : start + len(distances)]
+        balls += (distances < own[:, None]).sum(axis=0)
+        recalled += int((distances < synthetic_radii).any(axis=1).sum())
+        covered += int((distances.min(axis=1) < own).sum())
+    return Manifold(
+        precision=float((balls > 0).mean()),
+        recall=recalled / len(real),
+        density=float(balls.mean() / neighbours),
+        coverage=covered / len(real),
+    )
+
+
+def radii(features: Features, *, neighbours: int) -> NDArray[np.float64]:
+    """Squared distance of each row to its k-th nearest other row: [n]."""
+    found = [
+        # The row itself is among them, at distance nought.
+        np.partition(distances, neighbours, axis=1)[:, neighbours]
+        for _, distances in squared_distances(features, features)
+    ]
+    return np.concatenate(found)
+
+
+def squared_distances(first: Features, second: Features) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Squared Euclidean distances of some rows after others to all of `second`: their start, and [rows, m]."""
+    norms = np.square(second).sum(axis=1)
+    for start in range(0, len(first), ROWS):
+        rows = first[start : start + ROWS]
+        found = np.square(rows).sum(axis=1)[:, None] + norms - 2.0 * (rows @ second.T)
+        yield start, np.maximum(found, 0.0)  # rounding may leave a little less
