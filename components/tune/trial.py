@@ -29,7 +29,14 @@ class TrialFailed(Exception):
 
 
 def run_trial(
-    images: TrainingImages, networks: Networks, settings: TuneSettings, *, epochs: int, count: int, report: Report
+    images: TrainingImages,
+    networks: Networks,
+    settings: TuneSettings,
+    *,
+    epochs: int,
+    count: int,
+    report: Report,
+    whole: bool = True,
 ) -> tuple[int, float]:
     """Trains one candidate.
 
@@ -41,9 +48,10 @@ def run_trial(
         count: Training images per epoch.
         report: Is told the validation ELBO after each epoch but the last, on the first images of the validation split,
             and says whether that was the last after all.
+        whole: Whether it may win, and so is judged by the whole split.
 
     Returns:
-        How many epochs were run, and the validation ELBO after them on the whole split, nats per image.
+        How many epochs were run, and the validation ELBO after them, nats per image.
 
     Raises:
         TrialFailed: The loss or the ELBO is not finite, memory ran out, or the values do not fit each other.
@@ -52,33 +60,32 @@ def run_trial(
     while True:
         crowded = len(networks.built) > 0
         try:
-            return _train(images, networks.get(settings), settings, epochs=epochs, count=count, report=report)
+            network = networks.get(settings)
+            judge = Judge(images, network, settings, epochs=epochs, count=count, report=report)
+            _train(images, network, settings, judge)
+            return judge.epochs_run, judge.measure(whole=whole)
         except (tf.errors.ResourceExhaustedError, MemoryError):
             networks.clear()
             if not crowded:
                 raise TrialFailed("out of memory") from None
 
 
-def _train(
-    images: TrainingImages, network: Network, settings: TuneSettings, *, epochs: int, count: int, report: Report
-) -> tuple[int, float]:
+def _train(images: TrainingImages, network: Network, settings: TuneSettings, judge: Judge) -> None:
     batch_size = settings.train.batch_size
-    judge = Judge(images, network, settings, epochs=epochs, count=count, report=report)
     network.vae.fit(
         images.training(
-            limit=count,
+            limit=judge.count,
             batch_size=batch_size,
             seed=settings.seed,
-            epochs=epochs,
+            epochs=judge.epochs,
             labelled=network.vae.conditional,
         ),
-        steps_per_epoch=math.ceil(count / batch_size),
-        epochs=epochs,
+        steps_per_epoch=math.ceil(judge.count / batch_size),
+        epochs=judge.epochs,
         callbacks=[keras.callbacks.TerminateOnNaN(), judge],
         shuffle=False,
         verbose=0,
     )
-    return judge.epochs_run, judge.measure(whole=True)
 
 
 class Judge(keras.callbacks.Callback):

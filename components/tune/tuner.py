@@ -77,7 +77,13 @@ class Tuner(BaseTuner):
             settings = with_values(self.settings, values_of(trial.hyperparameters, self.settings))
             count = images_for(self.images.count, epochs=epochs, most=section.epochs)
             epochs_run, elbo = run_trial(
-                self.images, self.networks, settings, epochs=epochs, count=count, report=report
+                self.images,
+                self.networks,
+                settings,
+                epochs=epochs,
+                count=count,
+                report=report,
+                whole=epochs == section.epochs,
             )
             report(epochs_run, elbo)
         except (TrialFailed, ValidationError) as error:

@@ -50,7 +50,7 @@ def judge_by_formula(
     epochs_of_trials: list[int] = []
 
     def run_trial(
-        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report
+        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report, whole: bool
     ) -> tuple[int, float]:
         epochs_of_trials.append(epochs)
         value = formula(settings.model.latent_dim, settings.train.learning_rate)
@@ -301,7 +301,7 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
     tried: list[TuneSettings] = []
 
     def run_trial(
-        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report
+        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report, whole: bool
     ) -> tuple[int, float]:
         tried.append(settings)
         return epochs, -100.0 - len(tried)
