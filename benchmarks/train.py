@@ -164,9 +164,11 @@ def compare(name: str, *, torch_python: str | None) -> dict[str, Any]:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipes", nargs="*", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES), help=f"of {', '.join(RECIPES)}")
     parser.add_argument("--torch-python", help="a Python that has PyTorch; without it that peer is left out")
     given = parser.parse_args()
+    if unknown := set(given.recipes) - set(RECIPES):
+        parser.error(f"expected recipes of {', '.join(RECIPES)}, found {', '.join(sorted(unknown))}")
     device = prepare_device()
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
     result: dict[str, Any] = {"device": device, "instructions": [name for name in INSTRUCTIONS if name in flags]}

@@ -166,13 +166,18 @@ def measure(
         keras.utils.clear_session()
 
 
-def halved(engine: Engine, *, batch_size: int, kept: Path) -> Engine:
+def halved(engine: Engine, *, batch_size: int, devices: int, kept: Path) -> Engine:
     """The engine for a training that ran out of memory: it takes its batches in twice as many parts.
 
     Raises:
-        DataError: There is an image in each part already.
+        DataError: There is an image in each part already, or several devices share a batch, whose parts they are.
     """
     parts = 2 * engine.parts
+    if devices > 1:
+        raise DataError(
+            f"train.batch_size: expected memory for {batch_size} images on {devices} devices, found too little; "
+            f"try {batch_size // 2}"
+        )
     if parts > batch_size:
         raise DataError(
             "train.batch_size: expected memory for at least one image at a time, found too little; "

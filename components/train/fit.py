@@ -41,7 +41,7 @@ def fit(
     if not state.finished(settings.train.epochs):
         if tuned:
             say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
-        state = _until_it_fits(images, model, settings, device)
+        _until_it_fits(images, model, settings, state, device)
     make_film(model.progress_path)
     # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
     # float32, of Keras's own layers.
@@ -51,9 +51,11 @@ def fit(
     return _write(model, best, state)
 
 
-def _until_it_fits(images: TrainingImages, model: Model, settings: TrainSettings, device: str) -> TrainingState:
+def _until_it_fits(
+    images: TrainingImages, model: Model, settings: TrainSettings, state: TrainingState, device: str
+) -> None:
     """Trains; where memory runs out, from the last finished epoch on with batches in smaller parts."""
-    kept = model.work / "engine.json"
+    kept, replicas = model.work / "engine.json", Replicas()
     engine = choose_engine(
         settings.train.engine,
         settings.model,
@@ -66,19 +68,27 @@ def _until_it_fits(images: TrainingImages, model: Model, settings: TrainSettings
     )
     while True:
         try:
-            return _train(images, model, settings, engine, device)
+            return _train(images, model, settings, state, engine=engine, replicas=replicas, device=device)
         except tf.errors.ResourceExhaustedError:
             # Outside of this clause: the error's traceback holds all that was in memory.
             pass
-        engine = halved(engine, batch_size=settings.train.batch_size, kept=kept)
+        engine = halved(engine, batch_size=settings.train.batch_size, devices=replicas.count, kept=kept)
 
 
-def _train(images: TrainingImages, model: Model, settings: TrainSettings, engine: Engine, device: str) -> TrainingState:
-    """From where the state stands to the end."""
+def _train(
+    images: TrainingImages,
+    model: Model,
+    settings: TrainSettings,
+    state: TrainingState,
+    *,
+    engine: Engine,
+    replicas: Replicas,
+    device: str,
+) -> None:
+    """From where the state stands to the end, or until memory runs out."""
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
     section, batch_size = settings.train, settings.train.batch_size
     steps = math.ceil(images.count / batch_size)
-    replicas = Replicas()
     if replicas.count > 1:
         engine = replace(engine, jit=False, steps=1)  # TensorFlow loops over no shared steps
     with replicas.scope():
@@ -95,8 +105,6 @@ def _train(images: TrainingImages, model: Model, settings: TrainSettings, engine
     if not images.resident:
         say(f"reads   {images.bytes / 1e9:,.1f} GB of images from disk in each epoch: more than {SHARE:.0%} of memory")
 
-    state_path = model.work / "state.npz"
-    state = TrainingState.read(state_path)
     if state.epochs:
         say(f"resumes after epoch {state.epochs}")
     forward = math.ceil(batch_size / engine.parts)  # what fits in training fits in validation
@@ -129,12 +137,11 @@ def _train(images: TrainingImages, model: Model, settings: TrainSettings, engine
                 PreciseBatchNorm(measured),
                 Pictures(model.progress_path, images.examples, epochs=section.epochs, seed=settings.seed),
                 keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
-                ResumableEarlyStopping(state_path, state, patience=section.patience),
+                ResumableEarlyStopping(model.work / "state.npz", state, patience=section.patience),
             ],
             shuffle=False,  # the data set does
             verbose=0,
         )
-    return state
 
 
 def _write(model: Model, best: VAE, state: TrainingState) -> dict[str, int]:

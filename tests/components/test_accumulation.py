@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from by_hand import describe
 
-from components.engine import Engine
+from components.engine import Engine, halved
 from models.vae import VAE
+from schemas.errors import DataError
 from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
 
 IMAGES, BATCH = 22, 8  # the last batch has 6
@@ -65,3 +67,8 @@ def test_the_last_batch_may_have_fewer_images_than_there_are_parts() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH + 1, 8, 8, 1), np.uint8)
     history = vae.fit(pixels, batch_size=BATCH, epochs=2, shuffle=False, verbose=0).history
     assert np.isfinite(history["loss"]).all()
+
+
+def test_devices_that_share_a_batch_are_told_to_take_a_smaller_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for 128 images on 4 devices, .* try 64$"):
+        halved(Engine(), batch_size=128, devices=4, kept=tmp_path / "engine.json")

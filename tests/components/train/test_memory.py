@@ -79,4 +79,4 @@ def test_a_network_of_which_not_even_one_image_fits_is_a_line(
 ) -> None:
     crowd(monkeypatch, fit=0)
     with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for at least one image at a time"):
-        train(tiny_examples, None, open_model(tmp_path), make_settings(epochs=1, batch_size=2))
+        train(tiny_examples, None, open_model(tmp_path), make_settings(epochs=1, batch_size=1))
