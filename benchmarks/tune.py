@@ -64,6 +64,7 @@ class TimedJudge(trial.Judge):
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_train_batch_end(batch, logs)
         CLOCK.steps.append(time.perf_counter() - self.began)
 
     def measure(self, *, whole: bool) -> float:

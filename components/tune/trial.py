@@ -82,7 +82,7 @@ def _train(images: TrainingImages, network: Network, settings: TuneSettings, jud
         ),
         steps_per_epoch=math.ceil(judge.count / batch_size),
         epochs=judge.epochs,
-        callbacks=[keras.callbacks.TerminateOnNaN(), judge],
+        callbacks=[judge],
         shuffle=False,
         verbose=0,
     )
@@ -121,10 +121,13 @@ class Judge(keras.callbacks.Callback):
         self.report = report
         self.epochs_run = 0
 
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Ends a trial whose loss, a running mean in which a NaN stays, is no longer a number."""
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            raise TrialFailed("the loss did not stay finite")
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Judges at a glance, and ends the trial as finished where it is told to."""
-        if not math.isfinite((logs or {}).get("loss", math.nan)):
-            raise TrialFailed("the loss did not stay finite")
         self.epochs_run = epoch + 1
         if self.epochs_run < self.epochs and self.report(self.epochs_run, self.measure(whole=False)):
             self.model.stop_training = True
