@@ -111,8 +111,8 @@ class TrainingImages:
             if limited and found >= count:
                 break
             for part, its_labels in labelled_shard(path, self.statistics).as_numpy_iterator():
-                room = slice(found, min(found + len(part), count))
-                pixels[room], labels[room] = part[: room.stop - found], its_labels[: room.stop - found]
+                kept = min(len(part), max(count - found, 0))
+                pixels[found : found + kept], labels[found : found + kept] = part[:kept], its_labels[:kept]
                 found += len(part)
             starts.append(min(found, count))
         if found < count or (found > count and not limited):

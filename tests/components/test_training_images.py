@@ -80,13 +80,18 @@ def test_images_to_measure_and_to_validate_come_as_they_are_stored(
         assert content(in_memory) == content(in_shards)
 
 
-def test_a_limit_keeps_the_first_images_alone(examples: Examples) -> None:
-    images = TrainingImages(examples, limit=10)
-    assert images.count == 10
-    found = images.training(batch_size=4, seed=1, epochs=1, limit=10)
-    assert sorted(numbers_of(list(found.as_numpy_iterator()))) == list(range(10))
+@pytest.mark.parametrize("read", [1, 3, 256])
+@pytest.mark.parametrize("limit", [6, 7, 8, 10])
+def test_a_limit_keeps_the_first_images_alone(
+    limit: int, read: int, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.dataset.READ", read)  # the limit may lie before a shard's last records
+    images = TrainingImages(examples, limit=limit)
+    assert images.count == limit
+    found = images.training(batch_size=4, seed=1, epochs=1, limit=limit)
+    assert sorted(numbers_of(list(found.as_numpy_iterator()))) == list(range(limit))
     [pixels] = images.measured(count=100, batch_size=16).as_numpy_iterator()
-    np.testing.assert_array_equal(pixels, [image(number) for number in range(10)])
+    np.testing.assert_array_equal(pixels, [image(number) for number in range(limit)])
 
 
 def test_what_does_not_fit_into_its_share_of_memory_stays_in_the_shards(
