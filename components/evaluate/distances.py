@@ -14,7 +14,7 @@ from components.evaluate.features import FeatureSpace, random_space
 from components.evaluate.frechet import frechet_distance
 from components.evaluate.kid import Interval, kernel_distance
 from components.evaluate.measure import SPLIT, batch_size
-from components.evaluate.neighbours import NEIGHBOURS, Manifold, manifold
+from components.evaluate.neighbours import NEIGHBOURS, Manifold, manifold, radii
 from components.evaluate.new_images import new_images
 from models.vae import VAE
 from schemas.artifacts import Examples
@@ -92,19 +92,20 @@ def measure_distances(
         return "the features of some image are not finite numbers"
     if np.ptp(real, axis=0).max() == 0:
         return "all test images are the same"
+    own = radii(real)  # once for both
     return Distances(
         space,
         count,
-        synthetic=_compare(real, synthetic, seed=seed),
-        floor=_compare(real, other, seed=seed),
+        synthetic=_compare(real, synthetic, real_radii=own, seed=seed),
+        floor=_compare(real, other, real_radii=own, seed=seed),
     )
 
 
-def _compare(real: NDArray[Any], other: NDArray[Any], *, seed: int) -> Comparison:
+def _compare(real: NDArray[Any], other: NDArray[Any], *, real_radii: NDArray[np.float64], seed: int) -> Comparison:
     return Comparison(
         frechet=frechet_distance(real, other),
         kernel=kernel_distance(real, other, seed=seed),
-        manifold=manifold(real, other),
+        manifold=manifold(real, other, real_radii=real_radii),
     )
 
 

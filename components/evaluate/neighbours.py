@@ -31,13 +31,20 @@ class Manifold:
     coverage: float
 
 
-def manifold(real: Features, synthetic: Features, *, neighbours: int = NEIGHBOURS) -> Manifold:
+def manifold(
+    real: Features,
+    synthetic: Features,
+    *,
+    neighbours: int = NEIGHBOURS,
+    real_radii: NDArray[np.float64] | None = None,
+) -> Manifold:
     """Compares two sets of features, as the package `prdc` 0.2 does.
 
     Args:
         real: [n, D], n above `neighbours`.
         synthetic: [m, D], m above `neighbours`.
         neighbours: k.
+        real_radii: `radii` of the real set, where somebody has them already.
 
     Raises:
         ValueError: A set has too few images.
@@ -46,7 +53,9 @@ def manifold(real: Features, synthetic: Features, *, neighbours: int = NEIGHBOUR
         if len(features) <= neighbours:
             raise ValueError(f"expected more than {neighbours} images, found {len(features)}")
     real, synthetic = real.astype(np.float64), synthetic.astype(np.float64)
-    real_radii, synthetic_radii = radii(real, neighbours=neighbours), radii(synthetic, neighbours=neighbours)
+    if real_radii is None:
+        real_radii = radii(real, neighbours=neighbours)
+    synthetic_radii = radii(synthetic, neighbours=neighbours)
     balls = np.zeros(len(synthetic))  # of real images, that each synthetic image lies in
     recalled = covered = 0
     for start, distances in squared_distances(real, synthetic):
@@ -62,8 +71,9 @@ def manifold(real: Features, synthetic: Features, *, neighbours: int = NEIGHBOUR
     )
 
 
-def radii(features: Features, *, neighbours: int) -> NDArray[np.float64]:
+def radii(features: Features, *, neighbours: int = NEIGHBOURS) -> NDArray[np.float64]:
     """Squared distance of each row to its k-th nearest other row: [n]."""
+    features = features.astype(np.float64)
     found = [
         # The row itself is among them, at distance nought.
         np.partition(distances, neighbours, axis=1)[:, neighbours]
