@@ -1,4 +1,4 @@
-"""A search: its results, its ranges, what a failed trial costs, and how it goes on after a kill.
+"""A search: its results, its ranges, and what a failed trial costs.
 
 Most tests judge a candidate by a formula instead of a training: what they claim does not depend on networks.
 """
@@ -6,7 +6,6 @@ Most tests judge a candidate by a formula instead of a training: what they claim
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from search_by_formula import best, formula, judge_by_formula, results, trials
 
 from components.tune import tuner
 from components.tune.component import tune
-from components.tune.trial import Report, TrialFailed
+from components.tune.trial import Report
 from schemas import tables
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
@@ -29,60 +29,6 @@ LATENT_DIM, LEARNING_RATE = "model.latent_dim", "train.learning_rate"
 ORACLES = ["random", "bayesian", "hyperband"]
 EPOCHS = 3
 TRIALS = 8  # bayesian draws six at random and then asks a Gaussian process
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the project catches it."""
-
-
-def formula(latent_dim: int, learning_rate: float) -> float:
-    """An ELBO that is highest at latent_dim 3 and learning rate 0.001."""
-    return -100.0 - (latent_dim - 3) ** 2 - math.log10(learning_rate / 1e-3) ** 2
-
-
-def judge_by_formula(
-    monkeypatch: pytest.MonkeyPatch, *, killed_in: int | None = None, failing: Callable[[float], bool] | None = None
-) -> list[int]:
-    """Replaces trainings by the formula; kills in the trial of that number, from 1, after an epoch; returns each trial's epochs.
-
-    Every candidate's value grows with the epochs, and a good one's is ahead of a bad one's from the first.
-    """
-    epochs_of_trials: list[int] = []
-
-    def run_trial(
-        _: Any, __: Any, settings: TuneSettings, *, epochs: int, count: int, report: Report, whole: bool
-    ) -> tuple[int, float]:
-        epochs_of_trials.append(epochs)
-        value = formula(settings.model.latent_dim, settings.train.learning_rate)
-        if failing and failing(settings.train.learning_rate):
-            raise TrialFailed("out of memory")
-        for epoch in range(1, epochs):
-            behind = report(epoch, value - (epochs - epoch))
-            if len(epochs_of_trials) == killed_in:
-                raise Killed  # when it has already reported something
-            if behind:
-                return epoch, value - (epochs - epoch)
-        return epochs, value
-
-    monkeypatch.setattr(tuner, "run_trial", run_trial)
-    return epochs_of_trials
-
-
-def trials(hyperparameters: HyperParameters) -> list[dict[str, Any]]:
-    """A row per trial."""
-    rows: list[dict[str, Any]] = pq.read_table(hyperparameters.trials_path).to_pylist()
-    return rows
-
-
-def best(hyperparameters: HyperParameters) -> dict[str, Any]:
-    """The best values, by recipe key."""
-    found: dict[str, Any] = json.loads(hyperparameters.best_path.read_text())
-    return found
-
-
-def results(hyperparameters: HyperParameters) -> tuple[bytes, bytes]:
-    """What must not depend on interruptions."""
-    return hyperparameters.best_path.read_bytes(), hyperparameters.trials_path.read_bytes()
 
 
 # --- what it finds ---------------------------------------------------------------------------------------------------
@@ -325,78 +271,3 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
         assert row["train.batch_size"] == settings.train.batch_size in (8, 16, 24, 32)
         assert row["train.learning_rate"] == settings.train.learning_rate in (1e-3, 1e-2)
     assert best(found) == {**{key: rows[0][key] for key in space}, "model.hidden": list(tried[0].model.hidden)}
-
-
-# --- after a kill ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def undisturbed(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, tuple[bytes, bytes]]:
-    """What searches find that nobody interrupts, by oracle."""
-    found = {}
-    for oracle in ("random", "bayesian"):
-        hyperparameters = open_hyperparameters(tmp_path_factory.mktemp(oracle))
-        with pytest.MonkeyPatch.context() as patch:
-            judge_by_formula(patch)
-            tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=EPOCHS))
-        found[oracle] = results(hyperparameters)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("oracle", "killed_in", "cut"),
-    [
-        ("random", 1, False),
-        ("random", 2, True),
-        ("random", TRIALS, False),
-        ("bayesian", 3, True),
-        ("bayesian", TRIALS - 1, False),
-        ("bayesian", TRIALS, False),
-    ],
-)
-def test_a_search_killed_inside_a_trial_ends_like_one_that_was_not(
-    oracle: str,
-    killed_in: int,
-    cut: bool,
-    undisturbed: dict[str, tuple[bytes, bytes]],
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=EPOCHS)
-    found = open_hyperparameters(tmp_path)
-    judge_by_formula(monkeypatch, killed_in=killed_in)
-    with pytest.raises(Killed):
-        tune(tiny_examples, found, settings)
-    if cut:  # a disk that lost what it had said was written
-        path = found.work / "search.json"
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    again = judge_by_formula(monkeypatch)
-    tune(tiny_examples, found, settings)
-    assert len(again) == TRIALS - (killed_in - 1)  # finished trials are not done again
-    assert results(found) == undisturbed[oracle]
-
-
-def test_a_search_killed_before_its_results_were_written_tries_nothing_again(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    found = open_hyperparameters(tmp_path)
-    judge_by_formula(monkeypatch)
-    tune(tiny_examples, found, make_settings())
-    before = results(found)
-    found.best_path.unlink()
-    found.trials_path.unlink()
-    assert judge_by_formula(monkeypatch) == []
-    tune(tiny_examples, found, make_settings())
-    assert results(found) == before
