@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from components.dataset import ahead
 from components.training_images import TrainingImages
-from models.vae import VAE, kl_divergence
+from models.kl import kl_divergence
+from models.vae import VAE
 
 
 class PlainLoop:

@@ -6,15 +6,15 @@ from types import ModuleType
 
 import keras
 
-from models import conv, dense
+from models import conv, dense, resnet
 from models.likelihoods import Bernoulli, Likelihood, WeightedMse
 from models.normalisation import Normalise
 from models.vae import VAE
 from schemas.errors import DataError
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings
+from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, ResnetModel
 from schemas.records import Statistics
 
-NETWORKS: dict[type, ModuleType] = {DenseModel: dense, ConvModel: conv}
+NETWORKS: dict[type, ModuleType] = {DenseModel: dense, ConvModel: conv, ResnetModel: resnet}
 OUTPUT_ACTIVATION = {"unit": "sigmoid", "symmetric": "tanh", "standardise": "linear"}
 
 
@@ -31,6 +31,9 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
     vae = VAE(
         encoder=network.build_encoder(model, image_shape=image_shape, labels=len(labels)),
         decoder=network.build_decoder(model, image_shape=image_shape, labels=len(labels)),
+        local_encoder=resnet.build_local_encoder(model, image_shape=image_shape)
+        if isinstance(model, ResnetModel)
+        else None,
         likelihood=_likelihood(loss, statistics),
         normalise=Normalise(statistics.mean, statistics.deviation, name="normalise"),
         kl=loss.kl,
@@ -46,7 +49,7 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
 
 def _likelihood(loss: LossSettings, statistics: Statistics) -> Likelihood:
     if isinstance(loss, BernoulliLoss):
-        return Bernoulli(loss.reconstruction)
+        return Bernoulli(loss.reconstruction, binarise=loss.binarise)
     return WeightedMse(loss.weight, OUTPUT_ACTIVATION[statistics.normalise])
 
 

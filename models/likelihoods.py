@@ -15,7 +15,13 @@ from keras import ops
 
 
 class Likelihood(ABC):
-    """The distribution of an image given the decoder's outputs; Keras saves it by its configuration."""
+    """The distribution of an image given the decoder's outputs; Keras saves it by its configuration.
+
+    Attributes:
+        binarise: Whether it is one of binary images, which are drawn from grey ones.
+    """
+
+    binarise: bool = False
 
     @abstractmethod
     def mean(self, outputs: Any) -> Any:
@@ -48,10 +54,13 @@ class Bernoulli(Likelihood):
     Args:
         reduction: What training minimises: the cross-entropy's `sum` over pixels and channels, which is ``-log p``, or
             their `mean`, which makes the KL weigh as many times more as there are pixels and channels.
+        binarise: Whether pixels are drawn, 0 or 1, with their values as probabilities, anew each time: Burda et al. 2016,
+            section 5.1.
     """
 
-    def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
+    def __init__(self, reduction: Literal["sum", "mean"] = "sum", binarise: bool = False) -> None:
         self.reduction = reduction
+        self.binarise = binarise
 
     def mean(self, outputs: Any) -> Any:
         """Pixel values in [0, 1]: [B, H, W, C]."""
@@ -72,7 +81,7 @@ class Bernoulli(Likelihood):
 
     def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
-        return {"reduction": self.reduction}
+        return {"reduction": self.reduction, **({"binarise": True} if self.binarise else {})}
 
 
 @keras.saving.register_keras_serializable(package="latent_mill")

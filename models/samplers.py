@@ -28,11 +28,16 @@ class PosteriorSampler(keras.layers.Layer):
     def call(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
         """Codes [B, D]; noise [B, D] is drawn unless it is given."""
         if noise is None:
-            images, size = ops.shape(mean)
-            noise = self.batch.draw(
-                lambda count: keras.random.normal((count, size), dtype=mean.dtype, seed=self.seed_generator), images
-            )
+            noise = self.draw(*ops.shape(mean))
         return mean + ops.exp(0.5 * log_variance) * ops.cast(noise, mean.dtype)
+
+    def draw(self, images: Any, size: int) -> Any:
+        """Noise: [images, size], float32."""
+
+        def normal(count: Any) -> Any:
+            return keras.random.normal((count, size), dtype="float32", seed=self.seed_generator)
+
+        return self.batch.draw(normal, images)
 
     def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,40 +10,10 @@ import keras
 from keras import ops
 
 from models.batch import WholeBatch
+from models.kl import free_bits_kl, kl_divergence, kl_per_dimension, warmup_weight
 from models.likelihoods import Likelihood
 from models.normalisation import Normalise
 from models.samplers import PosteriorSampler
-
-
-def kl_divergence(mean: Any, log_variance: Any) -> Any:
-    """KL of N(μ, σ²) from N(0, I) per image, in nats: [B]. Kingma & Welling 2014, appendix B.
-
-    ``-0.5 · Σ_d (1 + log σ²_d - μ²_d - σ²_d)``
-    """
-    return ops.sum(kl_per_dimension(mean, log_variance), axis=-1)
-
-
-def kl_per_dimension(mean: Any, log_variance: Any) -> Any:
-    """Its terms, one per latent dimension, in nats: [B, D]."""
-    return -0.5 * (1.0 + log_variance - ops.square(mean) - ops.exp(log_variance))
-
-
-def free_bits_kl(per_dimension: Any, *, free_bits: float) -> Any:
-    """KL of a batch, in nats, of which each dimension counts at least `free_bits`: a scalar, from [B, D].
-
-    ``Σ_d max(λ, mean_b KL_bd)``: Kingma et al. 2016, "Improved Variational Inference with Inverse Autoregressive Flow",
-    equation 15, each dimension a group of its own. A dimension below λ gets no gradient, so none is pushed to zero.
-    """
-    return ops.sum(ops.maximum(ops.mean(per_dimension, axis=0), free_bits))
-
-
-def warmup_weight(step: Any, *, steps: int) -> Any:
-    """The KL's weight at a step of training, from 0: rises linearly from 0 to 1, which it has from step `steps` on.
-
-    Bowman et al. 2016, "Generating Sentences from a Continuous Space", section 3.1; Sønderby et al. 2016, "Ladder
-    Variational Autoencoders", section 2.3.
-    """
-    return ops.minimum(ops.cast(step, "float32") / steps, 1.0)
 
 
 def _with(first: Any, labels: Any) -> Any:
@@ -64,6 +35,8 @@ class VAE(keras.Model):
         normalise: From pixels to normalised values and back.
         kl: How the KL enters the loss: its `sum` over the latent dimensions, their `mean`, or `none`: a plain
             autoencoder, whose code is the posterior's mean, and whose log-variance means nothing.
+        local_encoder: What the encoder makes of an image [B, …], and codes of a first level [B, D₁], to mean and log-variance
+            of a second level [B, D₂] each. The encoder then has a third output, and a code has D = D₁ + D₂ numbers.
         free_bits: Nats of KL per latent dimension below which the loss does not fall.
         labels: Names of the labels, where the model is conditional; label i is the i-th.
         label_shares: Of each label in the training images; they add up to 1.
@@ -77,6 +50,7 @@ class VAE(keras.Model):
         decoder: keras.Model,
         likelihood: Likelihood,
         normalise: Normalise,
+        local_encoder: keras.Model | None = None,
         kl: Literal["sum", "mean", "none"] = "sum",
         free_bits: float = 0.0,
         labels: Sequence[str] = (),
@@ -87,6 +61,7 @@ class VAE(keras.Model):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
+        self.local_encoder = local_encoder
         self.likelihood = likelihood
         self.normalise = normalise
         self.kl = kl
@@ -94,9 +69,12 @@ class VAE(keras.Model):
         self.labels = tuple(labels)
         self.label_shares = tuple(label_shares)
         self.kl_warmup_steps = 0  # over which the KL's weight rises; a matter of training alone, so in no configuration
+        self.importance_samples = 1  # of the bound that is trained on: with one it is the ELBO; likewise
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
         self.crop_seed = keras.random.SeedGenerator(seed + 1)
+        if self.binary:
+            self.pixel_seed = keras.random.SeedGenerator(seed + 2)
         self.batch = WholeBatch()
         self.image_shape: tuple[int, int, int] = tuple(encoder.inputs[0].shape[1:])
         self.latent_dim: int = decoder.inputs[0].shape[-1]
@@ -112,12 +90,10 @@ class VAE(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
-        """Targets, posterior and the likelihood's outputs of a batch of stored pixels [B, H', W', C]."""
+        """What `_pass` makes of a batch of stored pixels [B, H', W', C]."""
         pixels, labels = self._parts(inputs)
-        targets = self.normalise(self.crop(pixels, random=bool(training)))  # [B, H, W, C]
-        mean, log_variance = self.encoder(_with(targets, labels), training=training)
-        outputs = self.decoder(_with(self._codes(mean, log_variance), labels), training=training)
-        return {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
+        targets = self._drawn(self.normalise(self.crop(pixels, random=bool(training))))
+        return self._pass(targets, labels, samples=self.importance_samples, training=training)
 
     def compute_loss(
         self,
@@ -127,11 +103,17 @@ class VAE(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Mean over the batch of reconstruction plus the KL's term, which has its full weight outside training."""
-        reconstruction = self.likelihood.loss(y_pred["targets"], y_pred["outputs"])
+        """Mean over the batch of reconstruction plus the KL's term, which has its full weight outside training.
+
+        With several codes per image it is the importance-weighted bound, its sign turned: Burda et al. 2016, equation 8.
+        """
+        reconstruction = self.likelihood.loss(y_pred["targets"], y_pred["outputs"])  # [B K]
         kl = self._kl(y_pred["mean"], y_pred["log_variance"])
         self.reconstruction_tracker.update_state(reconstruction)
         self.kl_tracker.update_state(kl)  # the true one, whatever the loss makes of it
+        if self.importance_samples > 1:
+            weights = ops.reshape(y_pred["log_ratio"] - reconstruction, (-1, self.importance_samples))
+            return self.batch.mean(math.log(self.importance_samples) - ops.logsumexp(weights, axis=1))
         if self.free_bits:
             kl = free_bits_kl(kl_per_dimension(y_pred["mean"], y_pred["log_variance"]), free_bits=self.free_bits)
         if self.kl == "mean":
@@ -147,6 +129,11 @@ class VAE(keras.Model):
         return self.kl != "none"
 
     @property
+    def binary(self) -> bool:
+        """Whether it is a model of binary images, which are drawn from grey ones."""
+        return self.likelihood.binarise
+
+    @property
     def conditional(self) -> bool:
         """Whether encoder and decoder take the label."""
         return bool(self.labels)
@@ -155,9 +142,67 @@ class VAE(keras.Model):
         """Pixels, and the labels where the model is conditional."""
         return (inputs["pixels"], inputs["labels"]) if self.conditional else (inputs, None)
 
-    def _codes(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
-        """What is decoded of a posterior: [B, D]; a plain autoencoder draws nothing."""
-        return self.sampler(mean, log_variance, noise) if self.variational else mean
+    def _pass(
+        self, targets: Any, labels: Any, *, noise: Any = None, samples: int = 1, training: bool | None = False
+    ) -> dict[str, Any]:
+        """From normalised images [B, H, W, C] through the posterior to the likelihood, with K codes per image.
+
+        Args:
+            targets: The images.
+            labels: [B], where the model is conditional.
+            noise: Of the codes, [B K, D]; drawn unless it is given.
+            samples: K.
+            training: Whether layers are in training.
+
+        Returns:
+            targets and outputs [B K, H, W, C]; mean, log_variance and codes [B K, D] (a second level's mean depends on the first
+            level's code); log_ratio [B K]: log p(z) - log q(z|x), nats.
+        """
+        found = self.encoder(_with(targets, labels), training=training)
+        if not isinstance(samples, int) or samples > 1:
+            found = [ops.repeat(values, samples, axis=0) for values in found]
+            targets = ops.repeat(targets, samples, axis=0)
+            labels = None if labels is None else ops.repeat(labels, samples, axis=0)
+        if noise is None and self.variational:
+            noise = self.sampler.draw(ops.shape(found[0])[0], self.latent_dim)
+        mean, log_variance = self._levels(found, noise, training=training)
+        codes = (
+            self.sampler(mean, log_variance, noise) if self.variational else mean
+        )  # a plain autoencoder draws nothing
+        # Of both normal densities 2π cancels.
+        ratio = (
+            0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(codes), axis=-1) if self.variational else None
+        )
+        return {
+            "targets": targets,
+            "mean": mean,
+            "log_variance": log_variance,
+            "codes": codes,
+            "outputs": self.decoder(_with(codes, labels), training=training),
+            **({} if ratio is None else {"log_ratio": ratio}),
+        }
+
+    def _levels(self, found: Any, noise: Any, *, training: bool | None = False) -> tuple[Any, Any]:
+        """Mean and log-variance of all levels, [B, D] each, from what the encoder found and the first level's noise."""
+        mean, log_variance, *features = found
+        if self.local_encoder is None:
+            return mean, log_variance
+        first = self.sampler(mean, log_variance, noise[:, : mean.shape[-1]])
+        local_mean, local_log_variance = self.local_encoder([*features, first], training=training)
+        return (
+            ops.concatenate([mean, local_mean], axis=-1),
+            ops.concatenate([log_variance, local_log_variance], axis=-1),
+        )
+
+    def _drawn(self, targets: Any) -> Any:
+        """Binary images of the brightnesses [B, H, W, C], where it is a model of such images."""
+        if not self.binary:
+            return targets
+
+        def uniform(images: Any) -> Any:
+            return keras.random.uniform((images, *self.image_shape), seed=self.pixel_seed)
+
+        return ops.cast(self.batch.draw(uniform, ops.shape(targets)[0]) < targets, targets.dtype)
 
     def _kl(self, mean: Any, log_variance: Any) -> Any:
         """Nats per image, whatever its weight: [B]; a plain autoencoder has none."""
@@ -190,9 +235,10 @@ class VAE(keras.Model):
         return ops.reshape(ops.take(stored, ops.reshape(numbers, (-1,)), axis=0), (-1, *self.image_shape))
 
     def encode(self, inputs: Any) -> tuple[Any, Any]:
-        """Mean and log-variance of the posterior of each image's centre: [B, D] each."""
+        """Mean and log-variance of the posterior of each image's centre: [B, D] each; a second level's given the first's mean."""
         pixels, labels = self._parts(inputs)
-        return self.encoder(_with(self.normalise(self.crop(pixels, random=False)), labels), training=False)
+        found = self.encoder(_with(self.normalise(self.crop(pixels, random=False)), labels), training=False)
+        return self._levels(found, ops.zeros((1, self.latent_dim)))
 
     def decode(self, codes: Any, labels: Any = None) -> Any:
         """The mean image of each code, on the normalised scale: [B, H, W, C]. Labels [B] where it is conditional."""
@@ -207,8 +253,8 @@ class VAE(keras.Model):
         """
         pixels, labels = self._parts(inputs)
         targets = self.normalise(self.crop(pixels, random=False))
-        mean, log_variance = self.encoder(_with(targets, labels), training=False)
-        outputs = self.decoder(_with(self._codes(mean, log_variance, noise), labels), training=False)
+        found = self._pass(targets, labels, noise=noise)
+        mean, log_variance, outputs = (found[name] for name in ("mean", "log_variance", "outputs"))
         return {
             "log_prob": self.likelihood.log_prob(targets, outputs),
             "kl": self._kl(mean, log_variance),
@@ -224,20 +270,11 @@ class VAE(keras.Model):
         Burda et al. 2016, equation 8. A plain autoencoder, which draws no codes, has none.
         """
         pixels, labels = self._parts(inputs)
-        targets = self.normalise(self.crop(pixels, random=False))
-        mean, log_variance = self.encoder(_with(targets, labels), training=False)
         samples = ops.shape(noise)[1]
-
-        def each(values: Any) -> Any:
-            return ops.repeat(values, samples, axis=0)  # [B K, …]
-
-        flat = ops.reshape(noise, (-1, self.latent_dim))
-        codes = self._codes(each(mean), each(log_variance), flat)
-        outputs = self.decoder(_with(codes, None if labels is None else each(labels)), training=False)
-        log_prob = self.likelihood.log_prob(each(targets), outputs)
-        # Of both normal densities 2π cancels.
-        ratio = 0.5 * ops.sum(ops.square(flat) + each(log_variance) - ops.square(codes), axis=-1)
-        return ops.reshape(log_prob + ratio, (-1, samples))
+        targets = self.normalise(self.crop(pixels, random=False))
+        found = self._pass(targets, labels, noise=ops.reshape(noise, (-1, self.latent_dim)), samples=samples)
+        log_prob = self.likelihood.log_prob(found["targets"], found["outputs"])
+        return ops.reshape(log_prob + found["log_ratio"], (-1, samples))
 
     def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
@@ -251,6 +288,7 @@ class VAE(keras.Model):
             "kl": self.kl,
             "seed": self.seed,
             # Where they are off they are left out: such a model has the file that it always had.
+            **({"local_encoder": serialize(self.local_encoder)} if self.local_encoder else {}),
             **({"free_bits": self.free_bits} if self.free_bits else {}),
             **({"labels": list(self.labels), "label_shares": list(self.label_shares)} if self.labels else {}),
         }
@@ -258,6 +296,6 @@ class VAE(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> VAE:
         """The model that a configuration describes."""
-        parts = ("encoder", "decoder", "likelihood", "normalise")
-        made = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
+        parts = ("encoder", "decoder", "likelihood", "normalise", "local_encoder")
+        made = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts if name in config}
         return cls(**{**config, **made})

@@ -86,7 +86,30 @@ class ConvModel(LatentSection):
         return self.output_stride * math.prod(stride for _, stride in self.decoder)
 
 
-ModelSettings = Annotated[DenseModel | ConvModel, Field(discriminator="network")]
+class ResnetModel(LatentSection):
+    """Residual blocks with group normalisation, for images of any size."""
+
+    network: Literal["resnet"]
+    latent_dim: int = Field(32, ge=1, le=4096, description="Dimensions of the latent space.")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (32, 64), min_length=1, max_length=8, description="Channels at each resolution; each is half of the one before."
+    )
+    blocks: int = Field(1, ge=0, le=16, description="Residual blocks at each resolution.")
+    patch: int = Field(
+        1, ge=1, le=8, description="Pixels per side that one place of the first resolution stands for. More is faster."
+    )
+    local_latents: int = Field(
+        0,
+        ge=0,
+        description="Latents at each place of the coarsest map: a second level, below latent_dim's. 0: there is none.",
+    )
+    upsampling: Literal["resize", "sub_pixel"] = Field(
+        "resize", description="How maps are enlarged: repeated and convolved, or as many channels laid side by side."
+    )
+    activation: Literal["silu", "relu"] = Field("silu", description="On CPUs relu is faster.")
+
+
+ModelSettings = Annotated[DenseModel | ConvModel | ResnetModel, Field(discriminator="network")]
 
 
 class KlTerm(Section):
@@ -104,11 +127,20 @@ class KlTerm(Section):
         0.0, ge=0, description="KL per latent dimension, in nats, below which training does not push; 0: off."
     )
 
+    importance_epochs: int = Field(
+        0, ge=0, description="Last epochs that are trained on the importance-weighted bound instead of the ELBO."
+    )
+    importance_samples: int = Field(8, ge=2, le=1000, description="Codes per image of that bound.")
+
     @model_validator(mode="after")
     def _a_kl_to_shape(self) -> Self:
-        for key in ("kl_warmup_epochs", "free_bits"):
+        for key in ("kl_warmup_epochs", "free_bits", "importance_epochs"):
             if self.kl == "none" and getattr(self, key):
                 raise ValueError(f"{key}: expected 0 with kl: none, found {getattr(self, key):g}")
+        if self.importance_epochs and self.kl != "sum":
+            raise ValueError(
+                f"importance_epochs: expected 0 with kl: {self.kl}, found {self.importance_epochs}; try sum"
+            )
         return self
 
 
@@ -118,6 +150,11 @@ class BernoulliLoss(KlTerm):
     likelihood: Literal["bernoulli"]
     reconstruction: Literal["sum", "mean"] = Field(
         "sum", description="sum: over pixels, nats per image. mean: divided by their number, so the KL weighs more."
+    )
+    binarise: bool = Field(
+        False,
+        description="Draw every pixel anew each time, black or white, its brightness as probability of white "
+        "(dynamic binarisation, as in tables of likelihoods).",
     )
 
 
@@ -308,6 +345,14 @@ class Recipe(Section):
             raise ValueError(
                 "loss.likelihood: bernoulli expects preprocess.normalise: unit, found " + self.preprocess.normalise
             )
+        begun, last = self.loss.kl_warmup_epochs, self.loss.importance_epochs
+        if last and begun + last > self.train.epochs:
+            raise ValueError(
+                f"loss.importance_epochs: expected at most train.epochs less kl_warmup_epochs "
+                f"({self.train.epochs - begun}), found {last}"
+            )
+        if isinstance(self.model, ResnetModel) and self.model.local_latents and self.loss.kl == "none":
+            raise ValueError(f"model.local_latents: expected 0 with loss.kl: none, found {self.model.local_latents}")
         if isinstance(self.model, ConvModel):
             for key in ("height", "width"):
                 size = getattr(self.preprocess, key)

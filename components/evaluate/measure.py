@@ -14,7 +14,7 @@ from components.dataset import labelled_batches, read_statistics, readable
 from components.evaluate.importance import ImportanceBound
 from components.evaluate.metrics import IWAE, METRICS, Metric
 from components.evaluate.moments import Estimate, Moments
-from models.noise import standard_normal
+from models.noise import binarised, standard_normal
 from schemas.artifacts import Examples
 from schemas.errors import DataError
 
@@ -37,6 +37,10 @@ class Evaluated(Protocol):
     @property
     def conditional(self) -> bool:
         """See `models.vae.VAE.conditional`."""
+
+    @property
+    def binary(self) -> bool:
+        """See `models.vae.VAE.binary`."""
 
     def terms(self, inputs: Any, noise: Any) -> dict[str, Any]:
         """See `models.vae.VAE.terms`."""
@@ -124,6 +128,8 @@ def measure(
     with readable(examples):
         for pixels, labels in labelled_batches(examples, SPLIT, batch_size=at_once):
             count = int(pixels.shape[0])
+            if vae.binary:
+                pixels = tf.constant(binarised(pixels.numpy(), seed=seed, start=done))
             inputs = {"pixels": pixels, "labels": labels} if vae.conditional else pixels
             draws = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
             found = {name: tensor.numpy() for name, tensor in per_image(inputs, draws).items()}

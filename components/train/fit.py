@@ -16,6 +16,7 @@ from components.device import prepare_device
 from components.engine import Engine, choose_engine, halved
 from components.optimizer import make_optimizer
 from components.train.ema import AveragedWeights
+from components.train.importance_weighted import ImportanceWeighted
 from components.train.keras_file import save_model
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
@@ -133,6 +134,7 @@ def _train(
                     path=model.work / "lost.txt",
                 ),
                 progress,
+                *_importance_weighted(settings),
                 AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
                 PreciseBatchNorm(measured),
                 Pictures(model.progress_path, images.examples, epochs=section.epochs, seed=settings.seed),
@@ -142,6 +144,13 @@ def _train(
             shuffle=False,  # the data set does
             verbose=0,
         )
+
+
+def _importance_weighted(settings: TrainSettings) -> list[keras.callbacks.Callback]:
+    loss, epochs = settings.loss, settings.train.epochs
+    if not loss.importance_epochs:
+        return []
+    return [ImportanceWeighted(first=epochs - loss.importance_epochs, samples=loss.importance_samples)]
 
 
 def _write(model: Model, best: VAE, state: TrainingState) -> dict[str, int]:

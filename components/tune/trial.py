@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from components.batch_norm import IMAGES as MEASURED
 from components.dataset import batch_count
 from components.training_images import TrainingImages
 from components.tune.networks import Network, Networks
-from models.noise import standard_normal
+from models.noise import binarised, standard_normal
 from models.vae import VAE
 from schemas.recipe import ConvModel
 from schemas.settings import TuneSettings
@@ -161,11 +162,20 @@ def validation_elbo(
     start = 0
     for inputs in images.validation(batch_size=READ, limit=limit, labelled=vae.conditional):
         count = batch_count(inputs)
+        if vae.binary:
+            inputs = _binarised(inputs, seed=seed, start=start)
         noise = standard_normal(seed, start=start, count=count, size=vae.latent_dim)
         found = terms(inputs, noise)
         values.append(np.asarray(found["log_prob"]) - np.asarray(found["kl"]))
         start += count
     return float(np.mean(np.concatenate(values), dtype=np.float64))
+
+
+def _binarised(inputs: Any, *, seed: int, start: int) -> Any:
+    """A batch as a model of binary images takes it."""
+    if isinstance(inputs, dict):
+        return {**inputs, "pixels": _binarised(inputs["pixels"], seed=seed, start=start)}
+    return tf.constant(binarised(inputs.numpy(), seed=seed, start=start))
 
 
 def _check_fit(images: TrainingImages, settings: TuneSettings) -> None:

@@ -11,7 +11,8 @@ import pytest
 from keras import ops
 
 from models.build import build_vae
-from models.vae import VAE, free_bits_kl, kl_per_dimension, warmup_weight
+from models.kl import free_bits_kl, kl_per_dimension, warmup_weight
+from models.vae import VAE
 from schemas.recipe import BernoulliLoss, DenseModel
 from schemas.records import Statistics
 

@@ -13,8 +13,9 @@ import pytest
 from keras import ops
 
 from models.build import build_vae
+from models.resnet import map_sizes
 from models.vae import VAE
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
+from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss, ResnetModel
 from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]
@@ -24,6 +25,7 @@ LABELS = 3
 BERNOULLI = BernoulliLoss(likelihood="bernoulli")
 MSE = MseLoss(likelihood="mse", weight=100.0)
 SMALL = ConvModel(network="conv", encoder=((4, 2), (6, 2)), decoder=((6, 2), (4, 2)), base_filters=3)
+RESNET = ResnetModel(network="resnet", latent_dim=3, widths=(4, 6))
 
 
 class Family(NamedTuple):
@@ -34,6 +36,14 @@ class Family(NamedTuple):
     image: tuple[int, int, int]
     normalise: str = "unit"
     stored: tuple[int, int] | None = None
+
+    @property
+    def codes(self) -> int:
+        """How many numbers a code has."""
+        if not isinstance(self.model, ResnetModel):
+            return self.model.latent_dim
+        height, width = map_sizes(self.model, image_shape=self.image)[-1]
+        return self.model.latent_dim + height * width * self.model.local_latents
 
     @property
     def labels(self) -> int:
@@ -65,6 +75,19 @@ FAMILIES = {
     "conv_non_square": Family(SMALL.model_copy(update={"kernel_size": 5}), MSE, (8, 12, 1), "standardise"),
     "conv_fresh_crop": Family(SMALL, BERNOULLI, (8, 8, 1), "unit", (10, 11)),
     "conv_limited": Family(SMALL.model_copy(update={"log_variance_limit": (-5.0, 5.0)}), BERNOULLI, (8, 8, 1)),
+    "resnet": Family(RESNET, BERNOULLI, (8, 8, 1)),
+    "resnet_odd_sub_pixel_rgb": Family(
+        RESNET.model_copy(update={"upsampling": "sub_pixel", "widths": (4, 4, 6), "blocks": 2}), MSE, (11, 7, 3)
+    ),
+    "resnet_patches_relu": Family(RESNET.model_copy(update={"patch": 4, "activation": "relu"}), MSE, (18, 16, 3)),
+    "resnet_two_levels_binarised": Family(
+        RESNET.model_copy(update={"local_latents": 2}),
+        BernoulliLoss(likelihood="bernoulli", binarise=True),
+        (8, 10, 1),
+    ),
+    "resnet_two_levels_conditional": Family(
+        RESNET.model_copy(update={"local_latents": 1, "conditional": True, "patch": 2}), BERNOULLI, (8, 8, 1)
+    ),
     "dense_conditional": Family(DenseModel(network="dense", hidden=(16, 8), conditional=True), BERNOULLI, (6, 6, 1)),
     "conv_conditional_batch_norm_fresh_crop": Family(
         SMALL.model_copy(update={"conditional": True, "batch_norm": "before"}), MSE, (8, 8, 3), "symmetric", (10, 11)
@@ -133,7 +156,7 @@ def assert_same_terms(vae: VAE, other: VAE, inputs: Inputs) -> None:
 
 
 def test_every_output_has_its_shape(family: Family, vae: VAE, inputs: Inputs) -> None:
-    image, codes = (BATCH, *family.image), (BATCH, family.model.latent_dim)
+    image, codes = (BATCH, *family.image), (BATCH, family.codes)
     expected = {
         "log_prob": (BATCH,),
         "kl": (BATCH,),
@@ -142,11 +165,18 @@ def test_every_output_has_its_shape(family: Family, vae: VAE, inputs: Inputs) ->
         "targets": image,
         "reconstructions": image,
     }
-    assert (vae.image_shape, vae.latent_dim) == (family.image, family.model.latent_dim)
+    assert (vae.image_shape, vae.latent_dim) == (family.image, family.codes)
     assert {name: value.shape for name, value in terms_of(vae, inputs).items()} == expected
     for training in (False, True):
         made = {name: tuple(value.shape) for name, value in vae(inputs, training=training).items()}
-        assert made == {"targets": image, "mean": codes, "log_variance": codes, "outputs": image}
+        assert made == {
+            "targets": image,
+            "mean": codes,
+            "log_variance": codes,
+            "codes": codes,
+            "log_ratio": (BATCH,),
+            "outputs": image,
+        }
     assert [tuple(value.shape) for value in vae.encode(inputs)] == [codes, codes]
     assert tuple(vae.decode(np.zeros(codes, np.float32), labels_for(family)).shape) == image
 

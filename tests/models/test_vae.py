@@ -19,8 +19,9 @@ from scipy.special import expit, log_expit
 from scipy.stats import norm
 
 from models.build import build_vae
+from models.kl import kl_divergence
 from models.samplers import PosteriorSampler
-from models.vae import VAE, kl_divergence
+from models.vae import VAE
 from schemas.recipe import BernoulliLoss, DenseModel, MseLoss
 from schemas.records import Statistics
 

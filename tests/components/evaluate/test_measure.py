@@ -22,7 +22,7 @@ class Shifted:
     def __init__(self, *, broken: bool = False, variational: bool = True) -> None:
         self.latent_dim = 3
         self.variational = variational
-        self.conditional = False
+        self.conditional = self.binary = False
         self.broken = broken
 
     def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
