@@ -7,11 +7,20 @@ from types import ModuleType
 import keras
 
 from models import conv, dense, resnet
-from models.likelihoods import Bernoulli, Likelihood, WeightedMse
+from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture, WeightedMse
 from models.normalisation import Normalise
 from models.vae import VAE
 from schemas.errors import DataError
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, ResnetModel
+from schemas.recipe import (
+    BernoulliLoss,
+    ConvModel,
+    DenseModel,
+    GaussianLoss,
+    LogisticLoss,
+    LossSettings,
+    ModelSettings,
+    ResnetModel,
+)
 from schemas.records import Statistics
 
 NETWORKS: dict[type, ModuleType] = {DenseModel: dense, ConvModel: conv, ResnetModel: resnet}
@@ -27,14 +36,16 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
     labels, shares = _labels(statistics) if model.conditional else ([], [])
     keras.utils.set_random_seed(seed)
     image_shape = (statistics.height, statistics.width, statistics.channels)
-    network = NETWORKS[type(model)]
+    network, likelihood = NETWORKS[type(model)], _likelihood(loss, statistics)
     vae = VAE(
         encoder=network.build_encoder(model, image_shape=image_shape, labels=len(labels)),
-        decoder=network.build_decoder(model, image_shape=image_shape, labels=len(labels)),
+        decoder=network.build_decoder(
+            model, image_shape=image_shape, outputs=likelihood.outputs(statistics.channels), labels=len(labels)
+        ),
         local_encoder=resnet.build_local_encoder(model, image_shape=image_shape)
         if isinstance(model, ResnetModel)
         else None,
-        likelihood=_likelihood(loss, statistics),
+        likelihood=likelihood,
         normalise=Normalise(statistics.mean, statistics.deviation, name="normalise"),
         kl=loss.kl,
         free_bits=loss.free_bits,
@@ -50,6 +61,10 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
 def _likelihood(loss: LossSettings, statistics: Statistics) -> Likelihood:
     if isinstance(loss, BernoulliLoss):
         return Bernoulli(loss.reconstruction, binarise=loss.binarise)
+    if isinstance(loss, GaussianLoss):
+        return Gaussian(OUTPUT_ACTIVATION[statistics.normalise])
+    if isinstance(loss, LogisticLoss):
+        return LogisticMixture(loss.components)
     return WeightedMse(loss.weight, OUTPUT_ACTIVATION[statistics.normalise])
 
 

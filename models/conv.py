@@ -36,9 +36,11 @@ def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int], lab
     return keras.Model(inputs, [mean, limited(log_variance, settings)], name="encoder")
 
 
-def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:
-    """Codes [B, D] (and labels [B]) to the likelihood's outputs [B, H, W, C] (before its activation)."""
-    height, width, channels = image_shape
+def build_decoder(
+    settings: ConvModel, *, image_shape: tuple[int, int, int], outputs: int, labels: int = 0
+) -> keras.Model:
+    """Codes [B, D] (and labels [B]) to so many outputs of the likelihood, [B, H, W, outputs]."""
+    height, width, _ = image_shape
     stride = math.prod(stride for _, stride in settings.decoder) * settings.output_stride
     base = (height // stride, width // stride, settings.base_filters)
     inputs = x = keras.Input((settings.latent_dim,), name="codes")
@@ -50,10 +52,10 @@ def build_decoder(settings: ConvModel, *, image_shape: tuple[int, int, int], lab
     for filters, layer_stride in settings.decoder:
         x = layers.Conv2DTranspose(filters, settings.kernel_size, strides=layer_stride, padding="same")(x)
         x = _after(x, settings, linear=settings.decoder_activation == "linear")
-    outputs = layers.Conv2DTranspose(
-        channels, settings.kernel_size, strides=settings.output_stride, padding="same", dtype="float32"
+    made = layers.Conv2DTranspose(
+        outputs, settings.kernel_size, strides=settings.output_stride, padding="same", dtype="float32"
     )(x)
-    return keras.Model(inputs, outputs, name="decoder")
+    return keras.Model(inputs, made, name="decoder")
 
 
 def _after(x: Any, settings: ConvModel, *, linear: bool = False) -> Any:

@@ -26,14 +26,16 @@ def build_encoder(settings: DenseModel, *, image_shape: tuple[int, int, int], la
     return keras.Model(inputs, [mean, limited(log_variance, settings)], name="encoder")
 
 
-def build_decoder(settings: DenseModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:
-    """Codes [B, D] (and labels [B]) to the likelihood's outputs [B, H, W, C] (before its activation)."""
+def build_decoder(
+    settings: DenseModel, *, image_shape: tuple[int, int, int], outputs: int, labels: int = 0
+) -> keras.Model:
+    """Codes [B, D] (and labels [B]) to so many outputs of the likelihood, [B, H, W, outputs]."""
     inputs = x = keras.Input((settings.latent_dim,), name="codes")
     if labels:
         label, one_hot = label_input(labels)
         inputs, x = [x, label], beside(x, one_hot)
     for units in reversed(settings.hidden):
         x = layers.Activation(settings.activation)(layers.Dense(units)(x))
-    x = layers.Dense(math.prod(image_shape), dtype="float32")(x)
-    outputs = layers.Reshape(image_shape, dtype="float32")(x)
-    return keras.Model(inputs, outputs, name="decoder")
+    shape = (*image_shape[:2], outputs)
+    x = layers.Dense(math.prod(shape), dtype="float32")(x)
+    return keras.Model(inputs, layers.Reshape(shape, dtype="float32")(x), name="decoder")

@@ -13,15 +13,26 @@ from typing import Any, Literal, Self
 import keras
 from keras import ops
 
+FIRST_LOG_DEVIATION = -2.0  # of a Gaussian that has not learned yet
+LEAST_LOG_DEVIATION = -6.0  # as in Rybkin et al. 2021
+LEAST_LOG_SCALE = -7.0  # as in Salimans et al. 2017
+
 
 class Likelihood(ABC):
     """The distribution of an image given the decoder's outputs; Keras saves it by its configuration.
 
     Attributes:
         binarise: Whether it is one of binary images, which are drawn from grey ones.
+        values: What an image's values are to it: probabilities, or points of a density over normalised values, or levels of
+            which each has a probability.
     """
 
     binarise: bool = False
+    values: Literal["probabilities", "density", "levels"] = "probabilities"
+
+    def outputs(self, channels: int) -> int:
+        """How many outputs of the decoder it takes at each place of an image of so many channels."""
+        return channels
 
     @abstractmethod
     def mean(self, outputs: Any) -> Any:
@@ -97,6 +108,8 @@ class WeightedMse(Likelihood):
         activation: From the decoder's output to pixel values: sigmoid for [0, 1], tanh for [-1, 1], linear otherwise.
     """
 
+    values = "density"
+
     def __init__(self, weight: float, activation: Literal["sigmoid", "tanh", "linear"]) -> None:
         self.weight = float(weight)
         self.activation = activation
@@ -119,3 +132,101 @@ class WeightedMse(Likelihood):
     def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {"weight": self.weight, "activation": self.activation}
+
+
+@keras.saving.register_keras_serializable(package="latent_mill")
+class Gaussian(keras.layers.Layer, Likelihood):
+    """A Gaussian around the decoder's image, with one deviation σ for all pixels, which is learned.
+
+    ``log p(x|z) = -Σ (x - m)² / 2σ² - D (log σ + ½ log 2π)``: Rybkin, Daniilidis & Levine 2021, "Simple and Effective VAE
+    Training with Calibrated Decoders" (σ-VAE). σ balances reconstruction and KL, where `WeightedMse` has a weight to choose.
+    Densities are over normalised values.
+
+    Args:
+        activation: From the decoder's output to pixel values: sigmoid for [0, 1], tanh for [-1, 1], linear otherwise.
+    """
+
+    values = "density"
+
+    def __init__(self, activation: Literal["sigmoid", "tanh", "linear"], **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.activation = activation
+        self.log_deviation = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(FIRST_LOG_DEVIATION), name="log_deviation"
+        )
+        self.built = True
+
+    def mean(self, outputs: Any) -> Any:
+        """Pixel values on the normalised scale: [B, H, W, C]."""
+        return keras.activations.get(self.activation)(outputs)
+
+    def log_prob(self, targets: Any, outputs: Any) -> Any:
+        """Log-density of each image in nats: [B]."""
+        # Nobody gains from a narrower one than the pixels' steps, and images that are all the same would make it vanish.
+        log_deviation = ops.maximum(self.log_deviation, LEAST_LOG_DEVIATION)
+        difference = ops.cast(targets, "float32") - ops.cast(self.mean(outputs), "float32")
+        squares = ops.sum(ops.square(difference), axis=(1, 2, 3))
+        size = math.prod(targets.shape[1:])
+        return -0.5 * squares * ops.exp(-2.0 * log_deviation) - size * (log_deviation + 0.5 * math.log(2.0 * math.pi))
+
+    def loss(self, targets: Any, outputs: Any) -> Any:
+        """What training minimises, per image: [B]."""
+        return -self.log_prob(targets, outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Every constructor argument."""
+        return {**keras.layers.Layer.get_config(self), "activation": self.activation}
+
+
+@keras.saving.register_keras_serializable(package="latent_mill")
+class LogisticMixture(Likelihood):
+    """Each pixel is one of 256 levels, from a mixture of logistic distributions that the levels cut into steps.
+
+    Salimans et al. 2017, "PixelCNN++", section 2.1, without dependence between channels. Values are normalised to [-1, 1]; the
+    first and the last level reach to infinity.
+
+    Args:
+        components: Of the mixture.
+    """
+
+    values = "levels"
+
+    def __init__(self, components: int) -> None:
+        self.components = components
+
+    def outputs(self, channels: int) -> int:
+        """A logit, a mean and a log-scale for each component of each channel."""
+        return 3 * self.components * channels
+
+    def mean(self, outputs: Any) -> Any:
+        """Pixel values on the normalised scale: [B, H, W, C]."""
+        logits, means, _ = self._parts(outputs)
+        return ops.clip(ops.sum(ops.softmax(logits) * means, axis=-1), -1.0, 1.0)
+
+    def log_prob(self, targets: Any, outputs: Any) -> Any:
+        """Log-probability of each image in nats: [B]."""
+        logits, means, log_scales = self._parts(outputs)
+        x = ops.expand_dims(ops.cast(targets, "float32"), -1)  # [B, H, W, C, 1]
+        sharp = ops.exp(-log_scales)
+        upper, lower = (sharp * (x - means + side / 255.0) for side in (1.0, -1.0))
+        # log(sigmoid(u) - sigmoid(l)) without the difference of numbers near 0 or near 1.
+        width = ops.log(-ops.expm1(-2.0 * sharp / 255.0))
+        middle = width + ops.log_sigmoid(upper) + ops.log_sigmoid(-lower)
+        first, last = ops.log_sigmoid(upper), ops.log_sigmoid(-lower)
+        found = ops.where(x < -1.0 + 1.0 / 255.0, first, ops.where(x > 1.0 - 1.0 / 255.0, last, middle))
+        return ops.sum(ops.logsumexp(found + ops.log_softmax(logits), axis=-1), axis=(1, 2, 3))
+
+    def loss(self, targets: Any, outputs: Any) -> Any:
+        """What training minimises, per image: [B]."""
+        return -self.log_prob(targets, outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Every constructor argument."""
+        return {"components": self.components}
+
+    def _parts(self, outputs: Any) -> tuple[Any, Any, Any]:
+        """Logits, means and log-scales: [B, H, W, C, components] each."""
+        height, width, found = outputs.shape[1:]
+        channels = found // (3 * self.components)
+        parts = ops.reshape(ops.cast(outputs, "float32"), (-1, height, width, channels, 3, self.components))
+        return parts[..., 0, :], parts[..., 1, :], ops.maximum(parts[..., 2, :], LEAST_LOG_SCALE)

@@ -16,6 +16,16 @@ def standard_normal(seed: int, *, start: int, count: int, size: int) -> np.ndarr
     return rows
 
 
+def uniform(seed: int, *, start: int, count: int) -> np.ndarray:
+    """Draws from [0, 1), one for each of the images `start` to `start + count`: [count], float32."""
+    # Another part of an image's stream than the others.
+    found = [
+        np.random.Generator(np.random.Philox(key=[seed, index], counter=[0, 0, 0, 2])).random(dtype=np.float32)
+        for index in range(start, start + count)
+    ]
+    return np.array(found, np.float32)
+
+
 def binarised(pixels: np.ndarray, *, seed: int, start: int) -> np.ndarray:
     """Images whose pixels are 0 or 255, drawn with their brightness as probability of 255: [count, H, W, C], uint8.
 

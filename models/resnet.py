@@ -64,8 +64,10 @@ def build_local_encoder(settings: ResnetModel, *, image_shape: tuple[int, int, i
     return keras.Model([features, codes], [mean, limited(log_variance, settings)], name="local_encoder")
 
 
-def build_decoder(settings: ResnetModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:
-    """Codes [B, D], the second level's behind the first's (and labels [B]), to the likelihood's outputs [B, H, W, C]."""
+def build_decoder(
+    settings: ResnetModel, *, image_shape: tuple[int, int, int], outputs: int, labels: int = 0
+) -> keras.Model:
+    """Codes [B, D], the second level's behind the first's (and labels [B]), to the likelihood's outputs [B, H, W, outputs]."""
     sizes = map_sizes(settings, image_shape=image_shape)
     height, width = sizes[-1]
     local = height * width * settings.local_latents
@@ -85,14 +87,13 @@ def build_decoder(settings: ResnetModel, *, image_shape: tuple[int, int, int], l
     for filters, size in zip(reversed(settings.widths[:-1]), reversed(sizes[:-1]), strict=True):
         x = _blocks(_enlarged(_active(x, settings), filters, settings, size=size), settings)
     x = _active(x, settings)
-    channels = image_shape[2]
     if settings.patch > 1:
         # Few channels: they are convolved once more at the image's own size.
-        thin = max(channels, settings.widths[0] // settings.patch**2)
+        thin = max(outputs, settings.widths[0] // settings.patch**2)
         x = _from_depth(layers.Conv2D(thin * settings.patch**2, 3, padding="same")(x), settings.patch)
         x = layers.Activation(settings.activation)(_cropped(x, image_shape[:2]))
-    outputs = layers.Conv2D(channels, 3, padding="same", dtype="float32")(x)
-    return keras.Model(inputs, outputs, name="decoder")
+    made = layers.Conv2D(outputs, 3, padding="same", dtype="float32")(x)
+    return keras.Model(inputs, made, name="decoder")
 
 
 def map_sizes(settings: ResnetModel, *, image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:

@@ -129,6 +129,11 @@ class VAE(keras.Model):
         return self.kl != "none"
 
     @property
+    def density(self) -> bool:
+        """Whether log-probabilities are those of grey or colour values."""
+        return self.likelihood.values != "probabilities"
+
+    @property
     def binary(self) -> bool:
         """Whether it is a model of binary images, which are drawn from grey ones."""
         return self.likelihood.binarise
@@ -249,20 +254,36 @@ class VAE(keras.Model):
 
         Returns:
             log_prob [B], nats, of the image given its code; kl [B], nats; mean and log_variance [B, D]; targets and
-            reconstructions [B, H, W, C], float32 on the scale 0 to 1. The ELBO is log_prob - kl.
+            reconstructions [B, H, W, C], float32 on the scale 0 to 1. The ELBO is log_prob - kl. Of a density, bits_per_dim [B]:
+            bits per pixel and channel, for values 0 to 255.
         """
         pixels, labels = self._parts(inputs)
         targets = self.normalise(self.crop(pixels, random=False))
         found = self._pass(targets, labels, noise=noise)
         mean, log_variance, outputs = (found[name] for name in ("mean", "log_variance", "outputs"))
+        log_prob, kl = self.likelihood.log_prob(targets, outputs), self._kl(mean, log_variance)
         return {
-            "log_prob": self.likelihood.log_prob(targets, outputs),
-            "kl": self._kl(mean, log_variance),
+            "log_prob": log_prob,
+            "kl": kl,
+            **({"bits_per_dim": self._bits_per_dim(log_prob - kl)} if self.density else {}),
             "mean": mean,
             "log_variance": log_variance,
             "targets": self.normalise.to_unit(targets),
             "reconstructions": self.normalise.to_unit(self.likelihood.mean(outputs)),
         }
+
+    def _bits_per_dim(self, elbo: Any) -> Any:
+        """Code length of a pixel's value, one of 256, in bits: [B].
+
+        Of a density over normalised values, a level is ``1 / (255 deviation)`` wide; within it the density is taken as constant
+        (Theis et al. 2016, section 3.1).
+        """
+        levels = sum(math.log2(255.0 * deviation) for deviation in self.normalise.deviation) / len(
+            self.normalise.deviation
+        )
+        if self.likelihood.values == "levels":
+            levels = 0.0
+        return levels - elbo / (math.prod(self.image_shape) * math.log(2.0))
 
     def log_weights(self, inputs: Any, noise: Any) -> Any:
         """``log p(x|z) + log p(z) - log q(z|x)`` of K codes per image, whose noise [B, K, D] is given: [B, K], nats.

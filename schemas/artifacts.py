@@ -281,6 +281,11 @@ class ModelEvaluation(Artifact):
         return self.path / "report.html"
 
     @property
+    def sampler_path(self) -> Path:
+        """Where codes of new images should come from: the arrays of a `models.code_samplers.CodeSampler`, and its kind."""
+        return self.path / "sampler.npz"
+
+    @property
     def figures_path(self) -> Path:
         """The report's figures as PNG files."""
         return self.path / "figures"

@@ -165,7 +165,20 @@ class MseLoss(KlTerm):
     weight: float = Field(1000.0, gt=0, description="Factor of the mean squared error.")
 
 
-LossSettings = Annotated[BernoulliLoss | MseLoss, Field(discriminator="likelihood")]
+class GaussianLoss(KlTerm):
+    """A Gaussian whose one deviation, that of all pixels, is learned (σ-VAE), plus KL."""
+
+    likelihood: Literal["gaussian"]
+
+
+class LogisticLoss(KlTerm):
+    """A mixture of logistic distributions over the 256 levels of each pixel and channel, plus KL."""
+
+    likelihood: Literal["logistic"]
+    components: int = Field(1, ge=1, le=32, description="Of the mixture. Each takes three outputs per channel.")
+
+
+LossSettings = Annotated[BernoulliLoss | MseLoss | GaussianLoss | LogisticLoss, Field(discriminator="likelihood")]
 
 
 # --- the stages' own -------------------------------------------------------------------------------------------------
@@ -251,6 +264,32 @@ class TuneSection(Section):
         return self
 
 
+class Gate(Section):
+    """What a figure has to be."""
+
+    at_least: float | None = Field(None, description="Lowest value that passes.")
+    at_most: float | None = Field(None, description="Highest value that passes.")
+
+    @model_validator(mode="after")
+    def _a_limit(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least or at_most, found neither")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a figure passes; what is no number does not."""
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return low <= value <= high
+
+    def __str__(self) -> str:
+        limits = (("at least", self.at_least), ("at most", self.at_most))
+        return " and ".join(f"{words} {limit:g}" for words, limit in limits if limit is not None)
+
+
+GATED = ("metrics", "latent", "distances", "samplers", "usefulness", "memorisation")  # parts of metrics.json
+
+
 class EvaluateSection(Section):
     """What the report shows."""
 
@@ -265,11 +304,28 @@ class EvaluateSection(Section):
         ge=0,
         description="New images, and as many test and training images, at most, whose sets are compared; 0: none.",
     )
+    sampler: Literal["auto", "normal", "uniform", "mixture", "posterior"] = Field(
+        "auto",
+        description="Where codes of new images come from: N(0, I), the box of the training images' codes, a Gaussian mixture "
+        "fitted to them, or these themselves. auto: whose images are nearest to validation images, posterior excepted.",
+    )
+    gates: dict[str, Gate] = Field(
+        {},
+        description="What a model has to reach before export takes it: where the figure stands in metrics.json, with dots, such "
+        "as distances.classifier.synthetic.frechet, and {at_least: …} or {at_most: …}.",
+    )
     beside: str | None = Field(
         None,
         pattern=r"^[a-z0-9][a-z0-9_-]*$",
         description="Another recipe, whose model's codes are drawn beside this one's, once it has a model.",
     )
+
+    @model_validator(mode="after")
+    def _gates_can_be_found(self) -> Self:
+        for name in self.gates:
+            if name.partition(".")[0] not in GATED:
+                raise ValueError(f"gates: expected names that begin with one of {', '.join(GATED)}, found {name}")
+        return self
 
 
 class ExportSection(Section):
@@ -278,6 +334,7 @@ class ExportSection(Section):
     tolerance: float = Field(
         1e-5, gt=0, description="Largest difference from the Keras model in any pixel, on the scale 0 to 1."
     )
+    despite: tuple[str, ...] = Field((), description="Gates of evaluate.gates that a model need not pass, by name.")
 
 
 class GenerateSection(Section):
@@ -292,17 +349,24 @@ class GenerateSection(Section):
         coerce_numbers_to_str=True,  # digits are labels, too
         description="Of every image, from a conditional model. Default: drawn by the labels' shares in training.",
     )
+    temperature: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="How wide codes spread around their centres; below 1: likelier, less varied images.",
+    )
     name: str | None = Field(
         None,
         pattern=r"^[\w][\w.-]*$",
-        description="Folder under `images/`. Default: from count, seed, label and format.",
+        description="Folder under `images/`. Default: from count, seed, label, temperature and format.",
     )
 
     @property
     def folder(self) -> str:
         """Name of the set's folder below `images/`."""
         label = "" if self.label is None else re.sub(r"[^\w.-]+", "-", f"{self.label}-")
-        return self.name or f"{self.count}-seed{self.seed}-{label}{self.format}"
+        warmth = "" if self.temperature == 1 else f"t{self.temperature:g}-"
+        return self.name or f"{self.count}-seed{self.seed}-{label}{warmth}{self.format}"
 
 
 class BeamSection(Section):
@@ -344,6 +408,10 @@ class Recipe(Section):
         if self.loss.likelihood == "bernoulli" and self.preprocess.normalise != "unit":
             raise ValueError(
                 "loss.likelihood: bernoulli expects preprocess.normalise: unit, found " + self.preprocess.normalise
+            )
+        if self.loss.likelihood == "logistic" and self.preprocess.normalise != "symmetric":
+            raise ValueError(
+                "loss.likelihood: logistic expects preprocess.normalise: symmetric, found " + self.preprocess.normalise
             )
         begun, last = self.loss.kl_warmup_epochs, self.loss.importance_epochs
         if last and begun + last > self.train.epochs:

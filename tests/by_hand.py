@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.artifacts import Generator
+import numpy as np
+
+from schemas.artifacts import Generator, ModelEvaluation
 from schemas.recipe import Recipe
 from schemas.records import Statistics
 
@@ -60,3 +63,11 @@ def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
     }
     (folder / f"{name}.yaml").write_text(json.dumps(recipe))  # JSON is YAML
     return Recipe.model_validate(recipe)
+
+
+def write_evaluation(evaluation: ModelEvaluation, *, gates: Sequence[dict[str, Any]] = ()) -> None:
+    """The files of an evaluation that export reads."""
+    evaluation.path.mkdir(parents=True, exist_ok=True)
+    evaluation.metrics_path.write_text(json.dumps({"gates": list(gates)}))
+    with evaluation.sampler_path.open("wb") as file:
+        np.savez(file, kind=np.array("normal"), latent_dim=np.array(3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +39,21 @@ class FeatureSpace:
             found.update(np.ascontiguousarray(weight).tobytes())
         return found.hexdigest()
 
-    def features(self, batches: Iterable[Any]) -> NDArray[np.float32]:
-        """Of batches of images, [B, H, W, C], scale 0 to 1: [N, D]."""
-        return np.concatenate([np.asarray(self.network.predict_on_batch(images)) for images in batches])
+
+def features_of(spaces: Sequence[FeatureSpace], batches: Iterable[Any]) -> list[NDArray[np.float32]]:
+    """Of batches of images, [B, H, W, C], scale 0 to 1, which are read once: [N, D] for each space."""
+    found: list[list[NDArray[np.float32]]] = [[] for _ in spaces]
+    for images in batches:
+        for kept, space in zip(found, spaces, strict=True):
+            kept.append(np.asarray(space.network.predict_on_batch(images)))
+    return [np.concatenate(kept) for kept in found]
+
+
+def classifier_space(network: keras.Model) -> FeatureSpace:
+    """What a classifier of the real training images knows of an image (`components.evaluate.classifier`)."""
+    return FeatureSpace(
+        "classifier", "a classifier trained on the real training images, before its last layer", network
+    )
 
 
 def random_space(image_shape: tuple[int, int, int]) -> FeatureSpace:

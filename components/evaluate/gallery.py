@@ -12,11 +12,13 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from components.evaluate import figures, grids, mosaics, scatter, style
+from components.evaluate import figures, grids, mosaics, scatter, style, wording
+from components.evaluate.judge import Judgement
 from components.evaluate.measure import Measurement, batch_size
 from components.evaluate.mosaics import Images
 from components.evaluate.new_images import new_images, spread_labels
 from components.evaluate.report import Shown
+from models.code_samplers import CodeSampler
 from models.likelihoods import Bernoulli
 from models.vae import VAE
 from schemas.records import Statistics
@@ -57,6 +59,7 @@ def draw(
     history: pa.Table,
     folder: Path,
     seed: int,
+    judgement: Judgement,
     beside: Beside | None = None,
 ) -> list[Shown]:
     """Writes the figures as PNG files, and says of each what to look for, in the report's order.
@@ -68,12 +71,14 @@ def draw(
         history: `schemas.tables.HISTORY`.
         folder: Where the files go.
         seed: Of the new images' codes and of t-SNE; image i depends on (seed, i) alone.
+        judgement: Where codes of new images come from, and which training images they are nearest to.
         beside: Another model's name and its codes of the same first test images, [n, D'], for a second panel of t-SNE.
     """
     names = statistics.labels
     shown = []
     for drawn in itertools.chain(
-        _images(vae, measurement, names=names, seed=seed),
+        _images(vae, measurement, names=names, seed=seed, sampler=judgement.sampler),
+        _pairs(judgement),
         _scatters(vae, measurement, names=names, seed=seed, beside=beside),
         _maps(vae),
         _ways(vae, measurement),
@@ -85,7 +90,9 @@ def draw(
     return shown
 
 
-def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int) -> Iterator[_Drawn]:
+def _images(
+    vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, sampler: CodeSampler
+) -> Iterator[_Drawn]:
     yield _Drawn(
         "reconstructions",
         mosaics.reconstructions(
@@ -100,7 +107,14 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
     )
     yield _Drawn(
         "samples",
-        mosaics.samples(np.concatenate(list(new_images(vae, count=SAMPLES, seed=seed)))),
+        mosaics.samples(
+            np.concatenate(
+                list(
+                    new_images(vae, count=SAMPLES, seed=seed, labels=spread_labels(vae, count=SAMPLES), sampler=sampler)
+                )
+            ),
+            source=wording.SAMPLERS[sampler.kind],
+        ),
         layout="half",
         title="New images decoded from random codes",
         caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
@@ -117,6 +131,21 @@ def _images(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: i
         title="New images decoded from codes spread over the whole latent space",
         caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
         f"Look for images that fail: they show where no image has taught the model what to draw.{where}",
+    )
+
+
+def _pairs(judgement: Judgement) -> Iterator[_Drawn]:
+    found = judgement.memorisation
+    if isinstance(found, str) or not found.pairs:
+        return
+    yield _Drawn(
+        "closest",
+        mosaics.closest(
+            np.stack([pair.synthetic for pair in found.pairs]), np.stack([pair.training for pair in found.pairs])
+        ),
+        layout="full",
+        title="The new images that are nearest to a training image",
+        caption=f"{found.verdict} Look for pairs that are the same picture: that is what nobody should share.",
     )
 
 

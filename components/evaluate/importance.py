@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +12,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.noise import standard_normal
+from schemas import atomic
+
+SAVE_SECONDS = 10.0
 
 
 class Weighted(Protocol):
@@ -19,6 +24,35 @@ class Weighted(Protocol):
 
     def log_weights(self, inputs: Any, noise: Any) -> Any:
         """See `models.vae.VAE.log_weights`."""
+
+
+class Kept:
+    """Values of the first images, on disk, so that what a kill interrupts goes on where it was.
+
+    Args:
+        path: Of the file. It is left as it was where it cannot be read, until new values are kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.saved = time.monotonic()
+        try:
+            self.values: NDArray[np.float64] = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            self.values = np.empty(0)
+
+    def get(self, start: int, count: int) -> NDArray[np.float64] | None:
+        """Of the images `start` to `start + count`, where all of them are there."""
+        found = self.values[start : start + count]
+        return found if len(found) == count else None
+
+    def add(self, start: int, values: NDArray[np.float64]) -> None:
+        """Keeps values of images from `start` on, which follow those that are there; on disk every few seconds."""
+        self.values = np.concatenate([self.values[:start], values])
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            with atomic.replacing(self.path) as temporary, temporary.open("wb") as file:
+                np.save(file, self.values, allow_pickle=False)
+            self.saved = time.monotonic()
 
 
 class ImportanceBound:
@@ -32,20 +66,27 @@ class ImportanceBound:
         samples: K.
         codes: Decoded at once, so that memory does not grow with K.
         seed: Of the noise; image i's depends on (seed, i, K) alone.
+        kept: Where values of first images are kept; none: nowhere.
     """
 
-    def __init__(self, vae: Weighted, *, samples: int, codes: int, seed: int) -> None:
+    def __init__(self, vae: Weighted, *, samples: int, codes: int, seed: int, kept: Kept | None = None) -> None:
         self.samples = samples
         self.codes = codes
         self.seed = seed
+        self.kept = kept
         self.latent_dim = vae.latent_dim
         self._log_weights: Callable[..., Any] = tf.function(vae.log_weights, reduce_retracing=True)
 
     def __call__(self, inputs: Any, *, start: int) -> NDArray[np.float64]:
         """The bound of each image of a batch as the model takes it, whose first has the number `start`."""
         images = int(tf.nest.flatten(inputs)[0].shape[0])
+        if self.kept and (found := self.kept.get(start, images)) is not None:
+            return found
         at_once = max(1, self.codes // self.samples)
-        return np.concatenate([self._bound(inputs, first, at_once, start) for first in range(0, images, at_once)])
+        found = np.concatenate([self._bound(inputs, first, at_once, start) for first in range(0, images, at_once)])
+        if self.kept:
+            self.kept.add(start, found)
+        return found
 
     def _bound(self, inputs: Any, first: int, at_once: int, start: int) -> NDArray[np.float64]:
         """Of some images of the batch."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.dataset import labelled_batches, read_statistics, readable
-from components.evaluate.importance import ImportanceBound
+from components.evaluate.importance import ImportanceBound, Kept
+from components.evaluate.latent import AggregatePosterior
 from components.evaluate.metrics import IWAE, METRICS, Metric
 from components.evaluate.moments import Estimate, Moments
 from models.noise import binarised, standard_normal
@@ -39,6 +42,10 @@ class Evaluated(Protocol):
         """See `models.vae.VAE.conditional`."""
 
     @property
+    def density(self) -> bool:
+        """See `models.vae.VAE.density`."""
+
+    @property
     def binary(self) -> bool:
         """See `models.vae.VAE.binary`."""
 
@@ -63,6 +70,7 @@ class Measurement:
         reconstructions: The same, from one sampled code each: [m, H, W, C].
         labels: Labels of these: [m].
         importance_samples: Codes per image of the importance-weighted bound; 0: it was not measured.
+        aggregate: All posteriors together; None for a plain autoencoder, which has none.
     """
 
     images: int
@@ -74,6 +82,7 @@ class Measurement:
     reconstructions: NDArray[np.float32]
     labels: NDArray[np.int64]
     importance_samples: int = 0
+    aggregate: AggregatePosterior | None = None
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -94,6 +103,7 @@ def measure(
     keep_codes: int,
     keep_images: int,
     importance_samples: int = 0,
+    kept: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Measurement:
     """Measures a model on the test split, in the order in which it is stored.
@@ -105,6 +115,7 @@ def measure(
         keep_codes: Of how many first images the codes are kept.
         keep_images: Of how many first images the reconstructions are kept.
         importance_samples: Codes per image for the importance-weighted bound; 0: it is left out.
+        kept: Folder in which what takes long is kept while it is measured, for after a kill; none: nothing is.
         progress: Told after every batch how many images are done.
 
     Raises:
@@ -118,12 +129,20 @@ def measure(
     importance_samples = importance_samples if vae.variational else 0
     metrics = [metric for metric in METRICS if vae.variational or not metric.variational]
     metrics = [metric for metric in metrics if metric.name != IWAE or importance_samples]
+    metrics = [metric for metric in metrics if vae.density or not metric.density]
     per_image = _graph(vae, stored_shape, metrics)
     at_once = batch_size(*stored_shape[:2])
-    bound = ImportanceBound(vae, samples=importance_samples, codes=CODES * at_once, seed=seed)
+    bound = ImportanceBound(
+        vae,
+        samples=importance_samples,
+        codes=CODES * at_once,
+        seed=seed,
+        kept=Kept(kept / "importance.npy") if kept else None,
+    )
+    aggregate = AggregatePosterior(vae.latent_dim) if vae.variational else None
     moments = {metric.name: Moments() for metric in metrics}
     means = Moments()
-    kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
+    first: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
     done = unusable = 0
     with readable(examples):
         for pixels, labels in labelled_batches(examples, SPLIT, batch_size=at_once):
@@ -141,13 +160,15 @@ def measure(
                 for metric in metrics:
                     moments[metric.name].add(found[metric.name])
                 means.add(found["mean"])
+                if aggregate:
+                    aggregate.add(found["mean"], found["log_variance"])
             if done < keep_codes:
-                kept["mean"].append(found["mean"])
+                first["mean"].append(found["mean"])
             if done < keep_images:
-                kept["targets"].append(found["targets"])
-                kept["reconstructions"].append(found["reconstructions"])
+                first["targets"].append(found["targets"])
+                first["reconstructions"].append(found["reconstructions"])
             if done < max(keep_codes, keep_images):
-                kept["labels"].append(labels.numpy())
+                first["labels"].append(labels.numpy())
             done += count
             progress(done)
     if done != expected:
@@ -159,7 +180,7 @@ def measure(
             f"the model: expected finite numbers for every test image, found NaN or infinity for {unusable:,} of "
             f"{done:,}; lower train.learning_rate and train again"
         )
-    whole = {name: np.concatenate(parts) for name, parts in kept.items()}
+    whole = {name: np.concatenate(parts) for name, parts in first.items()}
     return Measurement(
         images=done,
         estimates={name: found.estimate() for name, found in moments.items()},
@@ -170,6 +191,7 @@ def measure(
         reconstructions=whole["reconstructions"][:keep_images],
         labels=whole["labels"][:keep_images],
         importance_samples=importance_samples,
+        aggregate=aggregate,
     )
 
 
@@ -195,9 +217,21 @@ def document(measurement: Measurement) -> dict[str, Any]:
             "dimensions": len(measurement.active),
             "active": int(measurement.active.sum()) if measurement.images > 1 else None,
             "variance_of_mean": [_rounded(value) for value in measurement.mean_variance.tolist()],
+            **_aggregate(measurement.aggregate),
             "doc": f"A dimension is active if its posterior mean has a variance above {ACTIVE} over the test images "
             "(Burda et al. 2016).",
         },
+    }
+
+
+def _aggregate(aggregate: AggregatePosterior | None) -> dict[str, Any]:
+    if aggregate is None:
+        return {}
+    gap = aggregate.gap
+    return {
+        "kl_per_dimension": [_rounded(value) for value in aggregate.kl_per_dimension.tolist()],
+        "aggregate_gap": _rounded(gap) if math.isfinite(gap) else None,
+        "aggregate_doc": "KL of the Gaussian that all images' codes make together from N(0, I), nats: part of every image's KL.",
     }
 
 
@@ -211,7 +245,7 @@ def _graph(
     @tf.function(input_signature=[inputs, tf.TensorSpec((None, vae.latent_dim), tf.float32)])  # type: ignore[untyped-decorator]
     def per_image(inputs: Any, draws: Any) -> dict[str, Any]:
         terms = vae.terms(inputs, draws)
-        shown = {name: terms[name] for name in ("mean", "targets", "reconstructions")}
+        shown = {name: terms[name] for name in ("mean", "log_variance", "targets", "reconstructions")}
         return {**shown, **{metric.name: metric.per_image(terms) for metric in metrics if metric.per_image}}
 
     return per_image  # type: ignore[no-any-return]

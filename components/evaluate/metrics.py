@@ -26,6 +26,7 @@ class Metric:
         doc: What it is, for somebody who does not know it.
         per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32; None: it has a pass of its own.
         variational: Whether it needs a KL, which a plain autoencoder has not.
+        density: Whether it needs a likelihood of grey or colour values.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     doc: str
     per_image: Callable[[Mapping[str, Any]], Any] | None
     variational: bool = False
+    density: bool = False
 
 
 def mse(terms: Mapping[str, Any]) -> Any:
@@ -108,6 +110,18 @@ METRICS = (
         "to it the more codes are drawn per image. Tables of published models give it, with the sign turned, as NLL.",
         None,
         variational=True,
+    ),
+    Metric(
+        "bits_per_dim",
+        "Bits per dimension",
+        "bits per pixel and channel",
+        "lower",
+        "likelihood",
+        "The negative ELBO as a code length: bits that it takes, at most about, to store a pixel’s value of 0 to 255 with this "
+        "model. It can be compared between image sizes and normalisations.",
+        lambda terms: terms["bits_per_dim"],
+        variational=True,
+        density=True,
     ),
     Metric(
         "log_prob",

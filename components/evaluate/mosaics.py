@@ -30,24 +30,37 @@ def reconstructions(originals: Images, rebuilt: Images, *, names: Sequence[str])
         rebuilt: What the model made of them: [n, H, W, C].
         names: A label under each pair, "" for none: [n].
     """
-    columns = min(COLUMNS, len(originals))
-    left, right = (resized(images, row=2 * columns * images.shape[2], most=2800) for images in (originals, rebuilt))
-    count, height, width, channels = left.shape
-    between = np.ones((count, height, max(2, width // 50), channels), np.float32)
-    cells = np.concatenate([left, between, right], axis=2)
-    figure = grid(cells, columns=columns, gap=0.14, inches=WIDE, names=names)
+    figure = _side_by_side(originals, rebuilt, names=names)
     subtitle = "Left of each pair: the image. Right: what the model makes of it."
     head(figure, "Test images and their reconstructions", subtitle)
     return figure
 
 
 @styled()
-def samples(images: Images) -> Figure:
-    """New images, ten to a row: [n, H, W, C], scale 0 to 1, n at least 1."""
+def closest(new: Images, training: Images) -> Figure:
+    """New images beside the training images nearest to them, closest first: [n, H, W, C] both, n at least 1."""
+    figure = _side_by_side(new, training, names=[""] * len(new))
+    subtitle = "Left of each pair: the new image. Right: the training image nearest to it."
+    head(figure, "The closest pairs", subtitle)
+    return figure
+
+
+def _side_by_side(first: Images, second: Images, *, names: Sequence[str]) -> Figure:
+    columns = min(COLUMNS, len(first))
+    left, right = (resized(images, row=2 * columns * images.shape[2], most=2800) for images in (first, second))
+    count, height, width, channels = left.shape
+    between = np.ones((count, height, max(2, width // 50), channels), np.float32)
+    cells = np.concatenate([left, between, right], axis=2)
+    return grid(cells, columns=columns, gap=0.14, inches=WIDE, names=names)
+
+
+@styled()
+def samples(images: Images, *, source: str) -> Figure:
+    """New images, ten to a row: [n, H, W, C], scale 0 to 1, n at least 1; and where their codes come from, in words."""
     columns = min(SIDE, len(images))
     cells = resized(images, row=columns * images.shape[2], most=1600)
     figure = grid(cells, columns=columns, gap=0.06, inches=WIDTH)
-    subtitle = "Decoded from codes drawn from the normal distribution N(0, I). None was chosen by hand."
+    subtitle = f"Codes from {source}. None chosen by hand."
     head(figure, "New images", subtitle)
     return figure
 

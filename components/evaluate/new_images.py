@@ -9,25 +9,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.measure import batch_size
-from models.noise import standard_normal
+from models.code_samplers import CodeSampler, Normal
+from models.noise import standard_normal, uniform
 from models.vae import VAE
 
 
-def new_images(vae: VAE, *, count: int, seed: int) -> Iterator[NDArray[Any]]:
-    """Images of codes from N(0, I), sorted by label where the model takes them; image i depends on (seed, i, count) alone.
+def new_images(
+    vae: VAE, *, count: int, seed: int, labels: NDArray[np.int64], sampler: CodeSampler | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Decodes codes that a sampler draws; image i depends on (seed, i) and its label alone.
+
+    Args:
+        vae: The model.
+        count: How many.
+        seed: Of the codes.
+        labels: Of the images, [count], where the model takes them.
+        sampler: Where codes come from; none: N(0, I).
 
     Returns:
         Batches [B, H, W, C], scale 0 to 1.
     """
+    sampler = sampler or Normal(vae.latent_dim)
     height, width, _ = vae.image_shape
-    size, labels = batch_size(height, width), spread_labels(vae, count=count)
+    size = batch_size(height, width)
     for start in range(0, count, size):
         here = min(size, count - start)
-        codes = standard_normal(seed, start=start, count=here, size=vae.latent_dim)
+        normal = standard_normal(seed, start=start, count=here, size=vae.latent_dim)
         of_label = labels[start : start + here] if vae.conditional else None
+        codes = sampler.codes(normal, uniform(seed, start=start, count=here), of_label)
         yield np.asarray(vae.normalise.to_unit(vae.decode(codes, of_label)))
 
 
 def spread_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
     """As many of each label as there is room for, in order: [count]."""
     return np.arange(count) * len(vae.labels) // count
+
+
+def shared_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
+    """Of each label the share that it has in training, in order: [count]."""
+    places = (np.arange(count) + 0.5) / count
+    found: NDArray[Any] = np.searchsorted(np.cumsum(vae.label_shares), places)
+    return np.minimum(found, max(len(vae.labels) - 1, 0)).astype(np.int64)

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import jinja2
 
 from components.evaluate import wording
-from components.evaluate.distances import Comparison, Distances
+from components.evaluate.distances import Compared, Comparison
+from components.evaluate.gates import Outcome
+from components.evaluate.judge import Judgement
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.moments import Estimate
@@ -70,7 +72,14 @@ class Subject:
     parameters: int
 
 
-def render(subject: Subject, *, measurement: Measurement, distances: Distances | str, figures: Sequence[Shown]) -> str:
+def render(
+    subject: Subject,
+    *,
+    measurement: Measurement,
+    judgement: Judgement,
+    gates: Sequence[Outcome],
+    figures: Sequence[Shown],
+) -> str:
     """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -104,8 +113,14 @@ def render(subject: Subject, *, measurement: Measurement, distances: Distances |
         images=measurement.images,
         samples=measurement.importance_samples,
         verdicts=wording.verdicts(),
-        distances=None if isinstance(distances, str) else _distances(distances),
-        compared=_sentence(wording.distances(distances)),
+        distances=[] if isinstance(judgement.compared, str) else _distances(judgement.compared),
+        left_out={} if isinstance(judgement.compared, str) else judgement.compared.left_out,
+        compared=_sentence(wording.distances(judgement.compared)),
+        samplers=_samplers(judgement),
+        space=judgement.space,
+        useful=_sentence(wording.usefulness(judgement.usefulness)),
+        memorised=_memorised(judgement),
+        gates=gates,
         figures=[(shown.title, shown.caption, shown.layout, _data_url(shown.path)) for shown in figures],
         lineage=_lineage(subject),
         splits=SPLITS,
@@ -132,8 +147,8 @@ def _tile(metric: Metric, *, estimate: Estimate) -> dict[str, str]:
     }
 
 
-def _distances(found: Distances) -> list[tuple[str, list[str]]]:
-    """Rows of the table: what is compared with the test images, and its figures."""
+def _distances(compared: Compared) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
+    """Each feature space's name and digest, and rows of the table: what is compared with the test images, and its figures."""
 
     def row(side: Comparison) -> list[str]:
         kernel, manifold = side.kernel, side.manifold
@@ -141,7 +156,33 @@ def _distances(found: Distances) -> list[tuple[str, list[str]]]:
         shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
         return [_short(side.frechet), f"{_short(kernel.value)}{spread}", *(f"{share:.3f}" for share in shares)]
 
-    return [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))]
+    return [
+        (
+            found.space.doc,
+            found.space.digest[:12],
+            [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))],
+        )
+        for found in compared.found
+    ]
+
+
+def _memorised(judgement: Judgement) -> str:
+    found = judgement.memorisation
+    return _sentence(wording.copies(found)) if isinstance(found, str) else found.verdict
+
+
+def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:
+    """Rows of the table: where codes come from, whether new images are made so, and distances."""
+    if isinstance(judgement.samplers, str):
+        return []
+    return [
+        (
+            wording.SAMPLERS[result.sampler.kind],
+            result.sampler is judgement.sampler,
+            ["–" if value is None else _short(value) for value in (result.held_out, result.kernel, result.frechet)],
+        )
+        for result in judgement.samplers
+    ]
 
 
 def _short(value: float | None) -> str:

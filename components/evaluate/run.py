@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from components.console import bar, say
 from components.dataset import batches, read_statistics, readable
 from components.device import prepare_device
-from components.evaluate import distances, gallery, measure, report, wording
-from components.evaluate.distances import Distances
+from components.evaluate import gallery, gates, judge, measure, report, wording
+from components.evaluate.latent import smoothness
 from components.evaluate.measure import Measurement
-from models.likelihoods import Bernoulli
+from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
 from schemas.artifacts import Examples, Model, ModelEvaluation
@@ -22,6 +24,14 @@ from schemas.errors import DataError
 from schemas.records import Statistics
 from schemas.settings import EvaluateSettings
 from schemas.tables import HISTORY, read_table
+
+LIKELIHOODS: dict[type, str] = {
+    Bernoulli: "Bernoulli",
+    WeightedMse: "Gaussian (weighted MSE)",
+    Gaussian: "Gaussian (learned deviation)",
+    LogisticMixture: "logistic mixture",
+}
+WAYS = 32  # codes, of which each two are the ends of a way whose smoothness is measured
 
 
 def run(
@@ -42,10 +52,24 @@ def run(
             keep_codes=settings.evaluate.scatter_images,
             keep_images=gallery.PAIRS,
             importance_samples=settings.evaluate.importance_samples,
+            kept=evaluation.work,
             progress=update,
         )
-    compared = _distances(vae, examples, settings)
-    document = {**measure.document(measurement), "distances": distances.document(compared)}
+    judged = judge.judge(
+        vae,
+        examples=examples,
+        seed=settings.seed,
+        most=settings.evaluate.distance_images,
+        sampler=settings.evaluate.sampler,
+        bar=bar,
+    )
+    smooth = smoothness(lambda codes: _decoded(vae, codes), list(measurement.codes[:WAYS]))
+    document = {**measure.document(measurement), **judge.document(judged)}
+    document["latent"]["smoothness"] = smooth and asdict(smooth)
+    outcomes = gates.check_gates(settings.evaluate.gates, document)
+    document["gates"] = gates.document(outcomes)
+    with atomic.replacing(evaluation.sampler_path) as temporary, temporary.open("wb") as file:
+        np.savez(file, kind=np.array(judged.sampler.kind), **judged.sampler.arrays())
     found = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(evaluation.metrics_path, found + "\n")
     shown = gallery.draw(
@@ -55,6 +79,7 @@ def run(
         history=read_table(model.history_path, HISTORY),
         folder=evaluation.figures_path,
         seed=settings.seed,
+        judgement=judged,
         beside=None if beside is None else _codes_of(beside, examples=examples, settings=settings),
     )
     subject = report.Subject(
@@ -62,24 +87,26 @@ def run(
         statistics=statistics,
         examples=examples.manifest,
         model=model.manifest,
-        likelihood="Bernoulli" if isinstance(vae.likelihood, Bernoulli) else "Gaussian (weighted MSE)",
+        likelihood=LIKELIHOODS[type(vae.likelihood)],
         parameters=vae.encoder.count_params() + vae.decoder.count_params(),
     )
     atomic.write_text(
-        evaluation.report_path, report.render(subject, measurement=measurement, distances=compared, figures=shown)
+        evaluation.report_path,
+        report.render(subject, measurement=measurement, judgement=judged, gates=outcomes, figures=shown),
     )
     say(f"found   {_outcome(measurement)}")
     say(f"latent  {wording.dimensions(measurement)}")
-    say(f"new     {wording.distances(compared)}")
+    for head, line in wording.judgement(judged):
+        say(f"{head:<8}{line}")
+    for outcome in outcomes:
+        say(f"gate    {wording.gate(outcome)}")
     return {"test_images": measurement.images}
 
 
-def _distances(vae: VAE, examples: Examples, settings: EvaluateSettings) -> Distances | str:
-    most = settings.evaluate.distance_images
-    if most == 0:
-        return "evaluate.distance_images is 0"
-    with bar("distances", total=3 * min(most, read_statistics(examples).records[measure.SPLIT])) as update:
-        return distances.measure_distances(vae, examples=examples, seed=settings.seed, most=most, progress=update)
+def _decoded(vae: VAE, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images of codes, all of the most frequent label where the model takes one."""
+    labels = np.full(len(codes), np.argmax(vae.label_shares)) if vae.conditional else None
+    return gallery.decode(vae, codes, labels=labels)
 
 
 def _codes_of(other: Model, *, examples: Examples, settings: EvaluateSettings) -> tuple[str, Any]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
-from components.evaluate.distances import Distances
+from components.evaluate.distances import Compared
+from components.evaluate.gates import Outcome
+from components.evaluate.judge import Judgement
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
+from components.evaluate.privacy import Memorisation
+from components.evaluate.usefulness import Usefulness
 
 # Lowest mean SSIM of each verdict; ours, and stated in the report.
 VERDICTS = (
@@ -76,16 +80,66 @@ def dimensions(measurement: Measurement) -> str:
     return clause if unused < dims else f"{clause}, so it makes the same image from every code"
 
 
-def distances(found: Distances | str) -> str:
+SAMPLERS = {
+    "normal": "the normal distribution N(0, I)",
+    "uniform": "the box that the training images' codes span",
+    "mixture": "a Gaussian mixture fitted to the training images' codes",
+    "posterior": "the posteriors of training images",
+}
+
+
+def judgement(found: Judgement) -> list[tuple[str, str]]:
+    """What is known of new images, as lines for a terminal, each with a word before it."""
+    lines = [("new", distances(found.compared))]
+    if not isinstance(found.samplers, str):
+        lines.append(("codes", f"from {SAMPLERS[found.sampler.kind]}"))
+    if not isinstance(found.usefulness, str):
+        lines.append(("useful", usefulness(found.usefulness)))
+    lines.append(("copies", copies(found.memorisation)))
+    return lines
+
+
+def distances(found: Compared | str) -> str:
     """How far new images are from test images, as a clause; or why nobody measured it."""
     if isinstance(found, str):
         return f"not compared with test images: {found}"
-    synthetic, floor = (number(side.frechet, decimals=3) for side in (found.synthetic, found.floor))
-    coverage = number(100 * found.synthetic.manifold.coverage, decimals=0)
-    return (
-        f"{counted(found.images, 'new image')}: Fréchet distance {synthetic} from test images in random features, where "
-        f"training images have {floor}; they cover {coverage}% of the test images"
+    if not found.found:
+        return f"not compared with test images: {next(iter(found.left_out.values()))}"
+    best = found.found[-1]
+    synthetic, floor = (number(side.frechet, decimals=3) for side in (best.synthetic, best.floor))
+    coverage = number(100 * best.synthetic.manifold.coverage, decimals=0)
+    space = {"random": "in random features", "classifier": "in a classifier’s features"}.get(
+        best.space.name, f"in the features “{best.space.name}”"
     )
+    return (
+        f"{counted(best.images, 'new image')}: Fréchet distance {synthetic} from test images {space}, where training images "
+        f"have {floor}; they cover {coverage}% of the test images"
+    )
+
+
+def usefulness(found: Usefulness | str) -> str:
+    """What new images teach a classifier, as a clause; or why nobody measured it."""
+    if isinstance(found, str):
+        return f"not tried for training a classifier: {found}"
+    shares = (number(100 * share, decimals=1) for share in (found.synthetic, found.real, found.both))
+    synthetic, real, both = (f"{share}%" for share in shares)
+    return (
+        f"a classifier trained on new images names {synthetic} of the test images rightly, one trained on real images {real} "
+        f"(ratio {number(found.ratio, decimals=3)}), one trained on both {both}"
+    )
+
+
+def copies(found: Memorisation | str) -> str:
+    """Whether new images are copies of training images; or why nobody looked."""
+    if isinstance(found, str):
+        return f"not looked for: {found}"
+    return found.verdict.partition(". ")[0] if found.flagged else found.verdict.partition(": ")[0]
+
+
+def gate(outcome: Outcome) -> str:
+    """Of one gate, as a clause."""
+    found = outcome.why if outcome.found is None else f"found {outcome.found:.6g}"
+    return f"{'passed' if outcome.passed else 'failed'}: {outcome.gate} expected {outcome.expected}, {found}"
 
 
 def summary(measurement: Measurement) -> str:

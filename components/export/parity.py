@@ -12,16 +12,24 @@ import numpy as np
 
 from components.export import fresh_process
 from components.export.conditional import DRAWN
-from components.export.draws import seeded_codes, seeded_labels
+from components.export.draws import sampled_codes, seeded_labels
+from models.code_samplers import CodeSampler, Normal
 from models.vae import VAE
 from schemas.errors import DataError
 
 SEED = 20240
 CODES = 64
+TEMPERATURE = 0.9  # another than most ask for
 
 
 def parity(
-    vae: VAE, saved_model: Path, images: np.ndarray, *, labels: np.ndarray | None = None, work: Path
+    vae: VAE,
+    saved_model: Path,
+    images: np.ndarray,
+    *,
+    sampler: CodeSampler | None = None,
+    labels: np.ndarray | None = None,
+    work: Path,
 ) -> dict[str, float]:
     """Largest absolute difference of each signature from the Keras model; pixels on the scale 0 to 1.
 
@@ -29,6 +37,7 @@ def parity(
         vae: The Keras model.
         saved_model: What is loaded in a fresh process.
         images: Real images [N, H, W, C], uint8.
+        sampler: Of the codes of new images; none: N(0, I).
         labels: Theirs [N], where the model is conditional.
         work: Scratch folder.
 
@@ -36,14 +45,24 @@ def parity(
         DataError: The fresh process could not load or run it.
     """
     drawn = {"start": 0, "count": CODES}
-    codes = np.asarray(seeded_codes(SEED, **drawn, latent_dim=vae.latent_dim))
     of_codes, inputs = None, images
-    given: dict[str, Any] = {"generate.seed": np.int64(SEED), "generate.start": np.int64(0)}
-    given |= {"generate.count": np.int32(CODES), "decode.codes": codes}
-    given |= {"encode.images": images, "reconstruct.images": images}
     if labels is not None:
         inputs = {"pixels": images, "labels": labels}
         of_codes = np.asarray(seeded_labels(SEED, **drawn, shares=vae.label_shares))
+    codes = np.asarray(
+        sampled_codes(
+            sampler or Normal(vae.latent_dim),
+            SEED,
+            **drawn,
+            latent_dim=vae.latent_dim,
+            labels=of_codes,
+            temperature=np.float32(TEMPERATURE),
+        )
+    )
+    given: dict[str, Any] = {"generate.seed": np.int64(SEED), "generate.start": np.int64(0)}
+    given |= {"generate.count": np.int32(CODES), "generate.temperature": np.float32(TEMPERATURE), "decode.codes": codes}
+    given |= {"encode.images": images, "reconstruct.images": images}
+    if labels is not None:
         given |= {"generate.label": np.int64(DRAWN), "decode.labels": of_codes}
         given |= {"encode.labels": labels, "reconstruct.labels": labels}
     found = _called(saved_model, given, work=work)

@@ -9,18 +9,20 @@ from typing import Any
 import tensorflow as tf
 
 from components.export.conditional import conditional_signatures
-from components.export.draws import seeded_codes
+from components.export.draws import sampled_codes
+from models.code_samplers import CodeSampler, Normal
 from models.vae import VAE
 
 
-def write_saved_model(vae: VAE, path: Path) -> None:
+def write_saved_model(vae: VAE, path: Path, *, sampler: CodeSampler | None = None) -> None:
     """Writes the SavedModel. `images` are uint8 [N, H, W, C]; `values` are the same, float32 on the scale 0 to 1.
 
     Signatures:
         encode: images → mean, log_variance [N, D] of the posterior.
         decode: codes [N, D] → images, values.
         reconstruct: images → images, values, by way of the posterior's mean.
-        generate: seed, start, count → images, values, codes of the images start to start + count of the seed.
+        generate: seed, start, count, temperature → images, values, codes of the images start to start + count of the seed,
+            whose codes the sampler draws; without one, from N(0, I).
 
     A conditional model's are `conditional_signatures`; the names of its labels are in ``assets.extra/labels.json``.
     """
@@ -28,7 +30,8 @@ def write_saved_model(vae: VAE, path: Path) -> None:
     # and the same model would not be the same bytes.
     module = tf.Module()
     module.weights = [weight.value for weight in vae.weights]
-    signatures = conditional_signatures(vae) if vae.conditional else _signatures(vae)
+    sampler = sampler or Normal(vae.latent_dim)
+    signatures = conditional_signatures(vae, sampler) if vae.conditional else _signatures(vae, sampler)
     tf.saved_model.save(module, str(path), signatures)
     # It holds a random number, and nothing needs it: the manifest has every file's sha256.
     (path / "fingerprint.pb").unlink(missing_ok=True)
@@ -40,7 +43,7 @@ def write_saved_model(vae: VAE, path: Path) -> None:
         names.write_text(json.dumps(list(vae.labels), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _signatures(vae: VAE) -> dict[str, Any]:
+def _signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
     def decode(codes: Any) -> dict[str, Any]:
         normalised = vae.decode(codes)
         return {"images": vae.normalise.to_pixels(normalised), "values": vae.normalise.to_unit(normalised)}
@@ -52,8 +55,9 @@ def _signatures(vae: VAE) -> dict[str, Any]:
     def reconstruct(images: Any) -> dict[str, Any]:
         return decode(vae.encode(images)[0])
 
-    def generate(seed: Any, start: Any, count: Any) -> dict[str, Any]:
-        codes = seeded_codes(seed, start=start, count=count, latent_dim=vae.latent_dim)
+    def generate(seed: Any, start: Any, count: Any, temperature: Any) -> dict[str, Any]:
+        drawn = {"start": start, "count": count, "latent_dim": vae.latent_dim}
+        codes = sampled_codes(sampler, seed, **drawn, labels=None, temperature=temperature)
         return {**decode(codes), "codes": codes}
 
     images = tf.TensorSpec((None, *vae.image_shape), tf.uint8, name="images")
@@ -67,6 +71,7 @@ def _signatures(vae: VAE) -> dict[str, Any]:
                 tf.TensorSpec((), tf.int64, name="seed"),
                 tf.TensorSpec((), tf.int64, name="start"),
                 tf.TensorSpec((), tf.int32, name="count"),
+                tf.TensorSpec((), tf.float32, name="temperature"),
             ],
         ),
     }

@@ -39,6 +39,7 @@ class RenderDoFn(UnitDoFn):
         format: png or parquet.
         labels: Names of the labels, where the generator takes them.
         label: Of every image; None: each image's own.
+        temperature: How wide codes spread.
         artifact: Where images go.
         work: Where the shards' rows go.
     """
@@ -54,6 +55,7 @@ class RenderDoFn(UnitDoFn):
         work: Path,
         labels: Sequence[str] = (),
         label: str | None = None,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.saved_model = saved_model
@@ -62,6 +64,7 @@ class RenderDoFn(UnitDoFn):
         self.format = format
         self.labels = labels
         self.label = label
+        self.temperature = temperature
         self.artifact = artifact
         self.work = work
         self.images = beam.metrics.Metrics.counter("generate", "images")
@@ -124,10 +127,10 @@ class RenderDoFn(UnitDoFn):
     def _images(self, unit: ShardUnit) -> Iterator[tuple[int, np.ndarray, np.ndarray, str | None]]:
         """Index, pixels [H, W, C], code [D] and label of each image."""
         constant, int64 = self.tf.constant, self.tf.int64
-        asked = {}
+        asked = {"temperature": constant(self.temperature, self.tf.float32)}
         if self.labels:
             number = DRAWN if self.label is None else self.labels.index(self.label)
-            asked = {"label": constant(number, int64)}
+            asked["label"] = constant(number, int64)
         for start in range(unit.start, unit.stop, BLOCK):
             found = self.generate(
                 seed=constant(self.seed, int64),

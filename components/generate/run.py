@@ -43,6 +43,7 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
         format=wanted.format,
         labels=labels,
         label=wanted.label,
+        temperature=wanted.temperature,
         artifact=images.path.resolve(),
         work=images.work.resolve(),
     )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras import ops
 from scipy.special import expit, log_expit
-from scipy.stats import bernoulli, norm
+from scipy.stats import bernoulli, logistic, norm
 
-from models.likelihoods import Bernoulli, Likelihood, WeightedMse
+from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture, WeightedMse
 
 Array = np.ndarray[Any, Any]
 SHAPE = (4, 5, 6, 3)
@@ -155,3 +155,75 @@ def test_its_configuration_describes_a_likelihood(likelihood: Likelihood) -> Non
     targets, outputs = random(low=0, high=1), random(low=-3, high=3, seed=1)
     expected = number(likelihood.log_prob(targets, outputs))
     np.testing.assert_array_equal(number(again.log_prob(targets, outputs)), expected)
+
+
+def gaussian(deviation: float, *, activation: Any = "linear") -> Gaussian:
+    """With the deviation that it has learned."""
+    found = Gaussian(activation)
+    found.log_deviation.assign(math.log(deviation))
+    return found
+
+
+@pytest.mark.parametrize("deviation", [0.03, 0.5, 4.0])
+def test_a_gaussian_is_scipys_and_its_loss_is_all_of_it(deviation: float) -> None:
+    targets, outputs = random(low=-1, high=1), random(low=-1, high=1, seed=1)
+    expected = norm.logpdf(targets.astype(np.float64), outputs, deviation).sum(axis=(1, 2, 3))
+    found = gaussian(deviation)
+    np.testing.assert_allclose(number(found.log_prob(targets, outputs)), expected, rtol=1e-5)
+    np.testing.assert_array_equal(number(found.loss(targets, outputs)), -number(found.log_prob(targets, outputs)))
+
+
+def test_the_likeliest_deviation_is_the_root_of_the_mean_square_and_no_less_than_the_limit() -> None:
+    targets, outputs = random(low=-1, high=1), random(low=-1, high=1, seed=1)
+    best = float(np.sqrt(np.square(targets.astype(np.float64) - outputs).mean()))
+    losses = [number(gaussian(best * factor).loss(targets, outputs)).mean() for factor in (0.9, 1.0, 1.1)]
+    assert losses[1] < min(losses[0], losses[2])
+    assert np.isfinite(number(gaussian(1e-30).loss(targets, targets))).all()
+
+
+def test_a_gaussian_keeps_its_deviation_in_a_file(tmp_path: Any) -> None:
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.likelihood = gaussian(0.25, activation="tanh")
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model.likelihood))
+    assert again.activation == "tanh"
+    assert [weight.path for weight in again.trainable_weights] == [again.log_deviation.path]
+
+
+def levels(shape: tuple[int, ...]) -> Array:
+    """All 256 levels, normalised to [-1, 1], one per image: [256, …]."""
+    values = np.arange(256, dtype=np.float32) / 127.5 - 1.0
+    return np.broadcast_to(values[:, None, None, None], (256, *shape)).copy()
+
+
+@pytest.mark.parametrize("scale", [-6.0, -3.0, 0.0, 3.0])
+@pytest.mark.parametrize("components", [1, 3])
+def test_the_levels_of_a_pixel_have_probabilities_that_add_up_to_1(components: int, scale: float) -> None:
+    outputs = np.random.default_rng(0).uniform(-1, 1, (1, 1, 1, 3 * components)).astype(np.float32)
+    outputs.reshape(3, components)[2] = scale
+    log_prob = number(LogisticMixture(components).log_prob(levels((1, 1, 1)), np.repeat(outputs, 256, axis=0)))
+    assert np.exp(log_prob).sum() == pytest.approx(1.0, rel=2e-3)
+
+
+def test_a_level_has_the_logistic_distributions_share_of_its_step() -> None:
+    outputs = np.array([0.3, -0.2, -2.0], np.float32).reshape(1, 1, 1, 3)  # a logit, a mean, a log-scale
+    steps = logistic(-0.2, math.exp(-2.0)).cdf(np.linspace(-1 - 1 / 255, 1 + 1 / 255, 257))
+    expected = np.diff(steps)
+    expected[0], expected[-1] = steps[1], 1.0 - steps[-2]
+    found = np.exp(number(LogisticMixture(1).log_prob(levels((1, 1, 1)), np.repeat(outputs, 256, axis=0))))
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-9)
+
+
+def test_the_mean_of_a_mixture_is_that_of_its_means_by_their_shares() -> None:
+    outputs = np.array([math.log(3.0), 0.0, 0.5, -0.5, -2.0, -2.0], np.float32).reshape(1, 1, 1, 6)
+    found = number(LogisticMixture(2).mean(outputs))
+    assert found.shape == (1, 1, 1, 1)
+    assert found.item() == pytest.approx(0.75 * 0.5 - 0.25 * 0.5, rel=1e-5)
+
+
+def test_each_channel_has_a_mixture_of_its_own() -> None:
+    outputs = random(low=-1, high=1)[:, :, :, :1].repeat(2 * 3 * 3, axis=-1) + np.arange(18, dtype=np.float32) / 10
+    targets = random(low=-1, high=1)
+    both = LogisticMixture(2)
+    alone = [number(both.log_prob(targets[..., c : c + 1], outputs[..., 6 * c : 6 * c + 6])) for c in range(3)]
+    np.testing.assert_allclose(number(both.log_prob(targets, outputs)), sum(alone), rtol=1e-5)

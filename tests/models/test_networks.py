@@ -15,7 +15,17 @@ from keras import ops
 from models.build import build_vae
 from models.resnet import map_sizes
 from models.vae import VAE
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss, ResnetModel
+from schemas.recipe import (
+    BernoulliLoss,
+    ConvModel,
+    DenseModel,
+    GaussianLoss,
+    LogisticLoss,
+    LossSettings,
+    ModelSettings,
+    MseLoss,
+    ResnetModel,
+)
 from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]
@@ -76,6 +86,13 @@ FAMILIES = {
     "conv_fresh_crop": Family(SMALL, BERNOULLI, (8, 8, 1), "unit", (10, 11)),
     "conv_limited": Family(SMALL.model_copy(update={"log_variance_limit": (-5.0, 5.0)}), BERNOULLI, (8, 8, 1)),
     "resnet": Family(RESNET, BERNOULLI, (8, 8, 1)),
+    "resnet_learned_deviation": Family(RESNET, GaussianLoss(likelihood="gaussian"), (8, 8, 3), "standardise"),
+    "dense_logistic": Family(
+        DenseModel(network="dense", hidden=(16,)),
+        LogisticLoss(likelihood="logistic", components=2),
+        (6, 6, 3),
+        "symmetric",
+    ),
     "resnet_odd_sub_pixel_rgb": Family(
         RESNET.model_copy(update={"upsampling": "sub_pixel", "widths": (4, 4, 6), "blocks": 2}), MSE, (11, 7, 3)
     ),
@@ -164,6 +181,7 @@ def test_every_output_has_its_shape(family: Family, vae: VAE, inputs: Inputs) ->
         "log_variance": codes,
         "targets": image,
         "reconstructions": image,
+        **({"bits_per_dim": (BATCH,)} if vae.density else {}),
     }
     assert (vae.image_shape, vae.latent_dim) == (family.image, family.codes)
     assert {name: value.shape for name, value in terms_of(vae, inputs).items()} == expected
@@ -175,7 +193,7 @@ def test_every_output_has_its_shape(family: Family, vae: VAE, inputs: Inputs) ->
             "log_variance": codes,
             "codes": codes,
             "log_ratio": (BATCH,),
-            "outputs": image,
+            "outputs": (*image[:3], vae.likelihood.outputs(image[3])),
         }
     assert [tuple(value.shape) for value in vae.encode(inputs)] == [codes, codes]
     assert tuple(vae.decode(np.zeros(codes, np.float32), labels_for(family)).shape) == image

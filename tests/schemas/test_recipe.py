@@ -250,6 +250,24 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
     [
         ({"loss.kl": "none", "loss.free_bits": 0.5}, "free_bits: expected 0 with kl: none, found 0.5"),
         ({"loss.kl": "none", "loss.kl_warmup_epochs": 3}, "kl_warmup_epochs: expected 0 with kl: none, found 3"),
+        (
+            {"loss.kl": "mean", "loss.importance_epochs": 2},
+            "importance_epochs: expected 0 with kl: mean, found 2; try sum",
+        ),
+        (
+            {"loss.importance_epochs": 8, "loss.kl_warmup_epochs": 3},
+            r"loss.importance_epochs: expected at most train.epochs less kl_warmup_epochs \(7\), found 8",
+        ),
+        ({"evaluate.gates": {"metrics.mse": {}}}, "expected at_least or at_most, found neither"),
+        ({"evaluate.gates": {"mse": {"at_most": 1}}}, "gates: expected names that begin with one of metrics, "),
+        (
+            {"loss": {"likelihood": "logistic"}},
+            "loss.likelihood: logistic expects preprocess.normalise: symmetric, found unit",
+        ),
+        (
+            {"model": {"network": "resnet", "local_latents": 2}, "loss.kl": "none"},
+            "model.local_latents: expected 0 with loss.kl: none, found 2",
+        ),
         ({"model.log_variance_limit": [2, 2]}, r"log_variance_limit: expected \[lowest, highest\], found \[2, 2\]"),
         ({"train.optimizer": "adamw"}, "weight_decay: expected more than 0 with optimizer: adamw, found 0"),
         ({"train.weight_decay": 0.1}, "weight_decay: expected 0 with optimizer: adam, found 0.1; try adamw"),

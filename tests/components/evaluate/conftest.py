@@ -31,8 +31,9 @@ def write_examples(
     names: tuple[str, ...] = (),
     margin: int = 0,
     training: int = 0,
+    validation: int = 0,
 ) -> Examples:
-    """Sealed Examples whose test split holds these images: [n, H, W, C], uint8, and the training split so many of them.
+    """Sealed Examples whose test split holds these images: [n, H, W, C], uint8; training and validation so many of them.
 
     The network sees `margin` fewer pixels, in height and width.
     """
@@ -43,9 +44,10 @@ def write_examples(
         frame(encode_example(image, key=f"image {i}", label=label))
         for i, (image, label) in enumerate(zip(images, indices, strict=True))
     ]
-    for split, kept in (("test", records), ("train", records[:training])):
+    counts = {"train": training, "validation": validation, "test": count}
+    for split, kept in counts.items():
         examples.split(split).mkdir(parents=True)
-        (examples.split(split) / "data_tfrecord-00000-of-00001").write_bytes(b"".join(kept))
+        (examples.split(split) / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records[:kept]))
     statistics = describe(
         height - margin,
         width - margin,
@@ -53,10 +55,9 @@ def write_examples(
         stored_height=height,
         stored_width=width,
         labels=list(names),
-        images={"train": training, "validation": 0, "test": count},
+        images=counts,
         images_per_label={
-            split: {name: kept.count(i) for i, name in enumerate(names)}
-            for split, kept in (("test", indices), ("train", indices[:training]))
+            split: {name: indices[:kept].count(i) for i, name in enumerate(names)} for split, kept in counts.items()
         },
         rejected={"too_large": 2},
     )

@@ -3,16 +3,20 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.evaluate.component import STAGE, evaluate
+from components.export.run import read_sampler
+from models.code_samplers import Normal, UniformBox
 from schemas.artifacts import Examples, Model, ModelEvaluation
 from schemas.errors import DataError
-from schemas.recipe import EvaluateSection
+from schemas.recipe import EvaluateSection, Gate
 from schemas.settings import EvaluateSettings
 
 SETTINGS = EvaluateSettings(name="tiny", title="Tiny", seed=0, evaluate=EvaluateSection())
@@ -29,9 +33,50 @@ FIGURES = [
     "uniform",
 ]
 FILES = [f"figures/{name}.png" for name in FIGURES]
+GATES = (
+    "metrics.elbo",  # which is below 0
+    "metrics.mse",
+    "latent.active",
+    "latent.smoothness.length",
+    "distances.classifier.floor.frechet",
+    "samplers.mixture.frechet",
+    "usefulness.both",
+    "memorisation.flagged",
+)
+WRITTEN = [*FILES, "metrics.json", "report.html", "sampler.npz"]
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Small feature networks, few steps and few validation images."""
+    from components.evaluate import classifier, features, judge
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "FILTERS", (4, 8, 16))
+        patch.setattr(classifier, "EPOCHS", 2)
+        patch.setattr(judge, "CHOOSE", 10)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(make_examples: MakeExamples, make_model: MakeModel) -> tuple[Examples, Model]:
+    """Labelled Examples of all splits, and a conditional model: nothing has to be left out."""
+    examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=20, validation=12)
+    return examples, make_model(examples, conditional=True)
+
+
+@pytest.fixture(scope="module")
+def judged(whole: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelEvaluation, str]:
+    """An evaluation of these with gates and a sampler by name, and what the terminal was told."""
+    gates = {name: Gate(at_least=0) for name in GATES}
+    section = EvaluateSection(sampler="uniform", gates=gates)
+    evaluation = ModelEvaluation(tmp_path_factory.mktemp("judged") / "evaluation")
+    with redirect_stdout(StringIO()) as printed:
+        evaluate(*whole, None, evaluation, EvaluateSettings(name="tiny", title="", seed=0, evaluate=section))
+    return evaluation, printed.getvalue()
 
 
 def contents(evaluation: ModelEvaluation) -> dict[str, bytes]:
@@ -56,7 +101,66 @@ def test_twice_the_same_bytes(make_examples: MakeExamples, make_model: MakeModel
         assert evaluate(examples, model, None, evaluation, SETTINGS) == {"test_images": 30}
         made.append(contents(evaluation))
     assert made[0] == made[1]
-    assert list(made[0]) == [*FILES, "metrics.json", "report.html"]
+    assert list(made[0]) == WRITTEN
+
+
+def test_twice_the_same_bytes_of_all_that_can_be_judged(whole: tuple[Examples, Model], tmp_path: Path) -> None:
+    made = []
+    for name in ("first", "second"):
+        evaluation = ModelEvaluation(tmp_path / name)
+        evaluate(*whole, None, evaluation, SETTINGS)
+        made.append(contents(evaluation))
+    assert made[0] == made[1]
+    assert sorted(made[0]) == sorted([*WRITTEN, "figures/closest.png"])
+
+
+def test_metrics_tell_what_was_measured(judged: tuple[ModelEvaluation, str]) -> None:
+    found = json.loads(judged[0].metrics_path.read_text())
+    for part in ("distances", "samplers", "usefulness", "memorisation"):
+        assert "left_out" not in found[part]
+    assert set(found["distances"]) == {"random", "classifier"}
+    assert found["samplers"]["chosen"] == "uniform"
+    latent = found["latent"]
+    assert len(latent["kl_per_dimension"]) == 2
+    assert sum(latent["kl_per_dimension"]) == pytest.approx(found["metrics"]["kl"]["value"], rel=1e-4)
+    assert set(latent["smoothness"]) == {"length", "largest_step"}
+
+
+def test_whatever_stands_in_metrics_can_be_demanded(judged: tuple[ModelEvaluation, str]) -> None:
+    found = json.loads(judged[0].metrics_path.read_text())["gates"]
+    assert [gate["gate"] for gate in found] == list(GATES)
+    assert {gate["gate"]: gate["why"] or gate["found"] for gate in found if not gate["passed"]} == {
+        "metrics.elbo": found[0]["found"]
+    }
+
+
+def test_the_terminal_tells_what_was_found(judged: tuple[ModelEvaluation, str]) -> None:
+    for said in (
+        "codes   from the box that the training images' codes span",
+        "useful  a classifier trained on new images names",
+        "copies  No ",
+        "gate    failed: metrics.elbo expected at least 0, found -",
+        "gate    passed: metrics.mse expected at least 0, found 0.",
+    ):
+        assert said in judged[1]
+
+
+def test_export_can_read_the_sampler_that_was_taken(judged: tuple[ModelEvaluation, str]) -> None:
+    sampler = read_sampler(judged[0])
+    assert isinstance(sampler, UniformBox)
+    assert sampler.low.shape == sampler.high.shape == (2,)
+    assert (sampler.low < sampler.high).all()
+
+
+def test_where_nothing_is_judged_codes_come_from_the_prior(
+    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
+) -> None:
+    examples = make_examples()
+    evaluation = ModelEvaluation(tmp_path / "evaluation")
+    evaluate(examples, make_model(examples, latent_dim=3), None, evaluation, SETTINGS)
+    sampler = read_sampler(evaluation)
+    assert isinstance(sampler, Normal)
+    assert sampler.latent_dim == 3
 
 
 def test_another_models_codes_are_drawn_beside_this_ones(
@@ -83,7 +187,7 @@ def test_a_conditional_model_is_judged_with_the_labels_of_the_test_images(
         examples = make_examples(labels=given, names=("hat", "shoe", "bag"))
         evaluation = ModelEvaluation(tmp_path / name)
         evaluate(examples, make_model(examples, conditional=True), None, evaluation, SETTINGS)
-        assert list(contents(evaluation)) == [*FILES, "metrics.json", "report.html"]
+        assert list(contents(evaluation)) == WRITTEN
         elbo[name] = json.loads(evaluation.metrics_path.read_text())["metrics"]["elbo"]["value"]
     report = (tmp_path / "right" / "report.html").read_text(encoding="utf-8")
     for said in (

@@ -1,105 +1,110 @@
-"""New images beside test images: what is compared, at which numbers, and when nothing can be."""
+"""New images beside test images, in feature spaces: what is compared, at which numbers, and when nothing can be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from components.evaluate.distances import Distances, document, measure_distances
-from components.evaluate.new_images import new_images
-from models.vae import VAE
-from schemas.artifacts import Examples, Model
+from components.evaluate.distances import Compared, Distances, compare, document
+from components.evaluate.features import FeatureSpace
 
-MakeExamples = Callable[..., Examples]
-MakeModel = Callable[..., Model]
+Array = np.ndarray[Any, Any]
+DIMS = 3  # features of an image
 
 
-def load(model: Model) -> VAE:
-    return keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+def make_space(name: str, *, weight: float = 1.0) -> FeatureSpace:
+    """A space by name; nothing is asked of its network but its digest."""
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(DIMS, keras.initializers.Constant(weight))])
+    return FeatureSpace(name, f"what {name} stands for", network)
 
 
-def distances_of(examples: Examples, vae: VAE, **options: Any) -> Any:
-    return measure_distances(vae, examples=examples, **{"seed": 0, "most": 1000, **options})
+SPACES = [make_space("first"), make_space("second", weight=2.0)]
 
 
-@pytest.fixture(scope="module")
-def found(make_examples: MakeExamples, make_model: MakeModel) -> tuple[Examples, VAE, Distances]:
-    """Thirty test images, twenty of them in the training split, too."""
-    examples = make_examples(training=20)
-    vae = load(make_model(examples))
-    return examples, vae, distances_of(examples, vae)
+def drawn(seed: int, *, count: int = 30, centre: float = 0.0, width: float = 1.0) -> Array:
+    """Features of so many images: [N, D]."""
+    found = centre + width * np.random.default_rng(seed).standard_normal((count, DIMS))
+    return found.astype(np.float32)
 
 
-def test_sets_are_compared_at_one_size(found: tuple[Examples, VAE, Distances]) -> None:
-    examples, vae, distances = found
-    assert distances.images == 20
-    assert distances_of(examples, vae, most=10).images == 10
+def compared(test: Array, training: Array, synthetic: Array, *, seed: int = 0) -> Distances:
+    """In one space."""
+    found = compare(SPACES[:1], test=[test], training=[training], synthetic=[synthetic], seed=seed)
+    assert found.left_out == {}
+    [distances] = found.found
+    return distances
 
 
-def test_training_images_that_are_the_test_images_are_the_lowest_floor(found: tuple[Examples, VAE, Distances]) -> None:
-    floor = found[2].floor
+def test_every_space_has_its_own_distances() -> None:
+    test, other = drawn(0), drawn(1)
+    found = compare(SPACES, test=[test, test], training=[other, other], synthetic=[other, test], seed=0)
+    assert [distances.space.name for distances in found.found] == ["first", "second"]
+    assert [distances.images for distances in found.found] == [30, 30]
+    assert found.found[0].synthetic == found.found[0].floor == found.found[1].floor
+    assert found.found[1].synthetic.frechet == pytest.approx(0.0, abs=1e-4)
+
+
+def test_training_images_that_are_the_test_images_are_the_lowest_floor() -> None:
+    floor = compared(drawn(0), drawn(0), drawn(1)).floor
     assert floor.frechet == pytest.approx(0.0, abs=1e-4)
     assert (floor.manifold.precision, floor.manifold.recall, floor.manifold.coverage) == (1.0, 1.0, 1.0)
 
 
-def test_an_untrained_model_is_far_from_it(found: tuple[Examples, VAE, Distances]) -> None:
-    synthetic = found[2].synthetic
-    assert synthetic.frechet > 10 * found[2].floor.frechet + 0.01
-    assert synthetic.manifold.recall < 0.5  # all its images look alike
+def test_new_images_that_all_look_alike_are_far_from_it() -> None:
+    found = compared(drawn(0, count=300), drawn(1, count=300), drawn(2, count=300, centre=0.5, width=0.01))
+    assert found.synthetic.frechet > 10 * found.floor.frechet > 0
+    assert found.synthetic.kernel.value > found.floor.kernel.value
+    assert found.synthetic.manifold.recall < 0.1
 
 
-def test_the_seed_decides_the_new_images(found: tuple[Examples, VAE, Distances]) -> None:
-    examples, vae, distances = found
-    assert document(distances_of(examples, vae)) == document(distances)
-    assert document(distances_of(examples, vae, seed=1)) != document(distances)
-    assert distances_of(examples, vae, seed=1).floor.frechet == distances.floor.frechet
+def test_the_seed_decides_the_kernel_distances_blocks_and_nothing_else() -> None:
+    sets = [drawn(seed, count=2000) for seed in range(3)]  # two blocks
+    found = compared(*sets, seed=1)
+    assert found == compared(*sets, seed=1)
+    other = compared(*sets, seed=2)
+    assert found.synthetic.kernel != other.synthetic.kernel
+    assert (found.synthetic.frechet, found.synthetic.manifold) == (other.synthetic.frechet, other.synthetic.manifold)
 
 
-def test_progress_counts_all_three_sets(found: tuple[Examples, VAE, Distances]) -> None:
-    told: list[int] = []
-    distances_of(found[0], found[1], progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 60
+def test_images_that_are_all_the_same_are_said() -> None:
+    same = np.full((30, DIMS), 0.7, np.float32)
+    found = compare(SPACES[:1], test=[same], training=[drawn(0)], synthetic=[drawn(1)], seed=0)
+    assert found == Compared((), {"first": "all test images are the same"})
 
 
-def test_the_document_names_the_network_and_the_numbers(found: tuple[Examples, VAE, Distances]) -> None:
-    [(name, said)] = document(found[2]).items()
-    assert name == "random"
-    assert said["images"] == 20
-    assert said["network_sha256"] == found[2].space.digest
-    assert set(said["synthetic"]) == {"frechet", "kernel", "precision", "recall", "density", "coverage"}
+@pytest.mark.parametrize("place", ["test", "training", "synthetic"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_leave_out_their_space_alone(place: str, value: float) -> None:
+    sets = {name: [drawn(seed), drawn(seed)] for seed, name in enumerate(("test", "training", "synthetic"))}
+    sets[place][0] = sets[place][0].copy()
+    sets[place][0][3, 1] = value
+    found = compare(SPACES, **sets, seed=0)
+    assert [distances.space.name for distances in found.found] == ["second"]
+    assert found.left_out == {"first": "the features of some image are not finite numbers"}
+
+
+def test_the_document_names_the_network_and_the_numbers() -> None:
+    distances = compared(drawn(0), drawn(1), drawn(2))
+    [(name, said)] = document(Compared((distances,), {})).items()
+    assert name == "first"
+    assert said["space"] == "what first stands for"
+    assert said["images"] == 30
+    assert said["network_sha256"] == SPACES[0].digest != SPACES[1].digest
+    for side in ("synthetic", "floor"):
+        assert set(said[side]) == {"frechet", "kernel", "precision", "recall", "density", "coverage"}
     assert said["synthetic"]["kernel"]["low"] is None  # one block of images has no interval
+    assert said["synthetic"]["frechet"] == pytest.approx(distances.synthetic.frechet, rel=1e-5)
 
 
-@pytest.mark.parametrize(("training", "images"), [(0, 30), (5, 30), (4, 4)])
-def test_too_few_images_are_said(
-    training: int, images: int, make_examples: MakeExamples, make_model: MakeModel, noise_images: Callable[..., Any]
-) -> None:
-    examples = make_examples(noise_images(images), training=training)
-    said = distances_of(examples, load(make_model(examples)))
-    assert said == f"distances need more than 5 test and training images, and there are {training}"
-    assert document(said) == {"left_out": said}
+def test_the_document_says_of_every_space_why_it_is_left_out() -> None:
+    distances = compared(drawn(0), drawn(1), drawn(2))
+    said = document(Compared((distances,), {"second": "there is a reason"}))
+    assert list(said) == ["first", "second"]
+    assert said["second"] == {"left_out": "there is a reason"}
 
 
-def test_images_that_are_all_the_same_are_said(make_examples: MakeExamples, make_model: MakeModel) -> None:
-    examples = make_examples(np.full((10, 8, 8, 1), 7, np.uint8), training=10)
-    assert distances_of(examples, load(make_model(examples))) == "all test images are the same"
-
-
-def test_a_plain_autoencoder_has_no_new_images(make_examples: MakeExamples, make_model: MakeModel) -> None:
-    examples = make_examples(training=20)
-    vae = load(make_model(examples))
-    vae.kl = "none"
-    assert "no distribution to draw new images from" in distances_of(examples, vae)
-
-
-def test_a_conditional_models_new_images_are_of_every_label(make_examples: MakeExamples, make_model: MakeModel) -> None:
-    examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=20)
-    vae = load(make_model(examples, conditional=True))
-    images = np.concatenate(list(new_images(vae, count=10, seed=0)))
-    assert images.shape == (10, 8, 8, 1)
-    assert distances_of(examples, vae).images == 20
+def test_the_document_says_why_nothing_was_compared() -> None:
+    assert document("there is a reason") == {"left_out": "there is a reason"}

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 from components.evaluate import figures, mosaics, style
+from components.evaluate.wording import SAMPLERS
 from schemas.tables import HISTORY
 
 Saved = Callable[..., np.ndarray[Any, Any]]
 
+SOURCE = "the normal distribution N(0, I)"
 HOSTILE = ("_hidden", "$10 & <b>", "\\frac", "", "鳥", "a label that goes on for far longer than there is room")
 
 
@@ -43,13 +45,13 @@ def test_training_curves_draw_whatever_training_left(validation: list[float], sa
 def test_small_images_are_enlarged_without_blur(saved: Saved) -> None:
     images = np.zeros((100, 8, 8, 1), np.float32)
     images[:, ::2] = 0.6
-    values = np.unique(saved(mosaics.samples(images))[400:, 100:-100])
+    values = np.unique(saved(mosaics.samples(images, source=SOURCE))[400:, 100:-100])
     assert values.tolist() == [0, 153, 255]  # black, 0.6 · 255, and the gaps' white
 
 
 def test_every_image_is_drawn(saved: Saved) -> None:
     images = (np.arange(100, dtype=np.float32) / 255.0).reshape(100, 1, 1, 1) * np.ones((100, 28, 28, 1), np.float32)
-    assert set(range(100)) <= set(np.unique(saved(mosaics.samples(images))).tolist())
+    assert set(range(100)) <= set(np.unique(saved(mosaics.samples(images, source=SOURCE))).tolist())
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (256, 256, 3), (64, 16, 3), (16, 100, 1)])
@@ -63,8 +65,32 @@ def test_reconstructions_draw(shape: tuple[int, int, int], count: int, saved: Sa
 
 def test_large_samples_shrink(saved: Saved) -> None:
     images = np.random.default_rng(0).uniform(size=(100, 128, 128, 3)).astype(np.float32)
-    assert saved(mosaics.samples(images)).shape[1] < 1800
-    assert saved(mosaics.samples(images.repeat(2, axis=1).repeat(2, axis=2)[:9])).shape[1] < 1800
+    assert saved(mosaics.samples(images, source=SOURCE)).shape[1] < 1800
+    assert saved(mosaics.samples(images.repeat(2, axis=1).repeat(2, axis=2)[:9], source=SOURCE)).shape[1] < 1800
+
+
+def test_samples_say_where_their_codes_come_from() -> None:
+    figure = mosaics.samples(np.zeros((4, 8, 8, 1), np.float32), source=SOURCE)
+    assert any(SOURCE in text for text in texts(figure))
+
+
+@pytest.mark.parametrize("source", SAMPLERS.values())
+def test_no_heading_is_wider_than_its_figure(source: str) -> None:
+    figure = mosaics.samples(np.zeros((100, 28, 28, 1), np.float32), source=source)
+    edges = [text.get_window_extent().x1 for text in figure.findobj(matplotlib.text.Text)]
+    assert max(edges) <= figure.bbox.x1
+
+
+@pytest.mark.parametrize(("shape", "count"), [((8, 8, 1), 1), ((64, 64, 3), 10), ((16, 100, 1), 7)])
+def test_closest_pairs_draw_new_images_left_and_training_images_right(
+    shape: tuple[int, int, int], count: int, saved: Saved
+) -> None:
+    new, training = (np.full((count, *shape), value, np.float32) for value in (0.2, 0.8))
+    pixels = saved(mosaics.closest(new, training))[..., 0]
+    assert 900 < pixels.shape[1] < 3200
+    places = [np.flatnonzero((pixels == round(value * 255)).any(axis=0)) for value in (0.2, 0.8)]
+    assert places[0].min() < places[1].min()
+    assert places[0].max() < places[1].max()
 
 
 def test_shrinking_keeps_what_fits() -> None:

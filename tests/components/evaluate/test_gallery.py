@@ -11,8 +11,11 @@ from by_hand import describe
 from PIL import Image
 
 from components.evaluate import gallery, measure
+from components.evaluate.judge import Judgement
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
+from components.evaluate.privacy import Memorisation, Nearest, Pair
+from models.code_samplers import Normal, UniformBox
 from schemas.tables import HISTORY
 
 COMMON = ["reconstructions", "samples", "uniform", "latent", "tsne"]
@@ -44,11 +47,24 @@ def make_measurement(codes: Any, *, images: int = 25, size: int = 8, channels: i
     )
 
 
+def judged(latent_dim: int, **found: Any) -> Judgement:
+    """Nothing is known of new images but what is given."""
+    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
+    return Judgement(**{"sampler": Normal(latent_dim), "space": "", **nothing, **found})
+
+
+def memorised(*, pairs: int, shape: tuple[int, int, int] = (8, 8, 1)) -> Memorisation:
+    """Of a hundred new images, so many pairs of which are shown."""
+    image, side = np.zeros(shape, np.float32), Nearest(0.2, 0.1)
+    shown = tuple(Pair(image, image + 0.5, distance=0.5, number=i, training_number=i) for i in range(pairs))
+    return Memorisation(100, 1000, side, side, closer=0.5, exact=0, near=2, near_held_out=1, pairs=shown)
+
+
 def draw(vae: Any, measurement: Measurement, folder: Path, **options: Any) -> Any:
     names = [name for name in HISTORY.names if name != "epoch"]
     history = pa.Table.from_pylist([{"epoch": 1, **dict.fromkeys(names, 1.0)}], schema=HISTORY)
     statistics = describe(*vae.image_shape, labels=list(NAMES))
-    options = {"seed": 2, **options}
+    options = {"seed": 2, "judgement": judged(vae.latent_dim), **options}
     return gallery.draw(vae, measurement=measurement, statistics=statistics, history=history, folder=folder, **options)
 
 
@@ -64,6 +80,42 @@ def test_figures_and_their_order(latent_dim: int, maps: list[str], tmp_path: Pat
     # Halves come in twos, so that the report has no holes.
     layouts = [figure.layout for figure in shown]
     assert [layouts[i : i + 2] for i in range(1, 1 + layouts.count("half"), 2)] == [["half"] * 2] * (2 + bool(maps))
+
+
+def test_new_images_stand_beside_the_training_images_nearest_to_them(tmp_path: Path) -> None:
+    vae, measurement = make_vae(3), make_measurement(normal(40, 3))
+    found = memorised(pairs=10)
+    shown = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=found))
+    assert [figure.path.stem for figure in shown] == [*COMMON[:3], "closest", *COMMON[3:], *WAYS, "training"]
+    closest = shown[3]
+    assert closest.path.exists() and closest.layout == "full"
+    assert found.verdict in closest.caption
+    without = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=memorised(pairs=0)))
+    assert "closest" not in [figure.path.stem for figure in without]
+
+
+def test_large_colour_pairs_draw(tmp_path: Path) -> None:
+    found = judged(3, memorisation=memorised(pairs=1, shape=(256, 256, 3)))
+    draw(make_vae(3), make_measurement(normal(40, 3)), tmp_path, judgement=found)
+    with Image.open(tmp_path / "closest.png") as image:
+        assert 1000 < image.width < 3200
+
+
+def test_new_images_are_made_of_the_samplers_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, str]] = []
+    samples: Callable[..., Any] = gallery.mosaics.samples
+
+    def spy(images: Any, *, source: str) -> Any:
+        asked.append((images, source))
+        return samples(images, source=source)
+
+    monkeypatch.setattr(gallery.mosaics, "samples", spy)
+    vae, code = make_vae(3), normal(1, 3)
+    found = judged(3, sampler=UniformBox(code[0], code[0]))
+    draw(vae, make_measurement(normal(40, 3)), tmp_path, judgement=found)
+    [(images, source)] = asked
+    np.testing.assert_allclose(images, gallery.decode(vae, code).repeat(100, axis=0), atol=1e-6)
+    assert source == "the box that the training images' codes span"
 
 
 @pytest.mark.parametrize(("images", "codes"), [(1, 1), (25, 1), (2, 2), (3, 3), (7, 5)])

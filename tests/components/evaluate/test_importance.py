@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from components.evaluate.importance import ImportanceBound
+from components.evaluate.importance import ImportanceBound, Kept
 from models.likelihoods import WeightedMse
 from models.noise import standard_normal
 from models.normalisation import Normalise
@@ -85,6 +86,24 @@ def test_an_images_bound_does_not_depend_on_those_beside_it() -> None:
     vae = linear_gaussian(inflate=1.5)
     found = ImportanceBound(vae, samples=5, codes=1000, seed=0)
     np.testing.assert_allclose(found(PIXELS[2:], start=2), found(PIXELS, start=0)[2:], rtol=1e-6)
+
+
+def test_what_is_kept_is_not_measured_again_and_the_rest_is_as_if_nothing_had_been(tmp_path: Path) -> None:
+    vae, kept = linear_gaussian(inflate=1.5), Kept(tmp_path / "bound.npy")
+    kept.saved = -np.inf  # long ago
+    whole = bound(vae, samples=5)
+    ImportanceBound(vae, samples=5, codes=1000, seed=0, kept=kept)(PIXELS[:2], start=0)
+    again = ImportanceBound(vae, samples=5, codes=1000, seed=0, kept=Kept(kept.path))
+    log_weights, again._log_weights = again._log_weights, None  # type: ignore[assignment]
+    np.testing.assert_allclose(again(PIXELS[:2], start=0), whole[:2], rtol=1e-6)
+    again._log_weights = log_weights
+    np.testing.assert_allclose(again(PIXELS[2:], start=2), whole[2:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("content", [b"", b"no numbers"])
+def test_a_broken_file_of_kept_values_is_as_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bound.npy").write_bytes(content)
+    assert Kept(tmp_path / "bound.npy").get(0, 1) is None
 
 
 def test_it_is_the_mean_of_the_weights_of_the_images_own_noise() -> None:

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from components.evaluate import measure as module
 from components.evaluate.measure import batch_size, document, measure
@@ -22,7 +24,7 @@ class Shifted:
     def __init__(self, *, broken: bool = False, variational: bool = True) -> None:
         self.latent_dim = 3
         self.variational = variational
-        self.conditional = self.binary = False
+        self.conditional = self.binary = self.density = False
         self.broken = broken
 
     def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
@@ -87,6 +89,30 @@ def test_the_importance_weighted_bound_is_measured_where_it_is_asked_for(
     )
     assert document(found)["importance_samples"] == 3
     assert "iwae" not in run(examples, vae=Shifted(variational=False), importance_samples=3).estimates
+
+
+def test_what_takes_long_is_kept_in_a_folder_of_its_own(make_examples: MakeExamples, tmp_path: Path) -> None:
+    examples = make_examples()
+    np.save(tmp_path / "importance.npy", np.full(30, -7.0))
+    found = run(examples, importance_samples=3, kept=tmp_path).estimates
+    assert found["iwae"].value == pytest.approx(-7.0)
+    assert found["log_prob"] == run(examples).estimates["log_prob"]
+
+
+def test_all_codes_together_are_measured(make_examples: MakeExamples, noise_images: Any) -> None:
+    pixels = noise_images(30)
+    examples = make_examples(pixels)
+    found = run(examples)
+    brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
+    means = np.stack([100.0 * brightness, 0.05 * brightness, 0.0 * brightness], axis=1)  # of variance 1
+    kl = (0.5 * means**2).mean(axis=0)
+    np.testing.assert_allclose(found.aggregate.kl_per_dimension, kl, rtol=1e-5, atol=1e-9)
+    latent = document(found)["latent"]
+    np.testing.assert_allclose(latent["kl_per_dimension"], kl, rtol=1e-4, atol=1e-9)
+    assert latent["aggregate_gap"] == pytest.approx(found.aggregate.gap, rel=1e-5)
+    plain = run(examples, vae=Shifted(variational=False))
+    assert plain.aggregate is None
+    assert "kl_per_dimension" not in document(plain)["latent"]
 
 
 def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,3 +213,80 @@ def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples,
     assert found["elbo"].value == pytest.approx((log_prob - kl).mean(), rel=1e-5)
     assert found["elbo"].standard_error == pytest.approx((log_prob - kl).std(ddof=1) / np.sqrt(20), rel=1e-3)
     assert found["mse"].value == pytest.approx(((images - rebuilt) ** 2).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "activation"),
+    [([0.0], [1.0], "sigmoid"), ([0.5], [0.5], "tanh"), ([0.4, 0.5, 0.6], [0.2, 0.3, 0.1], "linear")],
+)
+def test_bits_per_dimension_are_the_negative_elbo_of_256_levels(
+    mean: list[float], deviation: list[float], activation: Any, make_examples: MakeExamples, noise_images: Any
+) -> None:
+    from models.likelihoods import WeightedMse
+    from models.noise import standard_normal
+    from models.normalisation import Normalise
+
+    channels = len(mean)
+    pixels = noise_images(20, height=4, width=6, channels=channels)
+    vae = make_vae((4, 6, channels), WeightedMse(50.0, activation), Normalise(mean, deviation))
+    found = run(make_examples(pixels), vae=vae, seed=4)
+
+    size = 4 * 6 * channels
+    images = (pixels / 255.0 - mean) / deviation
+    posterior, log_variance = (np.asarray(part, np.float64) for part in vae.encoder(images))
+    codes = posterior + np.exp(0.5 * log_variance) * standard_normal(4, start=0, count=20, size=2)
+    rebuilt = np.asarray(vae.likelihood.mean(vae.decoder(codes)), np.float64)
+    variance = size / (2 * 50.0)
+    densities = scipy.stats.norm(rebuilt, np.sqrt(variance)).logpdf(images)  # of normalised values
+    widths = np.log(1 / (255.0 * np.array(deviation)))  # of a level, of 0 to 255, as it is normalised
+    kl = 0.5 * (posterior**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1)
+    nats = kl - (densities + widths).sum(axis=(1, 2, 3))  # of a level's probability
+    bits = nats / (np.log(2) * size)
+    assert found.estimates["bits_per_dim"].value == pytest.approx(bits.mean(), rel=1e-5)
+    assert found.estimates["bits_per_dim"].standard_error == pytest.approx(bits.std(ddof=1) / np.sqrt(20), rel=1e-3)
+    assert document(found)["metrics"]["bits_per_dim"]["better"] == "lower"
+
+
+def test_bits_per_dimension_do_not_depend_on_the_normalisation(make_examples: MakeExamples, noise_images: Any) -> None:
+    """The same Gaussian over pixels, told to the model on another scale."""
+    from models.likelihoods import WeightedMse
+    from models.normalisation import Normalise
+
+    examples = make_examples(noise_images(20, height=4, width=6))
+    found = []
+    for deviation in (1.0, 0.25):
+        vae = make_vae((4, 6, 1), WeightedMse(50.0 * deviation**2, "linear"), Normalise([0.0], [deviation]))
+        for network in (vae.encoder, vae.decoder):  # nothing but a constant image, and the prior
+            network.set_weights([0 * weight for weight in network.get_weights()])
+        found.append(run(examples, vae=vae).estimates)
+    assert found[0]["bits_per_dim"].value == pytest.approx(found[1]["bits_per_dim"].value, rel=1e-5)
+    assert found[0]["elbo"].value != pytest.approx(found[1]["elbo"].value, rel=0.1)
+
+
+def test_probabilities_and_plain_autoencoders_have_no_bits_per_dimension(
+    make_examples: MakeExamples, noise_images: Any
+) -> None:
+    from models.likelihoods import Bernoulli, WeightedMse
+    from models.normalisation import Normalise
+
+    examples = make_examples(noise_images(5))
+    unit = Normalise([0.0], [1.0])
+    assert "bits_per_dim" not in run(examples, vae=make_vae((8, 8, 1), Bernoulli(), unit)).estimates
+    plain = make_vae((8, 8, 1), WeightedMse(50.0, "sigmoid"), unit, kl="none")
+    assert "bits_per_dim" not in run(examples, vae=plain).estimates
+
+
+def make_vae(shape: tuple[int, int, int], likelihood: Any, normalise: Any, **options: Any) -> Any:
+    """Of dense layers with random weights, and two latent dimensions."""
+    import keras
+
+    from models.vae import VAE
+
+    keras.utils.set_random_seed(0)
+    images = keras.Input(shape)
+    flat = keras.layers.Flatten()(images)
+    encoder = keras.Model(images, [keras.layers.Dense(2, name=name)(flat) for name in ("mean", "log_variance")])
+    codes = keras.Input((2,))
+    outputs = keras.layers.Dense(int(np.prod(shape)))(codes)
+    decoder = keras.Model(codes, keras.layers.Reshape(shape)(outputs))
+    return VAE(encoder=encoder, decoder=decoder, likelihood=likelihood, normalise=normalise, **options)

@@ -46,6 +46,12 @@ def test_elbo_is_log_probability_minus_kl() -> None:
     np.testing.assert_allclose(elbo.per_image(terms(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4, 1)))), [-34.0, -21.5])
 
 
+def test_likelihoods_that_not_every_model_has_are_marked() -> None:
+    assert {metric.name for metric in METRICS if metric.variational} == {"elbo", "iwae", "bits_per_dim", "kl"}
+    assert {metric.name for metric in METRICS if metric.density} == {"bits_per_dim"}
+
+
 def test_every_metric_says_what_it_is() -> None:
-    assert {metric.name for metric in METRICS} == {"elbo", "iwae", "log_prob", "kl", "mse", "psnr", "ssim"}
+    names = {"elbo", "iwae", "bits_per_dim", "log_prob", "kl", "mse", "psnr", "ssim"}
+    assert {metric.name for metric in METRICS} == names
     assert all(metric.doc.endswith(".") and metric.unit for metric in METRICS)

@@ -1,11 +1,27 @@
 """Numbers and verdicts in words."""
 
+from typing import Any
+
+import keras
 import numpy as np
 import pytest
 
 from components.evaluate import wording
+from components.evaluate.distances import Compared, Comparison, Distances
+from components.evaluate.features import FeatureSpace
+from components.evaluate.gates import Outcome
+from components.evaluate.judge import Judgement, SamplerResult
+from components.evaluate.kid import Interval
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
+from components.evaluate.neighbours import Manifold
+from components.evaluate.privacy import Memorisation, Nearest
+from components.evaluate.usefulness import Usefulness
+from models.code_samplers import CodeSampler, Normal, UniformBox
+from schemas.recipe import EvaluateSection
+
+BOX = UniformBox(np.zeros(2, np.float32), np.ones(2, np.float32))
+USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=0.9123)
 
 
 def measurement(variances: list[float], *, ssim: float = 0.7, images: int = 10_000) -> Measurement:
@@ -73,3 +89,108 @@ def test_summary_backs_its_words_with_numbers() -> None:
 )
 def test_verdicts_follow_their_bounds(ssim: float, words: str) -> None:
     assert wording.verdict(ssim).startswith(words)
+
+
+def distances(space: str, *, synthetic: float, floor: float, images: int = 10_000, coverage: float = 0.87) -> Distances:
+    """In a space of this name, by Fréchet distances."""
+    sides = (Comparison(value, Interval(0.1, None, None), Manifold(1, 1, 1, coverage)) for value in (synthetic, floor))
+    return Distances(FeatureSpace(space, "some network", keras.Sequential()), images, *sides)
+
+
+def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
+    side = Nearest(0.2, 0.1)
+    return Memorisation(1000, 5000, side, side, closer=0.5, exact=exact, near=near, near_held_out=1, pairs=())
+
+
+def judged(**found: Any) -> Judgement:
+    """Nothing is known of new images but what is given."""
+    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
+    return Judgement(**{"sampler": Normal(2), "space": "", **nothing, **found})
+
+
+def test_distances_are_told_beside_their_floor() -> None:
+    found = Compared((distances("random", synthetic=1.23456, floor=0.1),), {})
+    assert wording.distances(found) == (
+        "10,000 new images: Fréchet distance 1.235 from test images in random features, where training images have 0.100; "
+        "they cover 87% of the test images"
+    )
+
+
+def test_of_several_spaces_the_last_one_speaks() -> None:
+    both = [distances("random", synthetic=1.0, floor=0.5), distances("classifier", synthetic=7.0, floor=2.0)]
+    assert "7.000 from test images in a classifier’s features" in wording.distances(Compared(tuple(both), {}))
+    left = Compared((both[0],), {"classifier": "there is a reason"})
+    assert "1.000 from test images in random features" in wording.distances(left)
+
+
+def test_what_was_not_compared_says_why() -> None:
+    assert wording.distances("nobody asked") == "not compared with test images: nobody asked"
+    nothing = Compared((), {"random": "all test images are the same"})
+    assert wording.distances(nothing) == "not compared with test images: all test images are the same"
+
+
+def test_usefulness_is_told_by_its_accuracies() -> None:
+    assert wording.usefulness(USEFUL) == (
+        "a classifier trained on new images names 60.0% of the test images rightly, one trained on real images 90.0% "
+        "(ratio 0.667), one trained on both 91.2%"
+    )
+    assert wording.usefulness("nobody asked") == "not tried for training a classifier: nobody asked"
+
+
+def test_copies_are_told_in_a_clause() -> None:
+    assert wording.copies(memorised()) == "No sign of memorised images"
+    assert wording.copies(memorised(exact=1)) == "No clear sign of memorised images"
+    assert wording.copies(memorised(near=40, exact=3)).startswith(
+        "40 of 1,000 new images are copies of training images"
+    )
+    assert wording.copies("nobody asked") == "not looked for: nobody asked"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (
+            Outcome("metrics.mse", "at most 0.02", 0.0123456789, passed=True),
+            "passed: metrics.mse expected at most 0.02, found 0.0123457",
+        ),
+        (
+            Outcome("metrics.elbo", "at least 0", -42.5, passed=False),
+            "failed: metrics.elbo expected at least 0, found -42.5",
+        ),
+        (
+            Outcome("usefulness.ratio", "at least 0.9", None, passed=False, why="there are no labels"),
+            "failed: usefulness.ratio expected at least 0.9, there are no labels",
+        ),
+    ],
+)
+def test_a_gate_says_what_was_expected_and_found(outcome: Outcome, words: str) -> None:
+    assert wording.gate(outcome) == words
+
+
+def test_a_judgement_has_a_line_for_each_thing_that_was_looked_at() -> None:
+    everything = judged(
+        sampler=BOX,
+        samplers=(SamplerResult(BOX, 1.0, 1.0, 1.0),),
+        compared=Compared((distances("random", synthetic=1.0, floor=0.5),), {}),
+        usefulness=USEFUL,
+        memorisation=memorised(),
+    )
+    lines = dict(wording.judgement(everything))
+    assert list(lines) == ["new", "codes", "useful", "copies"]
+    assert lines["codes"] == "from the box that the training images' codes span"
+    assert lines["useful"] == wording.usefulness(USEFUL)
+
+
+def test_a_judgement_of_nothing_says_why() -> None:
+    assert wording.judgement(judged()) == [
+        ("new", "not compared with test images: nobody asked"),
+        ("copies", "not looked for: nobody asked"),
+    ]
+
+
+def test_every_sampler_that_a_recipe_may_name_has_words() -> None:
+    named = EvaluateSection.model_json_schema()["properties"]["sampler"]["enum"]
+    assert {"auto", *wording.SAMPLERS} == set(named)
+    assert set(wording.SAMPLERS) == {
+        kind.kind for kind in CodeSampler.__subclasses__() if kind.__module__.startswith("models")
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_hand import write_evaluation
 
 from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
 from schemas.recipe import ExportSection
@@ -35,8 +36,9 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def evaluation(tmp_path_factory: pytest.TempPathFactory, seal: Callable[..., None]) -> ModelEvaluation:
-    """A sealed evaluation: export only wants its digest."""
+    """A sealed evaluation of a model without gates, whose codes come from N(0, I)."""
     found = ModelEvaluation(tmp_path_factory.mktemp("evaluation"))
+    write_evaluation(found)
     seal(found)
     return found
 

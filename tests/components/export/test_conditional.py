@@ -29,7 +29,7 @@ SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "decode": ({"codes": CODES, "labels": LABELS}, {"images": IMAGES, "values": VALUES}),
     "reconstruct": ({"images": IMAGES, "labels": LABELS}, {"images": IMAGES, "values": VALUES}),
     "generate": (
-        {"seed": SCALAR, "start": SCALAR, "count": ((), tf.int32), "label": SCALAR},
+        {"seed": SCALAR, "start": SCALAR, "count": ((), tf.int32), "temperature": ((), tf.float32), "label": SCALAR},
         {"images": IMAGES, "values": VALUES, "codes": CODES, "labels": LABELS},
     ),
 }
@@ -66,6 +66,7 @@ def generate(loaded: Any, *, seed: int = 7, start: int = 0, count: int, label: i
         seed=tf.constant(seed, tf.int64),
         start=tf.constant(start, tf.int64),
         count=tf.constant(count, tf.int32),
+        temperature=tf.constant(1.0),
         label=tf.constant(label, tf.int64),
     )
     return {name: value.numpy() for name, value in made.items()}

@@ -50,6 +50,7 @@ def test_a_model_is_exported_and_proved_in_a_fresh_process(
     differences = found.pop("largest_absolute_difference")
     assert found == {
         "evaluation": evaluation.digest,
+        "sampler": "normal",
         "latent_dim": 3,
         "image_shape": [8, 8, 1],
         "tolerance": 1e-5,
@@ -105,7 +106,7 @@ def test_the_fresh_process_knows_nothing_of_this_project() -> None:
 def test_the_saved_model_of_another_model_is_refused(
     export_to: Export, make_vae: MakeVae, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_another(_: Any, path: Path) -> None:
+    def write_another(_: Any, path: Path, **options: Any) -> None:
         write_saved_model(make_vae(seed=2), path)
 
     monkeypatch.setattr(run, "write_saved_model", write_another)
@@ -118,7 +119,7 @@ def test_the_saved_model_of_another_model_is_refused(
 def test_a_difference_within_the_tolerance_is_allowed_and_recorded(
     export_to: Export, make_vae: MakeVae, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_another(_: Any, path: Path) -> None:
+    def write_another(_: Any, path: Path, **options: Any) -> None:
         write_saved_model(make_vae(seed=2), path)
 
     monkeypatch.setattr(run, "write_saved_model", write_another)

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from components.export.draws import seeded_codes
 from components.export.saved_model import write_saved_model
+from models.code_samplers import Mixture
 from schemas.recipe import MseLoss
 
 LATENT_DIM = 3
@@ -27,7 +28,7 @@ SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "decode": ({"codes": CODES}, {"images": IMAGES, "values": VALUES}),
     "reconstruct": ({"images": IMAGES}, {"images": IMAGES, "values": VALUES}),
     "generate": (
-        {"seed": ((), tf.int64), "start": ((), tf.int64), "count": ((), tf.int32)},
+        {"seed": ((), tf.int64), "start": ((), tf.int64), "count": ((), tf.int32), "temperature": ((), tf.float32)},
         {"images": IMAGES, "values": VALUES, "codes": CODES},
     ),
 }
@@ -68,6 +69,13 @@ def described(specs: dict[str, Any]) -> dict[str, Any]:
     return {name: (tuple(spec.shape), spec.dtype) for name, spec in specs.items()}
 
 
+def generate(loaded: Any, *, seed: int, start: int = 0, count: int, temperature: float = 1.0) -> Any:
+    """What the generator makes."""
+    return loaded.signatures["generate"](
+        seed=tf.constant(seed, tf.int64), start=tf.constant(start, tf.int64), count=count, temperature=temperature
+    )
+
+
 def test_there_are_four_signatures_with_the_published_inputs_and_outputs(loaded: Any) -> None:
     assert set(loaded.signatures) == set(SIGNATURES)
     for name, (inputs, outputs) in SIGNATURES.items():
@@ -78,15 +86,34 @@ def test_there_are_four_signatures_with_the_published_inputs_and_outputs(loaded:
 
 
 def test_generated_images_are_what_their_codes_decode_to(loaded: Any) -> None:
-    made = loaded.signatures["generate"](seed=tf.constant(7, tf.int64), start=tf.constant(5, tf.int64), count=40)
+    made = generate(loaded, seed=7, start=5, count=40)
     assert made["images"].shape == (40, 8, 8, 3)
     np.testing.assert_array_equal(made["codes"], seeded_codes(7, start=5, count=40, latent_dim=LATENT_DIM))
     decoded = loaded.signatures["decode"](codes=made["codes"])
     np.testing.assert_array_equal(made["images"], decoded["images"])
 
 
+def test_a_lower_temperature_draws_the_codes_together(loaded: Any) -> None:
+    wide, narrow, single = (generate(loaded, seed=7, count=9, temperature=t)["codes"] for t in (1.0, 0.5, 0.0))
+    np.testing.assert_allclose(narrow, 0.5 * wide, rtol=1e-6)
+    np.testing.assert_array_equal(single, np.zeros(single.shape))
+
+
+def test_codes_come_from_the_sampler_that_is_exported_and_from_their_own_index(vae: Any, tmp_path: Path) -> None:
+    means = np.array([[[-9.0] * LATENT_DIM, [5.0] * LATENT_DIM]], np.float32)
+    factors = np.tile(0.1 * np.eye(LATENT_DIM, dtype=np.float32), (1, 2, 1, 1))
+    sampler = Mixture(shares=np.array([[0.25, 0.75]], np.float32), means=means, factors=factors)
+    write_saved_model(vae, tmp_path, sampler=sampler)
+    loaded = tf.saved_model.load(str(tmp_path))
+    codes = generate(loaded, seed=3, count=400)["codes"].numpy()
+    first = (np.abs(codes + 9.0) < 1.0).all(axis=1)
+    assert (first | (np.abs(codes - 5.0) < 1.0).all(axis=1)).all()
+    assert 0.15 < first.mean() < 0.35
+    np.testing.assert_array_equal(generate(loaded, seed=3, start=100, count=50)["codes"], codes[100:150])
+
+
 def test_images_are_the_values_in_256_steps(loaded: Any) -> None:
-    made = loaded.signatures["generate"](seed=tf.constant(7, tf.int64), start=tf.constant(0, tf.int64), count=40)
+    made = generate(loaded, seed=7, count=40)
     np.testing.assert_allclose(made["images"].numpy() / 255.0, made["values"], atol=0.5 / 255 + 1e-6)
     assert len(np.unique(made["images"])) > 50  # the model's images differ: the comparisons here say something
 
@@ -109,7 +136,7 @@ def test_a_model_of_any_latent_size_can_be_exported(
     vae = make_vae(latent_dim=latent_dim, loss=MseLoss(likelihood="mse"))
     write_saved_model(vae, tmp_path)
     loaded = tf.saved_model.load(str(tmp_path))
-    made = loaded.signatures["generate"](seed=tf.constant(1, tf.int64), start=tf.constant(0, tf.int64), count=2)
+    made = generate(loaded, seed=1, count=2)
     assert made["codes"].shape == (2, latent_dim)
     assert made["images"].shape == (2, 8, 8, 1)
 

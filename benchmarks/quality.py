@@ -1,0 +1,113 @@
+"""How good a recipe's new images are beside those of pythae's VAE, trained for the same time on the same machine.
+
+    python benchmarks/quality.py runs/fashion_mnist_best --pythae-python …/python
+
+The recipe's model must have been trained (`make train`); pythae (`benchmarks/pythae_peer.py`, in an environment of its own) is
+given the time that the model's manifest says it took. Fréchet and kernel distance are from the test images, in the features of
+one classifier of the real training images, the same for all rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from components.console import bar
+from components.device import prepare_device
+from components.evaluate.classifier import feature_network
+from components.evaluate.features import FeatureSpace, classifier_space, features_of
+from components.evaluate.frechet import frechet_distance
+from components.evaluate.judge import SCALED, classifier_of, real_images, samplers_of
+from components.evaluate.kid import kernel_distance
+from components.evaluate.new_images import new_images, shared_labels
+from components.training_images import TrainingImages
+from models.vae import VAE
+from schemas.artifacts import Examples, Model
+
+SEED = 0
+
+
+def main() -> None:
+    """Prints a line per sampler, and one JSON object."""
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("run", type=Path, help="folder of the recipe's artifacts, such as runs/fashion_mnist_best")
+    arguments.add_argument("--count", type=int, default=10_000, help="images of each set")
+    arguments.add_argument("--pythae-python", type=Path, help="a Python with pythae; none: without it")
+    arguments.add_argument(
+        "--minutes", type=float, help="that pythae trains; as long as the recipe's model took, if not given"
+    )
+    given = arguments.parse_args()
+    prepare_device()
+    examples, model = Examples(given.run / "examples"), Model(given.run / "model")
+    vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+    minutes = given.minutes or model.manifest.duration_seconds / 60
+    with tempfile.TemporaryDirectory() as folder:
+        peers = {}
+        if given.pythae_python:
+            peers = _pythae(
+                vae, examples, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=given.count
+            )
+        found = _distances(vae, examples, peers=peers, count=given.count)
+    for name, row in found.items():
+        low, high = row["kernel_interval"]
+        print(f"{name:24} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f} ({low:.5f} to {high:.5f})")
+    print(json.dumps({"minutes": minutes, "images": given.count, "sets": found}))
+
+
+def _pythae(
+    vae: VAE, examples: Examples, *, folder: Path, python: Path, minutes: float, count: int
+) -> dict[str, NDArray[np.float32]]:
+    """Images of pythae's VAE, from its own samplers: [count, H, W, C] each, scale 0 to 1."""
+    images = TrainingImages(examples)
+    pixels = np.concatenate(list(real_images(vae, examples, split="train", count=images.count)))
+    np.save(folder / "train.npy", np.rint(pixels * 255.0).astype(np.uint8))
+    script, made = Path(__file__).with_name("pythae_peer.py"), folder / "made.npz"
+    command = [python, script, folder / "train.npy", made, "--minutes", str(minutes), "--count", str(count)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    print(done.stdout.strip().splitlines()[-1])
+    with np.load(made, allow_pickle=False) as sets:
+        return {f"pythae, {name}": sets[name].astype(np.float32) / 255.0 for name in sets.files}
+
+
+def _distances(
+    vae: VAE, examples: Examples, *, peers: dict[str, NDArray[np.float32]], count: int
+) -> dict[str, dict[str, Any]]:
+    """Of every set of images from the test images, the floor's among them."""
+    images, labels = TrainingImages(examples), shared_labels(vae, count=count)
+    some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
+    space = classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), some))
+    test = _features(space, real_images(vae, examples, split="test", count=count))
+    sets = {"floor: training images": _features(space, real_images(vae, examples, split="train", count=count))}
+    with bar("samplers", total=images.count) as update:
+        samplers = samplers_of(vae, images, seed=SEED, progress=update)
+    for sampler in samplers:
+        made = new_images(vae, count=count, seed=SEED, labels=labels, sampler=sampler)
+        sets[f"ours, {sampler.kind}"] = _features(space, made)
+    for name, made in peers.items():
+        sets[name] = _features(space, iter(np.array_split(made, max(1, len(made) // 256))))
+    found = {}
+    for name, features in sets.items():
+        kernel = kernel_distance(test, features, seed=SEED)
+        found[name] = {
+            "frechet": frechet_distance(test, features),
+            "kernel": kernel.value,
+            "kernel_interval": [kernel.low, kernel.high],
+        }
+    return found
+
+
+def _features(space: FeatureSpace, batches: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return features_of([space], batches)[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""New images of a model: where their codes should come from, how far they are from real images, what they are good for, and
+whether they give training images away. Loads TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from components.dataset import labelled_batches, readable
+from components.evaluate import distances, privacy, usefulness
+from components.evaluate.classifier import BATCH_SIZE as CLASSIFIED
+from components.evaluate.classifier import feature_network, real_batches, steps_for, train_classifier, unlabelled
+from components.evaluate.distances import Compared, compare
+from components.evaluate.features import classifier_space, features_of, random_space
+from components.evaluate.fitted_samplers import fit_samplers
+from components.evaluate.frechet import frechet_distance
+from components.evaluate.kid import kernel_distance
+from components.evaluate.measure import SPLIT, batch_size
+from components.evaluate.neighbours import NEIGHBOURS
+from components.evaluate.new_images import new_images, shared_labels
+from components.evaluate.privacy import Memorisation, measure_memorisation
+from components.evaluate.usefulness import Usefulness, measure_usefulness, seen
+from components.training_images import TrainingImages
+from models.code_samplers import CodeSampler, Normal
+from models.noise import binarised
+from models.vae import VAE
+from schemas.artifacts import Examples
+from schemas.errors import DataError
+
+FITTED = 20_000  # training images at most, whose codes samplers are fitted to
+CHOOSE = 100  # held-out images at least, to choose a sampler by
+SCALED = 256  # training images by which a classifier's features are brought to one scale
+
+Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class SamplerResult:
+    """A sampler's new images.
+
+    Attributes:
+        sampler: Which.
+        held_out: Fréchet distance from validation images, by which a sampler is chosen; None where they are too few.
+        kernel: Kernel distance from test images; None where features are not finite numbers, as for the next.
+        frechet: Fréchet distance from test images.
+    """
+
+    sampler: CodeSampler
+    held_out: float | None
+    kernel: float | None
+    frechet: float | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is found of a model's new images; a clause says why something is left out.
+
+    Attributes:
+        sampler: Where codes come from.
+        samplers: All that were tried, in the space `space`.
+        space: Name of the feature space in which samplers are told apart.
+        compared: Distances of the sampler's images.
+        usefulness: For training a classifier.
+        memorisation: Of training images.
+    """
+
+    sampler: CodeSampler
+    samplers: tuple[SamplerResult, ...] | str
+    space: str
+    compared: Compared | str
+    usefulness: Usefulness | str
+    memorisation: Memorisation | str
+
+
+def judge(vae: VAE, *, examples: Examples, seed: int, most: int, sampler: str, bar: Bar) -> Judgement:
+    """Judges new images by test images and training images.
+
+    Args:
+        vae: The model.
+        examples: Whose images they should be like.
+        seed: Of codes, classifiers and blocks.
+        most: Images of each set, at most; 0: nothing is judged.
+        sampler: Kind of the sampler of codes; or auto.
+        bar: Draws a bar, of so many images in `total`.
+
+    Raises:
+        DataError: A fitted sampler is wanted, and nothing can be fitted.
+    """
+    images = TrainingImages(examples)
+    records = images.statistics.records
+    count = min(most, records[SPLIT], records["train"])
+    if why := _nothing_to_judge(vae, most=most, count=count):
+        if sampler not in ("auto", "normal"):
+            raise DataError(
+                f"evaluate.sampler: expected normal or auto, found {sampler}, and nothing to fit it by: {why}"
+            )
+        return Judgement(Normal(vae.latent_dim), why, "", why, why, why)
+    with readable(examples):
+        return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar)
+
+
+def _nothing_to_judge(vae: VAE, *, most: int, count: int) -> str | None:
+    if most == 0:
+        return "evaluate.distance_images is 0"
+    if not vae.variational:
+        return "a plain autoencoder has no distribution to draw new images from"
+    if count <= NEIGHBOURS:
+        return f"distances need more than {NEIGHBOURS} test and training images, and there are {count}"
+    return None
+
+
+def _judge(vae: VAE, images: TrainingImages, *, count: int, seed: int, wanted: str, bar: Bar) -> Judgement:
+    examples, statistics = images.examples, images.statistics
+    labels = shared_labels(vae, count=count)
+    classifier, no_labels = None, unlabelled(images)
+    spaces = [random_space(vae.image_shape)]
+    if no_labels is None:
+        classifier = classifier_of(vae, images, seed=seed, bar=bar)
+        some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
+        spaces.append(classifier_space(feature_network(classifier, some)))
+
+    def drawn(sampler: CodeSampler) -> Iterator[NDArray[np.float32]]:
+        return new_images(vae, count=count, seed=seed, labels=labels, sampler=sampler)
+
+    with bar("samplers", total=min(FITTED, images.count)) as update:
+        samplers = samplers_of(vae, images, seed=seed, progress=update)
+    held_out = min(count, statistics.records["validation"])
+    enough = held_out >= CHOOSE
+    total = 2 * count + held_out + len(samplers) * count
+    with bar("distances", total=total) as update:
+        told = _told(update)
+        test, training, validation = (
+            features_of(spaces, told(real_images(vae, examples, split=split, count=number))) if number else []
+            for split, number in ((SPLIT, count), ("train", count), ("validation", held_out))
+        )
+        synthetic = {sampler.kind: features_of(spaces, told(drawn(sampler))) for sampler in samplers}
+    results = tuple(
+        SamplerResult(
+            sampler,
+            held_out=_finite(frechet_distance, validation[-1], synthetic[sampler.kind][-1]) if enough else None,
+            kernel=_finite(
+                lambda *sides: kernel_distance(*sides, seed=seed).value, test[-1], synthetic[sampler.kind][-1]
+            ),
+            frechet=_finite(frechet_distance, test[-1], synthetic[sampler.kind][-1]),
+        )
+        for sampler in samplers
+    )
+    chosen = _chosen(results, wanted)
+    compared = compare(spaces, test=test, training=training, synthetic=synthetic[chosen.kind], seed=seed)
+    with bar("copies", total=count) as update:
+        memorisation = measure_memorisation(
+            lambda: _told(update)(drawn(chosen)),
+            held_out=lambda: real_images(vae, examples, split=SPLIT, count=count),
+            training=lambda: real_images(vae, examples, split="train", count=images.count),
+        )
+    return Judgement(
+        chosen,
+        results,
+        spaces[-1].name,
+        compared,
+        _usefulness(vae, classifier, images, chosen, why_not=no_labels, seed=seed, bar=bar),
+        memorisation,
+    )
+
+
+def _finite(distance: Callable[..., float], real: NDArray[np.float32], new: NDArray[np.float32]) -> float | None:
+    """A distance of features; None where some are not finite numbers."""
+    return distance(real, new) if np.isfinite(real).all() and np.isfinite(new).all() else None
+
+
+def _chosen(results: tuple[SamplerResult, ...], wanted: str) -> CodeSampler:
+    """What the setting names; else what is nearest to validation images; else the prior.
+
+    Codes of training images themselves are not taken unasked: new images would look like single training images, and the
+    generator would hold their codes.
+    """
+    found = {result.sampler.kind: result for result in results}
+    if wanted != "auto":
+        return next(result.sampler for kind, result in found.items() if kind == wanted)
+    judged = [
+        (result.held_out, kind) for kind, result in found.items() if result.held_out is not None and kind != "posterior"
+    ]
+    return found[min(judged)[1] if judged else "normal"].sampler
+
+
+def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar) -> keras.Model:
+    """A classifier of the real training images."""
+    steps = steps_for(images.count)
+    with bar("classifier", total=steps * CLASSIFIED) as update:
+        return train_classifier(
+            real_batches(images, _crop(vae), seed=seed),
+            image_shape=vae.image_shape,
+            labels=len(images.statistics.labels),
+            steps=steps,
+            seed=seed,
+            progress=update,
+        )
+
+
+def samplers_of(vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]) -> list[CodeSampler]:
+    """Those that are tried, fitted to the posteriors of training images."""
+    means, log_variances, labels = [], [], []
+    size, done = batch_size(images.statistics.stored_height, images.statistics.stored_width), 0
+    for pixels, its_labels in labelled_batches(images.examples, "train", batch_size=size, limit=FITTED):
+        if vae.binary:
+            pixels = binarised(pixels.numpy(), seed=seed, start=done)
+        mean, log_variance = vae.encode({"pixels": pixels, "labels": its_labels} if vae.conditional else pixels)
+        means.append(np.asarray(mean))
+        log_variances.append(np.asarray(log_variance))
+        labels.append(its_labels.numpy())
+        done += len(means[-1])
+        progress(done)
+    return fit_samplers(
+        np.concatenate(means),
+        np.concatenate(log_variances),
+        labels=np.concatenate(labels) if vae.conditional else None,
+        label_count=len(vae.labels),
+        seed=seed,
+    )
+
+
+def _usefulness(
+    vae: VAE,
+    classifier: keras.Model | None,
+    images: TrainingImages,
+    sampler: CodeSampler,
+    *,
+    why_not: str | None,
+    seed: int,
+    bar: Bar,
+) -> Usefulness | str:
+    if classifier is None:
+        return str(why_not)
+    if not vae.conditional:
+        return "the model makes images without labels (model.conditional: true makes one that takes them)"
+
+    def made(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        labels = shared_labels(vae, count=count)
+        found = new_images(vae, count=count, seed=seed, labels=labels, sampler=sampler)
+        return np.concatenate([np.rint(batch * 255.0).astype(np.uint8) for batch in found]), labels
+
+    def test() -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        for pixels, labels in labelled_batches(images.examples, SPLIT, batch_size=CLASSIFIED):
+            yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0, labels.numpy()
+
+    with bar("usefulness", total=seen(images.count)) as update:
+        return measure_usefulness(
+            classifier,
+            made,
+            images=images,
+            crop=_crop(vae),
+            test=test,
+            labels=len(images.statistics.labels),
+            seed=seed,
+            progress=update,
+        )
+
+
+def document(judged: Judgement) -> dict[str, Any]:
+    """What ``metrics.json`` holds of it."""
+
+    def short(value: float | None) -> float | None:
+        return None if value is None else float(f"{value:.6g}")
+
+    samplers: dict[str, Any] = {"left_out": judged.samplers}
+    if not isinstance(judged.samplers, str):
+        samplers = {
+            "chosen": judged.sampler.kind,
+            "space": judged.space,
+            **{
+                result.sampler.kind: {name: short(getattr(result, name)) for name in ("held_out", "kernel", "frechet")}
+                for result in judged.samplers
+            },
+            "doc": "Where codes of new images come from. held_out: Fréchet distance of their images from validation images, "
+            "by which one is chosen; kernel, frechet: from test images.",
+        }
+    return {
+        "distances": distances.document(judged.compared),
+        "samplers": samplers,
+        "usefulness": usefulness.document(judged.usefulness),
+        "memorisation": privacy.document(judged.memorisation),
+    }
+
+
+def real_images(vae: VAE, examples: Examples, *, split: str, count: int) -> Iterator[NDArray[np.float32]]:
+    """Batches of the first images of a split as the network sees them, scale 0 to 1."""
+    height, width, _ = vae.image_shape
+    for pixels, _labels in labelled_batches(examples, split, batch_size=batch_size(height, width), limit=count):
+        yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0
+
+
+def _crop(vae: VAE) -> Callable[[Any], Any]:
+    return lambda pixels: vae.crop(pixels, random=False)
+
+
+def _told(update: Callable[[int], None]) -> Callable[[Iterable[NDArray[Any]]], Iterator[NDArray[Any]]]:
+    """Passes batches on, and tells how many images there were, of all sets together."""
+    done = 0
+
+    def told(batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        nonlocal done
+        for batch in batches:
+            yield batch
+            done += len(batch)
+            update(done)
+
+    return told

@@ -1,0 +1,93 @@
+"""How a latent space is used: which dimensions, how far all codes together are from the prior, how smooth ways between are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEPS = 32  # between two codes
+
+
+class AggregatePosterior:
+    """Codes of all images together, ``q(z) = 1/N Σ_n q(z|x_n)``, by its first two moments; images come in batches."""
+
+    def __init__(self, latent_dim: int) -> None:
+        self.count = 0
+        self.sum = np.zeros(latent_dim)
+        self.outer = np.zeros((latent_dim, latent_dim))
+        self.variance = np.zeros(latent_dim)
+        self.kl = np.zeros(latent_dim)
+
+    def add(self, mean: NDArray[Any], log_variance: NDArray[Any]) -> None:
+        """Takes the posteriors of a batch: [B, D] each."""
+        mean, log_variance = mean.astype(np.float64), log_variance.astype(np.float64)
+        self.count += len(mean)
+        self.sum += mean.sum(axis=0)
+        self.outer += mean.T @ mean
+        self.variance += np.exp(log_variance).sum(axis=0)
+        self.kl += 0.5 * (np.exp(log_variance) + mean**2 - 1.0 - log_variance).sum(axis=0)
+
+    @property
+    def kl_per_dimension(self) -> NDArray[np.float64]:
+        """Mean KL of the posteriors from N(0, 1), nats: [D]."""
+        return self.kl / self.count
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Of q(z): that of the means, and the mean variance beside them: [D, D]."""
+        mean = self.sum / self.count
+        found: NDArray[np.float64] = (
+            self.outer / self.count - np.outer(mean, mean) + np.diag(self.variance / self.count)
+        )
+        return found
+
+    @property
+    def gap(self) -> float:
+        """KL of the Gaussian with q(z)'s moments from N(0, I), nats: what a prior of that shape would win at least.
+
+        ``½ (tr S + m·m - D - log det S)``. It is part of every image's KL (Hoffman & Johnson 2016, "ELBO surgery"): new images
+        of codes from N(0, I) come from where the decoder has seen little, where it is large.
+        """
+        mean, covariance = self.sum / self.count, self.covariance
+        _, log_determinant = np.linalg.slogdet(covariance)
+        return float(0.5 * (np.trace(covariance) + mean @ mean - len(mean) - log_determinant))
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """Of the ways between pairs of codes, in pixels.
+
+    Attributes:
+        length: Median over ways of their length over the distance of their ends; 1: images change along a straight line.
+        largest_step: Median over ways of the largest of 32 steps over the mean one; 1: all are the same, 32: one jump.
+    """
+
+    length: float
+    largest_step: float
+
+
+def smoothness(decode: Callable[[Any], NDArray[Any]], codes: Sequence[NDArray[Any]]) -> Smoothness | None:
+    """Follows straight lines from each code to the next but one: codes are taken in pairs.
+
+    Args:
+        decode: Codes [B, D] to images [B, H, W, C].
+        codes: [n, D].
+
+    Returns:
+        None with fewer than two codes, or where all ends look the same.
+    """
+    shares = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
+    lengths, steps = [], []
+    for first, second in zip(codes[::2], codes[1::2], strict=False):
+        images = np.asarray(decode(((1.0 - shares) * first + shares * second).astype(np.float32)), np.float64)
+        flat = images.reshape(STEPS + 1, -1)
+        found = np.linalg.norm(np.diff(flat, axis=0), axis=1)
+        across = np.linalg.norm(flat[-1] - flat[0])
+        if across > 0:
+            lengths.append(found.sum() / across)
+            steps.append(found.max() / found.mean())
+    return Smoothness(float(np.median(lengths)), float(np.median(steps))) if lengths else None

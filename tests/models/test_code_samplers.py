@@ -1,0 +1,198 @@
+"""Codes have the distribution that their sampler says, and each depends on its own noise alone."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.stats import kstest
+
+from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox, from_arrays
+
+Array = np.ndarray[Any, Any]
+COUNT = 40_000
+COVARIANCES = np.array(
+    [[[1.0, 0.6, 0.0], [0.6, 0.5, 0.1], [0.0, 0.1, 2.0]], [[0.3, -0.2, 0.1], [-0.2, 0.4, 0.0], [0.1, 0.0, 0.2]]]
+)
+CENTRES = np.array([[0.0, 20.0, 0.0], [-20.0, 0.0, 5.0]], np.float32)
+
+
+def mixture() -> Mixture:
+    """Two components far apart, and a third with no share."""
+    factors = np.zeros((1, 3, 3, 3), np.float32)
+    factors[0, :2] = np.linalg.cholesky(COVARIANCES)
+    means = np.full((1, 3, 3), 1000.0, np.float32)
+    means[0, :2] = CENTRES
+    return Mixture(np.array([[0.3, 0.7, 0.0]], np.float32), means, factors)
+
+
+def labelled_mixture() -> Mixture:
+    """Components whose means, 0 to 500, tell them apart: two for each of three labels."""
+    shares = np.array([[0.5, 0.5], [1.0, 0.0], [0.1, 0.9]], np.float32)
+    means = 100 * np.arange(6, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    return Mixture(shares, means.reshape(3, 2, 3), np.tile(np.eye(3, dtype=np.float32), (3, 2, 1, 1)))
+
+
+def posterior() -> AggregatePosterior:
+    """Five images, 0 to 400, of three labels; the second has none."""
+    means = 100 * np.arange(5, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    deviations = np.linspace(0.5, 2.0, 15, dtype=np.float32).reshape(5, 3)
+    return AggregatePosterior(means, deviations, np.array([0, 2, 2, 5], np.int32), 0.5)
+
+
+SAMPLERS: dict[str, CodeSampler] = {
+    "normal": Normal(3),
+    "uniform": UniformBox(np.array([-1.0, 10.0, 0.5], np.float32), np.array([3.0, 11.0, 0.5], np.float32)),
+    "mixture": mixture(),
+    "labelled mixture": labelled_mixture(),
+    "posterior": posterior(),
+}
+every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+
+
+def noise(count: int = COUNT, *, seed: int = 0) -> tuple[Array, Array, Array]:
+    """Of so many codes of three dimensions, and their labels."""
+    random = np.random.default_rng(seed)
+    return (
+        random.standard_normal((count, 3), np.float32),
+        random.random(count, np.float32),
+        random.integers(0, 3, count),
+    )
+
+
+def draw(sampler: CodeSampler, *, temperature: float = 1.0) -> Array:
+    """Codes of `noise`."""
+    return np.asarray(sampler.codes(*noise(), temperature=temperature))
+
+
+@every_sampler
+def test_a_code_does_not_depend_on_its_batch(sampler: CodeSampler) -> None:
+    normal, uniform, labels = noise(300)
+    whole = np.asarray(sampler.codes(normal, uniform, labels))
+    assert (whole.shape, whole.dtype) == ((300, 3), np.float32)
+    for first, last in ((0, 1), (7, 9), (100, 300)):
+        part = sampler.codes(normal[first:last], uniform[first:last], labels[first:last])
+        np.testing.assert_array_equal(np.asarray(part), whole[first:last])
+
+
+@every_sampler
+def test_a_graph_draws_the_same_codes(sampler: CodeSampler) -> None:
+    @tf.function
+    def codes(normal: Any, uniform: Any, labels: Any, temperature: Any) -> Any:
+        return sampler.codes(normal, uniform, labels, temperature=temperature)
+
+    given = noise(300)
+    expected = np.asarray(sampler.codes(*given, temperature=0.7))
+    np.testing.assert_allclose(codes(*map(tf.constant, given), tf.constant(0.7)), expected, rtol=1e-5, atol=1e-5)
+
+
+@every_sampler
+def test_its_arrays_make_it_again(sampler: CodeSampler) -> None:
+    stream = BytesIO()
+    np.savez(stream, **sampler.arrays())
+    stream.seek(0)
+    with np.load(stream, allow_pickle=False) as arrays:
+        again = from_arrays(sampler.kind, arrays)
+    assert type(again) is type(sampler)
+    for name, values in sampler.arrays().items():
+        np.testing.assert_array_equal(again.arrays()[name], values)
+        assert again.arrays()[name].dtype == values.dtype
+    np.testing.assert_array_equal(draw(again), draw(sampler))
+
+
+def test_a_kind_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="no sampler of codes is called 'flow'"):
+        from_arrays("flow", {})
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
+def test_the_prior_is_the_noise_times_the_temperature(temperature: float) -> None:
+    np.testing.assert_array_equal(
+        draw(SAMPLERS["normal"], temperature=temperature), noise()[0] * np.float32(temperature)
+    )
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_a_box_is_filled_evenly_and_shrinks_around_its_centre(temperature: float) -> None:
+    codes = draw(SAMPLERS["uniform"], temperature=temperature)
+    centre, half = np.array([1.0, 10.5]), temperature * np.array([2.0, 0.5])
+    shares = (codes[:, :2] - (centre - half)) / (2 * half)
+    assert shares.min() >= -1e-5 and shares.max() <= 1 + 1e-5
+    for column in shares.T:
+        assert kstest(column, "uniform").pvalue > 1e-3
+    np.testing.assert_array_equal(codes[:, 2], 0.5)  # a box of no width
+
+
+def test_a_box_without_temperature_is_its_centre() -> None:
+    codes = draw(SAMPLERS["uniform"], temperature=0.0)
+    np.testing.assert_allclose(codes, np.tile([1.0, 10.5, 0.5], (COUNT, 1)))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_a_mixture_has_its_shares_means_and_covariances(temperature: float) -> None:
+    codes = draw(mixture(), temperature=temperature)
+    second = codes[:, 0] < -10
+    assert second.mean() == pytest.approx(0.7, abs=0.01)
+    for component, own in enumerate((codes[~second], codes[second])):
+        np.testing.assert_allclose(own.mean(axis=0), CENTRES[component], atol=0.05)
+        np.testing.assert_allclose(np.cov(own.T), temperature**2 * COVARIANCES[component], atol=0.06)
+
+
+def test_a_mixture_without_temperature_draws_its_means() -> None:
+    np.testing.assert_allclose(np.unique(draw(mixture(), temperature=0.0), axis=0), CENTRES[[1, 0]])
+
+
+def test_nothing_is_drawn_from_a_share_of_nought_even_where_rounding_reaches_it() -> None:
+    shares = np.array([[0.0, 0.3, 0.0, 0.69999, 0.0]], np.float32)
+    means = np.arange(5, dtype=np.float32).reshape(1, 5, 1)
+    sampler = Mixture(shares, means, np.zeros((1, 5, 1, 1), np.float32))
+    uniform = np.array([0.0, 0.29, 0.31, 0.999999, 1.0])  # a float64 draw just below 1 is 1 in float32
+    np.testing.assert_array_equal(np.asarray(sampler.codes(np.zeros((5, 1)), uniform))[:, 0], [1, 1, 3, 3, 3])
+
+
+def test_each_label_draws_from_its_own_components() -> None:
+    labels = noise()[2]
+    component = np.round(draw(labelled_mixture(), temperature=0.1)[:, 0] / 100)
+    shares = [[np.mean(component[labels == label] == number) for number in range(6)] for label in range(3)]
+    np.testing.assert_allclose(shares, [[0.5, 0.5, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0.1, 0.9]], atol=0.02)
+
+
+def test_the_aggregate_posterior_takes_each_row_of_a_label_as_often_and_any_row_for_a_label_without() -> None:
+    labels = noise()[2]
+    row = np.round(draw(posterior())[:, 1] / 100)
+    shares = [[np.mean(row[labels == label] == number) for number in range(5)] for label in range(3)]
+    expected = [[0.5, 0.5, 0, 0, 0], [0.2] * 5, [0, 0, 1 / 3, 1 / 3, 1 / 3]]
+    np.testing.assert_allclose(shares, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
+def test_the_aggregate_posterior_spreads_each_row_by_bandwidth_and_temperature(temperature: float) -> None:
+    sampler = posterior()
+    codes = draw(sampler, temperature=temperature)
+    row = np.round(codes.mean(axis=1) / 100).astype(int)
+    for number in range(5):
+        own = codes[row == number]
+        np.testing.assert_allclose(own.mean(axis=0), sampler.means[number], atol=0.05)
+        expected = temperature * 0.5 * sampler.deviations[number]
+        np.testing.assert_allclose(own.std(axis=0, dtype=np.float64), expected, atol=0.03)
+
+
+def test_no_draw_reaches_the_rows_of_the_next_label() -> None:
+    codes = posterior().codes(np.zeros((3, 3)), np.array([0.0, 0.9999999, 1.0]), np.zeros(3, np.int64))
+    np.testing.assert_array_equal(np.asarray(codes)[:, 0], [0, 100, 100])
+
+
+@pytest.mark.parametrize("sampler", [labelled_mixture(), posterior()], ids=["mixture", "posterior"])
+def test_a_sampler_of_labels_has_to_be_told_them(sampler: CodeSampler) -> None:
+    with pytest.raises(ValueError, match="codes are drawn by 3 labels, and none are given"):
+        sampler.codes(*noise(2)[:2])
+
+
+def test_a_sampler_of_one_label_does_not_look_at_labels() -> None:
+    normal, uniform, labels = noise(50)
+    for sampler in (mixture(), AggregatePosterior(CENTRES, np.ones_like(CENTRES), np.array([0, 2], np.int32), 1.0)):
+        alone, beside = sampler.codes(normal, uniform), sampler.codes(normal, uniform, labels)
+        np.testing.assert_array_equal(np.asarray(alone), np.asarray(beside))
