@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from schemas.recipe import ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
+from schemas.model import ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
 
 Shape = tuple[int, int, int]  # height, width, channels
 OUTPUT_ACTIVATION = {"unit": nn.Sigmoid, "symmetric": nn.Tanh, "standardise": nn.Identity}

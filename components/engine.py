@@ -30,7 +30,8 @@ from models.build import build_vae
 from models.vae import VAE
 from schemas import atomic
 from schemas.errors import DataError
-from schemas.recipe import EngineSection, LossSettings, ModelSettings
+from schemas.model import LossSettings, ModelSettings
+from schemas.recipe import EngineSection
 from schemas.records import Statistics
 
 WORTH = 90.0  # seconds of training from which on measuring is worth its time

@@ -11,7 +11,7 @@ from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture,
 from models.normalisation import Normalise
 from models.vae import VAE
 from schemas.errors import DataError
-from schemas.recipe import (
+from schemas.model import (
     BernoulliLoss,
     ConvModel,
     DenseModel,

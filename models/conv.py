@@ -10,7 +10,7 @@ from keras import layers
 
 from models.label import beside, label_input, on_map
 from models.posterior import limited
-from schemas.recipe import ConvModel
+from schemas.model import ConvModel
 
 
 def build_encoder(settings: ConvModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:

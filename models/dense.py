@@ -9,7 +9,7 @@ from keras import layers
 
 from models.label import beside, label_input
 from models.posterior import limited
-from schemas.recipe import DenseModel
+from schemas.model import DenseModel
 
 
 def build_encoder(settings: DenseModel, *, image_shape: tuple[int, int, int], labels: int = 0) -> keras.Model:

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from schemas.recipe import LatentSection
+from schemas.model import LatentSection
 
 
 def limited(log_variance: Any, settings: LatentSection) -> Any:

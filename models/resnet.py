@@ -15,7 +15,7 @@ from keras import layers, ops
 
 from models.label import beside, label_input, on_map
 from models.posterior import limited
-from schemas.recipe import ResnetModel
+from schemas.model import ResnetModel
 
 GROUPS = 8  # of channels, each normalised by itself
 

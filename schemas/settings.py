@@ -8,14 +8,13 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
+from schemas.model import LossSettings, ModelSettings
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import (
     BeamSection,
     EvaluateSection,
     ExportSection,
     GenerateSection,
-    LossSettings,
-    ModelSettings,
     Recipe,
     TrainSection,
     TuneSection,

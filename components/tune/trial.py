@@ -16,7 +16,7 @@ from components.training_images import TrainingImages
 from components.tune.networks import Network, Networks
 from models.noise import binarised, standard_normal
 from models.vae import VAE
-from schemas.recipe import ConvModel
+from schemas.model import ConvModel
 from schemas.settings import TuneSettings
 
 READ = 256  # images judged at once

@@ -14,7 +14,7 @@ import pytest
 from by_hand import describe
 
 from schemas.artifacts import Artifact, Examples
-from schemas.recipe import BernoulliLoss, DenseModel, LossSettings
+from schemas.model import BernoulliLoss, DenseModel, LossSettings
 from schemas.records import SPLITS, encode_example, frame
 
 SIZE = 8  # pixels, in height and width

@@ -14,7 +14,7 @@ from models.build import build_vae
 from models.vae import VAE
 from schemas import records
 from schemas.artifacts import Examples
-from schemas.recipe import BernoulliLoss, ConvModel
+from schemas.model import BernoulliLoss, ConvModel
 from schemas.records import Statistics
 
 IMAGES = 48

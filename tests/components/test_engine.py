@@ -14,7 +14,8 @@ from by_hand import describe
 from components import engine as module
 from components.engine import CLEARLY, STEPS_PER_CALL, WORTH, Engine, choose_engine, measure
 from models.build import build_vae
-from schemas.recipe import BernoulliLoss, ConvModel, EngineSection
+from schemas.model import BernoulliLoss, ConvModel
+from schemas.recipe import EngineSection
 
 LOSS = BernoulliLoss(likelihood="bernoulli")
 NETWORK = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before")

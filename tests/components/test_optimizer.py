@@ -10,7 +10,8 @@ import pytest
 
 from components.optimizer import make_optimizer
 from models.build import build_vae
-from schemas.recipe import ConvModel, MseLoss, TrainSection
+from schemas.model import ConvModel, MseLoss
+from schemas.recipe import TrainSection
 from schemas.records import Statistics
 
 PEAK = 0.01

@@ -12,7 +12,7 @@ from keras import ops
 from models.build import build_vae
 from models.noise import binarised
 from models.vae import VAE
-from schemas.recipe import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
+from schemas.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
 from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]

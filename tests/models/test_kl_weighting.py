@@ -13,7 +13,7 @@ from keras import ops
 from models.build import build_vae
 from models.kl import free_bits_kl, kl_per_dimension, warmup_weight
 from models.vae import VAE
-from schemas.recipe import BernoulliLoss, DenseModel
+from schemas.model import BernoulliLoss, DenseModel
 from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]

@@ -15,7 +15,7 @@ from keras import ops
 from models.build import build_vae
 from models.resnet import map_sizes
 from models.vae import VAE
-from schemas.recipe import (
+from schemas.model import (
     BernoulliLoss,
     ConvModel,
     DenseModel,

@@ -13,7 +13,7 @@ from keras import ops
 
 from models.build import build_vae
 from models.vae import VAE
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, ModelSettings
+from schemas.model import BernoulliLoss, ConvModel, DenseModel, ModelSettings
 from schemas.records import Statistics
 
 MakeStatistics = Callable[..., Statistics]

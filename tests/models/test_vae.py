@@ -22,7 +22,7 @@ from models.build import build_vae
 from models.kl import kl_divergence
 from models.samplers import PosteriorSampler
 from models.vae import VAE
-from schemas.recipe import BernoulliLoss, DenseModel, MseLoss
+from schemas.model import BernoulliLoss, DenseModel, MseLoss
 from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline import new_recipe, recipes
 from schemas.errors import UsageError
-from schemas.recipe import ConvModel
+from schemas.model import ConvModel
 from schemas.sources import FolderSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
 
 

@@ -12,9 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from schemas import model, sources
 from schemas import recipe as settings
-from schemas import sources
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, MseLoss, Recipe
+from schemas.model import BernoulliLoss, ConvModel, DenseModel, MseLoss
+from schemas.recipe import Recipe
 from schemas.section import Section
 from schemas.sources import FolderSource, IdxSource
 
@@ -23,7 +24,7 @@ MakeRecipe = Callable[..., Recipe]
 
 def sections() -> list[type[Section]]:
     """Every section class that a recipe has."""
-    declared = {**vars(settings), **vars(sources)}.values()
+    declared = {**vars(settings), **vars(model), **vars(sources)}.values()
     found = [kind for kind in declared if isinstance(kind, type) and issubclass(kind, Section)]
     return [kind for kind in found if kind is not Section]
 

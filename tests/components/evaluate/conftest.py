@@ -13,7 +13,7 @@ from by_hand import describe
 from PIL import Image
 
 from schemas.artifacts import Examples, Model
-from schemas.recipe import BernoulliLoss, DenseModel, MseLoss
+from schemas.model import BernoulliLoss, DenseModel, MseLoss
 from schemas.records import Statistics, encode_example, frame
 from schemas.tables import HISTORY, write_table
 

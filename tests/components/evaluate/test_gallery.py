@@ -26,7 +26,7 @@ NAMES = ("a", "b")
 
 def make_vae(latent_dim: int, *, size: int = 8, channels: int = 1, **loss: Any) -> Any:
     from models.build import build_vae
-    from schemas.recipe import BernoulliLoss, DenseModel
+    from schemas.model import BernoulliLoss, DenseModel
 
     network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(4,))
     return build_vae(network, BernoulliLoss(likelihood="bernoulli", **loss), describe(size, size, channels), seed=1)

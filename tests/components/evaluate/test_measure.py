@@ -193,7 +193,7 @@ def test_a_shard_that_lacks_images(make_examples: MakeExamples) -> None:
 def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples, noise_images: Any) -> None:
     from models.build import build_vae
     from models.noise import standard_normal
-    from schemas.recipe import BernoulliLoss, DenseModel
+    from schemas.model import BernoulliLoss, DenseModel
 
     pixels = noise_images(20)
     examples = make_examples(pixels)

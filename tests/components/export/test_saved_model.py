@@ -16,7 +16,7 @@ import tensorflow as tf
 from components.export.draws import seeded_codes
 from components.export.saved_model import write_saved_model
 from models.code_samplers import Mixture
-from schemas.recipe import MseLoss
+from schemas.model import MseLoss
 
 LATENT_DIM = 3
 IMAGES = ((None, 8, 8, 3), tf.uint8)

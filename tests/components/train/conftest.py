@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from schemas.artifacts import Model
-from schemas.recipe import BernoulliLoss, DenseModel, LossSettings, ModelSettings, TrainSection
+from schemas.model import BernoulliLoss, DenseModel, LossSettings, ModelSettings
+from schemas.recipe import TrainSection
 from schemas.settings import TrainSettings
 
 

@@ -15,7 +15,7 @@ from components.train.component import train
 from components.train.state import TrainingState
 from schemas.artifacts import Examples, Model
 from schemas.errors import DataError
-from schemas.recipe import BernoulliLoss, ConvModel, DenseModel, ModelSettings
+from schemas.model import BernoulliLoss, ConvModel, DenseModel, ModelSettings
 from schemas.settings import TrainSettings
 
 Array = np.ndarray[Any, Any]

@@ -32,7 +32,8 @@ from pathlib import Path
 from components.train import state
 from components.train.component import train
 from schemas.artifacts import Examples, Model
-from schemas.recipe import BernoulliLoss, ConvModel, TrainSection
+from schemas.model import BernoulliLoss, ConvModel
+from schemas.recipe import TrainSection
 from schemas.settings import TrainSettings
 
 examples, folder, kill_after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -12,7 +12,7 @@ from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState
 from schemas.artifacts import Examples, Model
-from schemas.recipe import ConvModel, MseLoss
+from schemas.model import ConvModel, MseLoss
 from schemas.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]

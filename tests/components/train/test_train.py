@@ -19,7 +19,8 @@ from components.train.state import TrainingState
 from schemas import tables
 from schemas.artifacts import Examples, HyperParameters, Model
 from schemas.errors import DataError
-from schemas.recipe import ConvModel, EngineSection
+from schemas.model import ConvModel
+from schemas.recipe import EngineSection
 from schemas.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]

@@ -24,7 +24,7 @@ from models.noise import standard_normal
 from models.vae import VAE
 from schemas.artifacts import Examples, HyperParameters
 from schemas.errors import DataError
-from schemas.recipe import ConvModel, MseLoss
+from schemas.model import ConvModel, MseLoss
 from schemas.records import Statistics
 from schemas.settings import TuneSettings, with_values
 
