@@ -14,8 +14,9 @@ from components.generate.component import STAGE as GENERATE
 from components.ingest.component import STAGE as INGEST
 from components.train.component import STAGE as TRAIN
 from components.tune.component import STAGE as TUNE
-from schemas.artifacts import Artifact, Examples, HyperParameters, ImageSet
+from schemas.artifacts import Examples, HyperParameters, ImageSet
 from schemas.errors import DataError, UsageError
+from schemas.manifest import Artifact
 from schemas.recipe import Recipe
 from schemas.settings import StageSettings, TrainSettings
 from schemas.stage import Stage

@@ -27,8 +27,9 @@ from pipeline.chain import artifact_path
 from pipeline.recipes import load_recipe
 from pipeline.run import StageFailed, child_environment
 from schemas import atomic
-from schemas.artifacts import MANIFEST, Generator
+from schemas.artifacts import Generator
 from schemas.errors import DataError, UsageError
+from schemas.manifest import MANIFEST
 from schemas.preprocess import PreprocessSettings
 
 if TYPE_CHECKING:

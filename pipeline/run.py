@@ -11,8 +11,8 @@ from pathlib import Path
 from components.console import console
 from components.evaluate.component import STAGE as EVALUATE
 from pipeline.chain import Standing, standing
-from schemas.artifacts import Artifact
 from schemas.errors import DataError
+from schemas.manifest import Artifact
 from schemas.recipe import Recipe
 from schemas.stage import Stage
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.artifacts import Artifact
+from schemas.manifest import Artifact
 from schemas.settings import StageSettings
 
 

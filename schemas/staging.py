@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from schemas import atomic
-from schemas.artifacts import Artifact
+from schemas.manifest import Artifact
 
 
 class Staging:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.artifacts import Examples, Manifest
+from schemas.artifacts import Examples
+from schemas.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 # The worker pool starts whatever `python` is on its path.

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import chain, recipes
-from schemas.artifacts import Artifact, Examples, Generator, ImageSet, Manifest, Model, ModelEvaluation
+from schemas.artifacts import Examples, Generator, ImageSet, Model, ModelEvaluation
+from schemas.manifest import Artifact, Manifest
 from schemas.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from components.evaluate.judge import Judgement
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.moments import Estimate
-from schemas.artifacts import Manifest
+from schemas.manifest import Manifest
 from schemas.records import SPLITS, Statistics
 from schemas.settings import EvaluateSettings
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from by_hand import describe
 
-from schemas.artifacts import Artifact, Examples
+from schemas.artifacts import Examples
+from schemas.manifest import Artifact
 from schemas.model import BernoulliLoss, DenseModel, LossSettings
 from schemas.records import SPLITS, encode_example, frame
 

@@ -12,8 +12,9 @@ import pytest
 
 from pipeline import chain
 from pipeline.chain import STAGES, Standing, artifact_path, inputs_of, stages_for, standings
-from schemas.artifacts import MANIFEST, Examples, HyperParameters, ImageSet, Model
+from schemas.artifacts import Examples, HyperParameters, ImageSet, Model
 from schemas.errors import UsageError
+from schemas.manifest import MANIFEST
 from schemas.recipe import Recipe
 from schemas.stage import Stage
 

@@ -15,9 +15,10 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from schemas.artifacts import ARTIFACTS, MANIFEST, Artifact, Examples, Manifest, Model, open_artifact
+from schemas.artifacts import ARTIFACTS, Examples, Model, open_artifact
 from schemas.errors import DataError
 from schemas.hashing import sha256_of
+from schemas.manifest import MANIFEST, Artifact, Manifest
 
 # Sealing flushes to disk, whose speed is none of the tests' business.
 few_examples = hypothesis_settings(max_examples=40, deadline=None)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.artifacts import Artifact, Examples
+from schemas.artifacts import Examples
+from schemas.manifest import Artifact
 from schemas.staging import Staging, recover
 
 FINGERPRINT = "0123456789abcdef"

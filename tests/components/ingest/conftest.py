@@ -14,7 +14,8 @@ import yaml
 from ingest_command import RECIPE, ended, examples, ingest
 from PIL import Image
 
-from schemas.artifacts import Examples, Manifest
+from schemas.artifacts import Examples
+from schemas.manifest import Manifest
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import BeamSection
 from schemas.settings import IngestSettings

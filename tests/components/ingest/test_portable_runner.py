@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from ingest_command import ENVIRONMENT, assert_same, children, ended, examples, ingest, shards, until
 
-from schemas.artifacts import Manifest
+from schemas.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,171 @@
+"""What every artifact is: a folder that describes itself in a manifest, is whole or not there, and can be verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas import atomic
+from schemas.errors import DataError
+from schemas.hashing import sha256_of_each
+
+MANIFEST = "manifest.json"
+
+
+class FileEntry(BaseModel):
+    """Size in bytes and sha256 (hex) of one file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    size: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What an artifact says of itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    type: str
+    digest: str
+    inputs: dict[str, str]
+    settings: dict[str, Any]
+    counts: dict[str, int]
+    files: dict[str, FileEntry]
+    recipe: dict[str, Any]
+    versions: dict[str, str]
+    duration_seconds: float
+    created: str
+
+
+class Artifact:
+    """A folder with a manifest.
+
+    Args:
+        path: Where the files are, or will be.
+        work: Scratch folder of a stage that writes this artifact; what is half done is kept there and continued.
+    """
+
+    TYPE: ClassVar[str]
+    # Files whose bytes hold wall-clock times: verified like the others, but no part of the artifact's digest.
+    VOLATILE: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, path: Path, *, work: Path | None = None) -> None:
+        self.path = Path(path)
+        self.work = work or self.path.with_name(f".work-{self.path.name}")
+
+    @property
+    def exists(self) -> bool:
+        """Whether the artifact is there and whole."""
+        return (self.path / MANIFEST).is_file()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest.
+
+        Raises:
+            DataError: There is none, or it is not a manifest of this type.
+        """
+        path = self.path / MANIFEST
+        try:
+            manifest = Manifest.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise DataError(f"{path}: expected the manifest of {self.TYPE}, found no file") from None
+        except (ValidationError, OSError) as error:
+            raise DataError(
+                f"{path}: expected the manifest of {self.TYPE}, found something else ({_first(error)})"
+            ) from None
+        if manifest.type != self.TYPE:
+            raise DataError(f"{path}: expected an artifact of type {self.TYPE}, found {manifest.type}")
+        return manifest
+
+    @property
+    def digest(self) -> str:
+        """What identifies the content: type, inputs, settings and files (hex sha256)."""
+        return self.manifest.digest
+
+    def damage(self, *, thorough: bool) -> list[str]:
+        """Compares the folder with its manifest, one line per difference; thorough: reads and hashes every file."""
+        manifest = self.manifest
+        lines = []
+        same_size = []
+        for name, entry in manifest.files.items():
+            path = self.path / name
+            if not path.is_file():
+                lines.append(f"{path}: expected a file of {entry.size:,} bytes, found none")
+            elif (size := path.stat().st_size) != entry.size:
+                lines.append(f"{path}: expected {entry.size:,} bytes, found {size:,}")
+            else:
+                same_size.append((path, entry.sha256))
+        if thorough:
+            found = sha256_of_each(path for path, _ in same_size)
+            lines += [
+                f"{path}: expected sha256 {expected[:12]}…, found {sha256[:12]}…"
+                for (path, expected), sha256 in zip(same_size, found, strict=True)
+                if sha256 != expected
+            ]
+            known = set(manifest.files) | {MANIFEST}
+            lines += [
+                f"{self.path / name}: expected no such file, the manifest does not list it"
+                for name in sorted(_names(self.path) - known)
+            ]
+        digest = self._digest(manifest.inputs, manifest.settings, manifest.files)
+        if digest != manifest.digest:
+            lines.append(f"{self.path / MANIFEST}: expected digest {digest[:12]}…, found {manifest.digest[:12]}…")
+        return lines
+
+    def check(self, *, thorough: bool) -> None:
+        """Raises DataError with the first difference between the folder and its manifest, if there is any."""
+        if lines := self.damage(thorough=thorough):
+            more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+            raise DataError(f"{lines[0]}{more}; to make it again, remove {self.path}")
+
+    def _digest(self, inputs: dict[str, str], settings: dict[str, Any], files: dict[str, FileEntry]) -> str:
+        lasting = {name: entry.sha256 for name, entry in files.items() if not name.startswith(self.VOLATILE or ("\0",))}
+        content = {"type": self.TYPE, "inputs": inputs, "settings": settings, "files": lasting}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def seal(
+        self,
+        *,
+        inputs: dict[str, str],
+        settings: dict[str, Any],
+        counts: dict[str, int],
+        recipe: dict[str, Any],
+        versions: dict[str, str],
+        duration_seconds: float,
+        created: str,
+    ) -> Manifest:
+        """Hashes and flushes every file, then writes the manifest: from here on the artifact is whole."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        names = sorted(_names(self.path))
+        atomic.fsync_all([self.path / name for name in names], below=self.path)
+        paths = [self.path / name for name in names]
+        files = {
+            name: FileEntry(size=path.stat().st_size, sha256=sha256)
+            for name, path, sha256 in zip(names, paths, sha256_of_each(paths), strict=True)
+        }
+        manifest = Manifest(
+            type=self.TYPE,
+            digest=self._digest(inputs, settings, files),
+            inputs=inputs,
+            settings=settings,
+            counts=counts,
+            files=files,
+            recipe=recipe,
+            versions=versions,
+            duration_seconds=duration_seconds,
+            created=created,
+        )
+        atomic.write_text(self.path / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+        return manifest
+
+
+def _names(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def _first(error: Exception) -> str:
+    return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
