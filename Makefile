@@ -11,6 +11,7 @@ SEED ?=
 FORMAT ?=
 NAME ?=
 TUNE_WORKERS ?=
+INCEPTION ?=
 RUNS ?= runs
 VERBOSE ?=
 DRY_RUN ?=
@@ -24,6 +25,7 @@ PIPELINE := $(VENV)/bin/python -m pipeline
 
 OVERRIDES := $(foreach item,$(SET),--set '$(item)') \
 	$(if $(TUNE_WORKERS),--set tune.workers=$(TUNE_WORKERS)) \
+	$(if $(INCEPTION),--set 'evaluate.inception="$(INCEPTION)"') \
 	$(if $(N),--set generate.count=$(N)) $(if $(SEED),--set generate.seed=$(SEED)) $(if $(FORMAT),--set generate.format=$(FORMAT))
 READ := --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)'
 RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
@@ -47,6 +49,7 @@ help: ## This page
 	@echo "  SOURCE   $(or $(SOURCE),the recipe's)	your images"
 	@echo "  SET      $(or $(SET),nothing)	other values: SET=\"train.epochs=5 model.latent_dim=16\""
 	@echo "  TUNE_WORKERS  $(or $(TUNE_WORKERS),the recipe's)	processes in which tune runs trials"
+	@echo "  INCEPTION  $(or $(INCEPTION),the recipe's)	the file of Inception's weights, for FID and KID (docs/evaluate.md)"
 	@echo "  N        $(or $(N),the recipe's)	how many images generate makes"
 	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
 	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png or parquet"

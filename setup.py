@@ -40,6 +40,7 @@ setup(
         "aws": ["apache-beam[aws]>=2.77"],
         "gcp": ["apache-beam[gcp]>=2.77"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
+        "inception": ["torch>=2.3"],
         "dev": [
             "hypothesis",
             "import-linter",

@@ -26,9 +26,10 @@ from components.device import prepare_device
 from components.evaluate.classifier import feature_network
 from components.evaluate.features import FeatureSpace, classifier_space, features_of
 from components.evaluate.frechet import frechet_distance
-from components.evaluate.judge import SCALED, classifier_of, real_images, samplers_of
+from components.evaluate.judge import SCALED, classifier_of, real_images
 from components.evaluate.kid import kernel_distance
 from components.evaluate.new_images import new_images, shared_labels
+from components.evaluate.sampler_choice import samplers_of
 from components.training_images import TrainingImages
 from models.vae import VAE
 from schemas.artifacts import Examples, Model

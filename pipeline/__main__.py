@@ -28,6 +28,7 @@ RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="Name of a recip
 SourcePath = Annotated[str | None, typer.Option("--source", "-s", help="Your images.")]
 Overrides = Annotated[list[str], typer.Option("--set", help="Another value, such as train.epochs=5. May be repeated.")]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
+InceptionPath = Annotated[str | None, typer.Option("--inception", help="inception-2015-12-05.pt, for FID and KID.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' log.")]
 
@@ -40,10 +41,13 @@ def _add_stage(name: str, doc: str) -> None:
         recipe: RecipeName = "demo",
         source: SourcePath = None,
         overrides: Overrides = [],  # noqa: B006  typer copies it
+        inception: InceptionPath = None,
         runs: RunsFolder = RUNS,
         dry_run: DryRun = False,
         verbose: Verbose = False,
     ) -> None:
+        if inception is not None:
+            overrides = [*overrides, f"evaluate.inception={json.dumps(inception, ensure_ascii=False)}"]  # JSON is YAML
         loaded = recipes.load_recipe(recipe, source=source, overrides=overrides)
         run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose)
         if name in ("all", "generate") and not dry_run:

@@ -140,6 +140,16 @@ class EvaluateSection(Section):
         description="Where codes of new images come from: N(0, I), the box of the training images' codes, a Gaussian mixture "
         "fitted to them, or these themselves. auto: whose images are nearest to validation images, posterior excepted.",
     )
+    feature_model: str | None = Field(
+        None,
+        description="Path of a Keras model of yours (.keras), in whose features sets are compared, too. It gets pixels 0 to 255; "
+        "a relative path counts from the folder that you are in.",
+    )
+    inception: str | None = Field(
+        None,
+        description="Path of inception-2015-12-05.pt, in whose features sets are compared, too, for FID and KID "
+        "(docs/evaluate.md). Needs PyTorch (extra `inception`).",
+    )
     gates: dict[str, Gate] = Field(
         {},
         description="What a model has to reach before export takes it: where the figure stands in metrics.json, with dots, such "

@@ -23,6 +23,7 @@ def evaluate(
         Counts for the manifest: `test_images`.
 
     Raises:
+        UsageError: A file that `evaluate.feature_model` or `evaluate.inception` names cannot be used.
         DataError: No test images, a broken shard, or a model that does not fit or gives no finite numbers.
     """
     from components.evaluate.run import run

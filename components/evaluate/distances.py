@@ -14,6 +14,9 @@ from components.evaluate.frechet import frechet_distance
 from components.evaluate.kid import Interval, kernel_distance
 from components.evaluate.neighbours import NEIGHBOURS, Manifold, manifold, radii
 
+SAME = 1e-5  # of features, beside the largest of them: only rounding differs
+NOT_FINITE = "the features of some image are not finite numbers"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -80,9 +83,9 @@ def compare(
     found, left_out = [], {}
     for space, real, other, new in zip(spaces, test, training, synthetic, strict=True):
         if not all(np.isfinite(features).all() for features in (real, other, new)):
-            left_out[space.name] = "the features of some image are not finite numbers"
-        elif np.ptp(real, axis=0).max() == 0:
-            left_out[space.name] = "all test images are the same"
+            left_out[space.name] = NOT_FINITE
+        elif np.ptp(real, axis=0).max() <= SAME * np.abs(real).max():
+            left_out[space.name] = "all test images have the same features"
         else:
             own = radii(real)  # once for both
             beside, floor = (_compare(real, images, real_radii=own, seed=seed) for images in (new, other))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +23,14 @@ class FeatureSpace:
     Attributes:
         name: Key in ``metrics.json``.
         doc: What the network is, for a person.
-        network: Images [B, H, W, C], scale 0 to 1, to features [B, D].
+        digest: sha256 of the network: distances are comparable where it is the same.
+        features: Images [B, H, W, C], scale 0 to 1, to features [B, D].
     """
 
     name: str
     doc: str
-    network: keras.Model
-
-    @property
-    def digest(self) -> str:
-        """sha256 of the network's weights: distances are comparable where it is the same."""
-        found = hashlib.sha256()
-        for weight in self.network.get_weights():
-            found.update(f"{weight.dtype.str} {weight.shape}".encode())
-            found.update(np.ascontiguousarray(weight).tobytes())
-        return found.hexdigest()
+    digest: str
+    features: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def features_of(spaces: Sequence[FeatureSpace], batches: Iterable[Any]) -> list[NDArray[np.float32]]:
@@ -45,13 +38,13 @@ def features_of(spaces: Sequence[FeatureSpace], batches: Iterable[Any]) -> list[
     found: list[list[NDArray[np.float32]]] = [[] for _ in spaces]
     for images in batches:
         for kept, space in zip(found, spaces, strict=True):
-            kept.append(np.asarray(space.network.predict_on_batch(images)))
+            kept.append(np.asarray(space.features(images)))
     return [np.concatenate(kept) for kept in found]
 
 
 def classifier_space(network: keras.Model) -> FeatureSpace:
     """What a classifier of the real training images knows of an image (`components.evaluate.classifier`)."""
-    return FeatureSpace(
+    return _network_space(
         "classifier", "a classifier trained on the real training images, before its last layer", network
     )
 
@@ -70,11 +63,20 @@ def random_space(image_shape: tuple[int, int, int]) -> FeatureSpace:
             filters, 3, strides=2, padding="same", activation="relu", kernel_initializer=initializer(SEED + number)
         )(x)
         found += [layers.GlobalAveragePooling2D()(x), _Deviation()(x)]
-    return FeatureSpace(
+    return _network_space(
         name="random",
         doc="a convolutional network with random weights, the same for all images of a shape",
         network=keras.Model(images, layers.Concatenate()(found)),
     )
+
+
+def _network_space(name: str, doc: str, network: keras.Model) -> FeatureSpace:
+    """Of a network of ours, which is known by its weights."""
+    found = hashlib.sha256()
+    for weight in network.get_weights():
+        found.update(f"{weight.dtype.str} {weight.shape}".encode())
+        found.update(np.ascontiguousarray(weight).tobytes())
+    return FeatureSpace(name, doc, found.hexdigest(), network.predict_on_batch)
 
 
 class _Deviation(layers.Layer):

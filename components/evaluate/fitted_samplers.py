@@ -17,6 +17,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
+from schemas.errors import DataError
 
 COMPONENTS = (1, 2, 5, 10, 20, 40)  # numbers of them that are tried
 MOST_COMPONENTS = 50  # of all labels together, save that each label has one
@@ -59,9 +60,19 @@ def fit_samplers(
         labels: From 0: [N]; None where the model is not conditional.
         label_count: How many labels there are; it does not matter where `labels` is None.
         seed: Of all that is drawn.
+
+    Raises:
+        DataError: A posterior is not finite.
     """
-    means, log_variances = means.astype(np.float64), log_variances.astype(np.float64)
-    variances = np.exp(log_variances)
+    means = means.astype(np.float64)
+    with np.errstate(over="ignore"):
+        variances = np.exp(log_variances.astype(np.float64))
+        finite = np.isfinite(means) & np.isfinite(variances.astype(np.float32))
+    if unusable := np.count_nonzero(~finite.all(axis=1)):
+        raise DataError(
+            f"the model: expected finite numbers for every training image, found NaN or infinity for {unusable:,} of "
+            f"{len(means):,}; lower train.learning_rate and train again"
+        )
     if labels is None:
         labels, label_count = np.zeros(len(means), np.int64), 1
     rows = [np.flatnonzero(labels == label) for label in range(label_count)]

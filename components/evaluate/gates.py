@@ -39,18 +39,20 @@ def document(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 
 def _check(name: str, gate: Gate, document: Mapping[str, Any]) -> Outcome:
-    found, where = document, []
+    found, where, left_out = document, [], ""
     for part in name.split("."):
         if not isinstance(found, Mapping):
             return Outcome(name, str(gate), None, passed=False, why=f"{'.'.join(where)} has nothing below it")
         if part not in found:
             why = found.get("left_out") or f"{'.'.join(where) or 'metrics.json'} has no {part}, but {', '.join(found)}"
             return Outcome(name, str(gate), None, passed=False, why=str(why))
+        left_out = found.get("left_out", left_out)
         found = found[part]
         where.append(part)
-    if isinstance(found, Mapping) and "value" in found:  # a metric, which is named by itself
-        found = found["value"]
+    if isinstance(found, Mapping):  # a metric, which is named by itself; or what was left out as a whole
+        left_out, found = found.get("left_out", ""), found.get("value")
     if found is None or isinstance(found, Mapping | list | str):
-        return Outcome(name, str(gate), None, passed=False, why="there is no number")
+        why = (found is None and left_out) or "there is no number"
+        return Outcome(name, str(gate), None, passed=False, why=str(why))
     value = float(found)
     return Outcome(name, str(gate), value, passed=gate.holds(value))

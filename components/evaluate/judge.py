@@ -3,7 +3,7 @@ whether they give training images away. Loads TensorFlow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -17,44 +17,22 @@ from components.evaluate import distances, privacy, usefulness
 from components.evaluate.classifier import BATCH_SIZE as CLASSIFIED
 from components.evaluate.classifier import feature_network, real_batches, steps_for, train_classifier, unlabelled
 from components.evaluate.distances import Compared, compare
-from components.evaluate.features import classifier_space, features_of, random_space
-from components.evaluate.fitted_samplers import fit_samplers
-from components.evaluate.frechet import frechet_distance
-from components.evaluate.kid import kernel_distance
+from components.evaluate.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.measure import SPLIT, batch_size
 from components.evaluate.neighbours import NEIGHBOURS
 from components.evaluate.new_images import new_images, shared_labels
-from components.evaluate.privacy import Memorisation, measure_memorisation
+from components.evaluate.privacy import PASSES, Memorisation, measure_memorisation
+from components.evaluate.sampler_choice import FITTED, SamplerResult, choose_sampler, samplers_of
 from components.evaluate.usefulness import Usefulness, measure_usefulness, seen
 from components.training_images import TrainingImages
 from models.code_samplers import CodeSampler, Normal
-from models.noise import binarised
 from models.vae import VAE
 from schemas.artifacts import Examples
 from schemas.errors import DataError
 
-FITTED = 20_000  # training images at most, whose codes samplers are fitted to
-CHOOSE = 100  # held-out images at least, to choose a sampler by
 SCALED = 256  # training images by which a classifier's features are brought to one scale
 
 Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
-
-
-@dataclass(frozen=True)
-class SamplerResult:
-    """A sampler's new images.
-
-    Attributes:
-        sampler: Which.
-        held_out: Fréchet distance from validation images, by which a sampler is chosen; None where they are too few.
-        kernel: Kernel distance from test images; None where features are not finite numbers, as for the next.
-        frechet: Fréchet distance from test images.
-    """
-
-    sampler: CodeSampler
-    held_out: float | None
-    kernel: float | None
-    frechet: float | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +46,7 @@ class Judgement:
         compared: Distances of the sampler's images.
         usefulness: For training a classifier.
         memorisation: Of training images.
+        unchosen: Why samplers could not be set beside validation images, as a clause; None: they were.
     """
 
     sampler: CodeSampler
@@ -76,9 +55,19 @@ class Judgement:
     compared: Compared | str
     usefulness: Usefulness | str
     memorisation: Memorisation | str
+    unchosen: str | None = None
 
 
-def judge(vae: VAE, *, examples: Examples, seed: int, most: int, sampler: str, bar: Bar) -> Judgement:
+def judge(
+    vae: VAE,
+    *,
+    examples: Examples,
+    seed: int,
+    most: int,
+    sampler: str,
+    bar: Bar,
+    asked: Sequence[FeatureSpace] = (),
+) -> Judgement:
     """Judges new images by test images and training images.
 
     Args:
@@ -88,6 +77,7 @@ def judge(vae: VAE, *, examples: Examples, seed: int, most: int, sampler: str, b
         most: Images of each set, at most; 0: nothing is judged.
         sampler: Kind of the sampler of codes; or auto.
         bar: Draws a bar, of so many images in `total`.
+        asked: Feature spaces that the recipe asks for, in which sets are compared, too.
 
     Raises:
         DataError: A fitted sampler is wanted, and nothing can be fitted.
@@ -102,7 +92,7 @@ def judge(vae: VAE, *, examples: Examples, seed: int, most: int, sampler: str, b
             )
         return Judgement(Normal(vae.latent_dim), why, "", why, why, why)
     with readable(examples):
-        return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar)
+        return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar, asked=asked)
 
 
 def _nothing_to_judge(vae: VAE, *, most: int, count: int) -> str | None:
@@ -110,12 +100,23 @@ def _nothing_to_judge(vae: VAE, *, most: int, count: int) -> str | None:
         return "evaluate.distance_images is 0"
     if not vae.variational:
         return "a plain autoencoder has no distribution to draw new images from"
+    if most <= NEIGHBOURS:
+        return f"distances need more than {NEIGHBOURS} images, and evaluate.distance_images is {most}"
     if count <= NEIGHBOURS:
         return f"distances need more than {NEIGHBOURS} test and training images, and there are {count}"
     return None
 
 
-def _judge(vae: VAE, images: TrainingImages, *, count: int, seed: int, wanted: str, bar: Bar) -> Judgement:
+def _judge(
+    vae: VAE,
+    images: TrainingImages,
+    *,
+    count: int,
+    seed: int,
+    wanted: str,
+    bar: Bar,
+    asked: Sequence[FeatureSpace],
+) -> Judgement:
     examples, statistics = images.examples, images.statistics
     labels = shared_labels(vae, count=count)
     classifier, no_labels = None, unlabelled(images)
@@ -131,7 +132,6 @@ def _judge(vae: VAE, images: TrainingImages, *, count: int, seed: int, wanted: s
     with bar("samplers", total=min(FITTED, images.count)) as update:
         samplers = samplers_of(vae, images, seed=seed, progress=update)
     held_out = min(count, statistics.records["validation"])
-    enough = held_out >= CHOOSE
     total = 2 * count + held_out + len(samplers) * count
     with bar("distances", total=total) as update:
         told = _told(update)
@@ -139,54 +139,38 @@ def _judge(vae: VAE, images: TrainingImages, *, count: int, seed: int, wanted: s
             features_of(spaces, told(real_images(vae, examples, split=split, count=number))) if number else []
             for split, number in ((SPLIT, count), ("train", count), ("validation", held_out))
         )
-        synthetic = {sampler.kind: features_of(spaces, told(drawn(sampler))) for sampler in samplers}
-    results = tuple(
-        SamplerResult(
-            sampler,
-            held_out=_finite(frechet_distance, validation[-1], synthetic[sampler.kind][-1]) if enough else None,
-            kernel=_finite(
-                lambda *sides: kernel_distance(*sides, seed=seed).value, test[-1], synthetic[sampler.kind][-1]
-            ),
-            frechet=_finite(frechet_distance, test[-1], synthetic[sampler.kind][-1]),
-        )
-        for sampler in samplers
+        synthetic = [features_of(spaces, told(drawn(sampler))) for sampler in samplers]
+    choice = choose_sampler(
+        samplers, wanted=wanted, new=synthetic, test=test, training=training, validation=validation, seed=seed
     )
-    chosen = _chosen(results, wanted)
-    compared = compare(spaces, test=test, training=training, synthetic=synthetic[chosen.kind], seed=seed)
-    with bar("copies", total=count) as update:
+    chosen = choice.sampler
+    new = next(features for sampler, features in zip(samplers, synthetic, strict=True) if sampler is chosen)
+    if asked:  # of three sets alone, because such networks are large
+        with bar("further features", total=3 * count) as update:
+            told = _told(update)
+            test += features_of(asked, told(real_images(vae, examples, split=SPLIT, count=count)))
+            training += features_of(asked, told(real_images(vae, examples, split="train", count=count)))
+            new = [*new, *features_of(asked, told(drawn(chosen)))]
+    compared = compare([*spaces, *asked], test=test, training=training, synthetic=new, seed=seed)
+    if no_labels is not None:
+        compared = Compared(compared.found, {**compared.left_out, "classifier": no_labels})
+    total = PASSES * images.count
+    with bar("copies", total=total) as update:
+        told = _told(lambda done: update(min(done, total)))  # a last pass, for the closest pairs, reads but some
         memorisation = measure_memorisation(
-            lambda: _told(update)(drawn(chosen)),
+            lambda: drawn(chosen),
             held_out=lambda: real_images(vae, examples, split=SPLIT, count=count),
-            training=lambda: real_images(vae, examples, split="train", count=images.count),
+            training=lambda: told(real_images(vae, examples, split="train", count=images.count)),
         )
     return Judgement(
         chosen,
-        results,
-        spaces[-1].name,
+        choice.results,
+        spaces[choice.place].name,
         compared,
         _usefulness(vae, classifier, images, chosen, why_not=no_labels, seed=seed, bar=bar),
         memorisation,
+        choice.unchosen,
     )
-
-
-def _finite(distance: Callable[..., float], real: NDArray[np.float32], new: NDArray[np.float32]) -> float | None:
-    """A distance of features; None where some are not finite numbers."""
-    return distance(real, new) if np.isfinite(real).all() and np.isfinite(new).all() else None
-
-
-def _chosen(results: tuple[SamplerResult, ...], wanted: str) -> CodeSampler:
-    """What the setting names; else what is nearest to validation images; else the prior.
-
-    Codes of training images themselves are not taken unasked: new images would look like single training images, and the
-    generator would hold their codes.
-    """
-    found = {result.sampler.kind: result for result in results}
-    if wanted != "auto":
-        return next(result.sampler for kind, result in found.items() if kind == wanted)
-    judged = [
-        (result.held_out, kind) for kind, result in found.items() if result.held_out is not None and kind != "posterior"
-    ]
-    return found[min(judged)[1] if judged else "normal"].sampler
 
 
 def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar) -> keras.Model:
@@ -201,28 +185,6 @@ def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar) -> k
             seed=seed,
             progress=update,
         )
-
-
-def samplers_of(vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]) -> list[CodeSampler]:
-    """Those that are tried, fitted to the posteriors of training images."""
-    means, log_variances, labels = [], [], []
-    size, done = batch_size(images.statistics.stored_height, images.statistics.stored_width), 0
-    for pixels, its_labels in labelled_batches(images.examples, "train", batch_size=size, limit=FITTED):
-        if vae.binary:
-            pixels = binarised(pixels.numpy(), seed=seed, start=done)
-        mean, log_variance = vae.encode({"pixels": pixels, "labels": its_labels} if vae.conditional else pixels)
-        means.append(np.asarray(mean))
-        log_variances.append(np.asarray(log_variance))
-        labels.append(its_labels.numpy())
-        done += len(means[-1])
-        progress(done)
-    return fit_samplers(
-        np.concatenate(means),
-        np.concatenate(log_variances),
-        labels=np.concatenate(labels) if vae.conditional else None,
-        label_count=len(vae.labels),
-        seed=seed,
-    )
 
 
 def _usefulness(
@@ -240,10 +202,13 @@ def _usefulness(
     if not vae.conditional:
         return "the model makes images without labels (model.conditional: true makes one that takes them)"
 
-    def made(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        labels = shared_labels(vae, count=count)
-        found = new_images(vae, count=count, seed=seed, labels=labels, sampler=sampler)
-        return np.concatenate([np.rint(batch * 255.0).astype(np.uint8) for batch in found]), labels
+    def made(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+        labels, found = shared_labels(vae, count=count), []
+        for batch in new_images(vae, count=count, seed=seed, labels=labels, sampler=sampler):
+            if not np.isfinite(batch).all():  # rounded they would be black
+                return None
+            found.append(np.rint(batch * 255.0).astype(np.uint8))
+        return np.concatenate(found), labels
 
     def test() -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         for pixels, labels in labelled_batches(images.examples, SPLIT, batch_size=CLASSIFIED):
@@ -273,6 +238,7 @@ def document(judged: Judgement) -> dict[str, Any]:
         samplers = {
             "chosen": judged.sampler.kind,
             "space": judged.space,
+            **({"left_out": judged.unchosen} if judged.unchosen else {}),
             **{
                 result.sampler.kind: {name: short(getattr(result, name)) for name in ("held_out", "kernel", "frechet")}
                 for result in judged.samplers

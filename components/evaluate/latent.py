@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 32  # between two codes
+SAME = 1e-5  # root mean squared difference per pixel, scale 0 to 1, below which rounding alone tells two images apart
 
 
 class AggregatePosterior:
@@ -51,9 +52,13 @@ class AggregatePosterior:
 
         ``½ (tr S + m·m - D - log det S)``. It is part of every image's KL (Hoffman & Johnson 2016, "ELBO surgery"): new images
         of codes from N(0, I) come from where the decoder has seen little, where it is large.
+
+        It is infinite where all codes lie in fewer dimensions than there are.
         """
         mean, covariance = self.sum / self.count, self.covariance
-        _, log_determinant = np.linalg.slogdet(covariance)
+        sign, log_determinant = np.linalg.slogdet(covariance)
+        if sign <= 0:  # rounding may leave a little less than nought
+            return float("inf")
         return float(0.5 * (np.trace(covariance) + mean @ mean - len(mean) - log_determinant))
 
 
@@ -78,7 +83,7 @@ def smoothness(decode: Callable[[Any], NDArray[Any]], codes: Sequence[NDArray[An
         codes: [n, D].
 
     Returns:
-        None with fewer than two codes, or where all ends look the same.
+        None with fewer than two codes, or where all ends look the same; see `document`.
     """
     shares = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
     lengths, steps = [], []
@@ -87,7 +92,15 @@ def smoothness(decode: Callable[[Any], NDArray[Any]], codes: Sequence[NDArray[An
         flat = images.reshape(STEPS + 1, -1)
         found = np.linalg.norm(np.diff(flat, axis=0), axis=1)
         across = np.linalg.norm(flat[-1] - flat[0])
-        if across > 0:
+        if across > SAME * np.sqrt(flat.shape[1]) and np.isfinite(found).all():
             lengths.append(found.sum() / across)
             steps.append(found.max() / found.mean())
     return Smoothness(float(np.median(lengths)), float(np.median(steps))) if lengths else None
+
+
+def document(found: Smoothness | None, *, codes: int) -> dict[str, Any]:
+    """What ``metrics.json`` holds of it, which was looked for between so many codes."""
+    if found is None:
+        few = f"it takes the codes of two test images, and there {'is' if codes == 1 else 'are'} {codes}"
+        return {"left_out": few if codes < 2 else "the images at both ends of every way look the same"}
+    return {name: float(f"{value:.6g}") for name, value in asdict(found).items()}

@@ -26,6 +26,7 @@ BATCH_SIZE = 256  # images
 BATCH_PIXELS = BATCH_SIZE * 64 * 64  # larger images come in smaller batches, so that a batch's activations fit
 CODES = 4  # of the importance-weighted bound, decoded at once: so many times the batch
 ACTIVE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
+HALF_LEVEL = 0.5 / 255  # of a pixel, scale 0 to 1
 
 
 class Evaluated(Protocol):
@@ -71,6 +72,7 @@ class Measurement:
         labels: Labels of these: [m].
         importance_samples: Codes per image of the importance-weighted bound; 0: it was not measured.
         aggregate: All posteriors together; None for a plain autoencoder, which has none.
+        alike: Whether all images are the same.
     """
 
     images: int
@@ -83,11 +85,20 @@ class Measurement:
     labels: NDArray[np.int64]
     importance_samples: int = 0
     aggregate: AggregatePosterior | None = None
+    alike: bool = False
 
     @property
     def active(self) -> NDArray[np.bool_]:
         """Latent dimensions in use, whose posterior mean has a variance above 0.01 (Burda et al. 2016): [D]."""
         return self.mean_variance > ACTIVE
+
+    @property
+    def untold(self) -> str | None:
+        """Why nobody can tell which dimensions are in use, as a clause; None: it can be told."""
+        if self.images > 1 and not self.alike:
+            return None
+        whose = "a single test image" if self.images == 1 else "test images that are all the same"
+        return f"{whose} cannot tell how many latent dimensions are in use"
 
 
 def batch_size(height: int, width: int) -> int:
@@ -144,6 +155,8 @@ def measure(
     means = Moments()
     first: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
     done = unusable = 0
+    low: Any = np.inf  # of each pixel, over all images
+    high: Any = -np.inf
     with readable(examples):
         for pixels, labels in labelled_batches(examples, SPLIT, batch_size=at_once):
             count = int(pixels.shape[0])
@@ -169,6 +182,7 @@ def measure(
                 first["reconstructions"].append(found["reconstructions"])
             if done < max(keep_codes, keep_images):
                 first["labels"].append(labels.numpy())
+            low, high = np.minimum(low, found["targets"].min(axis=0)), np.maximum(high, found["targets"].max(axis=0))
             done += count
             progress(done)
     if done != expected:
@@ -192,6 +206,7 @@ def measure(
         labels=whole["labels"][:keep_images],
         importance_samples=importance_samples,
         aggregate=aggregate,
+        alike=bool((high - low).max() < HALF_LEVEL),
     )
 
 
@@ -215,9 +230,10 @@ def document(measurement: Measurement) -> dict[str, Any]:
         },
         "latent": {
             "dimensions": len(measurement.active),
-            "active": int(measurement.active.sum()) if measurement.images > 1 else None,
+            "active": None if measurement.untold else int(measurement.active.sum()),
             "variance_of_mean": [_rounded(value) for value in measurement.mean_variance.tolist()],
             **_aggregate(measurement.aggregate),
+            **({"left_out": measurement.untold} if measurement.untold else {}),
             "doc": f"A dimension is active if its posterior mean has a variance above {ACTIVE} over the test images "
             "(Burda et al. 2016).",
         },
@@ -228,10 +244,13 @@ def _aggregate(aggregate: AggregatePosterior | None) -> dict[str, Any]:
     if aggregate is None:
         return {}
     gap = aggregate.gap
+    doc = "KL of the Gaussian that all images' codes make together from N(0, I), nats: part of every image's KL."
+    if not math.isfinite(gap):
+        gap, doc = None, f"{doc} It is infinite: all codes lie in fewer dimensions than there are."
     return {
         "kl_per_dimension": [_rounded(value) for value in aggregate.kl_per_dimension.tolist()],
-        "aggregate_gap": _rounded(gap) if math.isfinite(gap) else None,
-        "aggregate_doc": "KL of the Gaussian that all images' codes make together from N(0, I), nats: part of every image's KL.",
+        "aggregate_gap": _rounded(gap),
+        "aggregate_doc": doc,
     }
 
 

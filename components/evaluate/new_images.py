@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.measure import batch_size
-from models.code_samplers import CodeSampler, Normal
+from models.code_samplers import CodeSampler, Mixture, Normal
 from models.noise import standard_normal, uniform
 from models.vae import VAE
+
+FACTORS = 2**28  # bytes of the factors of a mixture's codes that are held at once, where codes have many dimensions
 
 
 def new_images(
@@ -32,6 +34,8 @@ def new_images(
     sampler = sampler or Normal(vae.latent_dim)
     height, width, _ = vae.image_shape
     size = batch_size(height, width)
+    if isinstance(sampler, Mixture):
+        size = max(1, min(size, FACTORS // (4 * vae.latent_dim**2)))
     for start in range(0, count, size):
         here = min(size, count - start)
         normal = standard_normal(seed, start=start, count=here, size=vae.latent_dim)

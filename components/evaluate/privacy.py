@@ -15,6 +15,7 @@ SIDE = 32  # pixels, longer side, when images are compared: noise, or a shift by
 NEAR = 0.5  # of the way to the next training image; an image of only what all have in common comes to about 1/√2
 LEVEL = 1.0001 * 0.5 / 255  # half a grey level, and a little for rounding: images no farther apart are the same
 PAIRS = 10
+PASSES = 2  # over all training images
 BLOCK = 256  # training images that all others are compared with at once
 HELD = 2**27  # bytes of full-size images of a set that are held at once
 LIMITS = (

@@ -15,6 +15,7 @@ from components.evaluate import wording
 from components.evaluate.distances import Compared, Comparison
 from components.evaluate.gates import Outcome
 from components.evaluate.judge import Judgement
+from components.evaluate.latent import Smoothness
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.moments import Estimate
@@ -78,6 +79,7 @@ def render(
     measurement: Measurement,
     judgement: Judgement,
     gates: Sequence[Outcome],
+    smoothness: Smoothness | None,
     figures: Sequence[Shown],
 ) -> str:
     """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
@@ -110,6 +112,8 @@ def render(
         dims=len(measurement.active),
         clause=_sentence(wording.dimensions(measurement)),
         threshold=ACTIVE,
+        ways=wording.ways(measurement, smoothness),
+        told=measurement.untold is None,
         images=measurement.images,
         samples=measurement.importance_samples,
         verdicts=wording.verdicts(),
@@ -118,6 +122,7 @@ def render(
         compared=_sentence(wording.distances(judgement.compared)),
         samplers=_samplers(judgement),
         space=judgement.space,
+        unchosen=judgement.unchosen,
         useful=_sentence(wording.usefulness(judgement.usefulness)),
         memorised=_memorised(judgement),
         gates=gates,
@@ -147,8 +152,11 @@ def _tile(metric: Metric, *, estimate: Estimate) -> dict[str, str]:
     }
 
 
-def _distances(compared: Compared) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
-    """Each feature space's name and digest, and rows of the table: what is compared with the test images, and its figures."""
+def _distances(compared: Compared) -> list[tuple[str, str, tuple[str, ...], list[tuple[str, list[str]]]]]:
+    """Of each feature space: its name, its digest, its own names of both distances, if any, and rows of the table.
+
+    A row is what is compared with the test images, and its figures.
+    """
 
     def row(side: Comparison) -> list[str]:
         kernel, manifold = side.kernel, side.manifold
@@ -160,6 +168,7 @@ def _distances(compared: Compared) -> list[tuple[str, str, list[tuple[str, list[
         (
             found.space.doc,
             found.space.digest[:12],
+            wording.CALLED.get(found.space.name, ()),
             [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))],
         )
         for found in compared.found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from components.console import bar, say
 from components.dataset import batches, read_statistics, readable
 from components.device import prepare_device
-from components.evaluate import gallery, gates, judge, measure, report, wording
-from components.evaluate.latent import smoothness
+from components.evaluate import gallery, gates, judge, latent, measure, report, wording
 from components.evaluate.measure import Measurement
+from components.evaluate.own_features import asked_spaces
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
@@ -41,6 +40,7 @@ def run(
     device = prepare_device(deterministic=True)
     statistics = read_statistics(examples)
     vae = _load(model, statistics=statistics)
+    asked = asked_spaces(settings.evaluate, image_shape=vae.image_shape)  # before the long work: a path may be wrong
     total = statistics.records.get(measure.SPLIT, 0)
     size = f"{statistics.width} × {statistics.height} pixels"
     say(f"reads   {wording.counted(total, 'test image')} of {size}, on {device}")
@@ -62,10 +62,12 @@ def run(
         most=settings.evaluate.distance_images,
         sampler=settings.evaluate.sampler,
         bar=bar,
+        asked=asked,
     )
-    smooth = smoothness(lambda codes: _decoded(vae, codes), list(measurement.codes[:WAYS]))
+    ends = list(measurement.codes[:WAYS])
+    smooth = latent.smoothness(lambda codes: _decoded(vae, codes), ends)
     document = {**measure.document(measurement), **judge.document(judged)}
-    document["latent"]["smoothness"] = smooth and asdict(smooth)
+    document["latent"]["smoothness"] = latent.document(smooth, codes=len(ends))
     outcomes = gates.check_gates(settings.evaluate.gates, document)
     document["gates"] = gates.document(outcomes)
     with atomic.replacing(evaluation.sampler_path) as temporary, temporary.open("wb") as file:
@@ -92,7 +94,9 @@ def run(
     )
     atomic.write_text(
         evaluation.report_path,
-        report.render(subject, measurement=measurement, judgement=judged, gates=outcomes, figures=shown),
+        report.render(
+            subject, measurement=measurement, judgement=judged, gates=outcomes, smoothness=smooth, figures=shown
+        ),
     )
     say(f"found   {_outcome(measurement)}")
     say(f"latent  {wording.dimensions(measurement)}")

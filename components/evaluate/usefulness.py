@@ -43,7 +43,7 @@ class Usefulness:
 
 def measure_usefulness(
     classifier: keras.Model,
-    new_images: Callable[[int], tuple[NDArray[np.uint8], NDArray[np.int64]]],
+    new_images: Callable[[int], tuple[NDArray[np.uint8], NDArray[np.int64]] | None],
     *,
     images: TrainingImages,
     crop: Callable[[Any], Any],
@@ -56,7 +56,7 @@ def measure_usefulness(
 
     Args:
         classifier: That was trained on the real training images.
-        new_images: So many new images [N, H, W, C] and their labels [N].
+        new_images: So many new images [N, H, W, C] and their labels [N]; None where some are no finite numbers.
         images: The real training images, with labels.
         crop: See `components.evaluate.classifier.real_batches`.
         test: Batches of the real test images, scale 0 to 1, and their labels; -1 where there is none.
@@ -69,7 +69,9 @@ def measure_usefulness(
     """
     shape = tuple(classifier.input_shape[1:])
     count = min(images.count, BYTES // int(np.prod(shape)))
-    made = array_batches(*new_images(count), seed=seed)
+    if (new := new_images(count)) is None:
+        return "some new image has values that are not finite numbers"
+    made = array_batches(*new, seed=seed)
     steps = steps_for(images.count)
     options: dict[str, Any] = {"image_shape": shape, "labels": labels, "steps": steps, "seed": seed}
     synthetic = train_classifier(made, **options, progress=progress)
@@ -79,8 +81,10 @@ def measure_usefulness(
     for pixels, its_labels in test():
         known = its_labels >= 0
         for found, network in zip(right, (classifier, synthetic, both), strict=True):
-            named = np.asarray(network.predict_on_batch(pixels)).argmax(axis=1)
-            found += (np.count_nonzero(known & (named == its_labels)), np.count_nonzero(known))
+            logits = np.asarray(network.predict_on_batch(pixels))
+            if not np.isfinite(logits).all():  # of NaN the first label would be taken
+                return "the outputs of some classifier are not finite numbers"
+            found += (np.count_nonzero(known & (logits.argmax(axis=1) == its_labels)), np.count_nonzero(known))
     if not right[0][1]:
         return "no test image has a label"
     real_share, synthetic_share, both_share = (float(hits / total) for hits, total in right)

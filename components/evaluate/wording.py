@@ -7,6 +7,7 @@ import math
 from components.evaluate.distances import Compared
 from components.evaluate.gates import Outcome
 from components.evaluate.judge import Judgement
+from components.evaluate.latent import STEPS, Smoothness
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
 from components.evaluate.privacy import Memorisation
@@ -69,8 +70,8 @@ def dimensions(measurement: Measurement) -> str:
     """How many latent dimensions are in use, as a clause."""
     dims = len(measurement.active)
     unused = dims - int(measurement.active.sum())
-    if measurement.images < 2:
-        return "a single test image cannot tell how many latent dimensions are in use"
+    if measurement.untold:
+        return measurement.untold
     if unused == 0:
         return {1: "the only latent dimension is in use", 2: "both latent dimensions are in use"}.get(
             dims, f"all {dims:,} latent dimensions are in use"
@@ -80,6 +81,27 @@ def dimensions(measurement: Measurement) -> str:
     return clause if unused < dims else f"{clause}, so it makes the same image from every code"
 
 
+def ways(measurement: Measurement, smoothness: Smoothness | None) -> str:
+    """Where codes lie, and how images change between them, in sentences; "" where neither is known."""
+    sentences = []
+    if measurement.aggregate and math.isfinite(gap := measurement.aggregate.gap):
+        sentences.append(f"All codes together lie {number(gap, decimals=1)} nats from N(0, I).")
+    if smoothness:
+        length, step = (number(value, decimals=1) for value in (smoothness.length, smoothness.largest_step))
+        sentences.append(
+            f"On a straight line between two codes, images change {length} times as much as the two ends differ, and the "
+            f"largest of {STEPS} steps is {step} times the mean one."
+        )
+    return " ".join(sentences)
+
+
+SPACES = {
+    "random": "in random features",
+    "classifier": "in a classifier’s features",
+    "own": "in your own model’s features",
+    "inception": "in Inception’s features",
+}
+CALLED = {"inception": ("FID", "KID")}  # what Fréchet and kernel distance may be called, in no other features
 SAMPLERS = {
     "normal": "the normal distribution N(0, I)",
     "uniform": "the box that the training images' codes span",
@@ -106,14 +128,17 @@ def distances(found: Compared | str) -> str:
     if not found.found:
         return f"not compared with test images: {next(iter(found.left_out.values()))}"
     best = found.found[-1]
-    synthetic, floor = (number(side.frechet, decimals=3) for side in (best.synthetic, best.floor))
-    coverage = number(100 * best.synthetic.manifold.coverage, decimals=0)
-    space = {"random": "in random features", "classifier": "in a classifier’s features"}.get(
-        best.space.name, f"in the features “{best.space.name}”"
+    names = CALLED.get(best.space.name, ("Fréchet distance",))
+    synthetic, floor = (
+        [number(side.frechet, decimals=3), number(side.kernel.value, decimals=5)][: len(names)]
+        for side in (best.synthetic, best.floor)
     )
+    told = " and ".join(f"{name} {value}" for name, value in zip(names, synthetic, strict=True))
+    coverage = number(100 * best.synthetic.manifold.coverage, decimals=0)
+    space = SPACES.get(best.space.name, f"in the features “{best.space.name}”")
     return (
-        f"{counted(best.images, 'new image')}: Fréchet distance {synthetic} from test images {space}, where training images "
-        f"have {floor}; they cover {coverage}% of the test images"
+        f"{counted(best.images, 'new image')}: {told} from test images {space}, where training images "
+        f"have {' and '.join(floor)}; they cover {coverage}% of the test images"
     )
 
 

@@ -1,9 +1,9 @@
-"""Examples and models that a test makes by hand: a few tiny images, and a VAE with its initial weights."""
+"""Examples and models that a test makes by hand: a few tiny images, a VAE with its initial weights, and what is found of one."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +139,43 @@ def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
             return np.asarray(image.convert("RGB"))
 
     return save
+
+
+@pytest.fixture(scope="module")
+def quick_judge() -> Iterator[None]:
+    """Small feature networks, few steps and few validation images."""
+    from ring import CHOOSE
+
+    from components.device import prepare_device
+    from components.evaluate import classifier, features, sampler_choice
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "FILTERS", (4, 8, 16))
+        patch.setattr(classifier, "EPOCHS", 2)
+        patch.setattr(sampler_choice, "CHOOSE", CHOOSE)
+        prepare_device(deterministic=True)
+        yield
+
+
+@pytest.fixture(scope="module")
+def ring(make_examples: MakeExamples) -> Examples:
+    """Images whose codes lie on a ring, without labels; see the module `ring`."""
+    from ring import ring_images
+
+    return make_examples(ring_images()[0], training=200, validation=100)
+
+
+@pytest.fixture(scope="module")
+def bars() -> dict[str, Any]:
+    """By fixture, what was told while it was made."""
+    from ring import Bars
+
+    return {"plain": Bars(), "conditional": Bars()}
+
+
+@pytest.fixture(scope="module")
+def plain(quick_judge: None, ring: Examples, bars: dict[str, Any]) -> Any:
+    """What is found of a model without labels, on images without labels: a `Judgement`."""
+    from ring import judged, ring_vae
+
+    return judged(ring_vae(), ring, bar=bars["plain"])

@@ -52,12 +52,12 @@ MakeModel = Callable[..., Model]
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     """Small feature networks, few steps and few validation images."""
-    from components.evaluate import classifier, features, judge
+    from components.evaluate import classifier, features, sampler_choice
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "FILTERS", (4, 8, 16))
         patch.setattr(classifier, "EPOCHS", 2)
-        patch.setattr(judge, "CHOOSE", 10)
+        patch.setattr(sampler_choice, "CHOOSE", 10)
         yield
 
 

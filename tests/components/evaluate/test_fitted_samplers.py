@@ -10,6 +10,7 @@ from scipy.stats import kstest
 
 from components.evaluate.fitted_samplers import MOST_COMPONENTS, MOST_ROWS, fit_samplers
 from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
+from schemas.errors import DataError
 
 Array = np.ndarray[Any, Any]
 COUNT = 20_000
@@ -191,3 +192,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
             for name, values in one.arrays().items():
                 np.testing.assert_array_equal(two.arrays()[name], values)
         assert not np.array_equal(first[2].means, other[2].means)
+
+
+@pytest.mark.parametrize("log_variance", [np.nan, np.inf, 200.0])  # e²⁰⁰ is beyond float32
+def test_a_posterior_that_is_not_finite_is_refused(log_variance: float) -> None:
+    log_variances = np.zeros((30, 2), np.float32)
+    log_variances[3, 1] = log_variance
+    with pytest.raises(DataError, match="for every training image, found NaN or infinity for 1 of 30"):
+        fit_samplers(np.zeros((30, 2), np.float32), log_variances, labels=None, label_count=0, seed=0)

@@ -20,7 +20,7 @@ FOUND: dict[str, Any] = {
     "latent": {"dimensions": 2, "active": None, "kl_per_dimension": [1.0, 2.0]},
     "distances": {
         "random": {"images": 30, "synthetic": {"frechet": 7.5, "kernel": {"value": 0.25, "low": None}}},
-        "classifier": {"left_out": "all test images are the same"},
+        "classifier": {"left_out": "all test images have the same features"},
     },
     "samplers": {"chosen": "mixture", "mixture": {"held_out": 1.5}},
     "usefulness": {"left_out": "the training images have no labels"},
@@ -107,11 +107,25 @@ def test_what_holds_no_figure_says_so(name: str) -> None:
     ("name", "why"),
     [
         ("usefulness.ratio", "the training images have no labels"),
-        ("distances.classifier.synthetic.frechet", "all test images are the same"),
+        ("distances.classifier.synthetic.frechet", "all test images have the same features"),
     ],
 )
 def test_what_was_left_out_says_why(name: str, why: str) -> None:
     assert check(name, at_most=5) == Outcome(name, "at most 5", None, passed=False, why=why)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("latent.active", "of the nearest"),
+        ("latent.smoothness.length", "of its own"),
+        ("latent.smoothness", "of its own"),
+    ],
+)
+def test_what_is_left_out_among_others_says_why(name: str, why: str) -> None:
+    latent = {"active": None, "smoothness": {"left_out": "of its own"}, "left_out": "of the nearest"}
+    assert check(name, {"latent": latent}, at_least=0).why == why
+    assert check("latent.dimensions", {"latent": {"dimensions": 2, **latent}}, at_least=0).passed
 
 
 @pytest.mark.parametrize(

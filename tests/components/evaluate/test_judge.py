@@ -1,144 +1,51 @@
-"""New images are judged: what is found of them, what is left out and why, and where their codes should come from.
-
-Most images here have two halves, each of one brightness. A model made by hand reads and draws them without fault: its codes
-are the two brightnesses, which lie on a ring, where the prior has its centre.
-"""
+"""New images are judged: what is found of them, and what is left out and why. Most images here are those of `ring`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
+from ring import SHAPE, Bars, judged, load, ring_images, ring_vae, samplers, spaces
 
-from components.device import prepare_device
-from components.evaluate import classifier, features, fitted_samplers, judge
-from components.evaluate.distances import Compared, Distances
+from components.evaluate import judge
+from components.evaluate.distances import Compared
 from components.evaluate.features import FeatureSpace
-from components.evaluate.judge import Judgement, SamplerResult, document
+from components.evaluate.judge import Judgement, document
 from components.evaluate.privacy import Memorisation
 from components.evaluate.usefulness import Usefulness
-from models.code_samplers import CodeSampler, Normal
-from models.likelihoods import WeightedMse
-from models.normalisation import Normalise
+from models.code_samplers import Normal
 from models.vae import VAE
 from schemas.artifacts import Examples, Model
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]
-Array = np.ndarray[Any, Any]
 
-SHAPE = (8, 8, 1)
-SCALE = 6.0  # of a code, over brightness
-CHOOSE = 20  # of validation images, here
 SIDES = ("dark", "bright")  # labels: of the left half
 UNLABELLED = "the training images have no labels"
 NOT_CONDITIONAL = "the model makes images without labels (model.conditional: true makes one that takes them)"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Small feature networks, few steps and few validation images."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "FILTERS", (4, 8, 16))
-        patch.setattr(classifier, "EPOCHS", 2)
-        patch.setattr(judge, "CHOOSE", CHOOSE)
-        prepare_device(deterministic=True)
-        yield
-
-
-class Bars:
-    """Stands for `components.console.bar`.
-
-    Attributes:
-        told: By description, the total and what an update told.
-    """
-
-    def __init__(self) -> None:
-        self.told: dict[str, tuple[int, list[int]]] = {}
-
-    @contextmanager
-    def __call__(self, description: str, *, total: int) -> Iterator[Callable[[int], None]]:
-        done: list[int] = []
-        self.told[description] = (total, done)
-        yield done.append
-
-
-def judged(vae: VAE, examples: Examples, **options: Any) -> Judgement:
-    return judge.judge(vae, examples=examples, **{"seed": 0, "most": 1000, "sampler": "auto", "bar": Bars(), **options})
-
-
-def load(model: Model) -> VAE:
-    return keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
-
-
-def ring_vae() -> VAE:
-    """Codes are the halves' brightnesses, less a half and times `SCALE`; posteriors are narrow."""
-    side = np.zeros((*SHAPE, 2))
-    side[:, :4, :, 0] = side[:, 4:, :, 1] = 1.0
-    side = side.reshape(-1, 2)
-    images = keras.Input(SHAPE)
-    flat = keras.layers.Flatten()(images)
-    mean, log_variance = (keras.layers.Dense(2, name=name) for name in ("mean", "log_variance"))
-    encoder = keras.Model(images, [mean(flat), log_variance(flat)])
-    mean.set_weights([side * SCALE / side[:, 0].sum(), np.full(2, -SCALE / 2)])
-    log_variance.set_weights([np.zeros_like(side), np.full(2, -8.0)])
-    codes = keras.Input((2,))
-    outwards = keras.layers.Dense(len(side))
-    decoder = keras.Model(codes, keras.layers.Reshape(SHAPE)(outwards(codes)))
-    outwards.set_weights([side.T / SCALE, np.full(len(side), 0.5)])
-    return VAE(
-        encoder=encoder, decoder=decoder, likelihood=WeightedMse(100.0, "linear"), normalise=Normalise([0.0], [1.0])
-    )
-
-
-def ring_images(count: int = 200) -> tuple[Array, list[int]]:
-    """Images of halves whose codes lie on a ring of radius 2, and whether the left half is bright: 0 or 1."""
-    random = np.random.default_rng(0)
-    angle = random.uniform(0, 2 * np.pi, count)
-    codes = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.05 * random.standard_normal((count, 2))
-    brightness = np.rint((0.5 + codes / SCALE) * 255).astype(np.uint8)
-    images = brightness.repeat(4, axis=1)[:, None, :, None].repeat(8, axis=1)  # [N, 8, 8, 1]
-    return images, (codes[:, 0] > 0).astype(int).tolist()
-
-
-@pytest.fixture(scope="module")
-def ring(make_examples: MakeExamples) -> Examples:
-    """Without labels."""
-    return make_examples(ring_images()[0], training=200, validation=100)
+pytestmark = pytest.mark.usefixtures("quick_judge")
 
 
 @pytest.fixture(scope="module")
 def labelled_ring(make_examples: MakeExamples) -> Examples:
-    """The same with labels."""
+    """Images on a ring, with labels."""
     images, labels = ring_images()
     return make_examples(images, labels=labels, names=SIDES, training=200, validation=100)
 
 
 @pytest.fixture(scope="module")
-def bars() -> dict[str, Bars]:
-    """By fixture, what was told while it was made."""
-    return {"plain": Bars(), "conditional": Bars()}
-
-
-@pytest.fixture(scope="module")
-def plain(ring: Examples, bars: dict[str, Bars]) -> Judgement:
-    """Of a model without labels, on images without labels."""
-    return judged(ring_vae(), ring, bar=bars["plain"])
-
-
-@pytest.fixture(scope="module")
-def labelled(labelled_ring: Examples) -> Judgement:
+def labelled(quick_judge: None, labelled_ring: Examples) -> Judgement:
     """Of a model without labels, on images with labels."""
     return judged(ring_vae(), labelled_ring)
 
 
 @pytest.fixture(scope="module")
-def noise(make_examples: MakeExamples, make_model: MakeModel) -> tuple[Examples, VAE, Judgement]:
+def noise(quick_judge: None, make_examples: MakeExamples, make_model: MakeModel) -> tuple[Examples, VAE, Judgement]:
     """Of a model that nobody trained: thirty test images, twenty of them in the training split, too."""
     examples = make_examples(training=20)
     vae = load(make_model(examples))
@@ -147,23 +54,12 @@ def noise(make_examples: MakeExamples, make_model: MakeModel) -> tuple[Examples,
 
 @pytest.fixture(scope="module")
 def conditional(
-    make_examples: MakeExamples, make_model: MakeModel, bars: dict[str, Bars]
+    quick_judge: None, make_examples: MakeExamples, make_model: MakeModel, bars: dict[str, Bars]
 ) -> tuple[Examples, VAE, Judgement]:
     """Of a conditional model that nobody trained."""
     examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=20)
     vae = load(make_model(examples, conditional=True))
     return examples, vae, judged(vae, examples, bar=bars["conditional"])
-
-
-def spaces(found: Judgement) -> dict[str, Distances]:
-    """Those in which something was found."""
-    assert isinstance(found.compared, Compared)
-    return {distances.space.name: distances for distances in found.compared.found}
-
-
-def samplers(found: Judgement) -> dict[str, SamplerResult]:
-    assert not isinstance(found.samplers, str)
-    return {result.sampler.kind: result for result in found.samplers}
 
 
 def assert_nothing(found: Judgement, why: str) -> None:
@@ -288,56 +184,9 @@ def test_a_conditional_models_images_are_tried_for_training(conditional: tuple[E
     assert list(spaces(conditional[2])) == ["random", "classifier"]
 
 
-def test_codes_come_from_the_sampler_whose_images_are_nearest_to_validation_images(plain: Judgement) -> None:
-    held_out = {kind: result.held_out for kind, result in samplers(plain).items()}
-    assert None not in held_out.values()
-    assert plain.sampler.kind == min(("normal", "uniform", "mixture"), key=held_out.__getitem__) == "mixture"
-    assert plain.sampler is samplers(plain)["mixture"].sampler
-    assert spaces(plain)["random"].synthetic.frechet == samplers(plain)["mixture"].frechet
-    assert spaces(plain)["random"].synthetic.kernel.value == samplers(plain)["mixture"].kernel
-
-
-def test_codes_of_training_images_are_not_taken_unasked(ring: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitted_samplers, "COMPONENTS", (1,))  # no mixture that matches a ring
-    found = judged(ring_vae(), ring)
-    held_out = {kind: result.held_out for kind, result in samplers(found).items()}
-    assert min(held_out, key=held_out.__getitem__) == "posterior"
-    assert found.sampler.kind == min(("normal", "uniform", "mixture"), key=held_out.__getitem__)
-
-
-@pytest.mark.parametrize("kind", ["normal", "uniform", "mixture", "posterior"])
-def test_a_sampler_that_is_named_is_taken(kind: str, ring: Examples, plain: Judgement) -> None:
-    found = judged(ring_vae(), ring, sampler=kind)
-    assert found.sampler.kind == kind
-    assert document(found)["samplers"] == {**document(plain)["samplers"], "chosen": kind}
-    assert spaces(found)["random"].synthetic.frechet == samplers(plain)[kind].frechet
-
-
-@pytest.mark.parametrize(
-    ("validation", "most", "chosen"),
-    [(0, 1000, "normal"), (CHOOSE - 1, 1000, "normal"), (CHOOSE, 1000, "mixture"), (CHOOSE, CHOOSE - 1, "normal")],
-)
-def test_too_few_validation_images_choose_nothing_but_the_prior(
-    validation: int, most: int, chosen: str, make_examples: MakeExamples
-) -> None:
-    examples = make_examples(ring_images()[0], training=200, validation=validation)
-    found = judged(ring_vae(), examples, most=most)
-    assert found.sampler.kind == chosen
-    unknown = [result.held_out is None for result in samplers(found).values()]
-    assert unknown == [chosen == "normal"] * 4
-    assert all(result.frechet >= 0 for result in samplers(found).values())
-
-
-def test_a_named_sampler_needs_no_validation_images(make_examples: MakeExamples) -> None:
-    examples = make_examples(ring_images()[0], training=200)
-    assert judged(ring_vae(), examples, sampler="uniform").sampler.kind == "uniform"
-
-
 def without_numbers(space: FeatureSpace) -> FeatureSpace:
     """The same space, in which no feature is a number."""
-    network = space.network
-    nothing = keras.Model(network.inputs, keras.layers.Rescaling(float("nan"))(network.output))
-    return FeatureSpace(space.name, space.doc, nothing)
+    return replace(space, features=lambda images: np.full_like(space.features(images), np.nan))
 
 
 @pytest.mark.parametrize(("broken", "left"), [("random", "classifier"), ("classifier", "random")])
@@ -354,36 +203,11 @@ def test_a_space_without_numbers_leaves_out_itself_alone(
     json.dumps(document(found), allow_nan=False)
 
 
-class Nowhere(CodeSampler):
-    """Codes that no decoder can draw."""
-
-    kind = "uniform"
-
-    def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        return np.full(np.shape(normal), np.nan, np.float32)
-
-    def arrays(self) -> dict[str, Array]:
-        return {}
-
-
-def test_a_sampler_whose_images_are_no_numbers_is_not_taken(
-    ring: Examples, plain: Judgement, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit = judge.fit_samplers
-
-    def fit_samplers(*given: Any, **options: Any) -> list[CodeSampler]:
-        return [Nowhere() if sampler.kind == "uniform" else sampler for sampler in fit(*given, **options)]
-
-    monkeypatch.setattr(judge, "fit_samplers", fit_samplers)
-    found = judged(ring_vae(), ring)
-    assert found.sampler.kind == "mixture"
-    assert document(found)["samplers"]["mixture"] == document(plain)["samplers"]["mixture"]
-
-
 def test_images_that_are_all_the_same_are_said(make_examples: MakeExamples, make_model: MakeModel) -> None:
     examples = make_examples(np.full((10, *SHAPE), 7, np.uint8), training=10)
     found = judged(load(make_model(examples)), examples)
-    assert found.compared == Compared((), {"random": "all test images are the same"})
+    why = {"random": "all test images have the same features", "classifier": UNLABELLED}
+    assert found.compared == Compared((), why)
     assert found.memorisation == "all training images are the same"
     json.dumps(document(found), allow_nan=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.evaluate.latent import STEPS, AggregatePosterior, smoothness
+from components.evaluate.latent import STEPS, AggregatePosterior, Smoothness, document, smoothness
 
 Array = np.ndarray[Any, Any]
 
@@ -79,3 +79,24 @@ def test_a_way_round_is_longer_than_the_way_across() -> None:
 @pytest.mark.parametrize("codes", [[], [np.zeros(2)], [np.zeros(2), np.ones(2)]])
 def test_there_is_nothing_to_say_without_ways_that_lead_somewhere(codes: list[Array]) -> None:
     assert smoothness(lambda some: np.zeros((len(some), 1, 1, 1)), codes) is None
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        pytest.param(lambda some: 0.5 + 1e-7 * some.reshape(-1, 1, 1, 1), id="rounding"),
+        pytest.param(lambda some: np.full((len(some), 1, 1, 1), np.nan), id="no numbers"),
+    ],
+)
+def test_neither_rounding_nor_what_is_no_number_leads_anywhere(decode: Any) -> None:
+    assert smoothness(decode, [np.zeros(1), np.ones(1)]) is None
+
+
+def test_codes_in_fewer_dimensions_than_there_are_have_an_infinite_gap() -> None:
+    assert aggregate(np.ones((10, 2)), np.full((10, 2), -2000.0)).gap == np.inf
+
+
+def test_the_document_has_six_digits_or_says_why_there_are_none() -> None:
+    assert document(Smoothness(1.23456789, 2.0), codes=4) == {"length": 1.23457, "largest_step": 2.0}
+    assert document(None, codes=4) == {"left_out": "the images at both ends of every way look the same"}
+    assert document(None, codes=1) == {"left_out": "it takes the codes of two test images, and there is 1"}

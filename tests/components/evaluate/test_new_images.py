@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from components.evaluate import measure
+from components.evaluate import new_images as module
 from components.evaluate.new_images import new_images, shared_labels, spread_labels
-from models.code_samplers import UniformBox
+from models.code_samplers import Mixture, UniformBox
 from models.noise import standard_normal
 from models.vae import VAE
 from schemas.artifacts import Examples, Model
@@ -68,6 +69,16 @@ def test_neither_their_number_nor_batches_change_an_image(plain: VAE, monkeypatc
     np.testing.assert_allclose(made(plain, count=4), whole[:4], atol=1e-6)
     monkeypatch.setattr(measure, "BATCH_SIZE", 3)
     np.testing.assert_allclose(made(plain, count=10), whole, atol=1e-6)
+
+
+def test_a_mixture_of_many_dimensions_is_drawn_in_parts(plain: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = np.ones((1, 1), np.float32)
+    mixture = Mixture(one, np.zeros((1, 1, 2), np.float32), np.eye(2, dtype=np.float32)[None, None])
+    whole = made(plain, count=10, sampler=mixture)
+    monkeypatch.setattr(module, "FACTORS", 3 * 4 * 2**2)  # of three codes
+    parts = list(new_images(plain, count=10, seed=0, labels=np.zeros(10, np.int64), sampler=mixture))
+    assert [len(part) for part in parts] == [3, 3, 3, 1]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
 
 
 def test_a_conditional_models_images_are_of_their_labels(conditional: VAE) -> None:

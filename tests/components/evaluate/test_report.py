@@ -16,13 +16,14 @@ from components.evaluate.component import evaluate
 from components.evaluate.distances import Compared, Comparison, Distances
 from components.evaluate.features import FeatureSpace, classifier_space
 from components.evaluate.gates import Outcome
-from components.evaluate.judge import Judgement, SamplerResult
+from components.evaluate.judge import Judgement
 from components.evaluate.kid import Interval
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
 from components.evaluate.neighbours import Manifold
 from components.evaluate.privacy import LIMITS, Memorisation, Nearest
 from components.evaluate.report import Subject, render
+from components.evaluate.sampler_choice import SamplerResult
 from components.evaluate.usefulness import Usefulness
 from models.code_samplers import Normal, UniformBox
 from schemas.artifacts import Examples, Model, ModelEvaluation
@@ -166,8 +167,8 @@ BOX = UniformBox(np.zeros(2, np.float32), np.ones(2, np.float32))
 USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=0.91)
 
 
-def space_by_hand() -> FeatureSpace:
-    return FeatureSpace("random", "a network that somebody made", keras.Sequential([keras.Input((1,))]))
+def space_by_hand(name: str = "random") -> FeatureSpace:
+    return FeatureSpace(name, "a network that somebody made", "12ab" * 16, lambda images: images)
 
 
 def distances(space: FeatureSpace, *, frechet: float) -> Distances:
@@ -215,7 +216,7 @@ def words_of(artifacts: tuple[Examples, Model], tmp_path: Path) -> Callable[...,
     )
 
     def words(judgement: Judgement, *gates: Outcome) -> str:
-        html = render(subject, measurement=measurement, judgement=judgement, gates=gates, figures=())
+        html = render(subject, measurement=measurement, judgement=judgement, gates=gates, smoothness=None, figures=())
         (tmp_path / "report.html").write_text(html, encoding="utf-8")
         return page_of(tmp_path / "report.html").words
 
@@ -233,6 +234,14 @@ def test_every_feature_space_has_its_rows(words_of: Callable[..., str]) -> None:
             f"Training images: the floor {floor} {row}"
         ) in words
     assert spaces[0].digest[:12] != spaces[1].digest[:12]
+
+
+def test_distances_are_called_fid_and_kid_in_inceptions_features_alone(words_of: Callable[..., str]) -> None:
+    found = [distances(space_by_hand(name), frechet=12.34) for name in ("random", "own", "inception")]
+    words = words_of(judged(compared=Compared(tuple(found), {})))
+    assert words.count("( 12ab12ab12ab ) New images 12.3") == 2
+    assert words.count("( 12ab12ab12ab ) FID KID (95%) New images 12.3") == 1
+    assert "new images: FID 12.340 and KID −0.01230 from test images in Inception’s features" in words
 
 
 def test_a_space_that_is_left_out_says_why(words_of: Callable[..., str]) -> None:

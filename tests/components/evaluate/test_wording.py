@@ -1,8 +1,8 @@
 """Numbers and verdicts in words."""
 
+from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -10,12 +10,14 @@ from components.evaluate import wording
 from components.evaluate.distances import Compared, Comparison, Distances
 from components.evaluate.features import FeatureSpace
 from components.evaluate.gates import Outcome
-from components.evaluate.judge import Judgement, SamplerResult
+from components.evaluate.judge import Judgement
 from components.evaluate.kid import Interval
+from components.evaluate.latent import AggregatePosterior, Smoothness
 from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
 from components.evaluate.neighbours import Manifold
 from components.evaluate.privacy import Memorisation, Nearest
+from components.evaluate.sampler_choice import SamplerResult
 from components.evaluate.usefulness import Usefulness
 from models.code_samplers import CodeSampler, Normal, UniformBox
 from schemas.recipe import EvaluateSection
@@ -94,7 +96,7 @@ def test_verdicts_follow_their_bounds(ssim: float, words: str) -> None:
 def distances(space: str, *, synthetic: float, floor: float, images: int = 10_000, coverage: float = 0.87) -> Distances:
     """In a space of this name, by Fréchet distances."""
     sides = (Comparison(value, Interval(0.1, None, None), Manifold(1, 1, 1, coverage)) for value in (synthetic, floor))
-    return Distances(FeatureSpace(space, "some network", keras.Sequential()), images, *sides)
+    return Distances(FeatureSpace(space, "some network", "12ab" * 16, lambda images: images), images, *sides)
 
 
 def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
@@ -123,10 +125,21 @@ def test_of_several_spaces_the_last_one_speaks() -> None:
     assert "1.000 from test images in random features" in wording.distances(left)
 
 
+def test_distances_are_called_fid_and_kid_in_inceptions_features_alone() -> None:
+    found = [distances(name, synthetic=12.0, floor=3.0) for name in ("random", "classifier", "own", "inception")]
+    *others, inception = [wording.distances(Compared((one,), {})) for one in found]
+    assert inception == (
+        "10,000 new images: FID 12.000 and KID 0.10000 from test images in Inception’s features, where training images have "
+        "3.000 and 0.10000; they cover 87% of the test images"
+    )
+    assert not any(name in said for said in others for name in ("FID", "KID"))
+    assert "Fréchet distance 12.000 from test images in your own model’s features" in others[-1]
+
+
 def test_what_was_not_compared_says_why() -> None:
     assert wording.distances("nobody asked") == "not compared with test images: nobody asked"
-    nothing = Compared((), {"random": "all test images are the same"})
-    assert wording.distances(nothing) == "not compared with test images: all test images are the same"
+    nothing = Compared((), {"random": "all test images have the same features"})
+    assert wording.distances(nothing) == "not compared with test images: all test images have the same features"
 
 
 def test_usefulness_is_told_by_its_accuracies() -> None:
@@ -194,3 +207,16 @@ def test_every_sampler_that_a_recipe_may_name_has_words() -> None:
     assert set(wording.SAMPLERS) == {
         kind.kind for kind in CodeSampler.__subclasses__() if kind.__module__.startswith("models")
     }
+
+
+def test_where_codes_lie_and_how_images_change_between_them() -> None:
+    found = measurement([1.0])
+    assert wording.ways(found, None) == ""
+    said = wording.ways(found, Smoothness(length=1.44, largest_step=2.0))
+    assert said == (
+        "On a straight line between two codes, images change 1.4 times as much as the two ends differ, and the largest of 32 "
+        "steps is 2.0 times the mean one."
+    )
+    aggregate = AggregatePosterior(1)
+    aggregate.add(np.array([[-1.0], [1.0]]), np.zeros((2, 1)))
+    assert wording.ways(replace(found, aggregate=aggregate), None) == "All codes together lie 0.2 nats from N(0, I)."
