@@ -1,0 +1,112 @@
+"""What each part of a recipe's training gains: it is trained as it is, and with one part changed at a time.
+
+    python benchmarks/ablation.py --source …/fashion-mnist --runs runs-ablation
+
+The figure is the importance-weighted bound on images that the training has not seen, each with the same binarisation and the same
+noise for all variants, so that differences from the first row have errors of their own. The data set's test images are not
+read: a share of its training images stands for them. A model that is in --runs is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.dataset import labelled_batches, readable
+from components.device import prepare_device
+from components.evaluate.importance import ImportanceBound
+from models.noise import binarised
+from models.vae import VAE
+from schemas.artifacts import Examples, Model
+
+RECIPE = "fashion_mnist_nll"
+TRAINING_IMAGES = "train-images-idx3-ubyte.gz"
+BATCH, CODES = 256, 1024
+VARIANTS: dict[str, dict[str, str]] = {
+    "as it is": {},
+    "no warm-up of the KL": {"loss.kl_warmup_epochs": "0"},
+    "free bits of 0.05 nats": {"loss.free_bits": "0.05"},
+    "no moving average": {"train.ema": "null"},
+    "constant learning rate": {"train.schedule": "constant", "train.warmup_epochs": "0"},
+    "AdamW, decay 0.01": {"train.optimizer": "adamw", "train.weight_decay": "0.01"},
+    "ELBO to the end": {"loss.importance_epochs": "0"},
+    "one level of latents": {"model.local_latents": "0"},
+}
+
+
+def main() -> None:
+    """Prints a line per variant, and one JSON object."""
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--source", type=Path, required=True, help="folder of Fashion-MNIST's IDX files")
+    arguments.add_argument("--runs", type=Path, required=True, help="where the variants' models go")
+    arguments.add_argument("--epochs", type=int, default=8)
+    arguments.add_argument("--importance-epochs", type=int, default=2, help="of these, the last ones")
+    arguments.add_argument("--samples", type=int, default=100, help="codes per image of the bound")
+    given = arguments.parse_args()
+    for name, changes in VARIANTS.items():
+        _train(given, given.runs / _slug(name), changes)
+    prepare_device()
+    base, rows = np.empty(0), {}
+    for name in VARIANTS:
+        run = given.runs / _slug(name) / RECIPE
+        bounds = _bounds(run, samples=given.samples)
+        base = base if len(base) else bounds
+        gain = bounds - base
+        rows[name] = {
+            "bound": float(bounds.mean()),
+            "difference": float(gain.mean()),
+            "standard_error": float(gain.std(ddof=1) / np.sqrt(len(gain))) if name != "as it is" else 0.0,
+            "minutes": Model(run / "model").manifest.duration_seconds / 60,
+        }
+        row = rows[name]
+        print(
+            f"{name:24} {row['bound']:9.2f} nats   {row['difference']:+6.2f} ± {row['standard_error']:.2f}   "
+            f"{row['minutes']:5.1f} min",
+            flush=True,
+        )
+    print(json.dumps({"epochs": given.epochs, "samples": given.samples, "images": len(base), "variants": rows}))
+
+
+def _train(given: argparse.Namespace, runs: Path, changes: dict[str, str]) -> None:
+    settings = {
+        "preprocess.test": "0.05",
+        "train.epochs": str(given.epochs),
+        "train.patience": str(given.epochs),
+        "loss.kl_warmup_epochs": "1",
+        "loss.importance_epochs": str(given.importance_epochs),
+        **changes,
+    }
+    pairs = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    source = str(given.source / TRAINING_IMAGES)
+    for stage in ("ingest", "train"):
+        command = [sys.executable, "-m", "pipeline", stage, "--recipe", RECIPE, "--source", source]
+        subprocess.run([*command, "--runs", str(runs), *pairs], check=True, stdout=sys.stderr)
+
+
+def _bounds(run: Path, *, samples: int) -> NDArray[np.float64]:
+    """Of each image of the share that training has not seen: [N], nats."""
+    vae: VAE = keras.models.load_model(Model(run / "model").vae_path, compile=False, safe_mode=True)
+    bound, examples = ImportanceBound(vae, samples=samples, codes=CODES, seed=0), Examples(run / "examples")
+    found: list[NDArray[np.float64]] = []
+    done = 0
+    with readable(examples):
+        for pixels, _labels in labelled_batches(examples, "test", batch_size=BATCH):
+            found.append(bound(tf.constant(binarised(pixels.numpy(), seed=0, start=done)), start=done))
+            done += len(found[-1])
+    return np.concatenate(found)
+
+
+def _slug(name: str) -> str:
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in name.lower()).split())
+
+
+if __name__ == "__main__":
+    main()
