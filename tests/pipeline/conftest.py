@@ -1,4 +1,4 @@
-"""What the tests of `mix` and `interpolate` share."""
+"""What the tests of `mix` and `interpolate` share, and those of recipes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from by_hand import MIXED_SIZE, describe, seal, write_recipe
 from PIL import Image
+from recipe_by_hand import GOOD
 
 from pipeline.__main__ import app, guarded
 from schemas.artifacts import Generator
@@ -52,3 +53,18 @@ def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tup
         return status, said.out, said.err
 
     return run
+
+
+@pytest.fixture(name="write_recipe")
+def recipe_writer(tmp_path: Path) -> Callable[..., str]:
+    """Writes a recipe file, the good one with some text replaced; returns its path."""
+
+    def write(*replacements: tuple[str, str], text: str = GOOD) -> str:
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "photos.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
