@@ -1,10 +1,12 @@
-"""How good a recipe's new images are beside those of pythae's VAE, trained for the same time on the same machine.
+"""How good recipes' new images are, beside each other's and those of pythae's VAE, trained for the same time on the same machine.
 
     python benchmarks/quality.py runs/fashion_mnist_best --pythae-python …/python
+    python benchmarks/quality.py runs/clothes_best runs/fashion_products
 
-The recipe's model must have been trained (`make train`); pythae (`benchmarks/pythae_peer.py`, in an environment of its own) is
-given the time that the model's manifest says it took. Fréchet and kernel distance are from the test images, in the features of
-one classifier of the real training images, the same for all rows.
+The recipes' models must have been trained (`make train`); all are set beside the images of the first one. pythae
+(`benchmarks/pythae_peer.py`, in an environment of its own) is given the time that the first model's manifest says it took.
+Fréchet and kernel distance are from the test images, in the features of one classifier of the real training images, the same
+for all rows.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.console import bar
+from components.dataset import readable
 from components.device import prepare_device
 from components.evaluate.classifier import feature_network
 from components.evaluate.features import FeatureSpace, classifier_space, features_of
@@ -40,7 +43,9 @@ SEED = 0
 def main() -> None:
     """Prints a line per sampler, and one JSON object."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("run", type=Path, help="folder of the recipe's artifacts, such as runs/fashion_mnist_best")
+    arguments.add_argument(
+        "runs", type=Path, nargs="+", help="folders of recipes' artifacts, such as runs/fashion_mnist_best"
+    )
     arguments.add_argument("--count", type=int, default=10_000, help="images of each set")
     arguments.add_argument("--pythae-python", type=Path, help="a Python with pythae; none: without it")
     arguments.add_argument(
@@ -48,20 +53,22 @@ def main() -> None:
     )
     given = arguments.parse_args()
     prepare_device()
-    examples, model = Examples(given.run / "examples"), Model(given.run / "model")
-    vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+    examples, model = Examples(given.runs[0] / "examples"), Model(given.runs[0] / "model")
+    vae = _vae(model)
+    images = TrainingImages(examples)
+    count = min(given.count, images.statistics.records["test"], images.count)
     minutes = given.minutes or model.manifest.duration_seconds / 60
     with tempfile.TemporaryDirectory() as folder:
         peers = {}
         if given.pythae_python:
             peers = _pythae(
-                vae, examples, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=given.count
+                vae, examples, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=count
             )
-        found = _distances(vae, examples, peers=peers, count=given.count)
+        found = _distances(given.runs, peers=peers, count=count)
     for name, row in found.items():
         low, high = row["kernel_interval"]
-        print(f"{name:24} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f} ({low:.5f} to {high:.5f})")
-    print(json.dumps({"minutes": minutes, "images": given.count, "sets": found}))
+        print(f"{name:34} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f} ({low:.5f} to {high:.5f})")
+    print(json.dumps({"minutes": minutes, "images": count, "sets": found}))
 
 
 def _pythae(
@@ -79,22 +86,26 @@ def _pythae(
         return {f"pythae, {name}": sets[name].astype(np.float32) / 255.0 for name in sets.files}
 
 
-def _distances(
-    vae: VAE, examples: Examples, *, peers: dict[str, NDArray[np.float32]], count: int
-) -> dict[str, dict[str, Any]]:
-    """Of every set of images from the test images, the floor's among them."""
-    images, labels = TrainingImages(examples), shared_labels(vae, count=count)
+def _distances(runs: list[Path], *, peers: dict[str, NDArray[np.float32]], count: int) -> dict[str, dict[str, Any]]:
+    """Of every set of images from the first run's test images, the floor's among them."""
+    examples, vae = Examples(runs[0] / "examples"), _vae(Model(runs[0] / "model"))
+    images = TrainingImages(examples)
     some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
     space = classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), some))
     test = _features(space, real_images(vae, examples, split="test", count=count))
     sets = {"floor: training images": _features(space, real_images(vae, examples, split="train", count=count))}
-    with bar("samplers", total=images.count) as update:
-        samplers = samplers_of(vae, images, seed=SEED, progress=update)
-    for sampler in samplers:
-        made = new_images(vae, count=count, seed=SEED, labels=labels, sampler=sampler)
-        sets[f"ours, {sampler.kind}"] = _features(space, made)
+    for run in runs:
+        own, seen = _vae(Model(run / "model")), TrainingImages(Examples(run / "examples"))
+        if own.image_shape != vae.image_shape:
+            raise SystemExit(f"{run}: expected images of {vae.image_shape}, as in {runs[0]}, found {own.image_shape}")
+        labels = shared_labels(own, count=count)
+        with readable(seen.examples), bar("samplers", total=seen.count) as update:
+            samplers = samplers_of(own, seen, seed=SEED, progress=update)
+        for sampler in samplers:
+            drawn = new_images(own, count=count, seed=SEED, labels=labels, sampler=sampler)
+            sets[f"{run.name}, {sampler.kind}"] = _features(space, drawn)
     for name, made in peers.items():
-        sets[name] = _features(space, iter(np.array_split(made, max(1, len(made) // 256))))
+        sets[name] = _features(space, iter(np.array_split(made[:count], max(1, count // 256))))
     found = {}
     for name, features in sets.items():
         kernel = kernel_distance(test, features, seed=SEED)
@@ -104,6 +115,11 @@ def _distances(
             "kernel_interval": [kernel.low, kernel.high],
         }
     return found
+
+
+def _vae(model: Model) -> VAE:
+    vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+    return vae
 
 
 def _features(space: FeatureSpace, batches: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:

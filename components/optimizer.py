@@ -8,7 +8,8 @@ import keras
 
 from schemas.recipe import TrainSection
 
-NOT_DECAYED = ("bias", "gamma", "beta")  # Keras's names of offsets and scales, batch normalisation's too
+# Keras's names of offsets and scales, batch normalisation's too; and a learned prior's weights, which are places, not slopes.
+NOT_DECAYED = ("bias", "gamma", "beta", "logits", "means", "log_deviations")
 
 
 def make_optimizer(section: TrainSection, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -9,6 +9,7 @@ import keras
 from models import conv, dense, resnet
 from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture, WeightedMse
 from models.normalisation import Normalise
+from models.prior import MixturePrior
 from models.vae import VAE
 from schemas.errors import DataError
 from schemas.model import (
@@ -44,6 +45,9 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
         ),
         local_encoder=resnet.build_local_encoder(model, image_shape=image_shape)
         if isinstance(model, ResnetModel)
+        else None,
+        prior=MixturePrior(model.prior_components, model.latent_dim, seed=seed, name="prior")
+        if model.prior_components
         else None,
         likelihood=likelihood,
         normalise=Normalise(statistics.mean, statistics.deviation, name="normalise"),

@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-Kind = Literal["normal", "uniform", "mixture", "posterior"]
+Kind = Literal["normal", "prior", "uniform", "mixture", "posterior"]
 Floats = NDArray[np.float32]
 
 
@@ -63,6 +63,34 @@ class Normal(CodeSampler):
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         """As they are drawn, times the temperature."""
         return temperature * ops.cast(normal, "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedPrior(CodeSampler):
+    """A prior that was learned with the networks, `models.prior.MixturePrior`: K normal distributions.
+
+    Args:
+        shares: Of each: [K]. They add up to 1.
+        means: [K, D₁], of the dimensions that it is about: the first of a code.
+        deviations: [K, D₁].
+        latent_dim: D; dimensions beyond D₁ are N(0, 1).
+    """
+
+    kind: ClassVar[Kind] = "prior"
+    shares: Floats
+    means: Floats
+    deviations: Floats
+    latent_dim: int
+
+    def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
+        """μ + σ x of the component in whose stretch of [0, 1) the uniform draw lies."""
+        normal = temperature * ops.cast(normal, "float32")
+        begins = self.shares.astype(np.float64).cumsum()[:-1].astype(np.float32)
+        passed = ops.expand_dims(ops.cast(uniform, "float32"), -1) >= begins
+        chosen = ops.sum(ops.cast(passed, "int32"), axis=-1)  # [B]
+        dims = self.means.shape[1]
+        first = ops.take(self.means, chosen, axis=0) + ops.take(self.deviations, chosen, axis=0) * normal[:, :dims]
+        return ops.concatenate([first, normal[:, dims:]], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +193,8 @@ def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
     match kind:
         case "normal":
             return Normal(int(arrays["latent_dim"]))
+        case "prior":
+            return LearnedPrior(floats["shares"], floats["means"], floats["deviations"], int(arrays["latent_dim"]))
         case "uniform":
             return UniformBox(floats["low"], floats["high"])
         case "mixture":

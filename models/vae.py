@@ -10,9 +10,12 @@ import keras
 from keras import ops
 
 from models.batch import WholeBatch
+from models.code_samplers import CodeSampler, Normal
+from models.crop import window
 from models.kl import free_bits_kl, kl_divergence, kl_per_dimension, warmup_weight
 from models.likelihoods import Likelihood
 from models.normalisation import Normalise
+from models.prior import MixturePrior
 from models.samplers import PosteriorSampler
 
 
@@ -33,6 +36,7 @@ class VAE(keras.Model):
         decoder: Codes [B, D] to the likelihood's outputs [B, H, W, C]; likewise.
         likelihood: What these outputs mean.
         normalise: From pixels to normalised values and back.
+        prior: Of the codes (of the first level's, where there are two); none: it is N(0, I). A second level's is that always.
         kl: How the KL enters the loss: its `sum` over the latent dimensions, their `mean`, or `none`: a plain
             autoencoder, whose code is the posterior's mean, and whose log-variance means nothing.
         local_encoder: What the encoder makes of an image [B, …], and codes of a first level [B, D₁], to mean and log-variance
@@ -51,6 +55,7 @@ class VAE(keras.Model):
         likelihood: Likelihood,
         normalise: Normalise,
         local_encoder: keras.Model | None = None,
+        prior: MixturePrior | None = None,
         kl: Literal["sum", "mean", "none"] = "sum",
         free_bits: float = 0.0,
         labels: Sequence[str] = (),
@@ -62,6 +67,7 @@ class VAE(keras.Model):
         self.encoder = encoder
         self.decoder = decoder
         self.local_encoder = local_encoder
+        self.prior = prior
         self.likelihood = likelihood
         self.normalise = normalise
         self.kl = kl
@@ -87,6 +93,8 @@ class VAE(keras.Model):
         """Encoder and decoder come built; a layer that is built says so in its file."""
         if not self.normalise.built:
             self.normalise.build((None, *self.image_shape))
+        if self.prior and not self.prior.built:
+            self.prior.build()
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
@@ -108,7 +116,7 @@ class VAE(keras.Model):
         With several codes per image it is the importance-weighted bound, its sign turned: Burda et al. 2016, equation 8.
         """
         reconstruction = self.likelihood.loss(y_pred["targets"], y_pred["outputs"])  # [B K]
-        kl = self._kl(y_pred["mean"], y_pred["log_variance"])
+        kl = self._kl(y_pred)
         self.reconstruction_tracker.update_state(reconstruction)
         self.kl_tracker.update_state(kl)  # the true one, whatever the loss makes of it
         if self.importance_samples > 1:
@@ -143,6 +151,10 @@ class VAE(keras.Model):
         """Whether encoder and decoder take the label."""
         return bool(self.labels)
 
+    def prior_sampler(self) -> CodeSampler:
+        """Draws codes from the prior."""
+        return self.prior.sampler(self.latent_dim) if self.prior else Normal(self.latent_dim)
+
     def _parts(self, inputs: Any) -> tuple[Any, Any]:
         """Pixels, and the labels where the model is conditional."""
         return (inputs["pixels"], inputs["labels"]) if self.conditional else (inputs, None)
@@ -174,9 +186,10 @@ class VAE(keras.Model):
         codes = (
             self.sampler(mean, log_variance, noise) if self.variational else mean
         )  # a plain autoencoder draws nothing
-        # Of both normal densities 2π cancels.
         ratio = (
-            0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(codes), axis=-1) if self.variational else None
+            self._log_prior(codes) + 0.5 * ops.sum(ops.square(noise) + log_variance, axis=-1)
+            if self.variational
+            else None
         )
         return {
             "targets": targets,
@@ -209,35 +222,32 @@ class VAE(keras.Model):
 
         return ops.cast(self.batch.draw(uniform, ops.shape(targets)[0]) < targets, targets.dtype)
 
-    def _kl(self, mean: Any, log_variance: Any) -> Any:
-        """Nats per image, whatever its weight: [B]; a plain autoencoder has none."""
-        return kl_divergence(mean, log_variance) if self.variational else ops.zeros_like(mean[:, 0])
+    def _log_prior(self, codes: Any) -> Any:
+        """``log p(z) + D/2 · log 2π`` of codes [B, D]: [B], nats. The posterior's density has the same 2π."""
+        if self.prior is None:
+            return -0.5 * ops.sum(ops.square(codes), axis=-1)
+        first, second = codes[:, : self.prior.latent_dim], codes[:, self.prior.latent_dim :]
+        return self.prior(first) - 0.5 * ops.sum(ops.square(second), axis=-1)
+
+    def _kl(self, found: dict[str, Any]) -> Any:
+        """Nats per image, whatever its weight: [B]; a plain autoencoder has none.
+
+        From a learned prior it is an estimate by the one code that was drawn; the posterior's entropy is exact.
+        """
+        mean, log_variance = found["mean"], found["log_variance"]
+        if not self.variational:
+            return ops.zeros_like(mean[:, 0])
+        if self.prior is None:
+            return kl_divergence(mean, log_variance)
+        first = self.prior.latent_dim
+        entropy = 0.5 * ops.sum(1.0 + log_variance[:, :first], axis=-1)
+        return kl_divergence(mean[:, first:], log_variance[:, first:]) - entropy - self.prior(found["codes"][:, :first])
 
     def crop(self, pixels: Any, *, random: bool) -> Any:
         """The window that the network sees: a new random one per image, or the centre. [B, H', W', C] → [B, H, W, C]."""
         height, width, _ = self.image_shape
-        spare_y, spare_x = pixels.shape[1] - height, pixels.shape[2] - width
-        if spare_y == 0 and spare_x == 0:
-            return pixels
-        if not random:
-            top, left = spare_y // 2, spare_x // 2
-            return pixels[:, top : top + height, left : left + width, :]
-
-        def offsets(spare: int) -> Any:
-            def random(images: Any) -> Any:
-                return keras.random.randint((images, 1), 0, spare + 1, seed=self.crop_seed)
-
-            return self.batch.draw(random, ops.shape(pixels)[0])
-
-        top, left = offsets(spare_y), offsets(spare_x)  # [B, 1]
-        rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
-        columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
-        first = ops.arange(ops.shape(pixels)[0], dtype=top.dtype)[:, None, None] * (pixels.shape[1] * pixels.shape[2])
-        numbers = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
-        # One gather of whole pixels; along each axis in turn takes ten times as long. On float32: gathers of uint8 have
-        # no kernel on some devices.
-        stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
-        return ops.reshape(ops.take(stored, ops.reshape(numbers, (-1,)), axis=0), (-1, *self.image_shape))
+        seed = self.crop_seed if random else None
+        return window(pixels, height=height, width=width, seed=seed, batch=self.batch)
 
     def encode(self, inputs: Any) -> tuple[Any, Any]:
         """Mean and log-variance of the posterior of each image's centre: [B, D] each; a second level's given the first's mean."""
@@ -261,7 +271,7 @@ class VAE(keras.Model):
         targets = self.normalise(self.crop(pixels, random=False))
         found = self._pass(targets, labels, noise=noise)
         mean, log_variance, outputs = (found[name] for name in ("mean", "log_variance", "outputs"))
-        log_prob, kl = self.likelihood.log_prob(targets, outputs), self._kl(mean, log_variance)
+        log_prob, kl = self.likelihood.log_prob(targets, outputs), self._kl(found)
         return {
             "log_prob": log_prob,
             "kl": kl,
@@ -310,6 +320,7 @@ class VAE(keras.Model):
             "seed": self.seed,
             # Where they are off they are left out: such a model has the file that it always had.
             **({"local_encoder": serialize(self.local_encoder)} if self.local_encoder else {}),
+            **({"prior": serialize(self.prior)} if self.prior else {}),
             **({"free_bits": self.free_bits} if self.free_bits else {}),
             **({"labels": list(self.labels), "label_shares": list(self.label_shares)} if self.labels else {}),
         }
@@ -317,6 +328,6 @@ class VAE(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> VAE:
         """The model that a configuration describes."""
-        parts = ("encoder", "decoder", "likelihood", "normalise", "local_encoder")
+        parts = ("encoder", "decoder", "likelihood", "normalise", "local_encoder", "prior")
         made = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts if name in config}
         return cls(**{**config, **made})

@@ -19,6 +19,12 @@ class LatentSection(Section):
         None, description="[lowest, highest] log-variance of the posterior; null: none. [-30, 20] is usual."
     )
 
+    prior_components: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Normal distributions in the prior of the codes, a mixture that is learned; 0: it is N(0, I).",
+    )
     conditional: bool = Field(
         False, description="Encoder and decoder take the label, so that it can be chosen; every image needs one."
     )

@@ -135,10 +135,11 @@ class EvaluateSection(Section):
         ge=0,
         description="New images, and as many test and training images, at most, whose sets are compared; 0: none.",
     )
-    sampler: Literal["auto", "normal", "uniform", "mixture", "posterior"] = Field(
+    sampler: Literal["auto", "normal", "prior", "uniform", "mixture", "posterior"] = Field(
         "auto",
-        description="Where codes of new images come from: N(0, I), the box of the training images' codes, a Gaussian mixture "
-        "fitted to them, or these themselves. auto: whose images are nearest to validation images, posterior excepted.",
+        description="Where codes of new images come from: the prior (normal: N(0, I); prior: one that is learned), the box of "
+        "the training images' codes, a Gaussian mixture fitted to them, or these themselves. auto: whose images are nearest to "
+        "validation images, posterior excepted.",
     )
     feature_model: str | None = Field(
         None,
@@ -262,6 +263,17 @@ class Recipe(Section):
             )
         if isinstance(self.model, ResnetModel) and self.model.local_latents and self.loss.kl == "none":
             raise ValueError(f"model.local_latents: expected 0 with loss.kl: none, found {self.model.local_latents}")
+        if components := self.model.prior_components:
+            for key, plain in (("kl", "sum"), ("free_bits", 0)):
+                if (found := getattr(self.loss, key)) != plain:
+                    raise ValueError(
+                        f"loss.{key}: expected {plain} with model.prior_components: {components}, found {found}"
+                    )
+        if self.evaluate.sampler == ("normal" if components else "prior"):
+            prior = "prior" if components else "normal"
+            raise ValueError(
+                f"evaluate.sampler: expected {prior} with model.prior_components: {components}, found {self.evaluate.sampler}"
+            )
         if isinstance(self.model, ConvModel):
             for key in ("height", "width"):
                 size = getattr(self.preprocess, key)

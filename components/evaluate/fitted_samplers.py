@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
+from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, UniformBox
 from schemas.errors import DataError
 
 COMPONENTS = (1, 2, 5, 10, 20, 40)  # numbers of them that are tried
@@ -48,7 +48,7 @@ def fit_samplers(
     label_count: int,
     seed: int,
 ) -> list[CodeSampler]:
-    """The prior and, fitted to posteriors, a uniform box, a mixture of normal distributions and the aggregate posterior.
+    """Fitted to posteriors: a uniform box, a mixture of normal distributions and the aggregate posterior.
 
     The box reaches from the least to the greatest mean. The mixture is fitted to a code drawn from each posterior, not to
     the means: what it is to match is the aggregate posterior, whose unused dimensions are N(0, 1), where means are all but 0
@@ -82,7 +82,6 @@ def fit_samplers(
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture = _mixture(means, variances, rows, seed=seed)
     return [
-        Normal(means.shape[1]),
         UniformBox(means.min(axis=0).astype(np.float32), means.max(axis=0).astype(np.float32)),
         mixture,
         _aggregate_posterior(means, variances, rows, seed=seed),

@@ -156,11 +156,15 @@ def _scatters(
     yield _Drawn(
         "latent",
         scatter.latent_scatter(
-            measurement.codes, dims=_shown_dimensions(measurement), labels=measurement.code_labels, names=names
+            measurement.codes,
+            dims=_shown_dimensions(measurement),
+            labels=measurement.code_labels,
+            names=names,
+            normal=vae.prior is None,
         ),
         layout="half" if beside is None else "beside",
         title="Test images in the latent space",
-        caption=_latent_caption(measurement, labelled=bool(names), told=told)
+        caption=_latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
         + ("" if vae.variational else f" {_PLAIN}"),
     )
     found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
@@ -270,7 +274,7 @@ def _shown_dimensions(measurement: Measurement) -> list[int]:
     return sorted(in_use_first[:2])
 
 
-def _latent_caption(measurement: Measurement, *, labelled: bool, told: bool) -> str:
+def _latent_caption(measurement: Measurement, *, labelled: bool, told: bool, normal: bool) -> str:
     dims = len(measurement.active)
     if dims == 1:
         start = "Where the test images lie along the model’s only latent dimension. "
@@ -279,6 +283,8 @@ def _latent_caption(measurement: Measurement, *, labelled: bool, told: bool) -> 
     else:
         start = f"Each dot is a test image, placed by the first two of its {dims:,} latent dimensions that are in use. "
     look = "Look for the fill: new images are drawn from the dashed shape, so gaps within it make images like no other."
+    if not normal:
+        look = "The model learned its prior, so codes need not fill any shape. Look for islands: kinds of images."
     if told:
         look += f" {_TOLD}"
     elif labelled:

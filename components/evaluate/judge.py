@@ -25,7 +25,7 @@ from components.evaluate.privacy import PASSES, Memorisation, measure_memorisati
 from components.evaluate.sampler_choice import FITTED, SamplerResult, choose_sampler, samplers_of
 from components.evaluate.usefulness import Usefulness, measure_usefulness, seen
 from components.training_images import TrainingImages
-from models.code_samplers import CodeSampler, Normal
+from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.artifacts import Examples
 from schemas.errors import DataError
@@ -86,11 +86,12 @@ def judge(
     records = images.statistics.records
     count = min(most, records[SPLIT], records["train"])
     if why := _nothing_to_judge(vae, most=most, count=count):
-        if sampler not in ("auto", "normal"):
+        prior = vae.prior_sampler()
+        if sampler not in ("auto", prior.kind):
             raise DataError(
-                f"evaluate.sampler: expected normal or auto, found {sampler}, and nothing to fit it by: {why}"
+                f"evaluate.sampler: expected {prior.kind} or auto, found {sampler}, and nothing to fit it by: {why}"
             )
-        return Judgement(Normal(vae.latent_dim), why, "", why, why, why)
+        return Judgement(prior, why, "", why, why, why)
     with readable(examples):
         return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar, asked=asked)
 

@@ -50,6 +50,10 @@ class Evaluated(Protocol):
     def binary(self) -> bool:
         """See `models.vae.VAE.binary`."""
 
+    @property
+    def prior(self) -> object | None:
+        """See `models.vae.VAE`."""
+
     def terms(self, inputs: Any, noise: Any) -> dict[str, Any]:
         """See `models.vae.VAE.terms`."""
 
@@ -71,7 +75,7 @@ class Measurement:
         reconstructions: The same, from one sampled code each: [m, H, W, C].
         labels: Labels of these: [m].
         importance_samples: Codes per image of the importance-weighted bound; 0: it was not measured.
-        aggregate: All posteriors together; None for a plain autoencoder, which has none.
+        aggregate: All posteriors together, where the prior is N(0, I); None otherwise.
         alike: Whether all images are the same.
     """
 
@@ -150,7 +154,7 @@ def measure(
         seed=seed,
         kept=Kept(kept / "importance.npy") if kept else None,
     )
-    aggregate = AggregatePosterior(vae.latent_dim) if vae.variational else None
+    aggregate = AggregatePosterior(vae.latent_dim) if vae.variational and vae.prior is None else None
     moments = {metric.name: Moments() for metric in metrics}
     means = Moments()
     first: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.measure import batch_size
-from models.code_samplers import CodeSampler, Mixture, Normal
+from models.code_samplers import CodeSampler, Mixture
 from models.noise import standard_normal, uniform
 from models.vae import VAE
 
@@ -26,12 +26,12 @@ def new_images(
         count: How many.
         seed: Of the codes.
         labels: Of the images, [count], where the model takes them.
-        sampler: Where codes come from; none: N(0, I).
+        sampler: Where codes come from; none: the prior.
 
     Returns:
         Batches [B, H, W, C], scale 0 to 1.
     """
-    sampler = sampler or Normal(vae.latent_dim)
+    sampler = sampler or vae.prior_sampler()
     height, width, _ = vae.image_shape
     size = batch_size(height, width)
     if isinstance(sampler, Mixture):

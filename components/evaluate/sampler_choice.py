@@ -60,7 +60,7 @@ class Choice:
 
 
 def samplers_of(vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]) -> list[CodeSampler]:
-    """Those that are tried, fitted to the posteriors of training images."""
+    """Those that are tried: the prior, and what is fitted to the posteriors of training images."""
     means, log_variances, labels = [], [], []
     size, done = batch_size(images.statistics.stored_height, images.statistics.stored_width), 0
     for pixels, its_labels in labelled_batches(images.examples, "train", batch_size=size, limit=FITTED):
@@ -72,13 +72,14 @@ def samplers_of(vae: VAE, images: TrainingImages, *, seed: int, progress: Callab
         labels.append(its_labels.numpy())
         done += len(means[-1])
         progress(done)
-    return fit_samplers(
+    fitted = fit_samplers(
         np.concatenate(means),
         np.concatenate(log_variances),
         labels=np.concatenate(labels) if vae.conditional else None,
         label_count=len(vae.labels),
         seed=seed,
     )
+    return [vae.prior_sampler(), *fitted]
 
 
 def choose_sampler(
@@ -143,4 +144,4 @@ def _chosen(results: Sequence[SamplerResult], wanted: str) -> CodeSampler:
     judged = [
         (result.held_out, kind) for kind, result in found.items() if result.held_out is not None and kind != "posterior"
     ]
-    return found[min(judged)[1] if judged else "normal"].sampler
+    return found[min(judged)[1]].sampler if judged else results[0].sampler

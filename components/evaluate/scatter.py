@@ -40,7 +40,9 @@ _PERPLEXITY = 30.0  # of t-SNE, where there are images enough
 
 
 @styled()
-def latent_scatter(codes: NDArray[Any], *, dims: Sequence[int], labels: NDArray[Any], names: Sequence[str]) -> Figure:
+def latent_scatter(
+    codes: NDArray[Any], *, dims: Sequence[int], labels: NDArray[Any], names: Sequence[str], normal: bool = True
+) -> Figure:
     """Where encoded images lie: dots over two latent dimensions, or a histogram over the only one.
 
     Args:
@@ -48,6 +50,7 @@ def latent_scatter(codes: NDArray[Any], *, dims: Sequence[int], labels: NDArray[
         dims: The two dimensions to show, from 0; only the first counts where D is 1.
         labels: Index into `names`, -1 for none: [n].
         names: All labels of the data, none for unlabelled data.
+        normal: Whether the prior is N(0, I), which is drawn beside them.
     """
     key, groups = _groups(labels, names)
     colours = [colour for _, colour in groups]
@@ -55,15 +58,17 @@ def latent_scatter(codes: NDArray[Any], *, dims: Sequence[int], labels: NDArray[
     figure = blank(6.0)
     axes = figure.add_subplot()
     if codes.shape[1] == 1:
-        _histogram(axes, codes[:, 0], key=key, colours=colours)
-        subtitle = f"{count} by their only latent dimension. Dashed: the normal distribution N(0, 1)."
+        _histogram(axes, codes[:, 0], key=key, colours=colours, normal=normal)
+        subtitle = f"{count} by their only latent dimension."
+        dashed = " Dashed: the normal distribution N(0, 1)."
     else:
-        _dots(axes, codes[:, list(dims[:2])], dims=dims, key=key, colours=colours)
+        _dots(axes, codes[:, list(dims[:2])], dims=dims, key=key, colours=colours, normal=normal)
         which = "" if codes.shape[1] == 2 else f", dimensions {dims[0] + 1} and {dims[1] + 1} of {codes.shape[1]}"
-        subtitle = f"{count}{which}. Circles: one and two deviations of N(0, I)."
+        subtitle = f"{count}{which}."
+        dashed = " Circles: one and two deviations of N(0, I)."
     if names:
         _legend(figure, groups)
-    head(figure, "The latent space", subtitle)
+    head(figure, "The latent space", subtitle + (dashed if normal else ""))
     fit(figure)
     return figure
 
@@ -168,15 +173,18 @@ def _groups(labels: NDArray[Any], names: Sequence[str]) -> tuple[NDArray[Any], l
     return key, groups
 
 
-def _dots(axes: Any, points: NDArray[Any], *, dims: Sequence[int], key: NDArray[Any], colours: list[str]) -> None:
+def _dots(
+    axes: Any, points: NDArray[Any], *, dims: Sequence[int], key: NDArray[Any], colours: list[str], normal: bool
+) -> None:
     dashed: dict[str, Any] = {"edgecolor": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 4)), "zorder": 3}
-    for radius in (1, 2):
+    for radius in (1, 2) if normal else ():
         axes.add_patch(Circle((0, 0), radius, fill=False, **dashed))
     palette = np.array(colours)
     size = float(np.clip(24_000 / len(points), 5, 36))
     # All labels in one call and in the images' own order, so that none lies on top of the others.
     axes.scatter(points[:, 0], points[:, 1], s=size, c=palette[key], alpha=0.65, linewidths=0)
-    axes.update_datalim([(-2.1, -2.1), (2.1, 2.1)])
+    if normal:
+        axes.update_datalim([(-2.1, -2.1), (2.1, 2.1)])
     axes.autoscale_view()
     axes.set_aspect("equal", adjustable="datalim")
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=_STEPS))
@@ -185,14 +193,15 @@ def _dots(axes: Any, points: NDArray[Any], *, dims: Sequence[int], key: NDArray[
     axes.set_ylabel(f"latent dimension {dims[1] + 1}")
 
 
-def _histogram(axes: Any, values: NDArray[Any], *, key: NDArray[Any], colours: list[str]) -> None:
+def _histogram(axes: Any, values: NDArray[Any], *, key: NDArray[Any], colours: list[str], normal: bool) -> None:
     low, high = min(-3.0, float(values.min())), max(3.0, float(values.max()))
     edges = np.linspace(low, high, 61)
     parts = [values[key == group] for group in range(len(colours))]
     axes.hist(parts, bins=edges, stacked=True, color=colours, linewidth=0)
-    grid = np.linspace(low, high, 400)
-    prior = len(values) * (edges[1] - edges[0]) * np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi)
-    axes.plot(grid, prior, color=INK, linewidth=1.2, linestyle=(0, (4, 4)))
+    if normal:
+        grid = np.linspace(low, high, 400)
+        prior = len(values) * (edges[1] - edges[0]) * np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi)
+        axes.plot(grid, prior, color=INK, linewidth=1.2, linestyle=(0, (4, 4)))
     axes.set_xlabel("latent dimension 1")
     axes.set_ylabel("images")
     axes.yaxis.set_major_locator(MaxNLocator(8, steps=_STEPS, integer=True))

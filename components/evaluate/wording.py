@@ -104,6 +104,7 @@ SPACES = {
 CALLED = {"inception": ("FID", "KID")}  # what Fréchet and kernel distance may be called, in no other features
 SAMPLERS = {
     "normal": "the normal distribution N(0, I)",
+    "prior": "the mixture that the model learned as its prior",
     "uniform": "the box that the training images' codes span",
     "mixture": "a Gaussian mixture fitted to the training images' codes",
     "posterior": "the posteriors of training images",

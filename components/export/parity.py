@@ -13,7 +13,7 @@ import numpy as np
 from components.export import fresh_process
 from components.export.conditional import DRAWN
 from components.export.draws import sampled_codes, seeded_labels
-from models.code_samplers import CodeSampler, Normal
+from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.errors import DataError
 
@@ -37,7 +37,7 @@ def parity(
         vae: The Keras model.
         saved_model: What is loaded in a fresh process.
         images: Real images [N, H, W, C], uint8.
-        sampler: Of the codes of new images; none: N(0, I).
+        sampler: Of the codes of new images; none: the prior.
         labels: Theirs [N], where the model is conditional.
         work: Scratch folder.
 
@@ -51,7 +51,7 @@ def parity(
         of_codes = np.asarray(seeded_labels(SEED, **drawn, shares=vae.label_shares))
     codes = np.asarray(
         sampled_codes(
-            sampler or Normal(vae.latent_dim),
+            sampler or vae.prior_sampler(),
             SEED,
             **drawn,
             latent_dim=vae.latent_dim,

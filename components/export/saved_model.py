@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.export.conditional import conditional_signatures
 from components.export.draws import sampled_codes
-from models.code_samplers import CodeSampler, Normal
+from models.code_samplers import CodeSampler
 from models.vae import VAE
 
 
@@ -22,7 +22,7 @@ def write_saved_model(vae: VAE, path: Path, *, sampler: CodeSampler | None = Non
         decode: codes [N, D] → images, values.
         reconstruct: images → images, values, by way of the posterior's mean.
         generate: seed, start, count, temperature → images, values, codes of the images start to start + count of the seed,
-            whose codes the sampler draws; without one, from N(0, I).
+            whose codes the sampler draws; without one, the prior.
 
     A conditional model's are `conditional_signatures`; the names of its labels are in ``assets.extra/labels.json``.
     """
@@ -30,7 +30,7 @@ def write_saved_model(vae: VAE, path: Path, *, sampler: CodeSampler | None = Non
     # and the same model would not be the same bytes.
     module = tf.Module()
     module.weights = [weight.value for weight in vae.weights]
-    sampler = sampler or Normal(vae.latent_dim)
+    sampler = sampler or vae.prior_sampler()
     signatures = conditional_signatures(vae, sampler) if vae.conditional else _signatures(vae, sampler)
     tf.saved_model.save(module, str(path), signatures)
     # It holds a random number, and nothing needs it: the manifest has every file's sha256.

@@ -11,7 +11,7 @@ from PIL import Image
 
 from components.contact_sheet import contact_sheet, pictures
 from components.dataset import labelled_batches
-from models.noise import standard_normal
+from models.noise import standard_normal, uniform
 from schemas import atomic
 from schemas.artifacts import Examples
 
@@ -47,7 +47,9 @@ class Pictures(keras.callbacks.Callback):
         """Draws."""
         if (epoch + 1) % self.every:
             return
-        codes = standard_normal(self.seed, start=0, count=SAMPLES, size=self.model.latent_dim)
+        drawn = {"start": 0, "count": SAMPLES}
+        normal = standard_normal(self.seed, **drawn, size=self.model.latent_dim)
+        codes = self.model.prior_sampler().codes(normal, uniform(self.seed, **drawn))
         spread = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # as many of each label, in order
         self._save(self._decoded(codes, spread), f"samples-{epoch + 1:05d}.png")
         seen = {"pixels": self.images, "labels": self.labels} if self.model.conditional else self.images

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy.stats import kstest
 
-from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox, from_arrays
+from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox, from_arrays
 
 Array = np.ndarray[Any, Any]
 COUNT = 40_000
@@ -45,6 +45,12 @@ def posterior() -> AggregatePosterior:
 
 SAMPLERS: dict[str, CodeSampler] = {
     "normal": Normal(3),
+    "prior": LearnedPrior(
+        np.array([0.2, 0.5, 0.3], np.float32),
+        np.array([[-3.0, 0.0], [0.0, 3.0], [3.0, 0.0]], np.float32),
+        np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], np.float32),
+        3,
+    ),
     "uniform": UniformBox(np.array([-1.0, 10.0, 0.5], np.float32), np.array([3.0, 11.0, 0.5], np.float32)),
     "mixture": mixture(),
     "labelled mixture": labelled_mixture(),

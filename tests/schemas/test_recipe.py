@@ -269,6 +269,22 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
             {"model": {"network": "resnet", "local_latents": 2}, "loss.kl": "none"},
             "model.local_latents: expected 0 with loss.kl: none, found 2",
         ),
+        (
+            {"model.prior_components": 5, "loss.kl": "mean"},
+            "loss.kl: expected sum with model.prior_components: 5, found mean",
+        ),
+        (
+            {"model.prior_components": 5, "loss.free_bits": 0.1},
+            "loss.free_bits: expected 0 with model.prior_components: 5, found 0.1",
+        ),
+        (
+            {"model.prior_components": 5, "evaluate.sampler": "normal"},
+            "evaluate.sampler: expected prior with model.prior_components: 5, found normal",
+        ),
+        (
+            {"evaluate.sampler": "prior"},
+            "evaluate.sampler: expected normal with model.prior_components: 0, found prior",
+        ),
         ({"model.log_variance_limit": [2, 2]}, r"log_variance_limit: expected \[lowest, highest\], found \[2, 2\]"),
         ({"train.optimizer": "adamw"}, "weight_decay: expected more than 0 with optimizer: adamw, found 0"),
         ({"train.weight_decay": 0.1}, "weight_decay: expected 0 with optimizer: adam, found 0.1; try adamw"),

@@ -25,6 +25,7 @@ class Shifted:
         self.latent_dim = 3
         self.variational = variational
         self.conditional = self.binary = self.density = False
+        self.prior = None
         self.broken = broken
 
     def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:

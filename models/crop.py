@@ -1,0 +1,45 @@
+"""The window of a stored image that a network sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.batch import WholeBatch
+
+
+def window(pixels: Any, *, height: int, width: int, seed: keras.random.SeedGenerator | None, batch: WholeBatch) -> Any:
+    """A random window per image, or the centre where there is no seed: [B, H', W', C] → [B, H, W, C], float32 or as it came.
+
+    Args:
+        pixels: Images at least so large.
+        height: H.
+        width: W.
+        seed: Of the windows' places.
+        batch: Draws places.
+    """
+    spare_y, spare_x = pixels.shape[1] - height, pixels.shape[2] - width
+    if spare_y == 0 and spare_x == 0:
+        return pixels
+    if seed is None:
+        top, left = spare_y // 2, spare_x // 2
+        return pixels[:, top : top + height, left : left + width, :]
+
+    def offsets(spare: int) -> Any:
+        def random(images: Any) -> Any:
+            return keras.random.randint((images, 1), 0, spare + 1, seed=seed)
+
+        return batch.draw(random, ops.shape(pixels)[0])
+
+    top, left = offsets(spare_y), offsets(spare_x)  # [B, 1]
+    rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
+    columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
+    first = ops.arange(ops.shape(pixels)[0], dtype=top.dtype)[:, None, None] * (pixels.shape[1] * pixels.shape[2])
+    numbers = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
+    # One gather of whole pixels; along each axis in turn takes ten times as long. On float32: gathers of uint8 have
+    # no kernel on some devices.
+    stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
+    found = ops.take(stored, ops.reshape(numbers, (-1,)), axis=0)
+    return ops.reshape(found, (-1, height, width, pixels.shape[3]))

@@ -1,0 +1,77 @@
+"""A prior that is learned with the networks: a mixture of normal distributions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.code_samplers import LearnedPrior
+
+
+@keras.saving.register_keras_serializable(package="latent_mill")
+class MixturePrior(keras.layers.Layer):
+    """``p(z) = Σ_k π_k N(z; μ_k, diag σ_k²)``; shares, means and deviations are weights.
+
+    The best prior of a VAE is the aggregate posterior of its training images (Tomczak & Welling 2018, "VAE with a VampPrior",
+    equation 4), and that is no normal distribution where images are of several kinds. It is their MoG prior.
+
+    Args:
+        components: K.
+        latent_dim: D.
+        seed: Of the means that it starts from.
+    """
+
+    def __init__(self, components: int, latent_dim: int, *, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.components = components
+        self.latent_dim = latent_dim
+        self.seed = seed
+
+    def build(self, input_shape: Any = None) -> None:
+        """Starts as components of variance ¾ around means of variance ¼: together about N(0, I)."""
+        shape = (self.components, self.latent_dim)
+        around = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
+        within = keras.initializers.Constant(0.5 * math.log(0.75))
+        self.logits = self.add_weight(name="logits", shape=(self.components,), initializer="zeros")
+        self.means = self.add_weight(name="means", shape=shape, initializer=around)
+        self.log_deviations = self.add_weight(name="log_deviations", shape=shape, initializer=within)
+        self.built = True
+
+    def call(self, codes: Any) -> Any:
+        """``log p(z) + D/2 · log 2π`` of codes [B, D]: [B], nats. Of N(0, I) it would be ``-½ |z|²``."""
+        precisions = ops.exp(-2.0 * self.log_deviations)  # [K, D]
+        # |(z - μ) / σ|², multiplied out, so that no [B, K, D] is made.
+        distances = (
+            ops.matmul(ops.square(codes), ops.transpose(precisions))
+            - 2.0 * ops.matmul(codes, ops.transpose(self.means * precisions))
+            + ops.sum(ops.square(self.means) * precisions, axis=-1)
+        )
+        weights = ops.log_softmax(self.logits) - ops.sum(self.log_deviations, axis=-1)  # [K]
+        return ops.logsumexp(weights - 0.5 * distances, axis=-1)
+
+    def sampler(self, latent_dim: int) -> LearnedPrior:
+        """Draws codes of so many dimensions, from what has been learned by now."""
+        logits, means, log_deviations = (
+            np.asarray(ops.convert_to_numpy(weight), np.float64)
+            for weight in (self.logits, self.means, self.log_deviations)
+        )
+        shares = np.exp(logits - logits.max())
+        return LearnedPrior(
+            (shares / shares.sum()).astype(np.float32),
+            means.astype(np.float32),
+            np.exp(log_deviations).astype(np.float32),
+            latent_dim,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Every constructor argument."""
+        return {
+            **super().get_config(),
+            "components": self.components,
+            "latent_dim": self.latent_dim,
+            "seed": self.seed,
+        }

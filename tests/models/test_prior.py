@@ -1,0 +1,146 @@
+"""A prior that is learned: its density, what it makes of the loss, and what it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from keras import ops
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+from models.build import build_vae
+from models.kl import kl_divergence
+from models.noise import standard_normal
+from models.prior import MixturePrior
+from models.vae import VAE
+from schemas.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
+from schemas.records import Statistics
+
+Array = np.ndarray[Any, Any]
+MakeStatistics = Callable[..., Statistics]
+DENSE = DenseModel(network="dense", latent_dim=3, hidden=(4,), prior_components=5)
+TWO_LEVELS = ResnetModel(network="resnet", latent_dim=3, widths=(4,), patch=4, local_latents=2, prior_components=5)
+both = pytest.mark.parametrize("model", [DENSE, TWO_LEVELS], ids=["one level", "two levels"])
+
+
+def number(value: Any) -> Array:
+    """A tensor as an array."""
+    return np.asarray(ops.convert_to_numpy(value), np.float64)
+
+
+def learned(components: int = 5, dims: int = 3, *, seed: int = 0) -> MixturePrior:
+    """A prior as training might leave it."""
+    prior, random = MixturePrior(components, dims), np.random.default_rng(seed)
+    prior.build()
+    for weight in prior.weights:
+        weight.assign(random.normal(size=weight.shape))
+    return prior
+
+
+def log_density(prior: MixturePrior, codes: Array) -> Array:
+    """Of codes [B, D], written out: [B]."""
+    logits, means, log_deviations = (number(w) for w in (prior.logits, prior.means, prior.log_deviations))
+    each = norm.logpdf(codes[:, None, :], means, np.exp(log_deviations)).sum(axis=-1)
+    return np.asarray(logsumexp(logits - logsumexp(logits) + each, axis=1))
+
+
+def make(statistics: Statistics, model: ModelSettings) -> VAE:
+    """A small model, whose prior is no longer where it began."""
+    vae = build_vae(model, BernoulliLoss(likelihood="bernoulli"), statistics, seed=5)
+    vae.prior.set_weights(learned().get_weights())
+    return vae
+
+
+@settings(deadline=None, max_examples=20)
+@given(codes=arrays(np.float32, (6, 3), elements=st.floats(-6, 6, width=32)), seed=st.integers(0, 99))
+def test_its_density_is_that_of_the_mixture(codes: Array, seed: int) -> None:
+    prior = learned(seed=seed)
+    expected = log_density(prior, codes) + 1.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(number(prior(codes)), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_it_starts_near_the_normal_distribution() -> None:
+    prior = MixturePrior(400, 4)
+    prior.build()
+    codes = np.asarray(
+        prior.sampler(4).codes(standard_normal(0, start=0, count=20_000, size=4), np.random.rand(20_000))
+    )
+    np.testing.assert_allclose(codes.mean(axis=0), 0.0, atol=0.1)
+    np.testing.assert_allclose(np.cov(codes.T), np.eye(4), atol=0.1)
+
+
+@both
+def test_the_kl_is_right_on_average(model: ModelSettings, make_statistics: MakeStatistics, make_pixels: Any) -> None:
+    """One normal distribution in place of the mixture has a KL in closed form."""
+    statistics = make_statistics(8, 8, 1)
+    vae = make(statistics, model)
+    mean, deviation = np.array([1.0, -0.5, 0.0]), np.array([0.5, 2.0, 1.0])
+    vae.prior.set_weights([np.zeros(5), np.tile(mean, (5, 1)), np.tile(np.log(deviation), (5, 1))])
+    pixels, count = np.repeat(make_pixels(statistics, 1), 4000, axis=0), 4000
+    found = vae.terms(pixels, standard_normal(0, start=0, count=count, size=vae.latent_dim))
+    posterior, log_variance = number(found["mean"]), number(found["log_variance"])
+    first = kl_divergence((posterior[:, :3] - mean) / deviation, log_variance[:, :3] - 2 * np.log(deviation))
+    expected = number(first) + number(kl_divergence(posterior[:, 3:], log_variance[:, 3:]))
+    kl = number(found["kl"])
+    assert np.ptp(kl) > 0.1  # an estimate by each image's one code
+    assert abs((kl - expected).mean()) < 5 * (kl - expected).std() / np.sqrt(count)
+
+
+@both
+def test_an_importance_weight_has_the_density_of_the_learned_prior(
+    model: ModelSettings, make_statistics: MakeStatistics, make_pixels: Any
+) -> None:
+    statistics = make_statistics(8, 8, 1)
+    vae, pixels = make(statistics, model), make_pixels(statistics, 4)
+    noise = standard_normal(1, start=0, count=4, size=vae.latent_dim)
+    terms = vae.terms(pixels, noise)
+    mean, log_variance = number(terms["mean"]), number(terms["log_variance"])
+    codes = mean + np.exp(0.5 * log_variance) * noise
+    prior = log_density(vae.prior, codes[:, :3]) + norm.logpdf(codes[:, 3:]).sum(axis=1)
+    expected = number(terms["log_prob"]) + prior - norm.logpdf(codes, mean, np.exp(0.5 * log_variance)).sum(axis=1)
+    np.testing.assert_allclose(number(vae.log_weights(pixels, noise[:, None]))[:, 0], expected, rtol=1e-4)
+
+
+@both
+def test_training_moves_it(model: ModelSettings, make_statistics: MakeStatistics, make_pixels: Any) -> None:
+    statistics = make_statistics(8, 8, 1)
+    vae = make(statistics, model)
+    vae.compile(optimizer=keras.optimizers.Adam(0.05))
+    before = vae.prior.get_weights()
+    pixels = make_pixels(statistics, 16)
+    losses = vae.fit(pixels, epochs=30, verbose=0).history
+    assert losses["kl"][-1] < losses["kl"][0]
+    for old, new in zip(before, vae.prior.get_weights(), strict=True):
+        assert np.abs(new - old).max() > 1e-3
+
+
+def test_its_file_keeps_it(make_statistics: MakeStatistics, tmp_path: Path) -> None:
+    vae = make(make_statistics(8, 8, 1), TWO_LEVELS)
+    vae.save(tmp_path / "vae.keras")
+    again = keras.models.load_model(tmp_path / "vae.keras", compile=False, safe_mode=True)
+    for old, new in zip(vae.prior.get_weights(), again.prior.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    assert again.prior_sampler().kind == "prior"
+
+
+def test_what_it_draws_has_its_density() -> None:
+    """Of its own draws no other mixture finds the log-density higher, and they fall to components by their shares."""
+    prior = learned(components=3)
+    random = np.random.default_rng(0)
+    codes = np.asarray(prior.sampler(5).codes(random.standard_normal((20_000, 5)), random.random(20_000, np.float32)))
+    own, other = log_density(prior, codes[:, :3]), log_density(learned(components=3, seed=1), codes[:, :3])
+    assert own.mean() > other.mean()
+    shares, means, deviations = prior.sampler(5).shares, prior.sampler(5).means, prior.sampler(5).deviations
+    expected = shares @ means
+    spread = np.sqrt(shares @ (deviations**2 + means**2) - expected**2)
+    np.testing.assert_allclose(codes[:, :3].mean(axis=0), expected, atol=float(5 * spread.max() / np.sqrt(20_000)))
+    np.testing.assert_allclose(codes[:, :3].std(axis=0), spread, rtol=0.05)
+    np.testing.assert_allclose(codes[:, 3:].std(axis=0), 1.0, rtol=0.05)
