@@ -46,7 +46,7 @@ def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, 
         local_encoder=resnet.build_local_encoder(model, image_shape=image_shape)
         if isinstance(model, ResnetModel)
         else None,
-        prior=MixturePrior(model.prior_components, model.latent_dim, seed=seed, name="prior")
+        prior=MixturePrior(model.prior_components, model.latent_dim, labels=len(labels), seed=seed, name="prior")
         if model.prior_components
         else None,
         likelihood=likelihood,

@@ -70,7 +70,7 @@ class LearnedPrior(CodeSampler):
     """A prior that was learned with the networks, `models.prior.MixturePrior`: K normal distributions.
 
     Args:
-        shares: Of each: [K]. They add up to 1.
+        shares: Of each, for each of L labels: [L, K]. They add up to 1; L is 1 where the model is not conditional.
         means: [K, D₁], of the dimensions that it is about: the first of a code.
         deviations: [K, D₁].
         latent_dim: D; dimensions beyond D₁ are N(0, 1).
@@ -84,10 +84,8 @@ class LearnedPrior(CodeSampler):
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         """μ + σ x of the component in whose stretch of [0, 1) the uniform draw lies."""
-        normal = temperature * ops.cast(normal, "float32")
-        begins = self.shares.astype(np.float64).cumsum()[:-1].astype(np.float32)
-        passed = ops.expand_dims(ops.cast(uniform, "float32"), -1) >= begins
-        chosen = ops.sum(ops.cast(passed, "int32"), axis=-1)  # [B]
+        normal, uniform = temperature * ops.cast(normal, "float32"), ops.cast(uniform, "float32")
+        chosen = _component(self.shares, uniform, _label(labels, count=len(self.shares), like=uniform))
         dims = self.means.shape[1]
         first = ops.take(self.means, chosen, axis=0) + ops.take(self.deviations, chosen, axis=0) * normal[:, :dims]
         return ops.concatenate([first, normal[:, dims:]], axis=-1)
@@ -135,13 +133,7 @@ class Mixture(CodeSampler):
         count, components, dims = self.means.shape
         uniform = ops.cast(uniform, "float32")
         label = _label(labels, count=count, like=uniform)
-        # Where each component but the first begins. What rounding leaves beyond the last is no other component's.
-        shares = self.shares.astype(np.float64)
-        begins = shares.cumsum(axis=1)[:, :-1]
-        left = shares[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
-        begins = np.where(left > 0, begins, np.inf).astype(np.float32)  # [L, K - 1]
-        passed = ops.expand_dims(uniform, -1) >= ops.take(begins, label, axis=0)
-        chosen = label * components + ops.sum(ops.cast(passed, "int32"), axis=-1)  # [B], of all labels' components
+        chosen = label * components + _component(self.shares, uniform, label)  # [B], of all labels' components
         factors = ops.take(self.factors.reshape(-1, dims, dims), chosen, axis=0)  # [B, D, D]
         deviations = ops.squeeze(ops.matmul(factors, ops.expand_dims(ops.cast(normal, "float32"), -1)), -1)
         return ops.take(self.means.reshape(-1, dims), chosen, axis=0) + temperature * deviations
@@ -203,6 +195,17 @@ def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
             starts = np.asarray(arrays["starts"], np.int32)
             return AggregatePosterior(floats["means"], floats["deviations"], starts, float(arrays["bandwidth"]))
     raise ValueError(f"no sampler of codes is called {kind!r}")
+
+
+def _component(shares: Floats, uniform: Any, label: Any) -> Any:
+    """In which component's stretch of [0, 1) each draw lies, by the shares [L, K] of its label: [B], int32."""
+    # Where each component but the first begins. What rounding leaves beyond the last is no other component's.
+    exact = shares.astype(np.float64)
+    begins = exact.cumsum(axis=1)[:, :-1]
+    left = exact[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    begins = np.where(left > 0, begins, np.inf).astype(np.float32)  # [L, K - 1]
+    passed = ops.expand_dims(uniform, -1) >= ops.take(begins, label, axis=0)
+    return ops.sum(ops.cast(passed, "int32"), axis=-1)
 
 
 def _label(labels: Any, *, count: int, like: Any) -> Any:

@@ -19,16 +19,20 @@ class MixturePrior(keras.layers.Layer):
     The best prior of a VAE is the aggregate posterior of its training images (Tomczak & Welling 2018, "VAE with a VampPrior",
     equation 4), and that is no normal distribution where images are of several kinds. It is their MoG prior.
 
+    With labels each has shares of its own, of the same components: p(z | label).
+
     Args:
         components: K.
         latent_dim: D.
+        labels: How many there are, where the model is conditional.
         seed: Of the means that it starts from.
     """
 
-    def __init__(self, components: int, latent_dim: int, *, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, components: int, latent_dim: int, *, labels: int = 0, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.components = components
         self.latent_dim = latent_dim
+        self.labels = labels
         self.seed = seed
 
     def build(self, input_shape: Any = None) -> None:
@@ -36,13 +40,13 @@ class MixturePrior(keras.layers.Layer):
         shape = (self.components, self.latent_dim)
         around = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
         within = keras.initializers.Constant(0.5 * math.log(0.75))
-        self.logits = self.add_weight(name="logits", shape=(self.components,), initializer="zeros")
+        self.logits = self.add_weight(name="logits", shape=(max(self.labels, 1), self.components), initializer="zeros")
         self.means = self.add_weight(name="means", shape=shape, initializer=around)
         self.log_deviations = self.add_weight(name="log_deviations", shape=shape, initializer=within)
         self.built = True
 
-    def call(self, codes: Any) -> Any:
-        """``log p(z) + D/2 · log 2π`` of codes [B, D]: [B], nats. Of N(0, I) it would be ``-½ |z|²``."""
+    def call(self, codes: Any, labels: Any = None) -> Any:
+        """``log p(z) + D/2 · log 2π`` of codes [B, D], given labels [B] where it has such: [B], nats. Of N(0, I): ``-½ |z|²``."""
         precisions = ops.exp(-2.0 * self.log_deviations)  # [K, D]
         # |(z - μ) / σ|², multiplied out, so that no [B, K, D] is made.
         distances = (
@@ -50,8 +54,9 @@ class MixturePrior(keras.layers.Layer):
             - 2.0 * ops.matmul(codes, ops.transpose(self.means * precisions))
             + ops.sum(ops.square(self.means) * precisions, axis=-1)
         )
-        weights = ops.log_softmax(self.logits) - ops.sum(self.log_deviations, axis=-1)  # [K]
-        return ops.logsumexp(weights - 0.5 * distances, axis=-1)
+        shares = ops.log_softmax(self.logits, axis=-1)  # [L, K]
+        shares = ops.take(shares, ops.cast(labels, "int32"), axis=0) if self.labels else shares
+        return ops.logsumexp(shares - ops.sum(self.log_deviations, axis=-1) - 0.5 * distances, axis=-1)
 
     def sampler(self, latent_dim: int) -> LearnedPrior:
         """Draws codes of so many dimensions, from what has been learned by now."""
@@ -59,9 +64,9 @@ class MixturePrior(keras.layers.Layer):
             np.asarray(ops.convert_to_numpy(weight), np.float64)
             for weight in (self.logits, self.means, self.log_deviations)
         )
-        shares = np.exp(logits - logits.max())
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return LearnedPrior(
-            (shares / shares.sum()).astype(np.float32),
+            (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32),
             means.astype(np.float32),
             np.exp(log_deviations).astype(np.float32),
             latent_dim,
@@ -73,5 +78,6 @@ class MixturePrior(keras.layers.Layer):
             **super().get_config(),
             "components": self.components,
             "latent_dim": self.latent_dim,
+            "labels": self.labels,
             "seed": self.seed,
         }

@@ -173,7 +173,7 @@ class VAE(keras.Model):
 
         Returns:
             targets and outputs [B K, H, W, C]; mean, log_variance and codes [B K, D] (a second level's mean depends on the first
-            level's code); log_ratio [B K]: log p(z) - log q(z|x), nats.
+            level's code); log_prior [B K], see `_log_prior`; log_ratio [B K]: log p(z) - log q(z|x), nats.
         """
         found = self.encoder(_with(targets, labels), training=training)
         if not isinstance(samples, int) or samples > 1:
@@ -186,18 +186,21 @@ class VAE(keras.Model):
         codes = (
             self.sampler(mean, log_variance, noise) if self.variational else mean
         )  # a plain autoencoder draws nothing
-        ratio = (
-            self._log_prior(codes) + 0.5 * ops.sum(ops.square(noise) + log_variance, axis=-1)
-            if self.variational
-            else None
-        )
+        densities = {}
+        if self.variational:
+            first = self.prior.latent_dim if self.prior else self.latent_dim
+            prior = self._log_prior(codes[:, :first], labels)
+            # N(0, I) is what the other dimensions have; of both normal densities 2π cancels.
+            others = 0.5 * ops.sum(ops.square(codes[:, first:]), axis=-1)
+            ratio = prior - others + 0.5 * ops.sum(ops.square(noise) + log_variance, axis=-1)
+            densities = {"log_prior": prior, "log_ratio": ratio}
         return {
             "targets": targets,
             "mean": mean,
             "log_variance": log_variance,
             "codes": codes,
             "outputs": self.decoder(_with(codes, labels), training=training),
-            **({} if ratio is None else {"log_ratio": ratio}),
+            **densities,
         }
 
     def _levels(self, found: Any, noise: Any, *, training: bool | None = False) -> tuple[Any, Any]:
@@ -222,17 +225,15 @@ class VAE(keras.Model):
 
         return ops.cast(self.batch.draw(uniform, ops.shape(targets)[0]) < targets, targets.dtype)
 
-    def _log_prior(self, codes: Any) -> Any:
-        """``log p(z) + D/2 · log 2π`` of codes [B, D]: [B], nats. The posterior's density has the same 2π."""
-        if self.prior is None:
-            return -0.5 * ops.sum(ops.square(codes), axis=-1)
-        first, second = codes[:, : self.prior.latent_dim], codes[:, self.prior.latent_dim :]
-        return self.prior(first) - 0.5 * ops.sum(ops.square(second), axis=-1)
+    def _log_prior(self, codes: Any, labels: Any) -> Any:
+        """``log p(z) + D/2 · log 2π`` of codes [B, D] of the first level: [B], nats. The posterior's density has the same 2π."""
+        return -0.5 * ops.sum(ops.square(codes), axis=-1) if self.prior is None else self.prior(codes, labels)
 
     def _kl(self, found: dict[str, Any]) -> Any:
         """Nats per image, whatever its weight: [B]; a plain autoencoder has none.
 
-        From a learned prior it is an estimate by the one code that was drawn; the posterior's entropy is exact.
+        From a learned prior it is an estimate by the one code that was drawn; the posterior's entropy is exact, and so is a
+        second level's part.
         """
         mean, log_variance = found["mean"], found["log_variance"]
         if not self.variational:
@@ -240,8 +241,8 @@ class VAE(keras.Model):
         if self.prior is None:
             return kl_divergence(mean, log_variance)
         first = self.prior.latent_dim
-        entropy = 0.5 * ops.sum(1.0 + log_variance[:, :first], axis=-1)
-        return kl_divergence(mean[:, first:], log_variance[:, first:]) - entropy - self.prior(found["codes"][:, :first])
+        second = kl_divergence(mean[:, first:], log_variance[:, first:])
+        return second - 0.5 * ops.sum(1.0 + log_variance[:, :first], axis=-1) - found["log_prior"]
 
     def crop(self, pixels: Any, *, random: bool) -> Any:
         """The window that the network sees: a new random one per image, or the centre. [B, H', W', C] → [B, H, W, C]."""

@@ -24,7 +24,8 @@ class EngineSection(Section):
     )
     jit: Literal["auto"] | bool = Field("auto", description="Whether XLA compiles the training step.")
     steps_per_call: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
-        "auto", description="Training steps between two returns to Python."
+        "auto",
+        description="Training steps between two returns to Python, at most: as many as divide an epoch's evenly.",
     )
 
 

@@ -90,6 +90,7 @@ def _train(
     keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
     section, batch_size = settings.train, settings.train.batch_size
     steps = math.ceil(images.count / batch_size)
+    engine = replace(engine, steps=_in_calls(steps, most=engine.steps))
     if replicas.count > 1:
         engine = replace(engine, jit=False, steps=1)  # TensorFlow loops over no shared steps
     with replicas.scope():
@@ -144,6 +145,11 @@ def _train(
             shuffle=False,  # the data set does
             verbose=0,
         )
+
+
+def _in_calls(steps: int, *, most: int) -> int:
+    """Steps per call, such that an epoch's are whole calls: Keras would go on into the next epoch's images."""
+    return max(size for size in range(1, min(most, steps) + 1) if steps % size == 0)
 
 
 def _importance_weighted(settings: TrainSettings) -> list[keras.callbacks.Callback]:

@@ -46,9 +46,9 @@ def posterior() -> AggregatePosterior:
 SAMPLERS: dict[str, CodeSampler] = {
     "normal": Normal(3),
     "prior": LearnedPrior(
-        np.array([0.2, 0.5, 0.3], np.float32),
-        np.array([[-3.0, 0.0], [0.0, 3.0], [3.0, 0.0]], np.float32),
-        np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], np.float32),
+        np.array([[0.2, 0.8], [0.5, 0.5], [1.0, 0.0]], np.float32),
+        np.array([[-3.0, 0.0], [0.0, 3.0]], np.float32),
+        np.array([[0.1, 0.2], [0.3, 0.4]], np.float32),
         3,
     ),
     "uniform": UniformBox(np.array([-1.0, 10.0, 0.5], np.float32), np.array([3.0, 11.0, 0.5], np.float32)),

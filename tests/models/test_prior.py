@@ -36,20 +36,20 @@ def number(value: Any) -> Array:
     return np.asarray(ops.convert_to_numpy(value), np.float64)
 
 
-def learned(components: int = 5, dims: int = 3, *, seed: int = 0) -> MixturePrior:
+def learned(components: int = 5, dims: int = 3, *, labels: int = 0, seed: int = 0) -> MixturePrior:
     """A prior as training might leave it."""
-    prior, random = MixturePrior(components, dims), np.random.default_rng(seed)
+    prior, random = MixturePrior(components, dims, labels=labels), np.random.default_rng(seed)
     prior.build()
     for weight in prior.weights:
         weight.assign(random.normal(size=weight.shape))
     return prior
 
 
-def log_density(prior: MixturePrior, codes: Array) -> Array:
+def log_density(prior: MixturePrior, codes: Array, *, label: int = 0) -> Array:
     """Of codes [B, D], written out: [B]."""
     logits, means, log_deviations = (number(w) for w in (prior.logits, prior.means, prior.log_deviations))
     each = norm.logpdf(codes[:, None, :], means, np.exp(log_deviations)).sum(axis=-1)
-    return np.asarray(logsumexp(logits - logsumexp(logits) + each, axis=1))
+    return np.asarray(logsumexp(logits[label] - logsumexp(logits[label]) + each, axis=1))
 
 
 def make(statistics: Statistics, model: ModelSettings) -> VAE:
@@ -67,12 +67,18 @@ def test_its_density_is_that_of_the_mixture(codes: Array, seed: int) -> None:
     np.testing.assert_allclose(number(prior(codes)), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_each_label_has_shares_of_its_own() -> None:
+    prior = learned(labels=4)
+    codes = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    labels = np.arange(8) % 4
+    expected = [log_density(prior, codes[row : row + 1], label=labels[row])[0] for row in range(8)]
+    np.testing.assert_allclose(number(prior(codes, labels)), np.array(expected) + 1.5 * np.log(2 * np.pi), rtol=1e-4)
+
+
 def test_it_starts_near_the_normal_distribution() -> None:
-    prior = MixturePrior(400, 4)
+    prior, random = MixturePrior(400, 4), np.random.default_rng(0)
     prior.build()
-    codes = np.asarray(
-        prior.sampler(4).codes(standard_normal(0, start=0, count=20_000, size=4), np.random.rand(20_000))
-    )
+    codes = np.asarray(prior.sampler(4).codes(random.standard_normal((20_000, 4)), random.random(20_000, np.float32)))
     np.testing.assert_allclose(codes.mean(axis=0), 0.0, atol=0.1)
     np.testing.assert_allclose(np.cov(codes.T), np.eye(4), atol=0.1)
 
@@ -83,7 +89,7 @@ def test_the_kl_is_right_on_average(model: ModelSettings, make_statistics: MakeS
     statistics = make_statistics(8, 8, 1)
     vae = make(statistics, model)
     mean, deviation = np.array([1.0, -0.5, 0.0]), np.array([0.5, 2.0, 1.0])
-    vae.prior.set_weights([np.zeros(5), np.tile(mean, (5, 1)), np.tile(np.log(deviation), (5, 1))])
+    vae.prior.set_weights([np.zeros((1, 5)), np.tile(mean, (5, 1)), np.tile(np.log(deviation), (5, 1))])
     pixels, count = np.repeat(make_pixels(statistics, 1), 4000, axis=0), 4000
     found = vae.terms(pixels, standard_normal(0, start=0, count=count, size=vae.latent_dim))
     posterior, log_variance = number(found["mean"]), number(found["log_variance"])
@@ -131,16 +137,16 @@ def test_its_file_keeps_it(make_statistics: MakeStatistics, tmp_path: Path) -> N
     assert again.prior_sampler().kind == "prior"
 
 
-def test_what_it_draws_has_its_density() -> None:
-    """Of its own draws no other mixture finds the log-density higher, and they fall to components by their shares."""
-    prior = learned(components=3)
-    random = np.random.default_rng(0)
-    codes = np.asarray(prior.sampler(5).codes(random.standard_normal((20_000, 5)), random.random(20_000, np.float32)))
-    own, other = log_density(prior, codes[:, :3]), log_density(learned(components=3, seed=1), codes[:, :3])
-    assert own.mean() > other.mean()
-    shares, means, deviations = prior.sampler(5).shares, prior.sampler(5).means, prior.sampler(5).deviations
-    expected = shares @ means
-    spread = np.sqrt(shares @ (deviations**2 + means**2) - expected**2)
-    np.testing.assert_allclose(codes[:, :3].mean(axis=0), expected, atol=float(5 * spread.max() / np.sqrt(20_000)))
+@pytest.mark.parametrize("label", [None, 0, 1])
+def test_what_it_draws_has_its_mean_and_spread(label: int | None) -> None:
+    prior, random = learned(components=3, labels=0 if label is None else 2), np.random.default_rng(0)
+    sampler, count = prior.sampler(5), 20_000
+    labels = None if label is None else np.full(count, label)
+    codes = np.asarray(sampler.codes(random.standard_normal((count, 5)), random.random(count, np.float32), labels))
+    shares = sampler.shares[label or 0].astype(np.float64)
+    np.testing.assert_allclose(shares.sum(), 1.0, rtol=1e-5)
+    expected = shares @ sampler.means
+    spread = np.sqrt(shares @ (sampler.deviations**2 + sampler.means**2) - expected**2)
+    np.testing.assert_allclose(codes[:, :3].mean(axis=0), expected, atol=float(5 * spread.max() / np.sqrt(count)))
     np.testing.assert_allclose(codes[:, :3].std(axis=0), spread, rtol=0.05)
     np.testing.assert_allclose(codes[:, 3:].std(axis=0), 1.0, rtol=0.05)

@@ -265,3 +265,21 @@ def test_a_model_that_was_trained_in_low_precision_is_kept_in_float32_of_keras_o
         assert not any("Fused" in type(layer).__name__ for layer in layers)
         losses[precision] = history(model)[-1]["val_loss"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+
+
+@pytest.mark.parametrize("batch_size", [4, 5, 7])
+def test_an_epoch_is_one_pass_over_the_images_however_many_steps_a_call_takes(
+    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path, batch_size: int
+) -> None:
+    rates = []  # which fall with every step
+    for steps in (1, 2, 8):
+        model = open_model(tmp_path / str(steps))
+        engine = EngineSection(precision="float32", jit=False, steps_per_call=steps)
+        train(
+            tiny_examples,
+            None,
+            model,
+            make_settings(epochs=2, batch_size=batch_size, schedule="cosine", engine=engine),
+        )
+        rates.append([row["learning_rate"] for row in history(model)])
+    assert rates[1] == pytest.approx(rates[0], abs=1e-9) and rates[2] == pytest.approx(rates[0], abs=1e-9)
