@@ -198,6 +198,7 @@ def test_every_output_has_its_shape(family: Family, vae: VAE, inputs: Inputs) ->
             "mean": codes,
             "log_variance": codes,
             "codes": codes,
+            "log_prior": (BATCH,),
             "log_ratio": (BATCH,),
             "outputs": (*image[:3], vae.likelihood.outputs(image[3])),
         }
