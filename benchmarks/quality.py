@@ -53,18 +53,15 @@ def main() -> None:
     )
     given = arguments.parse_args()
     prepare_device()
-    examples, model = Examples(given.runs[0] / "examples"), Model(given.runs[0] / "model")
-    vae = _vae(model)
-    images = TrainingImages(examples)
+    trained = [_trained(run) for run in given.runs]
+    vae, images = trained[0]
     count = min(given.count, images.statistics.records["test"], images.count)
-    minutes = given.minutes or model.manifest.duration_seconds / 60
+    minutes = given.minutes or Model(given.runs[0] / "model").manifest.duration_seconds / 60
     with tempfile.TemporaryDirectory() as folder:
         peers = {}
         if given.pythae_python:
-            peers = _pythae(
-                vae, examples, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=count
-            )
-        found = _distances(given.runs, peers=peers, count=count)
+            peers = _pythae(vae, images, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=count)
+        found = _distances(dict(zip(given.runs, trained, strict=True)), peers=peers, count=count)
     for name, row in found.items():
         low, high = row["kernel_interval"]
         print(f"{name:34} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f} ({low:.5f} to {high:.5f})")
@@ -72,11 +69,10 @@ def main() -> None:
 
 
 def _pythae(
-    vae: VAE, examples: Examples, *, folder: Path, python: Path, minutes: float, count: int
+    vae: VAE, images: TrainingImages, *, folder: Path, python: Path, minutes: float, count: int
 ) -> dict[str, NDArray[np.float32]]:
     """Images of pythae's VAE, from its own samplers: [count, H, W, C] each, scale 0 to 1."""
-    images = TrainingImages(examples)
-    pixels = np.concatenate(list(real_images(vae, examples, split="train", count=images.count)))
+    pixels = np.concatenate(list(real_images(vae, images.examples, split="train", count=images.count)))
     np.save(folder / "train.npy", np.rint(pixels * 255.0).astype(np.uint8))
     script, made = Path(__file__).with_name("pythae_peer.py"), folder / "made.npz"
     command = [python, script, folder / "train.npy", made, "--minutes", str(minutes), "--count", str(count)]
@@ -86,18 +82,19 @@ def _pythae(
         return {f"pythae, {name}": sets[name].astype(np.float32) / 255.0 for name in sets.files}
 
 
-def _distances(runs: list[Path], *, peers: dict[str, NDArray[np.float32]], count: int) -> dict[str, dict[str, Any]]:
+def _distances(
+    trained: dict[Path, tuple[VAE, TrainingImages]], *, peers: dict[str, NDArray[np.float32]], count: int
+) -> dict[str, dict[str, Any]]:
     """Of every set of images from the first run's test images, the floor's among them."""
-    examples, vae = Examples(runs[0] / "examples"), _vae(Model(runs[0] / "model"))
-    images = TrainingImages(examples)
+    first, (vae, images) = next(iter(trained.items()))
+    examples = images.examples
     some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
     space = classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), some))
     test = _features(space, real_images(vae, examples, split="test", count=count))
     sets = {"floor: training images": _features(space, real_images(vae, examples, split="train", count=count))}
-    for run in runs:
-        own, seen = _vae(Model(run / "model")), TrainingImages(Examples(run / "examples"))
+    for run, (own, seen) in trained.items():
         if own.image_shape != vae.image_shape:
-            raise SystemExit(f"{run}: expected images of {vae.image_shape}, as in {runs[0]}, found {own.image_shape}")
+            raise SystemExit(f"{run}: expected images of {vae.image_shape}, as in {first}, found {own.image_shape}")
         labels = shared_labels(own, count=count)
         with readable(seen.examples), bar("samplers", total=seen.count) as update:
             samplers = samplers_of(own, seen, seed=SEED, progress=update)
@@ -117,9 +114,9 @@ def _distances(runs: list[Path], *, peers: dict[str, NDArray[np.float32]], count
     return found
 
 
-def _vae(model: Model) -> VAE:
-    vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
-    return vae
+def _trained(run: Path) -> tuple[VAE, TrainingImages]:
+    vae: VAE = keras.models.load_model(Model(run / "model").vae_path, compile=False, safe_mode=True)
+    return vae, TrainingImages(Examples(run / "examples"))
 
 
 def _features(space: FeatureSpace, batches: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -49,8 +49,8 @@ class Pictures(keras.callbacks.Callback):
             return
         drawn = {"start": 0, "count": SAMPLES}
         normal = standard_normal(self.seed, **drawn, size=self.model.latent_dim)
-        codes = self.model.prior_sampler().codes(normal, uniform(self.seed, **drawn))
         spread = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # as many of each label, in order
+        codes = self.model.prior_sampler().codes(normal, uniform(self.seed, **drawn), spread)
         self._save(self._decoded(codes, spread), f"samples-{epoch + 1:05d}.png")
         seen = {"pixels": self.images, "labels": self.labels} if self.model.conditional else self.images
         mean, _ = self.model.encode(seen)

@@ -95,6 +95,20 @@ def test_the_code_need_not_say_what_the_label_does(
     assert kl[True] < kl[False] - 0.3  # one bit is 0.69 nats
 
 
+def test_images_of_a_learned_prior_follow_the_label(
+    labelled_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+) -> None:
+    model = open_model(tmp_path)
+    network = NETWORKS["dense"].model_copy(update={"prior_components": 3})
+    train(labelled_examples, None, model, make_settings(epochs=100, patience=100, learning_rate=0.02, model=network))
+    vae = keras.models.load_model(model.vae_path, safe_mode=True)
+    uniform = np.random.default_rng(1).random(100, np.float32)
+    for label, sign in ((LEFT, 1), (RIGHT, -1)):
+        labels = np.full(100, label)
+        left, right = halves(np.asarray(vae.decode(vae.prior_sampler().codes(codes(100), uniform, labels), labels)))
+        assert (sign * (left - right)).min() > 0.5
+
+
 def test_a_conditional_training_that_was_killed_goes_on_as_if_nothing_had_happened(
     labelled_examples: Examples,
     make_settings: MakeSettings,
