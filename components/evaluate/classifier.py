@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from components.dataset import ahead
 from components.training_images import TrainingImages
+from schemas import atomic
 
 BATCH_SIZE = 128
 # So many images, the same ones again and again, are enough to tell sets apart: 91 of 100 of Fashion-MNIST's test images.
@@ -46,6 +49,7 @@ def train_classifier(
     steps: int,
     seed: int,
     progress: Callable[[int], None] = lambda done: None,
+    kept: Path | None = None,
 ) -> keras.Model:
     """A small convolutional network, trained for so many steps; its layer `features` has 128 outputs.
 
@@ -56,12 +60,16 @@ def train_classifier(
         steps: Of training, over which the learning rate falls to 0.
         seed: Of its first weights.
         progress: Told how many images were seen.
+        kept: File of its weights, for after a kill: what is there is not trained again. None: nothing is kept.
 
     Returns:
         Images, scale 0 to 1, to logits [B, labels].
     """
     keras.utils.set_random_seed(seed)
     network = _network(image_shape, labels)
+    if kept and _take(kept, network):
+        progress(steps * BATCH_SIZE)
+        return network
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     network.compile(
         optimizer=keras.optimizers.Adam(schedule),
@@ -70,7 +78,24 @@ def train_classifier(
     )
     told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress((batch + 1) * BATCH_SIZE))
     network.fit(labelled, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0, callbacks=[told])
+    if kept:
+        with atomic.replacing(kept) as temporary, temporary.open("wb") as file:
+            np.savez(file, *network.get_weights())
     return network
+
+
+def _take(kept: Path, network: keras.Model) -> bool:
+    """Gives a network the weights of a file; False where there are none that fit, and it is as it was."""
+    try:
+        # Opened here, because NumPy leaves a broken zip open.
+        with kept.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            weights = [file[name] for name in file.files]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return False
+    if [weight.shape for weight in weights] != [weight.shape for weight in network.get_weights()]:
+        return False
+    network.set_weights(weights)
+    return True
 
 
 def real_batches(images: TrainingImages, crop: Callable[[Any], Any], *, seed: int) -> tf.data.Dataset:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -67,6 +68,7 @@ def judge(
     sampler: str,
     bar: Bar,
     asked: Sequence[FeatureSpace] = (),
+    kept: Path | None = None,
 ) -> Judgement:
     """Judges new images by test images and training images.
 
@@ -78,6 +80,7 @@ def judge(
         sampler: Kind of the sampler of codes; or auto.
         bar: Draws a bar, of so many images in `total`.
         asked: Feature spaces that the recipe asks for, in which sets are compared, too.
+        kept: Folder in which classifiers are kept, for after a kill; none: they are not.
 
     Raises:
         DataError: A fitted sampler is wanted, and nothing can be fitted.
@@ -93,7 +96,7 @@ def judge(
             )
         return Judgement(prior, why, "", why, why, why)
     with readable(examples):
-        return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar, asked=asked)
+        return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar, asked=asked, kept=kept)
 
 
 def _nothing_to_judge(vae: VAE, *, most: int, count: int) -> str | None:
@@ -117,13 +120,14 @@ def _judge(
     wanted: str,
     bar: Bar,
     asked: Sequence[FeatureSpace],
+    kept: Path | None,
 ) -> Judgement:
     examples, statistics = images.examples, images.statistics
     labels = shared_labels(vae, count=count)
     classifier, no_labels = None, unlabelled(images)
     spaces = [random_space(vae.image_shape)]
     if no_labels is None:
-        classifier = classifier_of(vae, images, seed=seed, bar=bar)
+        classifier = classifier_of(vae, images, seed=seed, bar=bar, kept=kept)
         some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
         spaces.append(classifier_space(feature_network(classifier, some)))
 
@@ -168,14 +172,14 @@ def _judge(
         choice.results,
         spaces[choice.place].name,
         compared,
-        _usefulness(vae, classifier, images, chosen, why_not=no_labels, seed=seed, bar=bar),
+        _usefulness(vae, classifier, images, chosen, why_not=no_labels, seed=seed, bar=bar, kept=kept),
         memorisation,
         choice.unchosen,
     )
 
 
-def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar) -> keras.Model:
-    """A classifier of the real training images."""
+def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar, kept: Path | None = None) -> keras.Model:
+    """A classifier of the real training images; see `judge` for `kept`."""
     steps = steps_for(images.count)
     with bar("classifier", total=steps * CLASSIFIED) as update:
         return train_classifier(
@@ -185,6 +189,7 @@ def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar) -> k
             steps=steps,
             seed=seed,
             progress=update,
+            kept=kept and kept / "classifier.npz",
         )
 
 
@@ -197,6 +202,7 @@ def _usefulness(
     why_not: str | None,
     seed: int,
     bar: Bar,
+    kept: Path | None,
 ) -> Usefulness | str:
     if classifier is None:
         return str(why_not)
@@ -225,6 +231,7 @@ def _usefulness(
             labels=len(images.statistics.labels),
             seed=seed,
             progress=update,
+            kept=kept,
         )
 
 

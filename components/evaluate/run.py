@@ -63,6 +63,7 @@ def run(
         sampler=settings.evaluate.sampler,
         bar=bar,
         asked=asked,
+        kept=evaluation.work,
     )
     ends = list(measurement.codes[:WAYS])
     smooth = latent.smoothness(lambda codes: _decoded(vae, codes), ends)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -51,6 +52,7 @@ def measure_usefulness(
     labels: int,
     seed: int,
     progress: Callable[[int], None] = lambda done: None,
+    kept: Path | None = None,
 ) -> Usefulness | str:
     """Trains a classifier on new images, and one on real and new ones, beside one of real images.
 
@@ -63,6 +65,7 @@ def measure_usefulness(
         labels: How many there are.
         seed: Of first weights and order.
         progress: Told how many images both classifiers have seen; see `seen`.
+        kept: Folder in which both are kept, for after a kill; none: they are not.
 
     Returns:
         The accuracies; or why there are none, as a clause.
@@ -74,9 +77,14 @@ def measure_usefulness(
     made = array_batches(*new, seed=seed)
     steps = steps_for(images.count)
     options: dict[str, Any] = {"image_shape": shape, "labels": labels, "steps": steps, "seed": seed}
-    synthetic = train_classifier(made, **options, progress=progress)
+    synthetic = train_classifier(made, **options, progress=progress, kept=kept and kept / "classifier-new.npz")
     together = tf.data.Dataset.zip(real_batches(images, crop, seed=seed), made).map(_joined)
-    both = train_classifier(together, **options, progress=lambda done: progress(seen(images.count) // 2 + done))
+    both = train_classifier(
+        together,
+        **options,
+        progress=lambda done: progress(seen(images.count) // 2 + done),
+        kept=kept and kept / "classifier-both.npz",
+    )
     right = [np.zeros(2, np.int64) for _ in range(3)]
     for pixels, its_labels in test():
         known = its_labels >= 0

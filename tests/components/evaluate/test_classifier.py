@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -84,6 +85,38 @@ def test_the_seed_decides_the_first_weights() -> None:
     first = weights(0)
     np.testing.assert_allclose(weights(0), first, atol=1e-6)
     assert not np.allclose(weights(1), first, atol=1e-3)
+
+
+def kept_at(path: Path, *, steps: int, told: list[int]) -> keras.Model:
+    batches = array_batches(*halves(20), seed=0)
+    options: dict[str, Any] = {"image_shape": SHAPE, "labels": 2, "seed": 0, "progress": told.append}
+    return train_classifier(batches, **options, steps=steps, kept=path)
+
+
+def test_what_is_kept_is_not_trained_again(tmp_path: Path) -> None:
+    first_told: list[int] = []
+    told: list[int] = []
+    path = tmp_path / "classifier.npz"
+    first = kept_at(path, steps=3, told=first_told)
+    again = kept_at(path, steps=3, told=told)
+    for weight, before in zip(again.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, before)
+    assert (len(first_told), told) == (3, [3 * BATCH_SIZE])
+
+
+@pytest.mark.parametrize("broken", ["half", "nothing", "another network"])
+def test_a_kept_file_that_cannot_be_used_is_as_none(broken: str, tmp_path: Path) -> None:
+    told: list[int] = []
+    path = tmp_path / "classifier.npz"
+    kept_at(path, steps=1, told=[])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if broken == "half" else b"")
+    if broken == "another network":
+        with path.open("wb") as file:
+            np.savez(file, np.zeros((3, 3)))
+    kept_at(path, steps=1, told=told)
+    assert told == [BATCH_SIZE]
+    assert path.stat().st_size == len(whole)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 9, 3), (64, 40, 1), (256, 256, 3)])

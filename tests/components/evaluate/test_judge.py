@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,16 @@ def test_the_seed_decides_what_classifiers_learn(conditional: tuple[Examples, VA
     other = judged(vae, examples, seed=1)
     assert spaces(other)["classifier"].space.digest != spaces(found)["classifier"].space.digest
     assert spaces(other)["random"].space.digest == spaces(found)["random"].space.digest
+
+
+def test_classifiers_that_are_kept_find_the_same(conditional: tuple[Examples, VAE, Judgement], tmp_path: Path) -> None:
+    examples, vae, found = conditional
+    written = []
+    for _ in range(2):
+        assert document(judged(vae, examples, kept=tmp_path)) == document(found)
+        written.append({path.name: path.stat().st_ino for path in tmp_path.iterdir()})
+    assert written[0] == written[1]  # nothing was trained, and written, again
+    assert sorted(written[0]) == ["classifier-both.npz", "classifier-new.npz", "classifier.npz"]
 
 
 def test_images_with_labels_have_a_classifiers_space_as_well(plain: Judgement, labelled: Judgement) -> None:
