@@ -39,7 +39,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "constant learning rate": {"train.schedule": "constant", "train.warmup_epochs": "0"},
     "AdamW, decay 0.01": {"train.optimizer": "adamw", "train.weight_decay": "0.01"},
     "ELBO to the end": {"loss.importance_epochs": "0"},
-    "one level of latents": {"model.local_latents": "0"},
+    "ReLU instead of gates": {"model.activation": "relu"},
 }
 
 
@@ -81,7 +81,7 @@ def _train(given: argparse.Namespace, runs: Path, changes: dict[str, str]) -> No
         "preprocess.test": "0.05",
         "train.epochs": str(given.epochs),
         "train.patience": str(given.epochs),
-        "loss.kl_warmup_epochs": "1",
+        "loss.kl_warmup_epochs": "2",
         "loss.importance_epochs": str(given.importance_epochs),
         **changes,
     }

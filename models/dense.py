@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import layers
@@ -20,7 +21,7 @@ def build_encoder(settings: DenseModel, *, image_shape: tuple[int, int, int], la
         label, one_hot = label_input(labels)
         inputs, x = [images, label], beside(x, one_hot)
     for units in settings.hidden:
-        x = layers.Activation(settings.activation)(layers.Dense(units)(x))
+        x = _hidden(x, units, settings)
     mean = layers.Dense(settings.latent_dim, dtype="float32", name="mean")(x)
     log_variance = layers.Dense(settings.latent_dim, dtype="float32", name="log_variance")(x)
     return keras.Model(inputs, [mean, limited(log_variance, settings)], name="encoder")
@@ -35,7 +36,17 @@ def build_decoder(
         label, one_hot = label_input(labels)
         inputs, x = [x, label], beside(x, one_hot)
     for units in reversed(settings.hidden):
-        x = layers.Activation(settings.activation)(layers.Dense(units)(x))
+        x = _hidden(x, units, settings)
     shape = (*image_shape[:2], outputs)
     x = layers.Dense(math.prod(shape), dtype="float32")(x)
     return keras.Model(inputs, layers.Reshape(shape, dtype="float32")(x), name="decoder")
+
+
+def _hidden(x: Any, units: int, settings: DenseModel) -> Any:
+    """A layer of so many units: [B, F] to [B, units].
+
+    `glu` is that of Dauphin et al. 2017, equation 1, which Tomczak & Welling 2018 use in their networks, too.
+    """
+    if settings.activation == "glu":
+        return layers.Multiply()([layers.Dense(units)(x), layers.Dense(units, activation="sigmoid")(x)])
+    return layers.Activation(settings.activation)(layers.Dense(units)(x))

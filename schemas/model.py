@@ -46,7 +46,10 @@ class DenseModel(LatentSection):
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (512, 256), min_length=1, description="Units of the encoder's layers; the decoder mirrors them."
     )
-    activation: Activation = Field("relu", description="Activation of the hidden layers.")
+    activation: Literal["relu", "leaky_relu", "glu"] = Field(
+        "relu",
+        description="Activation of the hidden layers. glu: gated, which takes two matrices where others take one.",
+    )
 
 
 Layer = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1, le=4)]]

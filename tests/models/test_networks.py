@@ -66,6 +66,7 @@ FAMILIES = {
     "dense_leaky_rgb_non_square": Family(
         DenseModel(network="dense", latent_dim=3, hidden=(8,), activation="leaky_relu"), MSE, (5, 7, 3), "standardise"
     ),
+    "dense_gated": Family(DenseModel(network="dense", hidden=(16, 8), activation="glu"), BERNOULLI, (6, 6, 1)),
     "conv": Family(SMALL, BERNOULLI, (8, 8, 1)),
     "conv_batch_norm_leaky": Family(
         SMALL.model_copy(update={"batch_norm": "before", "activation": "leaky_relu", "negative_slope": 0.2}),
