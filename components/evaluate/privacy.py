@@ -16,6 +16,8 @@ NEAR = 0.5  # of the way to the next training image; an image of only what all h
 LEVEL = 1.0001 * 0.5 / 255  # half a grey level, and a little for rounding: images no farther apart are the same
 PAIRS = 10
 PASSES = 2  # over all training images
+ROUGH = 1e-3  # of a squared distance that is a difference of large numbers, in float32
+DIGITS = 6  # of a distance: beyond them is float32's rounding
 BLOCK = 256  # training images that all others are compared with at once
 HELD = 2**27  # bytes of full-size images of a set that are held at once
 LIMITS = (
@@ -128,8 +130,14 @@ def _nearest(images: Images, training: Batches) -> tuple[NDArray[np.int64], Imag
     for block in _blocks(training):
         squared = _squared(images, block)
         columns, found = squared.argmin(axis=1), squared.min(axis=1)
-        better = np.flatnonzero(found < best)
-        best[better], numbers[better], nearest[better] = found[better], seen + columns[better], block[columns[better]]
+        # By what is not rough: else a duplicate of the nearest one would be nearer as rounding has it.
+        maybe = np.flatnonzero(found < best + ROUGH)
+        distances = _rms(images[maybe], block[columns[maybe]])
+        found = np.square(distances, dtype=np.float64) * images.shape[1]
+        nearer = found < best[maybe]
+        better = maybe[nearer]
+        best[better] = found[nearer]
+        numbers[better], nearest[better] = seen + columns[better], block[columns[better]]
         seen += len(block)
     return numbers, nearest, seen
 
@@ -149,7 +157,10 @@ def _gaps(nearest: Images, training: Batches, distances: Images) -> Images:
 
 def _closest(distances: Images, numbers: list[int], *, synthetic: Batches, training: Batches) -> tuple[int, list[Pair]]:
     """How many new images equal their nearest training image at full size, as only reduced ones so close can; closest pairs."""
-    order = np.argsort(distances, kind="stable")[: max(PAIRS, int((distances < LEVEL).sum()))].tolist()
+    # Distances that differ by rounding alone are the same: then numbers decide, on any machine.
+    order = np.argsort(np.round(distances, DIGITS), kind="stable")[
+        : max(PAIRS, int((distances < LEVEL).sum()))
+    ].tolist()
     step = max(PAIRS, HELD // next(synthetic())[0].nbytes)
     exact, pairs = 0, list[Pair]()
     for start in range(0, len(order), step):
