@@ -136,8 +136,10 @@ def verify(
 @app.command("recipes")
 def list_recipes() -> None:
     """The recipes that there are."""
-    for path in recipes.recipe_files():
-        console.print(f"[bold]{path.stem:<18}[/bold] ", end="")
+    files = recipes.recipe_files()
+    width = max(len(path.stem) for path in files)
+    for path in files:
+        console.print(f"[bold]{path.stem:<{width}}[/bold]  ", end="")
         console.print(recipes.load_recipe(path.stem).title, markup=False)
 
 

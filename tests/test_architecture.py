@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,12 +40,18 @@ def test_status_imports_neither_tensorflow_nor_beam(tmp_path: Path) -> None:
     assert imported_by(f"from pipeline.__main__ import app, guarded\nguarded(lambda: app({command!r}))") == set()
 
 
-def test_help_takes_less_than_a_second() -> None:
+def test_help_takes_less_than_a_second_of_a_core() -> None:
+    """Of a core, not on a clock: what else the machine does must not count."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     seconds = []
     for _ in range(3):  # the best of three: machines are noisy
-        began = time.monotonic()
+        before = spent()
         subprocess.run([sys.executable, "-m", "pipeline", "--help"], capture_output=True, cwd=ROOT, check=True)
-        seconds.append(time.monotonic() - began)
+        seconds.append(spent() - before)
     assert min(seconds) < 1.0
 
 
