@@ -157,10 +157,9 @@ def _gaps(nearest: Images, training: Batches, distances: Images) -> Images:
 
 def _closest(distances: Images, numbers: list[int], *, synthetic: Batches, training: Batches) -> tuple[int, list[Pair]]:
     """How many new images equal their nearest training image at full size, as only reduced ones so close can; closest pairs."""
-    # Distances that differ by rounding alone are the same: then numbers decide, on any machine.
-    order = np.argsort(np.round(distances, DIGITS), kind="stable")[
-        : max(PAIRS, int((distances < LEVEL).sum()))
-    ].tolist()
+    rounded = np.round(distances, DIGITS)  # what differs by rounding alone is the same: numbers decide, on any machine
+    candidates = int((rounded < LEVEL + 10.0**-DIGITS).sum())
+    order = np.argsort(rounded, kind="stable")[: max(PAIRS, candidates)].tolist()
     step = max(PAIRS, HELD // next(synthetic())[0].nbytes)
     exact, pairs = 0, list[Pair]()
     for start in range(0, len(order), step):
