@@ -126,7 +126,7 @@ bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python benchmarks/systems.py --runs '$(RUNS)'
 lock: setup ## Resolve the locks anew, one per supported Python
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
-		--no-header --no-annotate --upgrade setup.py --extra demo --extra dev -o requirements/py$$version.txt || exit 1; done
+		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done
 clean: ## Remove .venv and caches; runs/ is yours and stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["schemas*", "models*", "components*", "pipeline*"]),
-    package_data={"components.evaluate": ["*.html.j2"]},
+    package_data={"components.evaluate": ["*.html.j2"], "components.export": ["*.md.j2"]},
     entry_points={"console_scripts": ["latent-mill=pipeline.__main__:main"]},
     # Each has its reason in docs/dependencies.md.
     install_requires=[
@@ -41,6 +41,9 @@ setup(
         "gcp": ["apache-beam[gcp]>=2.77"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
         "inception": ["torch>=2.3"],
+        "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
+        "litert": ["ai-edge-litert", "backports-strenum<1.3"],
+        "openvino": ["openvino"],
         "dev": [
             "hypothesis",
             "import-linter",

@@ -5,8 +5,8 @@
 
 The recipes' models must have been trained (`make train`); all are set beside the images of the first one. pythae
 (`benchmarks/pythae_peer.py`, in an environment of its own) is given the time that the first model's manifest says it took.
-Fréchet and kernel distance are from the test images, in the features of one classifier of the real training images, the same
-for all rows.
+Fréchet and kernel distance are from the test images, in the features of one network, the same for all rows: a classifier of the
+real training images; where these have no labels, the network of random weights.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from components.console import bar
 from components.dataset import readable
 from components.device import prepare_device
-from components.evaluate.classifier import feature_network
-from components.evaluate.features import FeatureSpace, classifier_space, features_of
+from components.evaluate.classifier import feature_network, unlabelled
+from components.evaluate.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.frechet import frechet_distance
 from components.evaluate.judge import SCALED, classifier_of, real_images
 from components.evaluate.kid import kernel_distance
@@ -61,11 +61,20 @@ def main() -> None:
         peers = {}
         if given.pythae_python:
             peers = _pythae(vae, images, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=count)
-        found = _distances(dict(zip(given.runs, trained, strict=True)), peers=peers, count=count)
+        space = _space(vae, images)
+        found = _distances(dict(zip(given.runs, trained, strict=True)), space=space, peers=peers, count=count)
     for name, row in found.items():
         low, high = row["kernel_interval"]
         print(f"{name:34} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f} ({low:.5f} to {high:.5f})")
-    print(json.dumps({"minutes": minutes, "images": count, "sets": found}))
+    print(json.dumps({"minutes": minutes, "images": count, "space": space.name, "sets": found}))
+
+
+def _space(vae: VAE, images: TrainingImages) -> FeatureSpace:
+    """The network that knows most of such images."""
+    if unlabelled(images) is not None:
+        return random_space(vae.image_shape)
+    some = next(iter(real_images(vae, images.examples, split="train", count=SCALED)))
+    return classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), some))
 
 
 def _pythae(
@@ -83,13 +92,15 @@ def _pythae(
 
 
 def _distances(
-    trained: dict[Path, tuple[VAE, TrainingImages]], *, peers: dict[str, NDArray[np.float32]], count: int
+    trained: dict[Path, tuple[VAE, TrainingImages]],
+    *,
+    space: FeatureSpace,
+    peers: dict[str, NDArray[np.float32]],
+    count: int,
 ) -> dict[str, dict[str, Any]]:
     """Of every set of images from the first run's test images, the floor's among them."""
     first, (vae, images) = next(iter(trained.items()))
     examples = images.examples
-    some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
-    space = classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), some))
     test = _features(space, real_images(vae, examples, split="test", count=count))
     sets = {"floor: training images": _features(space, real_images(vae, examples, split="train", count=count))}
     for run, (own, seen) in trained.items():

@@ -141,6 +141,7 @@ class Generator(Artifact):
     """A model in the form in which others load it."""
 
     TYPE = "Generator"
+    VOLATILE = ("infra.json", "README.md")  # both say what decoding took on one machine
 
     @property
     def saved_model_path(self) -> Path:
@@ -154,8 +155,18 @@ class Generator(Artifact):
 
     @property
     def parity_path(self) -> Path:
-        """How far the SavedModel, loaded in a fresh process, is from the Keras model."""
+        """How far each form, loaded in a fresh process, is from the Keras model."""
         return self.path / "parity.json"
+
+    @property
+    def infra_path(self) -> Path:
+        """Time and memory that each form took where it was exported."""
+        return self.path / "infra.json"
+
+    @property
+    def card_path(self) -> Path:
+        """The model card: what it was trained on, how good it is, how to load it."""
+        return self.path / "README.md"
 
 
 class ImageSet(Artifact):

@@ -175,7 +175,16 @@ class ExportSection(Section):
     """What a generator must fulfil before it is kept."""
 
     tolerance: float = Field(
-        1e-5, gt=0, description="Largest difference from the Keras model in any pixel, on the scale 0 to 1."
+        1e-5,
+        gt=0,
+        description="Largest difference from the Keras model in any pixel, on the scale 0 to 1; outside Keras ten times that.",
+    )
+    formats: tuple[Literal["keras", "onnx", "litert", "openvino"], ...] | None = Field(
+        None,
+        description="Forms beside the SavedModel. Default: keras, and onnx and litert where their packages are installed.",
+    )
+    licence: str | None = Field(
+        None, min_length=1, description="Of the generator, for its model card: an SPDX identifier, such as CC-BY-4.0."
     )
     despite: tuple[str, ...] = Field((), description="Gates of evaluate.gates that a model need not pass, by name.")
 

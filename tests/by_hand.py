@@ -68,6 +68,15 @@ def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
 def write_evaluation(evaluation: ModelEvaluation, *, gates: Sequence[dict[str, Any]] = ()) -> None:
     """The files of an evaluation that export reads."""
     evaluation.path.mkdir(parents=True, exist_ok=True)
-    evaluation.metrics_path.write_text(json.dumps({"gates": list(gates)}))
+    left_out = {"left_out": "evaluate.distance_images is 0"}
+    found = {
+        "images": 16,
+        "metrics": {"mse": {"value": 0.25, "standard_error": None, "unit": "per pixel", "better": "lower"}},
+        "distances": left_out,
+        "usefulness": left_out,
+        "memorisation": left_out,
+        "gates": list(gates),
+    }
+    evaluation.metrics_path.write_text(json.dumps(found))
     with evaluation.sampler_path.open("wb") as file:
         np.savez(file, kind=np.array("normal"), latent_dim=np.array(3))

@@ -1,29 +1,147 @@
-"""Run as a script, in a process of its own: loads a SavedModel with TensorFlow alone, and calls its signatures.
+"""Run as a script, in a process of its own: loads a generator in one of its forms, asks it, and measures what it takes.
 
 Nothing of this project is imported here, as nothing of it is where the generator is going to be used.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
+import resource
+import statistics
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
+
+Arrays = dict[str, np.ndarray]
+Call = Callable[[str, Arrays], Arrays]  # a signature's name and its arguments to what it returns
+BATCHES = (1, 256)  # images whose decoding is timed
+ENOUGH = 1.0  # seconds of timing each, or three times
 
 
-def main(saved_model: str, inputs: str, outputs: str) -> None:
-    """Calls every signature on the arrays of `inputs` (.npz) and writes what comes back to `outputs` (.npz).
+def main(form: str, generator: str, inputs: str, outputs: str) -> None:
+    """Calls each signature that has arguments in `inputs` (.npz), writes what comes back to `outputs` (.npz).
 
-    An input `<signature>.<argument>` is that argument.
+    An input ``<signature>.<argument>`` is that argument. What loading and decoding took goes to `outputs` with .json for .npz.
     """
-    signatures = tf.saved_model.load(saved_model).signatures
-    with np.load(inputs, allow_pickle=False) as given:
-        arguments = {name: {} for name in signatures}
-        for key in given.files:
+    for name in ("schemas", "models", "components", "pipeline"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # whoever imports it fails
+    began = time.perf_counter()
+    call = FORMS[form](Path(generator))
+    load_seconds = time.perf_counter() - began
+    given: dict[str, Arrays] = {}
+    with np.load(inputs, allow_pickle=False) as arrays:
+        for key in arrays.files:
             name, argument = key.split(".")
-            arguments[name][argument] = tf.constant(given[key])
-    found = {name: signatures[name](**arguments[name]) for name in signatures}
-    np.savez(outputs, **{f"{name}.{key}": value.numpy() for name, got in found.items() for key, value in got.items()})
+            given.setdefault(name, {})[argument] = arrays[key]
+    found = {name: call(name, arguments) for name, arguments in given.items()}
+    np.savez(outputs, **{f"{name}.{key}": value for name, got in found.items() for key, value in got.items()})
+    infra: dict[str, Any] = {
+        "version": importlib.metadata.version(PACKAGES[form]),
+        "load_seconds": round(load_seconds, 3),
+    }
+    for batch in BATCHES:
+        infra[f"milliseconds_per_image_at_{batch}"] = round(_milliseconds(call, given["decode"], batch), 4)
+    infra["peak_memory_bytes"] = _peak_memory()
+    Path(outputs).with_suffix(".json").write_text(json.dumps(infra))
+
+
+def _milliseconds(call: Call, arguments: Arrays, batch: int) -> float:
+    """Of decoding, per image: the median of some calls after the first."""
+    repeated = {name: np.resize(values, (batch, *values.shape[1:])) for name, values in arguments.items()}
+    call("decode", repeated)
+    times: list[float] = []
+    while len(times) < 3 or sum(times) < ENOUGH:
+        began = time.perf_counter()
+        call("decode", repeated)
+        times.append(time.perf_counter() - began)
+    return 1000.0 * statistics.median(times) / batch
+
+
+def _peak_memory() -> int:
+    """Bytes of memory that this process had at most."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux; what getrusage says there is also that of the process which started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+
+
+def _saved_model(generator: Path) -> Call:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(generator / "saved_model"))
+
+    def call(name: str, arguments: Arrays) -> Arrays:
+        tensors = {key: tf.constant(value) for key, value in arguments.items()}
+        return {key: value.numpy() for key, value in loaded.signatures[name](**tensors).items()}
+
+    return call
+
+
+def _keras(generator: Path) -> Call:
+    import keras
+
+    networks = {
+        name: keras.models.load_model(generator / "keras" / f"{name}.keras", compile=False, safe_mode=True)
+        for name in ("encode", "decode")
+    }
+    return lambda name, arguments: {
+        key: keras.ops.convert_to_numpy(value) for key, value in networks[name](arguments).items()
+    }
+
+
+def _onnx(generator: Path) -> Call:
+    import onnxruntime
+
+    sessions = {
+        path.stem: onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        for path in (generator / "onnx").glob("*.onnx")
+    }
+
+    def call(name: str, arguments: Arrays) -> Arrays:
+        names = [output.name for output in sessions[name].get_outputs()]
+        return dict(zip(names, sessions[name].run(names, arguments), strict=True))
+
+    return call
+
+
+def _litert(generator: Path) -> Call:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(generator / "litert" / "generator.tflite"))
+    return lambda name, arguments: interpreter.get_signature_runner(name)(**arguments)
+
+
+def _openvino(generator: Path) -> Call:
+    import openvino
+
+    core = openvino.Core()
+    # Where a processor has bfloat16, OpenVINO would use it.
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = {path.stem: core.compile_model(path, "CPU", exact) for path in (generator / "openvino").glob("*.xml")}
+    return lambda name, arguments: {output.any_name: values for output, values in compiled[name](arguments).items()}
+
+
+FORMS: dict[str, Callable[[Path], Call]] = {
+    "saved_model": _saved_model,
+    "keras": _keras,
+    "onnx": _onnx,
+    "litert": _litert,
+    "openvino": _openvino,
+}
+
+PACKAGES = {
+    "saved_model": "tensorflow",
+    "keras": "keras",
+    "onnx": "onnxruntime",
+    "litert": "ai-edge-litert",
+    "openvino": "openvino",
+}
 
 
 if __name__ == "__main__":

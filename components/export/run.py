@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
+from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
-import models.vae  # noqa: F401  registers the classes that the file names
 from components.console import say
-from components.dataset import labelled_batches, readable
+from components.dataset import labelled_batches, read_statistics, readable
 from components.device import prepare_device
-from components.export.parity import parity
-from components.export.saved_model import write_saved_model
+from components.export.forms import DEFAULT, FORMS, Written, wanted_forms
+from components.export.model_card import model_card
+from components.export.parity import Parity, keras_answers, took
+from components.export.signatures import signatures
 from models.code_samplers import CodeSampler, from_arrays
+from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
 from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
 from schemas.errors import DataError, UsageError
@@ -30,39 +32,76 @@ def run(
     model: Model, examples: Examples, evaluation: ModelEvaluation, generator: Generator, settings: ExportSettings
 ) -> dict[str, int]:
     """See `components.export.component.export`."""
+    wanted = wanted_forms(settings.export.formats)
     check_gates(evaluation, despite=settings.export.despite)
     prepare_device()
     say(f"reads   {model.vae_path}")
-    vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
-    shutil.rmtree(generator.saved_model_path, ignore_errors=True)
+    vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
     sampler = read_sampler(evaluation)
-    write_saved_model(vae, generator.saved_model_path, sampler=sampler)
+    written = Written(vae, sampler, signatures(vae, sampler), generator)
     with readable(examples):
         pixels, labels = next(iter(labelled_batches(examples, "test", batch_size=IMAGES, limit=IMAGES)))
     images = np.asarray(vae.crop(pixels, random=False))
-    say("checks  the SavedModel in a fresh process")
-    given = labels.numpy() if vae.conditional else None
-    differences = parity(vae, generator.saved_model_path, images, sampler=sampler, labels=given, work=generator.work)
-    name, worst = max(differences.items(), key=lambda item: (math.isnan(item[1]), item[1]))
-    limit = settings.export.tolerance
-    if not all(difference <= limit for difference in differences.values()):  # NaN is no match for any limit
-        raise DataError(
-            f"export.tolerance: expected at most {limit:g} from the Keras model, found {worst:.3g} in {name}"
-        )
+    answers = keras_answers(vae, images, sampler=sampler, labels=labels.numpy() if vae.conditional else None)
+    parity: dict[str, Any] = {}
+    infra: dict[str, Any] = {}
+    for name in wanted:
+        parity[name], infra[name] = _write_and_check(name, written, answers, tolerance=settings.export.tolerance)
+    if settings.export.formats is None and (missing := sorted(set(DEFAULT) - set(wanted))):
+        extras = ",".join(FORMS[name].extra for name in missing)
+        say(f"without {', '.join(missing)}: pip install 'latent-mill[{extras}]' brings what they need")
     content = {
         "evaluation": evaluation.digest,
         "sampler": sampler.kind,
         "latent_dim": vae.latent_dim,
         "image_shape": list(vae.image_shape),
-        "tolerance": limit,
-        "largest_absolute_difference": differences,
+        "tolerance": settings.export.tolerance,
+        "forms": parity,
     }
-    atomic.write_text(generator.parity_path, json.dumps(content, indent=1) + "\n")
-    size = sum(path.stat().st_size for path in generator.saved_model_path.rglob("*") if path.is_file())
+    _write_json(generator.parity_path, content)
+    _write_json(generator.infra_path, infra)
+    statistics = read_statistics(examples)
+    card = model_card(vae, model=model, statistics=statistics, evaluation=evaluation, settings=settings, infra=infra)
+    atomic.write_text(generator.card_path, card)
+    say(f"wrote   {generator.card_path.name}, the model card")
+    sizes = {f"{name}_bytes": _size(generator.path / name) for name in wanted}
+    return {**sizes, "latent_dim": vae.latent_dim}
+
+
+def _write_and_check(
+    name: str, written: Written, answers: Parity, *, tolerance: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Its largest differences from the Keras model with what they were held to, and what it took.
+
+    Raises:
+        DataError: It does not load in a fresh process, or differs by more.
+    """
+    form, generator = FORMS[name], written.generator
+    folder = generator.path / name
+    shutil.rmtree(folder, ignore_errors=True)
+    form.write(written)
+    asked = form.signatures or tuple(written.functions)
+    found = answers.differences(name, generator.path, signatures=asked, work=generator.work)
+    bounds = {result: answers.bound(result, tolerance * form.slack) for result in found}
+    for result in sorted(found, key=lambda result: result.endswith(".images")):
+        if not found[result] <= bounds[result]:  # NaN is no match for any bound
+            raise DataError(
+                f"export.tolerance: expected at most {bounds[result]:g} from the Keras model, found {found[result]:.3g} in "
+                f"{result} of {form.title}"
+            )
+    values = max(difference for result, difference in found.items() if result.endswith(".values"))
     say(
-        f"wrote   SavedModel, {size / 1e6:.1f} MB: encode, decode, reconstruct, generate; largest difference {worst:.1e}"
+        f"wrote   {form.title}, {_size(folder) / 1e6:.1f} MB; in a fresh process within {values:.1e} of the Keras model"
     )
-    return {"saved_model_bytes": size, "latent_dim": vae.latent_dim}
+    return {"largest_absolute_difference": found, "bound": bounds}, took(generator.work)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    atomic.write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def check_gates(evaluation: ModelEvaluation, *, despite: tuple[str, ...]) -> None:

@@ -14,10 +14,10 @@ from components.console import say
 from components.dataset import readable
 from components.device import prepare_device
 from components.engine import Engine, choose_engine, halved
+from components.keras_file import save_model
 from components.optimizer import make_optimizer
 from components.train.ema import AveragedWeights
 from components.train.importance_weighted import ImportanceWeighted
-from components.train.keras_file import save_model
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
 from components.train.replicas import Replicas

@@ -5,8 +5,9 @@ TensorFlow is imported by the fixtures that need it, not here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -136,11 +137,13 @@ def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def seal() -> Callable[..., None]:
-    """Seals an artifact as the pipeline does after its stage: ``seal(generator, Model="12ab…")``."""
+    """Seals an artifact as the pipeline does after its stage: ``seal(generator, Model="12ab…")``.
 
-    def do(artifact: Artifact, **inputs: str) -> None:
-        artifact.seal(
-            inputs=inputs, settings={}, counts={}, recipe={}, versions={}, duration_seconds=0.0, created="today"
-        )
+    What else its manifest says is given with `manifest`.
+    """
+
+    def do(artifact: Artifact, *, manifest: Mapping[str, Any] = MappingProxyType({}), **inputs: str) -> None:
+        said = {"settings": {}, "counts": {}, "recipe": {}, "versions": {}, **manifest}
+        artifact.seal(inputs=inputs, **said, duration_seconds=0.0, created="today")
 
     return do

@@ -17,6 +17,19 @@ from schemas.settings import ExportSettings
 
 Export = Callable[..., dict[str, int]]
 
+# What the manifest of a trained model says, as far as a model card tells it.
+TRAINED = {
+    "settings": {"model": {"network": "dense"}, "loss": {"likelihood": "bernoulli"}},
+    "counts": {"epochs": 3},
+    "recipe": {
+        "name": "bars",
+        "title": "Bright bars",
+        "sources": [{"kind": "folder", "path": "/home/somebody/bars"}],
+        "data": {"about": "Bars by nobody,\nCC0"},
+    },
+    "versions": {"latent-mill": "0.1.0"},
+}
+
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,19 +57,21 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory, seal: Callable[..., Non
 
 
 @pytest.fixture(scope="session")
-def export_to(tiny_examples: Examples, evaluation: ModelEvaluation) -> Export:
-    """Exports a VAE: ``export_to(generator, vae, examples=…, tolerance=1e-5)``; by way of its `.keras` file."""
+def export_to(tiny_examples: Examples, evaluation: ModelEvaluation, seal: Callable[..., None]) -> Export:
+    """Exports a VAE: ``export_to(generator, vae, examples=…, formats=["onnx"])``; by way of its `.keras` file.
 
-    def run(
-        generator: Generator, vae: Any, *, examples: Examples = tiny_examples, tolerance: float = 1e-5
-    ) -> dict[str, int]:
+    Further keywords are those of the recipe's `export` section. Without `formats` the SavedModel alone is written.
+    """
+
+    def run(generator: Generator, vae: Any, *, examples: Examples = tiny_examples, **section: Any) -> dict[str, int]:
         from components.export.component import export
 
         model = Model(generator.path.parent / "model")
         for folder in (model.path, generator.path, generator.work):
             folder.mkdir(parents=True, exist_ok=True)
         vae.save(model.vae_path)
-        settings = ExportSettings(seed=0, export=ExportSection(tolerance=tolerance))
+        seal(model, manifest=TRAINED, Examples="12ab")
+        settings = ExportSettings(seed=0, export=ExportSection.model_validate({"formats": [], **section}))
         return export(model, examples, evaluation, generator, settings)
 
     return run

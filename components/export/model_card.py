@@ -1,0 +1,68 @@
+"""The model card: Mitchell et al. 2019, "Model Cards for Model Reporting", in the form that model hubs read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from models.vae import VAE
+from schemas.artifacts import Model, ModelEvaluation
+from schemas.records import Statistics
+from schemas.settings import ExportSettings
+
+SHOWN = 20  # labels
+
+
+def model_card(
+    vae: VAE,
+    *,
+    model: Model,
+    statistics: Statistics,
+    evaluation: ModelEvaluation,
+    settings: ExportSettings,
+    infra: dict[str, Any],
+) -> str:
+    """In Markdown.
+
+    Args:
+        vae: The model.
+        model: Where it comes from.
+        statistics: Of the images that it was trained on.
+        evaluation: How good it is.
+        settings: Of the export.
+        infra: What each form took, by its name.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    recipe, trained = model.manifest.recipe, model.manifest
+    height, width, channels = vae.image_shape
+    labels = ", ".join(vae.labels[:SHOWN]) + (
+        f" and {len(vae.labels) - SHOWN:,} more" if len(vae.labels) > SHOWN else ""
+    )
+    return environment.get_template("model_card.md.j2").render(
+        name=recipe["name"],
+        title=recipe["title"] or recipe["name"],
+        about=" ".join((recipe["data"] or {}).get("about", "").split()),
+        kinds=sorted({source["kind"] for source in recipe["sources"]}),
+        licence=settings.export.licence,
+        shape=f"{height}×{width}×{channels}",
+        latent_dim=vae.latent_dim,
+        conditional=vae.conditional,
+        labels=labels,
+        network=trained.settings["model"]["network"],
+        likelihood=trained.settings["loss"]["likelihood"],
+        counts=statistics.images,
+        epochs=trained.counts["epochs"],
+        version=trained.versions["latent-mill"],
+        digests={"Examples": trained.inputs["Examples"], "Model": trained.digest, "ModelEvaluation": evaluation.digest},
+        found=json.loads(evaluation.metrics_path.read_bytes()),
+        infra=infra,
+    )

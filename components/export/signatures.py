@@ -1,0 +1,84 @@
+"""What a generator can be asked, whatever form it is in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from components.export.draws import sampled_codes, seeded_labels
+from models.code_samplers import CodeSampler
+from models.vae import VAE
+
+DRAWN = -1  # instead of a label: each image gets its own
+PORTABLE = ("encode", "decode", "sample")  # where there are no counter-based random numbers: noise is given
+
+
+def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
+    """By name, a function of named and typed tensors that returns a dictionary of them.
+
+    N images [H, W, C] are uint8; `values` are the same, float32 on the scale 0 to 1. Codes have D dimensions.
+
+        encode: images [N, …] → mean, log_variance [N, D] of the posterior.
+        decode: codes [N, D] → images, values.
+        reconstruct: images → images, values, by way of the posterior's mean.
+        interpolate: images [2, …], steps → images, values, codes of so many steps between their posterior means, ends included.
+        sample: normal [N, D], draws from N(0, 1); uniform [N], draws from [0, 1); temperature → codes of new images.
+        generate: seed, start, count, temperature → images, values, codes of the images start to start + count of the seed.
+
+    A conditional model's encode, decode, reconstruct and sample take labels [N], int64 from 0, too; interpolate takes
+    labels [2], and each step has that of the nearer end; generate takes one label for all images, or -1: each is drawn by the
+    labels' shares in training; and it returns labels.
+    """
+
+    def decode(codes: Any, labels: Any = None) -> dict[str, Any]:
+        normalised = vae.decode(codes, labels)
+        return {"images": vae.normalise.to_pixels(normalised), "values": vae.normalise.to_unit(normalised)}
+
+    def encode(images: Any, labels: Any = None) -> dict[str, Any]:
+        mean, log_variance = vae.encode({"pixels": images, "labels": labels} if vae.conditional else images)
+        return {"mean": mean, "log_variance": log_variance}
+
+    def reconstruct(images: Any, labels: Any = None) -> dict[str, Any]:
+        return decode(encode(images, labels)["mean"], labels)
+
+    def interpolate(images: Any, steps: Any, labels: Any = None) -> dict[str, Any]:
+        first, last = tf.unstack(encode(images, labels)["mean"], num=2)
+        shares = tf.linspace(0.0, 1.0, steps)
+        codes = first + shares[:, None] * (last - first)
+        nearer = None if labels is None else tf.where(shares < 0.5, labels[0], labels[1])
+        return {**decode(codes, nearer), "codes": codes}
+
+    def sample(normal: Any, uniform: Any, temperature: Any, labels: Any = None) -> dict[str, Any]:
+        return {"codes": sampler.codes(normal, uniform, labels, temperature=temperature)}
+
+    def generate(seed: Any, start: Any, count: Any, temperature: Any, label: Any = None) -> dict[str, Any]:
+        labels, stretch = None, {"start": start, "count": count}
+        if vae.conditional:
+            drawn = seeded_labels(seed, **stretch, shares=vae.label_shares)
+            labels = tf.where(tf.equal(label, DRAWN), drawn, tf.fill([count], label))
+        codes = sampled_codes(
+            sampler, seed, **stretch, latent_dim=vae.latent_dim, labels=labels, temperature=temperature
+        )
+        return {**decode(codes, labels), "codes": codes, **({"labels": labels} if vae.conditional else {})}
+
+    dims, shape = vae.latent_dim, vae.image_shape
+    images, codes = _spec("images", tf.uint8, None, *shape), _spec("codes", tf.float32, None, dims)
+    labels = [_spec("labels", tf.int64, None)] if vae.conditional else []
+    warmth = _spec("temperature", tf.float32)
+    stretch = [_spec("seed", tf.int64), _spec("start", tf.int64), _spec("count", tf.int32)]
+    noise = [_spec("normal", tf.float32, None, dims), _spec("uniform", tf.float32, None)]
+    ends = [_spec("images", tf.uint8, 2, *shape), _spec("steps", tf.int32)]
+    takes: dict[Any, list[Any]] = {
+        encode: [images, *labels],
+        decode: [codes, *labels],
+        reconstruct: [images, *labels],
+        interpolate: [*ends, *([_spec("labels", tf.int64, 2)] if vae.conditional else [])],
+        sample: [*noise, warmth, *labels],
+        generate: [*stretch, warmth, *([_spec("label", tf.int64)] if vae.conditional else [])],
+    }
+    return {function.__name__: tf.function(function, input_signature=given) for function, given in takes.items()}
+
+
+def _spec(name: str, dtype: Any, *shape: int | None) -> Any:
+    return tf.TensorSpec(shape, dtype, name=name)

@@ -1,0 +1,286 @@
+"""Every form of a generator does what the Keras model does, without this project, and says how to be loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from by_hand import describe
+
+from components.export.forms import FORMS, Written, wanted_forms
+from components.export.parity import ask, keras_answers
+from components.export.signatures import PORTABLE, signatures
+from models.build import build_vae
+from schemas.artifacts import Examples, Generator
+from schemas.errors import DataError, UsageError
+from schemas.model import (
+    BernoulliLoss,
+    ConvModel,
+    DenseModel,
+    GaussianLoss,
+    LogisticLoss,
+    LossSettings,
+    ModelSettings,
+    ResnetModel,
+)
+
+Export = Callable[..., dict[str, int]]
+ALL = ["keras", "onnx", "litert"]
+LABELS = {"left": 1, "right": 1}
+
+
+@pytest.fixture(scope="module")
+def exported(
+    export_to: Export,
+    make_vae: Callable[..., Any],
+    labelled_examples: Examples,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator:
+    """A conditional generator in all forms."""
+    generator = Generator(tmp_path_factory.mktemp("forms") / "generator")
+    vae = make_vae(labels=LABELS)
+    export_to(generator, vae, examples=labelled_examples, formats=ALL, licence="CC0-1.0")
+    return generator
+
+
+# --- what they do ----------------------------------------------------------------------------------------------------
+
+
+def test_each_form_was_compared_with_the_keras_model_in_a_process_of_its_own(exported: Generator) -> None:
+    found = json.loads(exported.parity_path.read_text())["forms"]
+    assert list(found) == ["saved_model", *ALL]
+    for name, parity in found.items():
+        differences, bound = parity["largest_absolute_difference"], parity["bound"]
+        assert {result.split(".")[0] for result in differences} >= set(FORMS[name].signatures)
+        assert all(0 <= differences[result] <= bound[result] for result in differences)
+        assert bound["decode.values"] == pytest.approx(1e-5 * FORMS[name].slack)
+        assert bound["decode.images"] == 1
+    assert found["saved_model"]["largest_absolute_difference"]["generate.labels"] == 0
+
+
+def test_time_and_memory_of_each_form_are_told(exported: Generator) -> None:
+    for took in json.loads(exported.infra_path.read_text()).values():
+        assert all(took[f"milliseconds_per_image_at_{batch}"] > 0 for batch in (1, 256))
+        assert 10e6 < took["peak_memory_bytes"] < 100e9
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_any_number_of_images_can_be_asked_for(exported: Generator, images: int) -> None:
+    codes = np.random.default_rng(1).standard_normal((images, 3)).astype(np.float32)
+    labels = np.arange(images) % 2
+    session = onnxruntime.InferenceSession(exported.path / "onnx" / "decode.onnx")
+    [found] = session.run(["images"], {"codes": codes, "labels": labels})
+    interpreter = Interpreter(str(exported.path / "litert" / "generator.tflite"))
+    same = interpreter.get_signature_runner("decode")(codes=codes, labels=labels)["images"]
+    assert found.shape == (images, 8, 8, 1)
+    assert found.dtype == same.dtype == np.uint8
+    np.testing.assert_allclose(found.astype(int), same.astype(int), atol=1)
+
+
+def test_the_portable_signatures_have_their_names_and_types(exported: Generator) -> None:
+    interpreter = Interpreter(str(exported.path / "litert" / "generator.tflite"))
+    assert set(interpreter.get_signature_list()) == set(PORTABLE)
+    found = {}
+    for name in PORTABLE:
+        session = onnxruntime.InferenceSession(exported.path / "onnx" / f"{name}.onnx")
+        found[name] = {tensor.name: (tensor.type, tensor.shape) for tensor in session.get_inputs()}
+    labels = {"labels": ("tensor(int64)", ["N"])}
+    assert found == {
+        "encode": {"images": ("tensor(uint8)", ["N", 8, 8, 1]), **labels},
+        "decode": {"codes": ("tensor(float)", ["N", 3]), **labels},
+        "sample": {
+            "normal": ("tensor(float)", ["N", 3]),
+            "uniform": ("tensor(float)", ["N"]),
+            "temperature": ("tensor(float)", []),
+            **labels,
+        },
+    }
+
+
+NETWORKS: dict[str, tuple[ModelSettings, LossSettings, tuple[int, int, int]]] = {
+    "dense_gated_logistic_rgb": (
+        DenseModel(network="dense", hidden=(16,), activation="glu"),
+        LogisticLoss(likelihood="logistic", components=2),
+        (6, 6, 3),
+    ),
+    "conv_batch_norm": (
+        ConvModel(
+            network="conv", encoder=((4, 2), (6, 2)), decoder=((6, 2), (4, 2)), base_filters=3, batch_norm="after"
+        ),
+        BernoulliLoss(likelihood="bernoulli"),
+        (8, 12, 1),
+    ),
+    "resnet_odd_two_levels_learned_prior": (
+        ResnetModel(
+            network="resnet",
+            latent_dim=3,
+            widths=(4, 6),
+            patch=2,
+            local_latents=1,
+            prior_components=3,
+            upsampling="sub_pixel",
+            conditional=True,
+        ),
+        GaussianLoss(likelihood="gaussian"),
+        (11, 7, 3),
+    ),
+}
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_family_of_networks_can_be_written(network: str, generator: Generator) -> None:
+    model, loss, shape = NETWORKS[network]
+    labels = LABELS if model.conditional else {}
+    counts = {"train": sum(labels.values()), "validation": 0, "test": 0}
+    statistics = describe(*shape, images=counts, labels=list(labels), images_per_label={"train": labels})
+    vae = build_vae(model, loss, statistics, seed=1)
+    sampler = vae.prior_sampler()
+    images = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
+    answers = keras_answers(vae, images, sampler=sampler, labels=np.arange(5) % 2 if labels else None)
+    written = Written(vae, sampler, signatures(vae, sampler), generator)
+    for folder in (generator.path, generator.work):
+        folder.mkdir(parents=True)
+    for name in ALL:
+        FORMS[name].write(written)
+        found = answers.differences(name, generator.path, signatures=FORMS[name].signatures, work=generator.work)
+        assert "decode.values" in found
+        assert all(found[result] <= answers.bound(result, 1e-4) for result in found), (name, found)
+
+
+# In a process of its own, as the stage runs.
+WRITE = """
+import sys
+from pathlib import Path
+from pathlib import Path
+import keras
+import models.vae
+from components.export.forms import FORMS, Written
+from components.export.signatures import signatures
+from schemas.artifacts import Generator
+vae = keras.models.load_model(sys.argv[1], safe_mode=True)
+generator = Generator(Path(sys.argv[2]))
+for folder in (generator.path, generator.work):
+    folder.mkdir()
+sampler = vae.prior_sampler()
+for name in ("saved_model", "keras", "onnx", "litert"):
+    FORMS[name].write(Written(vae, sampler, signatures(vae, sampler), generator))
+"""
+
+
+def test_the_same_model_is_the_same_bytes_in_every_process(make_vae: Callable[..., Any], tmp_path: Path) -> None:
+    make_vae(labels=LABELS).save(tmp_path / "vae.keras")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(tmp_path / "vae.keras"), str(tmp_path / seed)],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+        for seed in ("1", "2")
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    once, again = (
+        {path.relative_to(made): path.read_bytes() for path in made.rglob("*") if path.is_file()}
+        for made in (tmp_path / "1", tmp_path / "2")
+    )
+    assert {path.parts[0] for path in once} == {"saved_model", *ALL}
+    assert once == again
+
+
+# --- the model card --------------------------------------------------------------------------------------------------
+
+
+def test_the_model_card_tells_where_the_generator_comes_from(exported: Generator) -> None:
+    card = exported.card_path.read_text()
+    assert card.startswith("---\nlicense: CC0-1.0\n")
+    for said in (
+        "# Bright bars",
+        "Bars by nobody, CC0",
+        "64 images, 3 epochs",
+        "left, right",
+        "recipe `bars`",
+        "`12ab`",
+    ):
+        assert said in card
+    assert "/home/somebody" not in card  # a card is for others
+
+
+def test_what_the_model_card_says_about_loading_works(exported: Generator) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", exported.card_path.read_text(), re.DOTALL)
+    assert len(blocks) == 1 + len(ALL)
+    tried = "\n".join(f"{block}\nprint(images.shape, images.dtype)" for block in blocks)
+    environment = {**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, "-c", tried]
+    done = subprocess.run(command, cwd=exported.path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["(16, 8, 8, 1) uint8"] * len(blocks)
+
+
+# --- which forms ------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_word_every_form_is_written_whose_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wanted_forms(None) == ["saved_model", *ALL]
+    assert wanted_forms([]) == ["saved_model"]
+    assert wanted_forms(["litert"]) == ["saved_model", "litert"]
+    hide("tf2onnx", monkeypatch)
+    assert wanted_forms(None) == ["saved_model", "keras", "litert"]
+
+
+def test_a_form_whose_packages_are_missing_is_refused_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide("onnxruntime", monkeypatch)
+    with pytest.raises(UsageError, match=r"^export\.formats: .* packages of onnx.*pip install 'latent-mill\[onnx\]'"):
+        wanted_forms(["keras", "onnx"])
+
+
+def test_openvino_is_made_of_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.export.forms.importlib.util.find_spec", lambda _: True)
+    with pytest.raises(UsageError, match=r"^export\.formats: expected onnx beside openvino"):
+        wanted_forms(["openvino"])
+    assert wanted_forms(["openvino", "onnx"]) == ["saved_model", "onnx", "openvino"]
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_is_left_out_is_said(
+    export_to: Export,
+    make_vae: Callable[..., Any],
+    generator: Generator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hide("tf2onnx", monkeypatch)
+    hide("ai_edge_litert", monkeypatch)
+    export_to(generator, make_vae(), formats=None)
+    assert "without litert, onnx: pip install 'latent-mill[litert,onnx]'" in capsys.readouterr().out
+    assert not (generator.path / "onnx").exists()
+
+
+def test_a_keras_file_that_needs_this_project_is_no_form_of_a_generator(
+    make_vae: Callable[..., Any], generator: Generator
+) -> None:
+    folder = generator.path / "keras"
+    for path in (folder, generator.work):
+        path.mkdir(parents=True)
+    for name in ("encode", "decode"):
+        make_vae().save(folder / f"{name}.keras")
+    codes = np.zeros((1, 3), np.float32)
+    with pytest.raises(DataError, match=f"^{folder}: expected what loads in a fresh process, found: .*VAE"):
+        ask("keras", generator.path, {"decode.codes": codes}, work=generator.work)
+
+
+def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "components.export.forms.importlib.util.find_spec", lambda name: None if name == module else real(name)
+    )
