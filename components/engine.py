@@ -39,6 +39,12 @@ PROBE_SECONDS = 1.0  # per candidate, beside its compilation
 STEPS_PER_CALL = 8
 # An engine that is not clearly faster is not worth other rounding.
 CLEARLY = 1.05
+SLOW_STEP = 0.2  # seconds from which on the time between two calls is nothing beside the step
+BFLOAT16 = {
+    "avx512_bf16",
+    "amx_bf16",
+    "bf16",
+}  # flags of processors that have instructions for it: Intel's and AMD's, ARM's
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -115,15 +121,15 @@ def choose_engine(
         say(f"engine  {found} (as measured before on this machine)")
         return _keep(found, kept)
 
-    def rate_of(engine: Engine) -> float:
-        return measure(engine, network, loss, statistics, batch_size=batch_size)
+    def rate_of(engine: Engine, *, beside: float = 0.0) -> float:
+        return measure(engine, network, loss, statistics, batch_size=batch_size, beside=beside)
 
     rates = {plain: rate_of(plain)}
     if images < WORTH * rates[plain]:
         return _keep(plain, kept)
-    rates |= {engine: rate_of(engine) for engine in candidates if engine not in rates}
+    rates |= {engine: rate_of(engine, beside=rates[plain]) for engine in candidates if engine not in rates}
     best = max(rates, key=lambda engine: rates[engine])
-    if section.steps_per_call == "auto":
+    if section.steps_per_call == "auto" and rates[best] * SLOW_STEP > batch_size:
         several = replace(best, steps=STEPS_PER_CALL)
         rates[several] = rate_of(several)
         best = max(rates, key=lambda engine: rates[engine])
@@ -139,9 +145,18 @@ def choose_engine(
 
 
 def measure(
-    engine: Engine, network: ModelSettings, loss: LossSettings, statistics: Statistics, *, batch_size: int
+    engine: Engine,
+    network: ModelSettings,
+    loss: LossSettings,
+    statistics: Statistics,
+    *,
+    batch_size: int,
+    beside: float = 0.0,
 ) -> float:
-    """Images per second of training steps on random pixels; 0 where they fail, as when memory runs out."""
+    """Images per second of training steps on random pixels; 0 where they fail, as when memory runs out.
+
+    With one call that takes long, or that shows less than half of `beside`, images per second, it is done.
+    """
     keras.utils.clear_session()
     try:
         vae = engine.build(network, loss, statistics, seed=0)
@@ -158,7 +173,10 @@ def measure(
             return time.perf_counter() - began
 
         run(1)  # compilation
-        once = run(2) / 2
+        once = run(1)
+        rate = batch_size * engine.steps / once
+        if once > PROBE_SECONDS or rate < beside / 2:
+            return rate
         calls = max(1, round(PROBE_SECONDS / 3 / once))
         return batch_size * engine.steps * calls / stats.median(run(calls) for _ in range(3))
     except tf.errors.OpError:
@@ -199,17 +217,31 @@ def plain_engine(section: EngineSection) -> Engine:
 
 
 def _candidates(section: EngineSection, plain: Engine) -> list[Engine]:
-    precisions = ["float32", _half()] if section.precision == "auto" else [plain.precision]
+    precisions = ["float32", *_half()] if section.precision == "auto" else [plain.precision]
     jits = [False, True] if section.jit == "auto" else [plain.jit]
     return [replace(plain, precision=precision, jit=jit) for precision in precisions for jit in jits]
 
 
-def _half() -> str:
-    """bfloat16; on GPUs before compute capability 8.0, which have no units for it, float16."""
-    for gpu in tf.config.list_physical_devices("GPU"):
+def _half() -> list[str]:
+    """bfloat16; on GPUs before compute capability 8.0, which have no units for it, float16; neither where it is emulated.
+
+    A processor without instructions for it takes ten times as long, and minutes for a single step of a large network.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
         if tf.config.experimental.get_device_details(gpu).get("compute_capability", (8, 0)) < (8, 0):
-            return "float16"
-    return "bfloat16"
+            return ["float16"]
+    return ["bfloat16"] if gpus or not (flags := processor_flags()) or flags & BFLOAT16 else []
+
+
+def processor_flags() -> set[str]:
+    """What Linux says the processor can do; nothing elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    words = (line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features")))
+    return set(next(words, []))
 
 
 @contextmanager

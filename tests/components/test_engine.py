@@ -31,6 +31,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[Engine, fl
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     rates: dict[Engine, float] = {}
     monkeypatch.setattr(module, "measure", lambda engine, *_, **__: rates.get(engine, 100.0))
+    monkeypatch.setattr(module, "processor_flags", lambda: {"avx2", "avx512_bf16"})
     return rates
 
 
@@ -68,6 +69,24 @@ def test_several_steps_per_call_are_taken_where_they_are_faster(measured: dict[E
     measured[Engine("bfloat16")] = 180.0
     measured[Engine("bfloat16", steps=STEPS_PER_CALL)] = 300.0
     assert choose() == Engine("bfloat16", steps=STEPS_PER_CALL)
+
+
+def test_bfloat16_is_not_tried_where_it_is_emulated(
+    measured: dict[Engine, float], choose: Choose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured[Engine("bfloat16")] = 180.0
+    monkeypatch.setattr(module, "processor_flags", lambda: {"avx2", "fma"})
+    assert choose(run="without") == Engine()
+    monkeypatch.setattr(module, "processor_flags", set)  # nobody knows
+    assert choose(run="unknown") == Engine("bfloat16")
+
+
+def test_several_steps_per_call_are_not_tried_where_a_step_is_slow(
+    measured: dict[Engine, float], choose: Choose
+) -> None:
+    measured |= {Engine(precision, jit=jit): 60.0 for precision in ("float32", "bfloat16") for jit in (False, True)}
+    measured |= {Engine("bfloat16"): 70.0, Engine("bfloat16", steps=STEPS_PER_CALL): 300.0}
+    assert choose() == Engine("bfloat16")  # 16 images take more than a fifth of a second
 
 
 def test_what_is_hardly_faster_is_not_worth_other_rounding(measured: dict[Engine, float], choose: Choose) -> None:
@@ -124,6 +143,19 @@ def test_a_network_is_measured_once_per_machine(
 
 def test_a_measurement_trains_the_network_that_is_meant() -> None:
     assert measure(Engine(), NETWORK, LOSS, STATISTICS, batch_size=8) > 0
+
+
+def test_what_is_clearly_slower_than_another_is_measured_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    fit = keras.Model.fit
+
+    def counted(self: Any, *arguments: Any, **settings: Any) -> Any:
+        calls.append(settings["steps_per_epoch"])
+        return fit(self, *arguments, **settings)
+
+    monkeypatch.setattr(keras.Model, "fit", counted)
+    assert 0 < measure(Engine(), NETWORK, LOSS, STATISTICS, batch_size=8, beside=1e9) < 1e9 / 2
+    assert calls == [1, 1]  # compilation, and one more
 
 
 def test_an_engine_that_fails_is_as_slow_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
