@@ -8,6 +8,7 @@ SET ?=
 DATA ?=
 N ?=
 SEED ?=
+SEEDS ?=
 FORMAT ?=
 NAME ?=
 TUNE_WORKERS ?=
@@ -26,7 +27,8 @@ PIPELINE := $(VENV)/bin/python -m pipeline
 OVERRIDES := $(foreach item,$(SET),--set '$(item)') \
 	$(if $(TUNE_WORKERS),--set tune.workers=$(TUNE_WORKERS)) \
 	$(if $(INCEPTION),--set 'evaluate.inception="$(INCEPTION)"') \
-	$(if $(N),--set generate.count=$(N)) $(if $(SEED),--set generate.seed=$(SEED)) $(if $(FORMAT),--set generate.format=$(FORMAT))
+	$(if $(N),--set generate.count=$(N)) $(if $(SEED),--set generate.seed=$(SEED)) $(if $(FORMAT),--set generate.format=$(FORMAT)) \
+	$(if $(SEEDS),--set generate.indices=$(SEEDS))
 READ := --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)'
 RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
@@ -52,7 +54,8 @@ help: ## This page
 	@echo "  INCEPTION  $(or $(INCEPTION),the recipe's)	the file of Inception's weights, for FID and KID (docs/evaluate.md)"
 	@echo "  N        $(or $(N),the recipe's)	how many images generate makes"
 	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
-	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png or parquet"
+	@echo "  SEEDS    $(or $(SEEDS),none)	only these images of the seed: SEEDS=0,5,100-199"
+	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png, webp, parquet, webdataset, tfrecord or npy"
 	@echo "  NAME     $(or $(NAME),none)	of the recipe that \`make recipe\` writes"
 	@echo "  DATA     $(or $(DATA),none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
 	@echo "  RUNS     $(RUNS)	where results go"

@@ -21,6 +21,7 @@ setup(
         "keras-tuner>=1.4.8",
         "matplotlib",
         "numpy",
+        "opencv-python-headless",
         "pillow",
         "protobuf",
         "pyarrow",

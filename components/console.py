@@ -69,3 +69,8 @@ def watched(
             stop.set()
             thread.join()
         update(count(), note())
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something, in the singular or the plural."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -51,7 +51,9 @@ class UnitDoFn(beam.DoFn):
             ) from None
 
 
-def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: BeamSection, large: bool) -> None:
+def run_units(
+    name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: BeamSection, large: bool, threads: bool = False
+) -> None:
     """Runs one independent unit of work per element. Workers hand over files; no pixels travel through Beam.
 
     Args:
@@ -59,7 +61,9 @@ def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: Be
         units: What `worker` is called with, one at a time.
         worker: Writes its unit's files under temporary names and renames them.
         settings: The recipe's `beam` section.
-        large: Whether the work pays for worker processes.
+        large: Whether the work pays for several workers.
+        threads: Whether workers on this machine are threads of this process: for work that hardly holds Python's lock, and
+            that would take each process seconds to begin.
 
     Raises:
         UsageError: `beam.options` cannot be used as given.
@@ -77,7 +81,8 @@ def run_units(name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: Be
     words = list(settings.options)
     workers = min(worker_count(settings, large=large), len(units))
     if workers > 1:
-        words += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        mode = "multi_threading" if threads else "multi_processing"
+        words += [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
     try:
         # Named, because Beam's default runner looks for an executable to download.
         with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.generate import GenerateSection
 from schemas.model import ConvModel, LossSettings, ModelSettings, ResnetModel
 from schemas.preprocess import PreprocessSettings
 from schemas.search import Range, Space, check_keys
@@ -187,38 +187,6 @@ class ExportSection(Section):
         None, min_length=1, description="Of the generator, for its model card: an SPDX identifier, such as CC-BY-4.0."
     )
     despite: tuple[str, ...] = Field((), description="Gates of evaluate.gates that a model need not pass, by name.")
-
-
-class GenerateSection(Section):
-    """Which synthetic images are made."""
-
-    count: int = Field(1000, ge=1, description="Images.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image.")
-    format: Literal["png", "parquet"] = Field("png", description="png: a folder of files. parquet: shards.")
-    shards: int | None = Field(None, ge=1, description="Units of work and, for parquet, files. Default: by count.")
-    label: str | None = Field(
-        None,
-        coerce_numbers_to_str=True,  # digits are labels, too
-        description="Of every image, from a conditional model. Default: drawn by the labels' shares in training.",
-    )
-    temperature: float = Field(
-        1.0,
-        ge=0,
-        le=10,
-        description="How wide codes spread around their centres; below 1: likelier, less varied images.",
-    )
-    name: str | None = Field(
-        None,
-        pattern=r"^[\w][\w.-]*$",
-        description="Folder under `images/`. Default: from count, seed, label, temperature and format.",
-    )
-
-    @property
-    def folder(self) -> str:
-        """Name of the set's folder below `images/`."""
-        label = "" if self.label is None else re.sub(r"[^\w.-]+", "-", f"{self.label}-")
-        warmth = "" if self.temperature == 1 else f"t{self.temperature:g}-"
-        return self.name or f"{self.count}-seed{self.seed}-{label}{warmth}{self.format}"
 
 
 class BeamSection(Section):

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
+from schemas.generate import GenerateSection
 from schemas.model import LossSettings, ModelSettings
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import (
     BeamSection,
     EvaluateSection,
     ExportSection,
-    GenerateSection,
     Recipe,
     TrainSection,
     TuneSection,

@@ -106,13 +106,16 @@ HISTORY = pa.schema(
 
 GENERATED = pa.schema(
     [
-        pa.field("file", pa.string(), nullable=False),  # within the artifact
+        pa.field(
+            "file_name", pa.string(), nullable=False
+        ),  # within the artifact; so Hugging Face's imagefolder calls it
         pa.field("index", pa.int64(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
+        pa.field("sampler", pa.string(), nullable=False),  # where the code comes from
         pa.field("label", pa.string()),
         pa.field("code", pa.list_(pa.float32()), nullable=False),  # the latent vector
         pa.field("model", pa.string(), nullable=False),  # digest of the Model
-        pa.field("sha256", pa.string(), nullable=False),  # of the PNG bytes
+        pa.field("sha256", pa.string(), nullable=False),  # of its bytes there: an image file's, or raw pixels
     ]
 )
 

@@ -25,6 +25,7 @@ SETTINGS = [
     "tune.max_trials=2",
     "tune.epochs=1",
     "tune.max_images=500",
+    "export.formats=[onnx]",
     "generate.count=3000",
     "generate.shards=6",
 ]

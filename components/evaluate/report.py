@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import jinja2
 
+from components.console import counted
 from components.evaluate import wording
 from components.evaluate.distances import Compared, Comparison
 from components.evaluate.gates import Outcome
@@ -203,8 +204,8 @@ def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
     dims = len(measurement.active)
     return [
         f"{found.width} × {found.height} pixels, {'grey' if found.channels == 1 else 'RGB'}",
-        wording.counted(dims, "latent dimension"),
-        wording.counted(subject.parameters, "parameter"),
+        counted(dims, "latent dimension"),
+        counted(subject.parameters, "parameter"),
         f"{subject.likelihood} likelihood",
         *([] if "kl" in measurement.estimates else ["plain autoencoder: no sampling, no KL"]),
     ]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from components.console import bar, say
+from components.console import bar, counted, say
 from components.dataset import batches, read_statistics, readable
 from components.device import prepare_device
 from components.evaluate import gallery, gates, judge, latent, measure, report, wording
@@ -43,7 +43,7 @@ def run(
     asked = asked_spaces(settings.evaluate, image_shape=vae.image_shape)  # before the long work: a path may be wrong
     total = statistics.records.get(measure.SPLIT, 0)
     size = f"{statistics.width} × {statistics.height} pixels"
-    say(f"reads   {wording.counted(total, 'test image')} of {size}, on {device}")
+    say(f"reads   {counted(total, 'test image')} of {size}, on {device}")
     with bar("test images", total=total) as update:
         measurement = measure.measure(
             vae,

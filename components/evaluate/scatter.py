@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from components.console import counted
 from components.evaluate.style import (
     ACCENT,
     COLOURS,
@@ -31,7 +32,6 @@ from components.evaluate.style import (
     shortened,
     styled,
 )
-from components.evaluate.wording import counted
 
 _STEPS = (1, 2, 5, 10)  # of ticks
 _NAME_LENGTH = 24  # characters of a label in a legend

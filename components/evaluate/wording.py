@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from components.console import counted
 from components.evaluate.distances import Compared
 from components.evaluate.gates import Outcome
 from components.evaluate.judge import Judgement
@@ -27,11 +28,6 @@ def number(value: float, *, decimals: int) -> str:
     """A number as it is printed: with a true minus and a comma between thousands."""
     text = f"{value:,.{decimals}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
-
-
-def counted(count: int, noun: str) -> str:
-    """So many of something, in the singular or the plural."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def with_error(estimate: Estimate) -> tuple[str, str]:

@@ -23,10 +23,10 @@ def generate(generator: Generator, images: ImageSet, settings: GenerateSettings)
 
 STAGE = Stage(
     name="generate",
-    doc="Make synthetic images: N, SEED, FORMAT=png|parquet.",
+    doc="Make synthetic images: N, SEED, FORMAT=png|webp|parquet|webdataset|tfrecord|npy.",
     inputs=(Generator,),
     output=ImageSet,
     settings=GenerateSettings,
     run=generate,
-    packages=("apache-beam", "tensorflow", "numpy", "pillow", "pyarrow"),
+    packages=("apache-beam", "tensorflow", "numpy", "opencv-python-headless", "pyarrow"),
 )

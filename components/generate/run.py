@@ -7,17 +7,19 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.console import say, watched
+from components.console import counted, say, watched
 from components.contact_sheet import IMAGES, contact_sheet
-from components.generate.plan import ShardUnit, plan_shards
-from components.generate.render import RenderDoFn, read_images
+from components.generate.plan import FileUnit, deal, plan_files
+from components.generate.reading import read_images
+from components.generate.render import Origin, RenderDoFn
+from components.generate.writers import ArrayFile, Target
 from components.runner import run_units
 from schemas import atomic, tables
 from schemas.artifacts import Generator, ImageSet
 from schemas.errors import DataError, UsageError
 from schemas.settings import GenerateSettings
 
-LARGE = 20_000  # images from which on worker processes pay for their start
+LARGE = 2_000  # images from which on several workers pay for their start
 SHOWN = 20  # labels in an error
 ROW_GROUP = 8_192  # rows of metadata.parquet
 
@@ -31,40 +33,48 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
         )
     wanted = settings.generate
     labels = read_labels(generator, wanted=wanted.label)
-    units = plan_shards(wanted.count, wanted.shards)
+    if wanted.label_folders and not labels:
+        raise UsageError("generate.label_folders: expected a conditional model, found one without labels")
+    parity = json.loads(generator.parity_path.read_bytes())
+    height, width, channels = parity["image_shape"]
+    files = plan_files(wanted.wanted, image_bytes=height * width * channels)
+    count = sum(file.images for file in files)
+    target = Target(images.path.resolve(), count, wanted.label_folders)
+    if wanted.format == "npy":
+        ArrayFile.prepare(target, (height, width, channels))
     say(f"reads   {generator.saved_model_path}")
-    say(f"makes   {wanted.count:,} images, seed {wanted.seed}, as {wanted.format}, in {_shards(len(units))}")
+    say(f"makes   {counted(count, 'image')}, seed {wanted.seed}, as {wanted.format}")
     if labels:
         say(f"labels  {wanted.label or 'each by its share in training'}")
     worker = RenderDoFn(
         generator.saved_model_path.resolve(),
-        model=model,
-        seed=wanted.seed,
+        origin=Origin(model, parity["sampler"], wanted.seed),
         format=wanted.format,
         labels=labels,
         label=wanted.label,
         temperature=wanted.temperature,
-        artifact=images.path.resolve(),
+        target=target,
         work=images.work.resolve(),
     )
-    todo = [unit for unit in units if not worker.rows_path(unit).exists()]
-    if len(todo) < len(units):
-        say(f"resumes with {_shards(len(todo))} to do")
+    todo = [file for file in files if not worker.rows_path(file).exists()]
+    left = sum(file.images for file in todo)
+    if len(todo) < len(files):
+        say(f"resumes with {counted(left, 'image')} to do")
     if todo:
-        total = sum(unit.stop - unit.start for unit in todo)
 
         def done() -> int:
-            return sum(unit.stop - unit.start for unit in todo if worker.rows_path(unit).exists())
+            return sum(file.images for file in todo if worker.rows_path(file).exists())
 
-        with watched("images", total=total, count=done):
-            run_units("generate", todo, worker, settings=settings.beam, large=total > LARGE)
-    _join_rows(images, units, worker)
+        with watched("images", total=left, count=done):
+            units = deal(todo, wanted.shards)
+            run_units("generate", units, worker, settings=settings.beam, large=left > LARGE, threads=True)
+    _join_rows(images, files, worker)
     first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=IMAGES)
-    sheet = contact_sheet(read_images(images.path, next(first).to_pylist()))
+    sheet = contact_sheet(read_images(images.path, next(first).to_pylist(), shape=(height, width, channels)))
     with atomic.replacing(images.contact_sheet_path) as temporary:
         sheet.save(temporary, format="PNG")
-    say(f"wrote   {wanted.count:,} images and {images.metadata_path.name}, a row per image")
-    return {"images": wanted.count}
+    say(f"wrote   {counted(count, 'image')} and {images.metadata_path.name}, a row per image")
+    return {"images": count}
 
 
 def read_labels(generator: Generator, *, wanted: str | None) -> list[str]:
@@ -83,20 +93,13 @@ def read_labels(generator: Generator, *, wanted: str | None) -> list[str]:
     return labels
 
 
-def _join_rows(images: ImageSet, units: list[ShardUnit], worker: RenderDoFn) -> None:
-    """One table from the shards' tables, in the images' order, a shard at a time in memory.
-
-    Its row groups are of one size, so that the file does not tell how many shards there were.
-    """
+def _join_rows(images: ImageSet, files: list[FileUnit], worker: RenderDoFn) -> None:
+    """One table from the files' tables, in the images' order, a file's at a time in memory, in row groups of one size."""
     held = tables.GENERATED.empty_table()
     with atomic.replacing(images.metadata_path) as temporary, pq.ParquetWriter(temporary, tables.GENERATED) as writer:
-        for unit in units:
-            held = pa.concat_tables([held, tables.read_table(worker.rows_path(unit), tables.GENERATED)])
-            whole = len(held) // ROW_GROUP * ROW_GROUP if unit is not units[-1] else len(held)
+        for file in files:
+            held = pa.concat_tables([held, tables.read_table(worker.rows_path(file), tables.GENERATED)])
+            whole = len(held) // ROW_GROUP * ROW_GROUP if file is not files[-1] else len(held)
             for start in range(0, whole, ROW_GROUP):
                 writer.write_table(held.slice(start, min(ROW_GROUP, whole - start)).combine_chunks())
             held = held.slice(whole)
-
-
-def _shards(count: int) -> str:
-    return "1 shard" if count == 1 else f"{count} shards"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from schemas.artifacts import Generator, ImageSet
-from schemas.recipe import BeamSection, GenerateSection
+from schemas.generate import GenerateSection
+from schemas.recipe import BeamSection
 from schemas.settings import GenerateSettings
 
 MODEL = "12ab" * 16  # digest of a model
@@ -22,8 +24,10 @@ def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> C
     def make(folder: Path, **changes: Any) -> Generator:
         from components.export.saved_model import write_saved_model
 
-        generator = Generator(folder)
-        write_saved_model(make_vae(**changes), generator.saved_model_path)
+        generator, vae = Generator(folder), make_vae(**changes)
+        write_saved_model(vae, generator.saved_model_path)
+        said = {"sampler": "normal", "image_shape": vae.image_shape}
+        generator.parity_path.write_text(json.dumps(said))
         seal(generator, Model=MODEL)
         return generator
 
@@ -48,7 +52,13 @@ def make_images(generator: Generator) -> Callable[..., ImageSet]:
         images.work.mkdir(parents=True, exist_ok=True)
         wanted = GenerateSection(**{"count": 40, "seed": 7, **changes})
         counts = generate(of, images, GenerateSettings(generate=wanted, beam=BeamSection(workers=workers)))
-        assert counts == {"images": wanted.count}
+        assert counts == {"images": len(wanted.wanted)}
         return images
 
     return make
+
+
+@pytest.fixture
+def two_blocks_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of 512 images, so that a small set has several."""
+    monkeypatch.setattr("components.generate.plan.FILE_BLOCKS", 2)

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.generate.render import encode_png
+from components.generate.encoding import encode
 from schemas import tables
 from schemas.artifacts import Generator, ImageSet
 from schemas.errors import DataError
@@ -35,7 +35,9 @@ def images(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def shards(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
     """The same 300 as two Parquet shards."""
-    return make_images(tmp_path_factory.mktemp("parquet"), count=COUNT, format="parquet", shards=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("components.generate.plan.FILE_BLOCKS", 1)
+        return make_images(tmp_path_factory.mktemp("parquet"), count=COUNT, format="parquet")
 
 
 def rows_of(images: ImageSet) -> list[dict[str, Any]]:
@@ -64,21 +66,21 @@ def test_the_table_has_the_published_schema_and_a_row_per_image_in_order(images:
     assert pq.read_schema(images.metadata_path).equals(tables.GENERATED)
     rows = rows_of(images)
     assert [row["index"] for row in rows] == list(range(COUNT))
-    assert {(row["seed"], row["label"], row["model"]) for row in rows} == {(7, None, MODEL)}
+    assert {(row["seed"], row["sampler"], row["label"], row["model"]) for row in rows} == {(7, "normal", None, MODEL)}
     assert {len(row["code"]) for row in rows} == {3}
 
 
 def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(images: ImageSet) -> None:
     rows = rows_of(images)
     for row in rows:
-        assert hashlib.sha256((images.path / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+        assert hashlib.sha256((images.path / row["file_name"]).read_bytes()).hexdigest() == row["sha256"]
     there = {path.relative_to(images.path).as_posix() for path in images.path.rglob("*") if path.is_file()}
-    assert there == {row["file"] for row in rows} | {"metadata.parquet", "contact_sheet.png"}
+    assert there == {row["file_name"] for row in rows} | {"metadata.parquet", "contact_sheet.png"}
 
 
 def test_every_image_is_what_its_code_decodes_to(images: ImageSet, generator: Generator) -> None:
     rows = rows_of(images)
-    found = np.stack([pixels_of((images.path / row["file"]).read_bytes()) for row in rows])
+    found = np.stack([pixels_of((images.path / row["file_name"]).read_bytes()) for row in rows])
     # In another company than the images were made in: the last bit may differ before rounding.
     difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows])[:, :, :, 0])
     assert found.shape == (COUNT, 8, 8)
@@ -96,20 +98,20 @@ def test_parquet_shards_hold_images_as_hugging_face_does(shards: ImageSet, image
     assert table.schema.field("image").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     assert table["index"].to_pylist() == list(range(COUNT))
     for item, row in zip(table["image"].to_pylist(), rows_of(images), strict=True):
-        assert item["bytes"] == (images.path / row["file"]).read_bytes()
-        assert item["path"] == Path(row["file"]).name
+        assert item["bytes"] == (images.path / row["file_name"]).read_bytes()
+        assert item["path"] == Path(row["file_name"]).name
 
 
 def test_the_table_names_the_shard_that_holds_each_image(shards: ImageSet) -> None:
-    for name in sorted({row["file"] for row in rows_of(shards)}):
-        expected = {row["index"]: row["sha256"] for row in rows_of(shards) if row["file"] == name}
+    for name in sorted({row["file_name"] for row in rows_of(shards)}):
+        expected = {row["index"]: row["sha256"] for row in rows_of(shards) if row["file_name"] == name}
         found = pq.read_table(shards.path / name).to_pylist()
         assert {item["index"]: hashlib.sha256(item["image"]["bytes"]).hexdigest() for item in found} == expected
 
 
 def test_formats_differ_in_files_alone(shards: ImageSet, images: ImageSet) -> None:
     def without_file(found: ImageSet) -> list[dict[str, Any]]:
-        return [{key: value for key, value in row.items() if key != "file"} for row in rows_of(found)]
+        return [{key: value for key, value in row.items() if key != "file_name"} for row in rows_of(found)]
 
     assert without_file(shards) == without_file(images)
     assert shards.contact_sheet_path.read_bytes() == images.contact_sheet_path.read_bytes()
@@ -126,22 +128,26 @@ def test_a_colour_model_makes_colour_images(
     images = make_images(tmp_path / "images", of=generator, count=20, format=format)
     rows = rows_of(images)
     if format == "png":
-        contents = [(images.path / row["file"]).read_bytes() for row in rows]
+        contents = [(images.path / row["file_name"]).read_bytes() for row in rows]
     else:
-        contents = [item["bytes"] for item in pq.read_table(images.path / rows[0]["file"])["image"].to_pylist()]
+        contents = [item["bytes"] for item in pq.read_table(images.path / rows[0]["file_name"])["image"].to_pylist()]
     found = np.stack([pixels_of(data) for data in contents])
     assert found.shape == (20, 8, 8, 3)
     difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows]))
     assert difference.max() <= 1
 
 
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
-def test_a_png_file_holds_the_pixels_unchanged(channels: int, mode: str) -> None:
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_file_holds_the_pixels_unchanged(suffix: str, channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), dtype=np.uint8)
-    data = encode_png(pixels)
-    with Image.open(io.BytesIO(data)) as image:
-        assert (image.mode, image.size) == (mode, (9, 5))
-    np.testing.assert_array_equal(pixels_of(data).reshape(pixels.shape), pixels)
+    with Image.open(io.BytesIO(encode(pixels, suffix))) as image:
+        assert (image.format, image.size) == (suffix.upper(), (9, 5))
+        found = np.asarray(image)
+    if found.ndim == 2 or channels == 3:
+        np.testing.assert_array_equal(found.reshape(pixels.shape), pixels)
+    else:  # WebP knows no grey
+        np.testing.assert_array_equal(found, np.repeat(pixels, 3, axis=2))
 
 
 # --- a generator that cannot be used ---------------------------------------------------------------------------------

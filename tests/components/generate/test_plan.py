@@ -1,78 +1,100 @@
-"""Which images are made together: every image once, in whole blocks, however many shards are wanted."""
+"""Which images are made together: every image once, in whole blocks, in the same files however many shards are wanted."""
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.generate.plan import BLOCK, FILES_PER_FOLDER, SHARD_BLOCKS, plan_shards, png_name
+from components.generate.plan import BLOCK, FILE_BYTES, FILES_PER_FOLDER, deal, folder_of, image_name, plan_files
 
 quick = settings(deadline=None)
 counts = st.integers(1, 200_000)
-wanted = st.none() | st.integers(1, 2000)
+sizes = st.integers(1, 10_000_000)  # bytes of an image
+some_indices = st.sets(st.integers(0, 10**7), min_size=1, max_size=50).map(sorted)
 
 
 @quick
-@given(count=counts, shards=wanted)
-@example(count=BLOCK, shards=7)
-@example(count=BLOCK + 1, shards=7)
-def test_the_shards_cover_every_image_once_and_in_order(count: int, shards: int | None) -> None:
-    units = plan_shards(count, shards)
-    assert units[0].start == 0
-    assert units[-1].stop == count
-    assert all(unit.start < unit.stop for unit in units)
-    assert all(before.stop == after.start for before, after in pairwise(units))
+@given(wanted=counts.map(range) | some_indices, image_bytes=sizes)
+@example(wanted=range(BLOCK + 1), image_bytes=FILE_BYTES)
+def test_the_files_hold_every_wanted_image_once_and_in_order(wanted: list[int] | range, image_bytes: int) -> None:
+    files = plan_files(wanted, image_bytes=image_bytes)
+    assert [index for file in files for part in file.parts for index in part.indices] == list(wanted)
+    assert [file.first for file in files] == [sum(before.images for before in files[:n]) for n in range(len(files))]
+    assert [file.number for file in files] == list(range(len(files)))
+    assert {file.of for file in files} == {len(files)}
 
 
 @quick
-@given(count=counts, shards=wanted)
-def test_every_shard_begins_with_a_block(count: int, shards: int | None) -> None:
-    assert all(unit.start % BLOCK == 0 for unit in plan_shards(count, shards))
+@given(wanted=counts.map(range) | some_indices, image_bytes=sizes)
+def test_images_are_made_in_the_company_that_their_index_gives_them(
+    wanted: list[int] | range, image_bytes: int
+) -> None:
+    for file in plan_files(wanted, image_bytes=image_bytes):
+        assert all(part.start % BLOCK == 0 and 0 <= min(part.rows) <= max(part.rows) < BLOCK for part in file.parts)
 
 
 @quick
-@given(count=counts, shards=st.integers(1, 2000))
-def test_there_are_as_many_shards_as_wanted_but_never_more_than_blocks(count: int, shards: int) -> None:
-    assert len(plan_shards(count, shards)) == min(shards, math.ceil(count / BLOCK))
+@given(count=counts, image_bytes=sizes)
+def test_a_file_is_never_larger_than_a_block_or_what_a_file_may_be(count: int, image_bytes: int) -> None:
+    for file in plan_files(range(count), image_bytes=image_bytes):
+        assert file.images <= BLOCK or file.images * image_bytes <= FILE_BYTES
 
 
 @quick
-@given(count=counts, shards=wanted)
-def test_no_shard_has_two_blocks_more_than_another(count: int, shards: int | None) -> None:
-    blocks = [math.ceil((unit.stop - unit.start) / BLOCK) for unit in plan_shards(count, shards)]
-    assert max(blocks) - min(blocks) <= 1
+@given(count=counts, shards=st.none() | st.integers(1, 2000))
+def test_shards_share_the_files_evenly_and_change_none(count: int, shards: int | None) -> None:
+    files = plan_files(range(count), image_bytes=10_000)
+    units = deal(files, shards)
+    assert [file for unit in units for file in unit.files] == files
+    assert len(units) == min(shards or len(files), len(files))
+    sizes = [len(unit.files) for unit in units]
+    assert max(sizes) - min(sizes) <= 1
 
 
-@quick
-@given(count=counts)
-def test_unless_told_a_shard_is_never_larger_than_the_default(count: int) -> None:
-    assert all(unit.stop - unit.start <= SHARD_BLOCKS * BLOCK for unit in plan_shards(count, None))
-
-
-@quick
-@given(count=counts, shards=wanted)
-def test_shards_are_numbered_and_named_one_by_one(count: int, shards: int | None) -> None:
-    units = plan_shards(count, shards)
-    assert [unit.number for unit in units] == list(range(len(units)))
-    assert {unit.of for unit in units} == {len(units)}
-    assert sorted({unit.parquet_name for unit in units}) == [unit.parquet_name for unit in units]
+def test_nothing_is_dealt_where_there_is_nothing() -> None:
+    assert deal([], None) == []
 
 
 @quick
 @given(index=st.integers(0, 10**8 - 2))
 def test_an_images_file_is_its_own_and_sorts_after_the_one_before(index: int) -> None:
-    assert png_name(index) < png_name(index + 1)
+    assert image_name(index, suffix="png") < image_name(index + 1, suffix="png")
 
 
-@pytest.mark.parametrize(("index", "name"), [(0, "images/0000/00000000.png"), (12_345, "images/0001/00012345.png")])
-def test_an_images_file_is_named_by_its_index(index: int, name: str) -> None:
-    assert png_name(index) == name
+@pytest.mark.parametrize(
+    ("index", "label", "name"),
+    [
+        (0, None, "images/0000/00000000.png"),
+        (12_345, None, "images/0001/00012345.png"),
+        (12_345, "T-shirt/top", "images/T-shirt_top/0001/00012345.png"),
+        (1, "../../etc", "images/_.._.._etc/0000/00000001.png"),
+    ],
+)
+def test_an_images_file_is_named_by_its_index_and_its_label(index: int, label: str | None, name: str) -> None:
+    assert image_name(index, suffix="png", label=label) == name
+
+
+@quick
+@given(label=st.text())
+@example(label="..")
+@example(label="")
+@example(label="/")
+def test_a_labels_folder_is_one_that_any_file_system_takes_and_nobody_overlooks(label: str) -> None:
+    folder = folder_of(label)
+    assert folder.strip(". ") == folder.strip(" ").strip(". ")
+    assert folder
+    assert "/" not in folder
+    assert not folder.startswith(".")
 
 
 def test_no_folder_holds_more_files_than_a_file_system_likes() -> None:
-    folders = [png_name(index).rsplit("/", 1)[0] for index in range(3 * FILES_PER_FOLDER)]
+    folders = [image_name(index, suffix="png").rsplit("/", 1)[0] for index in range(3 * FILES_PER_FOLDER)]
     assert {folders.count(folder) for folder in set(folders)} == {FILES_PER_FOLDER}
+
+
+def test_consecutive_blocks_are_consecutive() -> None:
+    parts = [part for file in plan_files(range(3000), image_bytes=784) for part in file.parts]
+    assert all(after.start - before.start == BLOCK for before, after in pairwise(parts))

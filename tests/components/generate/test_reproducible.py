@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,28 +35,31 @@ def expected(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) 
     return found
 
 
-@pytest.mark.parametrize(
-    ("format", "shards"), [("png", 2), ("png", 7), ("parquet", 1), ("parquet", 2), ("parquet", 7), ("parquet", None)]
-)
+@pytest.mark.usefixtures("two_blocks_a_file")
+@pytest.mark.parametrize(("format", "shards"), [("png", 2), ("parquet", 1), ("parquet", 3), ("webdataset", None)])
 def test_an_image_is_the_same_in_any_format_and_for_any_number_of_shards(
     format: str, shards: int | None, expected: list[str], make_images: MakeImages, tmp_path: Path
 ) -> None:
     assert hashes(make_images(tmp_path, count=COUNT, format=format, shards=shards)) == expected
 
 
-def test_an_image_is_the_same_for_any_number_of_worker_processes(
-    expected: list[str], make_images: MakeImages, tmp_path: Path
+@pytest.mark.usefixtures("two_blocks_a_file")
+@pytest.mark.parametrize("format", ["parquet", "webdataset", "tfrecord", "npy"])
+def test_a_set_is_the_same_to_the_last_byte_for_any_number_of_shards_and_workers(
+    format: str, make_images: MakeImages, tmp_path: Path
 ) -> None:
-    assert hashes(make_images(tmp_path, count=COUNT, format="parquet", shards=7, workers=2)) == expected
+    one = make_images(tmp_path / "one", count=COUNT, format=format, shards=1)
+    other = make_images(tmp_path / "other", count=COUNT, format=format, shards=3, workers=2)
+    alone = make_images(tmp_path / "alone", count=COUNT, format=format)
+    assert files(one.path) == files(other.path) == files(alone.path)
 
 
-@pytest.mark.parametrize(("count", "shards"), [(9000, 7), (8192, 2), (300, 1)])
-def test_a_set_of_png_files_is_the_same_to_the_last_byte_for_any_number_of_shards(
-    count: int, shards: int, make_images: MakeImages, tmp_path: Path
-) -> None:
-    one = make_images(tmp_path / "one", count=count, shards=1)
-    other = make_images(tmp_path / "other", count=count, shards=shards)
-    assert files(one.path) == files(other.path)
+@pytest.mark.usefixtures("two_blocks_a_file")
+def test_any_image_can_be_made_again_alone(expected: list[str], make_images: MakeImages, tmp_path: Path) -> None:
+    some = make_images(tmp_path, indices="5,255-257,0,1699", format="parquet")
+    rows = pq.read_table(some.metadata_path)
+    assert rows["index"].to_pylist() == [0, 5, 255, 256, 257, 1699]
+    assert rows["sha256"].to_pylist() == [expected[index] for index in rows["index"].to_pylist()]
 
 
 @pytest.mark.parametrize("count", [1, 300, 1000])
@@ -78,21 +82,25 @@ def test_another_seed_gives_other_images(
 # --- after an interruption -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["png", "parquet"])
-def test_a_shard_that_was_not_finished_is_made_again_and_no_other(
+@pytest.mark.usefixtures("two_blocks_a_file")
+@pytest.mark.parametrize("format", ["png", "parquet", "npy"])
+def test_a_file_that_was_not_finished_is_made_again_and_no_other(
     format: str, make_images: MakeImages, tmp_path: Path
 ) -> None:
-    wanted: dict[str, Any] = {"count": 700, "format": format, "shards": 3}
+    wanted: dict[str, Any] = {"count": 1200, "format": format}
     images = make_images(tmp_path, **wanted)
     before = files(images.path)
     rows = sorted(images.work.glob("*.parquet"))
     assert len(rows) == 3
-    rows[1].unlink()  # says that a shard is finished
+    rows[1].unlink()  # says that a file is finished
     contents = sorted(path for path in images.path.rglob("*") if path.is_file() and path.parent != images.path)
-    ours = [path for path in contents if path.suffix == ".png"][256:512] if format == "png" else [contents[1]]
-    ours[0].unlink()
+    ours = {"png": contents[512:1024], "parquet": contents[1:2], "npy": []}[format]
+    if ours:
+        ours[0].unlink()
     if len(ours) > 1:
         ours[1].write_bytes(b"half an image")
+    if format == "npy":
+        np.load(images.path / "images.npy", mmap_mode="r+")[512:1024] = 0
     others = {path: path.stat().st_mtime_ns for path in contents if path not in ours}
 
     make_images(tmp_path, **wanted)
