@@ -209,6 +209,17 @@ def interpolate(
 
 
 @app.command()
+def why(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image of a set; or a set, with --index.")],
+    index: Annotated[int | None, typer.Option("--index", help="Of the image, where a file holds many.")] = None,
+) -> None:
+    """Where an image of a set comes from, back to the training images; and make it again, to prove it."""
+    from pipeline import why as lineage
+
+    lineage.why(image, index=index)
+
+
+@app.command()
 def schema() -> None:
     """Write the JSON Schema of recipes, from which editors complete recipe files."""
     path = recipes.FOLDER / "recipe.schema.json"
