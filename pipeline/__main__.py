@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -50,8 +51,11 @@ def _add_stage(name: str, doc: str) -> None:
             overrides = [*overrides, f"evaluate.inception={json.dumps(inception, ensure_ascii=False)}"]  # JSON is YAML
         loaded = recipes.load_recipe(recipe, source=source, overrides=overrides)
         run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose)
-        if name in ("all", "generate") and not dry_run:
-            _tell_results(loaded, runs, everything=name == "all")
+        if name in ("all", "generate"):
+            if dry_run:
+                _tell_size(loaded, runs)
+            else:
+                _tell_results(loaded, runs, everything=name == "all")
 
     app.command(name, help=doc)(command)
 
@@ -67,6 +71,17 @@ def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
         evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
         console.print(f"report         {evaluation.report_path}", markup=False)
     console.print(f"contact sheet  {images.contact_sheet_path}", markup=False)
+
+
+def _tell_size(recipe: Recipe, runs: Path) -> None:
+    seen, wanted = recipe.preprocess, recipe.generate
+    count = len(wanted.wanted)
+    # Raw pixels, which no format exceeds by much, and a row with the code.
+    most = count * (seen.height * seen.width * seen.channels + 4 * recipe.model.latent_dim + 400)
+    folder = next(path for path in (runs.resolve(), *runs.resolve().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    text = f"set            {count:,} images, at most about {most / 1e6:,.1f} MB; on the disk {free / 1e6:,.0f} MB are free"
+    console.print(text, markup=False)
 
 
 @app.command()

@@ -99,11 +99,11 @@ class RenderDoFn(UnitDoFn):
         """Writes the files that are not there yet."""
         for file in unit.files:
             if not self.rows_path(file).exists():
-                self._write(file)
+                self.write_file(file)
                 self.images.inc(file.images)
 
-    def _write(self, unit: FileUnit) -> None:
-        """While one block is encoded and written, the next one is decoded."""
+    def write_file(self, unit: FileUnit) -> None:
+        """Writes its images, then its rows; while one block is encoded and written, the next one is decoded."""
         writer = make_writer(self.format, self.target, unit)
         rows = []
 

@@ -12,6 +12,7 @@ from components.contact_sheet import IMAGES, contact_sheet
 from components.generate.plan import FileUnit, deal, plan_files
 from components.generate.reading import read_images
 from components.generate.render import Origin, RenderDoFn
+from components.generate.room import MANY, look_for_room, size
 from components.generate.writers import ArrayFile, Target
 from components.runner import run_units
 from schemas import atomic, tables
@@ -60,6 +61,9 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
     left = sum(file.images for file in todo)
     if len(todo) < len(files):
         say(f"resumes with {counted(left, 'image')} to do")
+    if left >= MANY:
+        needed = look_for_room(worker, images=left, shape=(height, width, channels))
+        say(f"needs   about {size(needed)} on the disk")
     if todo:
 
         def done() -> int:

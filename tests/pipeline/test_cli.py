@@ -104,3 +104,10 @@ def test_make_prints_help_with_targets_variables_and_values() -> None:
     done = subprocess.run(["make", "RECIPE=fashion_bn"], capture_output=True, text=True, cwd=ROOT, check=True)
     for word in ("demo", "ingest", "generate", "status", "verify", "clean", "SOURCE", "fashion_bn"):
         assert word in done.stdout
+
+
+def test_a_dry_run_says_how_large_the_set_would_be_at_most(tmp_path: Path) -> None:
+    done = pipeline("generate", "--dry-run", "--set", "generate.count=1000000", runs=tmp_path)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("set            1,000,000 images, at most about 1,")
+    assert last.endswith("MB are free")

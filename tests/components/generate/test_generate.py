@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -170,3 +171,29 @@ def test_a_generator_that_was_never_sealed_is_an_error_that_names_its_manifest(
     unsealed.path.mkdir()
     with pytest.raises(DataError, match=f"{unsealed.path}/manifest.json: expected the manifest of Generator"):
         make_images(tmp_path / "images", of=unsealed)
+
+
+# --- room on the disk ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["png", "parquet", "npy"])
+def test_a_large_set_is_not_begun_where_it_has_no_room(
+    format: str, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("components.generate.run.MANY", 300)
+    monkeypatch.setattr("components.generate.room.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(
+        DataError, match=rf"artifact: expected .* MB on the disk for 300 images as {format}, found 0\.0 MB"
+    ):
+        make_images(tmp_path, count=COUNT, format=format)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_what_a_large_set_is_going_to_take_is_said(
+    make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("components.generate.run.MANY", 300)
+    images = make_images(tmp_path, count=COUNT)
+    [said] = [line for line in capsys.readouterr().out.splitlines() if "on the disk" in line]
+    taken = sum(path.stat().st_blocks * 512 for path in (images.path / "images").rglob("*.png"))
+    assert float(said.split()[2]) == pytest.approx(taken / 1e6, rel=0.3)

@@ -1,0 +1,45 @@
+"""Whether a set has room on the disk, before hours are spent on it."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+from pathlib import Path
+
+from components.generate.plan import BLOCK, BlockPart, FileUnit
+from components.generate.render import RenderDoFn
+from components.generate.writers import ArrayFile, Target
+from schemas.errors import DataError
+
+MANY = 20_000  # images from which on a look pays: it makes a block more
+
+
+def look_for_room(worker: RenderDoFn, *, images: int, shape: tuple[int, int, int]) -> int:
+    """Bytes on the disk that so many images are going to take, by what the first block takes.
+
+    Raises:
+        DataError: There is less room.
+    """
+    with tempfile.TemporaryDirectory(dir=worker.work) as folder:
+        probe = copy.copy(worker)
+        probe.work = Path(folder, "work")
+        probe.target = Target(Path(folder, "artifact"), BLOCK, worker.target.label_folders)
+        if worker.format == "npy":
+            ArrayFile.prepare(probe.target, shape)
+        probe.setup()
+        probe.write_file(FileUnit(0, 1, 0, BLOCK, (BlockPart(0, range(BLOCK)),)))
+        # Blocks, because a small file takes a whole one.
+        taken = sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*") if path.is_file())
+    needed, free = taken * images // BLOCK, shutil.disk_usage(worker.target.artifact).free
+    if needed > free:
+        raise DataError(
+            f"{worker.target.artifact}: expected {size(needed)} on the disk for {images:,} images as {worker.format}, found "
+            f"{size(free)}; fewer images (N), another format (FORMAT) or another disk (RUNS)"
+        )
+    return needed
+
+
+def size(count: int) -> str:
+    """So many bytes, for a person."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
