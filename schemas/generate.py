@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,6 +36,11 @@ class GenerateSection(Section):
         coerce_numbers_to_str=True,  # digits are labels, too
         description="Of every image, from a conditional model. Default: drawn by the labels' shares in training.",
     )
+    labels: Literal["balanced"] | dict[str, Annotated[int, Field(ge=1)]] | None = Field(
+        None,
+        description="balanced: each label in turn. Or how many images of each, one label after the other, instead of `count`: "
+        "{cat: 500, dog: 500}.",
+    )
     temperature: float = Field(
         1.0,
         ge=0,
@@ -53,13 +59,18 @@ class GenerateSection(Section):
         label = "" if self.label is None else re.sub(r"[^\w.-]+", "-", f"{self.label}-")
         warmth = "" if self.temperature == 1 else f"t{self.temperature:g}-"
         chosen = "" if self.indices is None else f"only-{hashlib.sha256(self.indices.encode()).hexdigest()[:8]}-"
+        if self.labels == "balanced":
+            label = "balanced-"
+        elif self.labels:
+            said = json.dumps(list(self.labels.items()), ensure_ascii=False)
+            label = f"labels-{hashlib.sha256(said.encode()).hexdigest()[:8]}-"
         return self.name or f"{len(self.wanted)}-{chosen}seed{self.seed}-{label}{warmth}{self.format}"
 
     @property
     def wanted(self) -> Sequence[int]:
         """Indices of the images, ascending."""
         if self.indices is None:
-            return range(self.count)
+            return range(sum(self.labels.values()) if isinstance(self.labels, dict) else self.count)
         found: set[int] = set()
         for part in self.indices.split(","):
             first, _, last = part.partition("-")
@@ -76,6 +87,14 @@ class GenerateSection(Section):
             images += 1 + (int(last) - int(first) if last else 0)
         if images > MOST_INDICES:
             raise ValueError(f"indices: expected at most {MOST_INDICES:,} images, found {images:,}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_said_once(self) -> Self:
+        if self.labels is not None and self.label is not None:
+            raise ValueError(f"labels: expected label or labels, found both: {self.label}, {self.labels}")
+        if isinstance(self.labels, dict) and (images := sum(self.labels.values())) <= max(self.wanted):
+            raise ValueError(f"indices: expected numbers below {images:,}, the labels' sum, found {max(self.wanted):,}")
         return self
 
     @model_validator(mode="after")

@@ -27,8 +27,8 @@ def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
         generate: seed, start, count, temperature → images, values, codes of the images start to start + count of the seed.
 
     A conditional model's encode, decode, reconstruct and sample take labels [N], int64 from 0, too; interpolate takes
-    labels [2], and each step has that of the nearer end; generate takes one label for all images, or -1: each is drawn by the
-    labels' shares in training; and it returns labels.
+    labels [2], and each step has that of the nearer end; generate takes a label for all images or one for each, where -1 is
+    drawn by the labels' shares in training; and it returns labels.
     """
 
     def decode(codes: Any, labels: Any = None) -> dict[str, Any]:
@@ -56,7 +56,8 @@ def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
         labels, stretch = None, {"start": start, "count": count}
         if vae.conditional:
             drawn = seeded_labels(seed, **stretch, shares=vae.label_shares)
-            labels = tf.where(tf.equal(label, DRAWN), drawn, tf.fill([count], label))
+            given = tf.reshape(tf.broadcast_to(label, [count]), [count])  # of whose shape nothing was known
+            labels = tf.where(tf.equal(given, DRAWN), drawn, given)
         codes = sampled_codes(
             sampler, seed, **stretch, latent_dim=vae.latent_dim, labels=labels, temperature=temperature
         )
@@ -75,7 +76,7 @@ def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
         reconstruct: [images, *labels],
         interpolate: [*ends, *([_spec("labels", tf.int64, 2)] if vae.conditional else [])],
         sample: [*noise, warmth, *labels],
-        generate: [*stretch, warmth, *([_spec("label", tf.int64)] if vae.conditional else [])],
+        generate: [*stretch, warmth, *([tf.TensorSpec(None, tf.int64, name="label")] if vae.conditional else [])],
     }
     return {function.__name__: tf.function(function, input_signature=given) for function, given in takes.items()}
 

@@ -13,12 +13,12 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from components.generate.labels import DRAWN, labels_of_block
 from components.generate.plan import BLOCK, FileUnit, ShardUnit
 from components.generate.writers import Block, Target, make_writer
 from components.runner import UnitDoFn
 from schemas import tables
-
-DRAWN = -1  # what the generator takes for a label that each image draws for itself
+from schemas.generate import GenerateSection
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,8 @@ class RenderDoFn(UnitDoFn):
     Args:
         saved_model: The generator.
         origin: Of all images.
-        format: Of `generate.format`.
+        wanted: The recipe's `generate` section.
         labels: Names of the labels, where the generator takes them.
-        label: Of every image; None: each image's own.
-        temperature: How wide codes spread.
         target: Where images go.
         work: Where the files' rows go.
     """
@@ -55,20 +53,16 @@ class RenderDoFn(UnitDoFn):
         saved_model: Path,
         *,
         origin: Origin,
-        format: str,
+        wanted: GenerateSection,
         target: Target,
         work: Path,
         labels: Sequence[str] = (),
-        label: str | None = None,
-        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.saved_model = saved_model
         self.origin = origin
-        self.format = format
+        self.wanted = wanted
         self.labels = labels
-        self.label = label
-        self.temperature = temperature
         self.target = target
         self.work = work
         self.images = beam.metrics.Metrics.counter("generate", "images")
@@ -104,7 +98,7 @@ class RenderDoFn(UnitDoFn):
 
     def write_file(self, unit: FileUnit) -> None:
         """Writes its images, then its rows; while one block is encoded and written, the next one is decoded."""
-        writer = make_writer(self.format, self.target, unit)
+        writer = make_writer(self.wanted.format, self.target, unit)
         rows = []
 
         def write(block: Block) -> None:
@@ -138,11 +132,10 @@ class RenderDoFn(UnitDoFn):
 
     def _blocks(self, unit: FileUnit) -> Iterator[Block]:
         constant, int64 = self.tf.constant, self.tf.int64
-        asked: dict[str, Any] = {"temperature": constant(self.temperature, self.tf.float32)}
-        if self.labels:
-            number = DRAWN if self.label is None else self.labels.index(self.label)
-            asked["label"] = constant(number, int64)
+        asked: dict[str, Any] = {"temperature": constant(self.wanted.temperature, self.tf.float32)}
         for part in unit.parts:
+            if self.labels:
+                asked["label"] = constant(labels_of_block(self.wanted, self.labels, start=part.start))
             found = self.generate(
                 seed=constant(self.origin.seed, int64),
                 start=constant(part.start, int64),

@@ -25,7 +25,7 @@ def look_for_room(worker: RenderDoFn, *, images: int, shape: tuple[int, int, int
         probe = copy.copy(worker)
         probe.work = Path(folder, "work")
         probe.target = Target(Path(folder, "artifact"), BLOCK, worker.target.label_folders)
-        if worker.format == "npy":
+        if worker.wanted.format == "npy":
             ArrayFile.prepare(probe.target, shape)
         probe.setup()
         probe.write_file(FileUnit(0, 1, 0, BLOCK, (BlockPart(0, range(BLOCK)),)))
@@ -34,8 +34,8 @@ def look_for_room(worker: RenderDoFn, *, images: int, shape: tuple[int, int, int
     needed, free = taken * images // BLOCK, shutil.disk_usage(worker.target.artifact).free
     if needed > free:
         raise DataError(
-            f"{worker.target.artifact}: expected {size(needed)} on the disk for {images:,} images as {worker.format}, found "
-            f"{size(free)}; fewer images (N), another format (FORMAT) or another disk (RUNS)"
+            f"{worker.target.artifact}: expected {size(needed)} on the disk for {images:,} images as {worker.wanted.format}, "
+            f"found {size(free)}; fewer images (N), another format (FORMAT) or another disk (RUNS)"
         )
     return needed
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from components.console import counted, say, watched
 from components.contact_sheet import IMAGES, contact_sheet
+from components.generate.labels import check_labels
 from components.generate.plan import FileUnit, deal, plan_files
 from components.generate.reading import read_images
 from components.generate.render import Origin, RenderDoFn
@@ -17,11 +18,10 @@ from components.generate.writers import ArrayFile, Target
 from components.runner import run_units
 from schemas import atomic, tables
 from schemas.artifacts import Generator, ImageSet
-from schemas.errors import DataError, UsageError
+from schemas.errors import DataError
 from schemas.settings import GenerateSettings
 
 LARGE = 2_000  # images from which on several workers pay for their start
-SHOWN = 20  # labels in an error
 ROW_GROUP = 8_192  # rows of metadata.parquet
 
 
@@ -33,9 +33,8 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
             f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
         )
     wanted = settings.generate
-    labels = read_labels(generator, wanted=wanted.label)
-    if wanted.label_folders and not labels:
-        raise UsageError("generate.label_folders: expected a conditional model, found one without labels")
+    labels = read_labels(generator)
+    check_labels(wanted, labels)
     parity = json.loads(generator.parity_path.read_bytes())
     height, width, channels = parity["image_shape"]
     files = plan_files(wanted.wanted, image_bytes=height * width * channels)
@@ -46,14 +45,12 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
     say(f"reads   {generator.saved_model_path}")
     say(f"makes   {counted(count, 'image')}, seed {wanted.seed}, as {wanted.format}")
     if labels:
-        say(f"labels  {wanted.label or 'each by its share in training'}")
+        say(f"labels  {wanted.label or wanted.labels or 'each by its share in training'}")
     worker = RenderDoFn(
         generator.saved_model_path.resolve(),
         origin=Origin(model, parity["sampler"], wanted.seed),
-        format=wanted.format,
+        wanted=wanted,
         labels=labels,
-        label=wanted.label,
-        temperature=wanted.temperature,
         target=target,
         work=images.work.resolve(),
     )
@@ -81,20 +78,11 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
     return {"images": count}
 
 
-def read_labels(generator: Generator, *, wanted: str | None) -> list[str]:
-    """Names of the labels that the generator takes, none where it is not conditional.
-
-    Raises:
-        UsageError: The label that is wanted is none of them.
-    """
+def read_labels(generator: Generator) -> list[str]:
+    """Names of the labels that the generator takes, none where it is not conditional."""
     path = generator.labels_path
-    labels: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    if wanted is not None and not labels:
-        raise UsageError(f"generate.label: expected none, as model.conditional is off, found {wanted}")
-    if wanted is not None and wanted not in labels:
-        shown = ", ".join(labels[:SHOWN]) + (f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else "")
-        raise UsageError(f"generate.label: expected one of {shown}, found {wanted}")
-    return labels
+    found: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return found
 
 
 def _join_rows(images: ImageSet, files: list[FileUnit], worker: RenderDoFn) -> None:

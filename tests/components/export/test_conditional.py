@@ -37,7 +37,13 @@ SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"codes": CODES},
     ),
     "generate": (
-        {"seed": SCALAR, "start": SCALAR, "count": ((), tf.int32), "temperature": ((), tf.float32), "label": SCALAR},
+        {
+            "seed": SCALAR,
+            "start": SCALAR,
+            "count": ((), tf.int32),
+            "temperature": ((), tf.float32),
+            "label": (None, tf.int64),  # a scalar, or one for each
+        },
         {"images": IMAGES, "values": VALUES, "codes": CODES, "labels": LABELS},
     ),
 }
@@ -68,7 +74,7 @@ def loaded(saved_model: Path) -> Any:
     return tf.saved_model.load(str(saved_model))
 
 
-def generate(loaded: Any, *, seed: int = 7, start: int = 0, count: int, label: int) -> dict[str, Array]:
+def generate(loaded: Any, *, seed: int = 7, start: int = 0, count: int, label: int | list[int]) -> dict[str, Array]:
     """What the generator makes."""
     made = loaded.signatures["generate"](
         seed=tf.constant(seed, tf.int64),
@@ -86,7 +92,10 @@ def test_the_signatures_take_and_return_what_is_written(loaded: Any) -> None:
         inputs = signature.structured_input_signature[1]
         outputs = signature.structured_outputs
         found[name] = tuple(
-            {key: (tuple(spec.shape.as_list()), spec.dtype) for key, spec in specs.items()}
+            {
+                key: (None if spec.shape.rank is None else tuple(spec.shape.as_list()), spec.dtype)
+                for key, spec in specs.items()
+            }
             for specs in (inputs, outputs)
         )
     assert found == SIGNATURES
@@ -98,6 +107,16 @@ def test_a_label_that_is_asked_for_is_that_of_every_image(loaded: Any, vae: Any)
         assert made["labels"].tolist() == [label] * 20
         expected = np.asarray(vae.normalise.to_unit(vae.decode(made["codes"], made["labels"])))
         np.testing.assert_allclose(made["values"], expected, atol=1e-5)
+
+
+def test_each_image_may_have_a_label_of_its_own(loaded: Any) -> None:
+    wanted = [0, 2, -1, 1]
+    made = generate(loaded, count=4, label=wanted)
+    drawn = generate(loaded, count=4, label=-1)["labels"]
+    assert made["labels"].tolist() == [0, 2, drawn[2], 1]
+    for place, label in enumerate(made["labels"].tolist()):
+        expected = generate(loaded, count=4, label=label)["values"][place]
+        np.testing.assert_allclose(made["values"][place], expected, atol=1e-5)
 
 
 def test_the_label_changes_the_image_and_not_its_code(loaded: Any) -> None:

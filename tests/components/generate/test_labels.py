@@ -12,6 +12,7 @@ import pytest
 
 from schemas.artifacts import Generator, ImageSet
 from schemas.errors import UsageError
+from schemas.generate import GenerateSection
 
 MakeImages = Callable[..., ImageSet]
 LABELS = {"left": 3, "right": 1}
@@ -69,6 +70,38 @@ def test_an_image_has_the_same_label_in_a_larger_set(
     large = rows_of(make_images(tmp_path / "large", of=conditional, count=COUNT, shards=2))
     for name in ("label", "code", "sha256"):
         assert [row[name] for row in large[:10]] == [row[name] for row in small]
+
+
+def test_balanced_labels_come_in_turn(make_images: MakeImages, conditional: Generator, tmp_path: Path) -> None:
+    rows = rows_of(make_images(tmp_path, of=conditional, count=COUNT, labels="balanced"))
+    assert [row["label"] for row in rows] == list(LABELS) * (COUNT // 2)
+
+
+def test_so_many_of_each_label_come_one_after_the_other(
+    make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    rows = rows_of(make_images(tmp_path / "all", of=conditional, labels={"right": 270, "left": 3}))
+    assert [row["label"] for row in rows] == ["right"] * 270 + ["left"] * 3
+    some = rows_of(make_images(tmp_path / "some", of=conditional, labels={"right": 270, "left": 3}, indices="269-270"))
+    assert some == [{**row, "file_name": one["file_name"]} for row, one in zip(rows[269:271], some, strict=True)]
+
+
+def test_labels_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="labels: expected label or labels, found both"):
+        GenerateSection(label="left", labels="balanced")
+    with pytest.raises(ValueError, match="indices: expected numbers below 3, the labels' sum, found 3"):
+        GenerateSection(labels={"left": 3}, indices="3")
+
+
+@pytest.mark.parametrize("labels", ["balanced", {"up": 3}])
+def test_labels_that_there_are_not_are_refused(
+    labels: object, make_images: MakeImages, conditional: Generator, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"^generate\.labels: expected none, .*model\.conditional"):
+        make_images(tmp_path / "plain", labels=labels)
+    if labels != "balanced":
+        with pytest.raises(UsageError, match=r"^generate\.labels: expected one of left, right, found up$"):
+            make_images(tmp_path / "conditional", of=conditional, labels=labels)
 
 
 def test_a_label_that_there_is_not_is_an_error_that_lists_those_there_are(
