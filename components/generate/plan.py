@@ -89,10 +89,8 @@ def deal(files: Sequence[FileUnit], shards: int | None) -> list[ShardUnit]:
 
 
 def image_name(index: int, *, suffix: str, label: str | None = None) -> str:
-    """An image's file within the artifact, where each has its own: in a folder of its label, if one is given."""
-    folder = (
-        f"{index // FILES_PER_FOLDER:04d}" if label is None else f"{folder_of(label)}/{index // FILES_PER_FOLDER:04d}"
-    )
+    """An image's file within the artifact, where each has its own; if a label is given, in a folder of that alone."""
+    folder = f"{index // FILES_PER_FOLDER:04d}" if label is None else folder_of(label)
     return f"images/{folder}/{index:08d}.{suffix}"
 
 

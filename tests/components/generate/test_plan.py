@@ -69,8 +69,8 @@ def test_an_images_file_is_its_own_and_sorts_after_the_one_before(index: int) ->
     [
         (0, None, "images/0000/00000000.png"),
         (12_345, None, "images/0001/00012345.png"),
-        (12_345, "T-shirt/top", "images/T-shirt_top/0001/00012345.png"),
-        (1, "../../etc", "images/_.._.._etc/0000/00000001.png"),
+        (12_345, "T-shirt/top", "images/T-shirt_top/00012345.png"),
+        (1, "../../etc", "images/_.._.._etc/00000001.png"),
     ],
 )
 def test_an_images_file_is_named_by_its_index_and_its_label(index: int, label: str | None, name: str) -> None:
