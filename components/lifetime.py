@@ -6,7 +6,13 @@ import os
 import threading
 import time
 
+PARENT = "LATENT_MILL_PARENT"
 _watching = False
+
+
+def with_parent() -> dict[str, str]:
+    """What goes into the environment of a process that shall end with this one."""
+    return {PARENT: str(os.getpid())}
 
 
 def leave_with_parent() -> None:
@@ -15,7 +21,8 @@ def leave_with_parent() -> None:
     if _watching:
         return
     _watching = True
-    parent = os.getppid()
+    # A parent may be gone before its child comes this far, so it says who it is. Not for grandchildren, so it is taken out.
+    parent = int(os.environ.pop(PARENT, os.getppid()))
 
     def watch() -> None:
         # The parent's number changes when it dies; asked for, because no signal says so on every system.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.console import console
 from components.evaluate.component import STAGE as EVALUATE
+from components.lifetime import with_parent
 from pipeline.chain import Standing, standing
 from schemas.errors import DataError
 from schemas.manifest import Artifact
@@ -122,10 +123,10 @@ def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
 
 
 def child_environment(*, verbose: bool) -> dict[str, str]:
-    """The environment of a process that finds these packages, and in which TensorFlow says as little as it can."""
+    """The environment of a process that finds these packages, ends with this one, and in which TensorFlow says little."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
-    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": level}
+    return {**os.environ, **with_parent(), "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": level}
 
 
 def _last_line(path: Path) -> str:

@@ -23,6 +23,7 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from pydantic import TypeAdapter
 
 from components.console import say
+from components.lifetime import with_parent
 from components.tune.bookkeeping import Bookkeeping
 from schemas import atomic
 from schemas.artifacts import Examples
@@ -117,6 +118,7 @@ class Workers:
     def _environment(self, name: str) -> dict[str, str]:
         """What a worker is told: who it is, whom to ask, and its share of the machine."""
         found = {
+            **with_parent(),
             NAME: name,
             IP: self.address[0],
             PORT: str(self.address[1]),
