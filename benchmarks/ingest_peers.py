@@ -46,8 +46,8 @@ def img2dataset(size: int, folder: Path) -> Callable[[Path], None]:
 
 def bare(size: int, folder: Path) -> Callable[[Path], None]:
     """Our decode, and our records in shards."""
-    from components.ingest.decode import decode
-    from components.ingest.geometry import framing
+    from components.images.decode import decode
+    from components.images.geometry import framing
     from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS
     from schemas import records
     from schemas.preprocess import PreprocessSettings

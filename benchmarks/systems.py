@@ -29,9 +29,9 @@ from components.contact_sheet import pictures
 from components.dataset import batches, read_statistics
 from components.device import prepare_device
 from components.engine import plain_engine
-from components.ingest.decode import decode
-from components.ingest.geometry import Cover
-from components.ingest.sources import open_source
+from components.images.decode import decode
+from components.images.geometry import Cover
+from components.sources import open_source
 from components.training_images import TrainingImages
 from models.build import build_vae
 from models.likelihoods import Bernoulli

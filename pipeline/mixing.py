@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from components.console import console
 from components.contact_sheet import contact_sheet, pictures
-from components.ingest.decode import decode
-from components.ingest.geometry import Crop, framing
-from components.ingest.rejected import Rejected
+from components.images.decode import decode
+from components.images.geometry import Crop, framing
+from components.images.rejected import Rejected
 from components.lifetime import leave_with_parent
 from pipeline.chain import artifact_path
 from pipeline.recipes import load_recipe

@@ -13,13 +13,13 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
+from components.images.decode import decode
+from components.images.rejected import Rejected, usable
 from components.ingest.anomalies import is_grey
-from components.ingest.decode import decode
-from components.ingest.rejected import Rejected, usable
-from components.ingest.sources import FileNames, Item, RawImage, ReadError, Source, open_source
-from components.ingest.sources.annotations import SPLIT_WORDS
-from components.ingest.sources.base import named_item
-from components.ingest.sources.webdataset import holds_samples
+from components.sources import FileNames, Item, RawImage, ReadError, Source, open_source
+from components.sources.annotations import SPLIT_WORDS
+from components.sources.base import named_item
+from components.sources.webdataset import holds_samples
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings

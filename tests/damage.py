@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from read_through import found_in
 
-from components.ingest.sources import Source
+from components.sources import Source
 from schemas.errors import DataError, UsageError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.ingest.sources import Source, open_source
+from components.sources import Source, open_source
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ArraySource
 

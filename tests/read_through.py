@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.ingest.sources import Found, Item, RawImage, Source
+from components.sources import Found, Item, RawImage, Source
 
 
 def found_in(source: Source) -> list[Found]:

@@ -32,7 +32,7 @@ def sources_digest(settings: IngestSettings) -> str | None:
         return None
     import hashlib
 
-    from components.ingest.sources import open_source
+    from components.sources import open_source
 
     digests = [open_source(source).digest() for source in settings.sources]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -15,13 +15,13 @@ import numpy as np
 
 from components.console import watched
 from components.contact_sheet import pictures
+from components.images.decode import decode, read_header
+from components.images.rejected import Rejected, usable
 from components.ingest.catalogue import LISTED, Catalogue
-from components.ingest.decode import decode, read_header
 from components.ingest.perceptual import perceptual_hash
-from components.ingest.rejected import Rejected, usable
-from components.ingest.sources import RawImage, open_source
 from components.ingest.unpacked import Unpacked
 from components.runner import UnitDoFn, run_units
+from components.sources import RawImage, open_source
 from components.tally import Tallied, Tally
 from schemas import atomic, tables
 from schemas.errors import DataError
@@ -33,7 +33,7 @@ LARGE = 20_000  # images to be opened, from which on worker processes pay for th
 
 @dataclass(frozen=True)
 class ListingUnit:
-    """A part of a source (`components.ingest.sources.Part`), and the files that its rows go to."""
+    """A part of a source (`components.sources.Part`), and the files that its rows go to."""
 
     number: int
     source: int

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from components.console import say
 from components.contact_sheet import contact_sheet, pictures
+from components.images.geometry import Crop
 from components.ingest.catalogue import Catalogue
-from components.ingest.geometry import Crop
 from components.ingest.listing import list_images
 from components.ingest.normalise import store_float32
 from components.ingest.plan import ShardUnit, decide, plan_shards

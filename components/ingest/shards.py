@@ -13,15 +13,15 @@ import apache_beam as beam
 import numpy as np
 
 from components.console import watched
+from components.images.decode import decode
+from components.images.geometry import Crop, framing
+from components.images.rejected import Rejected, usable
 from components.ingest.anomalies import is_grey
-from components.ingest.decode import decode
-from components.ingest.geometry import Crop, framing
 from components.ingest.listing import sha256_of_image
 from components.ingest.plan import ShardUnit
-from components.ingest.rejected import Rejected, usable
-from components.ingest.sources import RawImage, ReadError, open_source
 from components.ingest.unpacked import read_unpacked
 from components.runner import UnitDoFn, run_units
+from components.sources import RawImage, ReadError, open_source
 from components.tally import Tallied, Tally
 from schemas import atomic, records, tables
 from schemas.settings import IngestSettings

@@ -12,7 +12,7 @@ from typing import IO, Self
 
 import numpy as np
 
-from components.ingest.sources import RawImage
+from components.sources import RawImage
 from schemas import atomic
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingest.sources.annotations import divided, label_text, split_in
+from components.sources.annotations import divided, label_text, split_in
 
 splits = st.sampled_from([None, "train", "validation", "test"])
 

@@ -15,9 +15,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
 from read_through import images_of, items_of
 
-from components.ingest.decode import decode
-from components.ingest.sources import Source
-from components.ingest.sources import array as module
+from components.images.decode import decode
+from components.sources import Source
+from components.sources import array as module
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
 from read_through import found_in, images_of, items_of
 
-from components.ingest.sources import ReadError
+from components.sources import ReadError
 from schemas.errors import DataError, UsageError
 
 no_deadline = hypothesis_settings(deadline=None, max_examples=60)

@@ -164,8 +164,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 DECODE = """
 import resource, sys
-from components.ingest.decode import decode
-from components.ingest.rejected import Rejected
+from components.images.decode import decode
+from components.images.rejected import Rejected
 from schemas.preprocess import PreprocessSettings
 
 for path in sys.argv[1:]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.ingest.sources.braces import expanded
+from components.sources.braces import expanded
 
 
 @pytest.mark.parametrize(

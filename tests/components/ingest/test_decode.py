@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.ingest.decode import Header, decode, read_header
-from components.ingest.flatten import flatten
-from components.ingest.geometry import Cover, Fit, Pad, Stretch, framing
-from components.ingest.rejected import Rejected
+from components.images.decode import Header, decode, read_header
+from components.images.flatten import flatten
+from components.images.geometry import Cover, Fit, Pad, Stretch, framing
+from components.images.rejected import Rejected
 from schemas.preprocess import PreprocessSettings
 from schemas.tables import Reason
 

@@ -16,9 +16,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from components.ingest.decode import decode, read_header
-from components.ingest.geometry import Pad
-from components.ingest.rejected import Rejected
+from components.images.decode import decode, read_header
+from components.images.geometry import Pad
+from components.images.rejected import Rejected
 from schemas.preprocess import PreprocessSettings
 from schemas.tables import Reason
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from read_through import items_of
 
-from components.ingest.sources import Source, open_source
+from components.sources import Source, open_source
 from schemas.errors import UsageError
 from schemas.sources import DigitsSource
 

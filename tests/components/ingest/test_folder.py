@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.ingest.sources import Source, open_source
+from components.sources import Source, open_source
 from schemas.errors import UsageError
 from schemas.sources import FolderSource
 

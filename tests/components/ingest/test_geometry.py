@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from components.ingest.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch, framing
+from components.images.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch, framing
 from schemas.preprocess import PreprocessSettings
 
 Array = np.ndarray[Any, Any]

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from read_through import images_of, items_of
 
-from components.ingest.sources import Source, open_source
-from components.ingest.sources import idx as module
-from components.ingest.sources.idx import read_idx
+from components.sources import Source, open_source
+from components.sources import idx as module
+from components.sources.idx import read_idx
 from schemas.errors import DataError, UsageError
 from schemas.sources import IdxSource
 

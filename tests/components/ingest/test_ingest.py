@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.ingest.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch
+from components.images.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch
 from schemas.artifacts import Examples
 from schemas.hashing import sha256_of
 from schemas.records import SPLITS, Statistics, decode_example, read_records

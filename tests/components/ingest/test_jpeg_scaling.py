@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.ingest.decode import MARGIN, decode
-from components.ingest.geometry import Cover, Fit, Geometry, Pad, Stretch
-from components.ingest.rejected import Rejected
+from components.images.decode import MARGIN, decode
+from components.images.geometry import Cover, Fit, Geometry, Pad, Stretch
+from components.images.rejected import Rejected
 from schemas.preprocess import PreprocessSettings
 from schemas.tables import Reason
 

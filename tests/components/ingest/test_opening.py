@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFile
 
-from components.ingest.decode import Header, decode, read_header
-from components.ingest.rejected import Rejected
+from components.images.decode import Header, decode, read_header
+from components.images.rejected import Rejected
 from schemas.preprocess import FORMATS, PreprocessSettings
 from schemas.tables import Reason
 

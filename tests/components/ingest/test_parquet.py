@@ -19,8 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from read_through import found_in, images_of, items_of
 
-from components.ingest.sources import ReadError, Source, open_source
-from components.ingest.sources import parquet as module
+from components.sources import ReadError, Source, open_source
+from components.sources import parquet as module
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ParquetSource

@@ -15,7 +15,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from pydantic import TypeAdapter
 from read_through import images_of, items_of
 
-from components.ingest.sources import Source, files, open_source
+from components.sources import Source, files, open_source
 from schemas.sources import Source as SourceSettings
 
 ROOT: list[Path] = []

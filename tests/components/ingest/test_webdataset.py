@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.ingest.sources import Source, open_source
-from components.ingest.sources.webdataset import holds_samples
+from components.sources import Source, open_source
+from components.sources.webdataset import holds_samples
 from schemas.artifacts import Examples
 from schemas.errors import DataError, UsageError
 from schemas.records import Statistics

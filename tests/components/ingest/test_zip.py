@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.ingest.sources import ReadError, Source, open_source
+from components.sources import ReadError, Source, open_source
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ZipSource

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from itertools import tee
 from typing import NamedTuple
 
-from components.ingest.sources import files
-from components.ingest.sources.annotations import SPLIT_WORDS, label_text
-from components.ingest.sources.base import NAMES_PER_PART, Found, Item, Part, ReadError, Source, chunks
+from components.sources import files
+from components.sources.annotations import SPLIT_WORDS, label_text
+from components.sources.base import NAMES_PER_PART, Found, Item, Part, ReadError, Source, chunks
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import TableSource

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 
-from components.ingest.sources import files
-from components.ingest.sources.base import Found, Part, ReadError, Source, named_item
-from components.ingest.sources.tar_file import Archive, Member, opened, read_stretch
+from components.sources import files
+from components.sources.base import Found, Part, ReadError, Source, named_item
+from components.sources.tar_file import Archive, Member, opened, read_stretch
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import TarSource, WebDatasetSource

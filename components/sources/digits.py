@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.ingest.sources.base import Found, Item, Part, Source
+from components.sources.base import Found, Item, Part, Source
 from schemas.errors import UsageError
 from schemas.hashing import sha256_of
 from schemas.preprocess import PreprocessSettings

@@ -11,8 +11,8 @@ import warnings
 
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, TiffTags, UnidentifiedImageError
 
-from components.ingest.frames import count_frames
-from components.ingest.rejected import Rejected
+from components.images.frames import count_frames
+from components.images.rejected import Rejected
 from schemas.preprocess import PreprocessSettings
 from schemas.tables import Reason
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 
-from components.ingest.flatten import flatten
-from components.ingest.geometry import Box, Geometry, channels_last
-from components.ingest.opening import limit_pixels, open_image, read_exif, rejection
-from components.ingest.sources import RawImage
+from components.images.flatten import flatten
+from components.images.geometry import Box, Geometry, channels_last
+from components.images.opening import limit_pixels, open_image, read_exif, rejection
+from components.sources import RawImage
 from schemas.preprocess import PreprocessSettings
 
 # A JPEG is decoded no smaller than this many times what it becomes. docs/ingest.md has the measurement.

@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from components.ingest.sources import files
+from components.sources import files
 from schemas.errors import DataError
 
 _PIECE = 1 << 24

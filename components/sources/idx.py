@@ -15,8 +15,8 @@ from typing import IO
 
 import numpy as np
 
-from components.ingest.sources import files
-from components.ingest.sources.base import Found, Item, Part, ReadError, Source
+from components.sources import files
+from components.sources.base import Found, Item, Part, ReadError, Source
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import IdxSource

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from itertools import tee
 
-from components.ingest.sources import files
-from components.ingest.sources.base import FileNames
+from components.sources import files
+from components.sources.base import FileNames
 from schemas.errors import UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import FolderSource

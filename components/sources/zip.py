@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from components.ingest.sources import files
-from components.ingest.sources.base import FileNames, ReadError
+from components.sources import files
+from components.sources.base import FileNames, ReadError
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ZipSource

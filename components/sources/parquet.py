@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from components.ingest.sources import files
-from components.ingest.sources.annotations import divided, label_text, split_in
-from components.ingest.sources.base import NAMES_PER_PART, Found, Item, Part, RawImage, ReadError, Source, own_split
+from components.sources import files
+from components.sources.annotations import divided, label_text, split_in
+from components.sources.base import NAMES_PER_PART, Found, Item, Part, RawImage, ReadError, Source, own_split
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ParquetSource

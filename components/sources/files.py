@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
 
-from components.ingest.sources import braces
+from components.sources import braces
 from schemas import hashing
 from schemas.errors import UsageError
 

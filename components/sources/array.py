@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from components.ingest.sources import files
-from components.ingest.sources.annotations import divided, label_text, split_in
-from components.ingest.sources.base import Found, Item, Part, ReadError, Source
-from components.ingest.sources.npy import Header, Place, opened, reading, up_to, wrong_length
+from components.sources import files
+from components.sources.annotations import divided, label_text, split_in
+from components.sources.base import Found, Item, Part, ReadError, Source
+from components.sources.npy import Header, Place, opened, reading, up_to, wrong_length
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ArraySource

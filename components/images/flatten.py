@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from components.ingest.rejected import Rejected
+from components.images.rejected import Rejected
 from schemas.tables import Reason
 
 BITS_PER_SAMPLE = 258  # a TIFF's tag

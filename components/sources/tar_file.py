@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from components.ingest.sources import files
-from components.ingest.sources.base import ReadError
+from components.sources import files
+from components.sources.base import ReadError
 from schemas.errors import DataError
 from schemas.preprocess import PreprocessSettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.ingest.sources import RawImage, ReadError
+from components.sources import RawImage, ReadError
 from schemas.tables import Reason
 
 

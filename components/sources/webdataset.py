@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 
-from components.ingest.sources import files
-from components.ingest.sources.base import Found, Item, ReadError, own_split
-from components.ingest.sources.tar import TarArchives
-from components.ingest.sources.tar_file import Archive, Member, opened
+from components.sources import files
+from components.sources.base import Found, Item, ReadError, own_split
+from components.sources.tar import TarArchives
+from components.sources.tar_file import Archive, Member, opened
 from schemas.errors import DataError, UsageError
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import WebDatasetSource

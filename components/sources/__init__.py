@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from components.ingest.sources.array import Array
-from components.ingest.sources.base import FileNames, Found, Item, Part, RawImage, ReadError, Source
-from components.ingest.sources.digits import Digits
-from components.ingest.sources.folder import Folder
-from components.ingest.sources.idx import Idx
-from components.ingest.sources.parquet import Parquet
-from components.ingest.sources.table import Table
-from components.ingest.sources.tar import Tar
-from components.ingest.sources.webdataset import WebDataset
-from components.ingest.sources.zip import Zip
+from components.sources.array import Array
+from components.sources.base import FileNames, Found, Item, Part, RawImage, ReadError, Source
+from components.sources.digits import Digits
+from components.sources.folder import Folder
+from components.sources.idx import Idx
+from components.sources.parquet import Parquet
+from components.sources.table import Table
+from components.sources.tar import Tar
+from components.sources.webdataset import WebDataset
+from components.sources.zip import Zip
 from schemas import sources
 from schemas.preprocess import PreprocessSettings
 
