@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Kind = Literal["normal", "prior", "uniform", "mixture", "posterior"]
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,15 @@ class CodeSampler(ABC):
             ValueError: It is a sampler of several labels, and none are given.
         """
 
+    @abstractmethod
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """Of codes [N, D], at temperature 1, on NumPy: [N], nats.
+
+        Args:
+            codes: As `codes` gives them.
+            labels: From 0: [N]. Only a sampler of several labels looks at them.
+        """
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that it takes to make it again with `from_arrays`, by name; numbers are arrays of no dimension."""
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
@@ -63,6 +73,10 @@ class Normal(CodeSampler):
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         """As they are drawn, times the temperature."""
         return temperature * ops.cast(normal, "float32")
+
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """-½ (z² + log 2π), added up."""
+        return _log_normal(codes.astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +104,15 @@ class LearnedPrior(CodeSampler):
         first = ops.take(self.means, chosen, axis=0) + ops.take(self.deviations, chosen, axis=0) * normal[:, :dims]
         return ops.concatenate([first, normal[:, dims:]], axis=-1)
 
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """Of its normal distributions together, and N(0, I) beyond D₁."""
+        dims, z = self.means.shape[1], codes.astype(np.float64)
+        each = [
+            _log_normal((z[:, :dims] - mean) / deviation) - np.log(deviation.astype(np.float64)).sum()
+            for mean, deviation in zip(self.means, self.deviations, strict=True)
+        ]
+        return _log_mixed(self.shares, np.stack(each, axis=1), labels) + _log_normal(z[:, dims:])
+
 
 @dataclass(frozen=True, eq=False)
 class UniformBox(CodeSampler):
@@ -108,6 +131,12 @@ class UniformBox(CodeSampler):
         """Each draw's place in the box is its share of N(0, 1), Φ(x) = (1 + erf(x / √2)) / 2."""
         centred = 0.5 * ops.erf(ops.cast(normal, "float32") / math.sqrt(2.0))  # Φ(x) - ½
         return self.low + (self.high - self.low) * (0.5 + temperature * centred)
+
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """The same anywhere inside, with dimensions of no width left aside; -∞ outside."""
+        widths = (self.high - self.low).astype(np.float64)
+        inside = ((codes >= self.low) & (codes <= self.high)).all(axis=1)
+        return np.where(inside, -np.log(widths[widths > 0]).sum(), -np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +166,20 @@ class Mixture(CodeSampler):
         factors = ops.take(self.factors.reshape(-1, dims, dims), chosen, axis=0)  # [B, D, D]
         deviations = ops.squeeze(ops.matmul(factors, ops.expand_dims(ops.cast(normal, "float32"), -1)), -1)
         return ops.take(self.means.reshape(-1, dims), chosen, axis=0) + temperature * deviations
+
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """Of the label's components together."""
+        z, found = codes.astype(np.float64), np.full(len(codes), -np.inf)
+        label = np.zeros(len(codes), np.int64) if len(self.shares) == 1 or labels is None else labels
+        for own in np.unique(label):
+            here, used = label == own, np.flatnonzero(self.shares[own] > 0)
+            each = []
+            for component in used:
+                factor = self.factors[own, component].astype(np.float64)
+                white = np.linalg.solve(factor, (z[here] - self.means[own, component]).T).T
+                each.append(_log_normal(white) - np.log(np.diag(factor)).sum())
+            found[here] = _log_mixed(self.shares[own, used][None], np.stack(each, axis=1), None)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +216,18 @@ class AggregatePosterior(CodeSampler):
         deviations = self.bandwidth * ops.take(self.deviations, chosen, axis=0)
         return ops.take(self.means, chosen, axis=0) + temperature * deviations * ops.cast(normal, "float32")
 
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """Of the label's rows together; each code takes 8 · N · D bytes while it is looked at."""
+        several = len(self.starts) > 2 and labels is not None
+        found = np.empty(len(codes))
+        for place, code in enumerate(codes.astype(np.float64)):
+            first, last = self.starts[labels[place] :][:2] if several and labels is not None else (0, len(self.means))
+            rows = slice(first, last) if last > first else slice(None)
+            deviations = np.float64(self.bandwidth) * self.deviations[rows]
+            each = _log_normal((code - self.means[rows]) / deviations) - np.log(deviations).sum(axis=1)
+            found[place] = np.logaddexp.reduce(each) - np.log(len(each))
+        return found
+
 
 def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
     """The sampler of a kind from what its `arrays` gave.
@@ -195,6 +250,21 @@ def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
             starts = np.asarray(arrays["starts"], np.int32)
             return AggregatePosterior(floats["means"], floats["deviations"], starts, float(arrays["bandwidth"]))
     raise ValueError(f"no sampler of codes is called {kind!r}")
+
+
+def _log_normal(codes: Doubles) -> Doubles:
+    """Log density of N(0, I): [N, D] to [N]."""
+    found: Doubles = -0.5 * (np.square(codes).sum(axis=1) + codes.shape[1] * math.log(2 * math.pi))
+    return found
+
+
+def _log_mixed(shares: Floats, each: Doubles, labels: NDArray[np.int64] | None) -> Doubles:
+    """Log density of K distributions together, of the log density of each [N, K] and their shares [L, K]: [N]."""
+    with np.errstate(divide="ignore"):  # of a share of 0
+        log_shares = np.log(shares.astype(np.float64))
+    own = log_shares if len(log_shares) == 1 or labels is None else log_shares[labels]
+    found: Doubles = np.logaddexp.reduce(own + each, axis=1)
+    return found
 
 
 def _component(shares: Floats, uniform: Any, label: Any) -> Any:

@@ -75,7 +75,9 @@ def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
 
 def _tell_size(recipe: Recipe, runs: Path) -> None:
     seen, wanted = recipe.preprocess, recipe.generate
-    count = len(wanted.wanted)
+    if wanted.codes is not None or wanted.between is not None:
+        return  # as many images as these give
+    count = len(wanted.indices_of(None))
     # Raw pixels, which no format exceeds by much, and a row with the code.
     most = count * (seen.height * seen.width * seen.channels + 4 * recipe.model.latent_dim + 400)
     folder = next(path for path in (runs.resolve(), *runs.resolve().parents) if path.exists())

@@ -14,16 +14,15 @@ from components.generate.component import STAGE as GENERATE
 from components.ingest.component import STAGE as INGEST
 from components.train.component import STAGE as TRAIN
 from components.tune.component import STAGE as TUNE
-from schemas.artifacts import Examples, HyperParameters, ImageSet
+from schemas.artifacts import Examples, ImageSet
 from schemas.errors import DataError, UsageError
 from schemas.manifest import Artifact
 from schemas.recipe import Recipe
-from schemas.settings import StageSettings, TrainSettings
+from schemas.settings import StageSettings
 from schemas.stage import Stage
 from schemas.staging import Staging, recover
 
 STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
-SOURCES = "sources"  # name of ingest's outside input in its manifest
 BESIDE = "beside"  # and of another recipe's artifact
 
 _FOLDERS = {
@@ -111,14 +110,14 @@ def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path)
     examples = Examples(artifact_path(recipe, Examples, runs=runs))
     if not _wanted(stage, kind, recipe) or not artifact.exists or not examples.exists:
         return None
-    return artifact if artifact.manifest.inputs.get(Examples.TYPE) == examples.digest else None
+    fits = kind is Examples or artifact.manifest.inputs.get(Examples.TYPE) == examples.digest
+    return artifact if fits else None
 
 
 def _wanted(stage: Stage, kind: type[Artifact], recipe: Recipe) -> bool:
     """Whether the recipe lets a stage have this artifact."""
-    if kind is HyperParameters and stage.settings is TrainSettings:
-        return recipe.train.use_tuned
-    return kind in stage.inputs or kind in stage.optional
+    wanted = stage.optional.get(kind)
+    return kind in stage.inputs or (wanted is not None and wanted(stage.settings.of(recipe)))
 
 
 def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]) -> Standing:
@@ -145,13 +144,15 @@ def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]
         if damage:
             return Standing(stage, output, settings, inputs, f"damaged: {damage[0]}", damaged=True)
     if stage.external is not None:
-        digest = stage.external(settings)
-        if digest is None:
-            # The path was given when the images were read; without it, what was read then is what there is.
-            if manifest is None:
-                raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
-            digest = manifest.inputs[SOURCES]
-        inputs[SOURCES] = digest
+        for name, digest in stage.external(settings).items():
+            if digest is None:
+                # The path was given when the images were read; without it, what was read then is what there is.
+                if manifest is None:
+                    raise UsageError(
+                        f"{name}: expected the path of your images, found none; set SOURCE=… (or --source …)"
+                    )
+                digest = manifest.inputs[name]
+            inputs[name] = digest
     if manifest is None:
         begun = Standing(stage, output, settings, inputs, "-").staging().root.exists()
         return Standing(stage, output, settings, inputs, "was interrupted, continues" if begun else "never ran")

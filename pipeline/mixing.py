@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
 
 from components.console import console
 from components.contact_sheet import contact_sheet, pictures
-from components.images.decode import decode
-from components.images.geometry import Crop, framing
 from components.images.rejected import Rejected
+from components.images.seen import as_seen, preprocess_of
 from components.lifetime import leave_with_parent
 from pipeline.chain import artifact_path
 from pipeline.recipes import load_recipe
@@ -29,7 +27,6 @@ from pipeline.run import StageFailed, child_environment
 from schemas import atomic
 from schemas.artifacts import Generator
 from schemas.errors import DataError, UsageError
-from schemas.manifest import MANIFEST
 from schemas.preprocess import PreprocessSettings
 
 if TYPE_CHECKING:
@@ -106,10 +103,8 @@ def interpolate(first: Path, second: Path, *, steps: int, gif: bool, recipe: str
     _write({strip: save_strip} | ({animation: save_animation} if gif else {}))
 
 
-def as_seen(path: Path, preprocess: PreprocessSettings) -> Images:
+def seen(path: Path, preprocess: PreprocessSettings) -> Images:
     """A file as the network sees it when it is judged: [H, W, C].
-
-    Where training crops, that is the centre of the image with its margin, as ingest and evaluate have it.
 
     Raises:
         UsageError: It is not there, or no image that can be used.
@@ -118,10 +113,9 @@ def as_seen(path: Path, preprocess: PreprocessSettings) -> Images:
         found = "a folder" if path.is_dir() else "no such file"
         raise UsageError(f"{path}: expected an image, found {found}")
     try:
-        pixels = decode(path.read_bytes(), preprocess, geometry=framing(preprocess))
+        return as_seen(path.read_bytes(), preprocess)
     except Rejected as error:
         raise UsageError(f"{path}: expected an image, found none that can be used ({error})") from None
-    return Crop(preprocess.height, preprocess.width).map(pixels)
 
 
 def decoded_between(saved_model: Path, images: Images, shares: NDArray[np.float32]) -> Images:
@@ -201,21 +195,10 @@ def _decode(first: Path, second: Path, *, steps: int, recipe: str, runs: Path, c
     generator.check(thorough=True)
     if generator.labels_path.exists():
         raise UsageError(f"{command}: expected a model that takes no labels, found one of model.conditional=true")
-    preprocess = _preprocess(generator)
-    images = np.stack([as_seen(path, preprocess) for path in (first, second)])
+    preprocess = preprocess_of(generator)
+    images = np.stack([seen(path, preprocess) for path in (first, second)])
     with console.status("loading the generator"):
         return images, _in_a_process(generator, images, steps=steps, command=command)
-
-
-def _preprocess(generator: Generator) -> PreprocessSettings:
-    """What was done to the images that the generator has learnt, whatever the recipe says by now."""
-    try:
-        return PreprocessSettings.model_validate(generator.manifest.recipe["preprocess"])
-    except (KeyError, ValidationError):
-        raise DataError(
-            f"{generator.path / MANIFEST}: expected the recipe's preprocess, found none that can be read; "
-            f"to make it again, remove {generator.path}"
-        ) from None
 
 
 def _in_a_process(generator: Generator, images: Images, *, steps: int, command: str) -> Images:

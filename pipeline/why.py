@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.console import console
+from components.generate.plan import BLOCK
 from pipeline.run import StageFailed, child_environment
 from schemas.artifacts import Examples, Generator, ImageSet, Model
 from schemas.errors import DataError, UsageError
-from schemas.generate import GenerateSection
+from schemas.generate import GIVEN, GenerateSection
 from schemas.manifest import MANIFEST, Artifact
 from schemas.recipe import BeamSection
 from schemas.settings import GenerateSettings
@@ -50,12 +52,13 @@ def why(image: Path, *, index: int | None) -> None:
         _check_bytes(images.path / row["file_name"], row["sha256"])
     label = f", label {row['label']}" if row["label"] is not None else ""
     warmth = f", temperature {wanted['temperature']:g}" if wanted["temperature"] != 1 else ""
-    _line("made", f"as image {row['index']} of seed {row['seed']}{label}, code from {row['sampler']}{warmth}")
+    origin = row["sampler"] if row["source"] is None else f"{row['sampler']}: {row['source']}"
+    _line("made", f"as image {row['index']} of seed {row['seed']}{label}, code from {origin}{warmth}")
     generator = _parents(images)
     if generator is None:
         raise DataError(f"{image}: expected the generator that made it beside its set, to make it again, found none")
     generator.check(thorough=True)
-    found = _made_again(generator, images, index=row["index"])
+    found = _made_again(generator, images, row)
     if found != row["sha256"]:
         raise DataError(
             f"{image}: expected sha256 {row['sha256'][:SHOWN]}… when it is made again, found {found[:SHOWN]}…; another "
@@ -121,18 +124,28 @@ def _parents(images: ImageSet) -> Generator | None:
     return generator
 
 
-def _made_again(generator: Generator, images: ImageSet, *, index: int) -> str:
-    """Sha256 of the image, made alone from the settings of its set."""
+def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
+    """Sha256 of the image, made alone from the settings of its set; where its code was given, from that."""
+    index, wanted = row["index"], images.manifest.settings["generate"]
+    alone = {
+        "indices": str(index),
+        "label_folders": False,
+        "shards": None,
+        "drop_near_copies": False,
+        "drop_unlikely": 0.0,
+    }
     with tempfile.TemporaryDirectory() as folder:
-        settings = {
-            **images.manifest.settings["generate"],
-            "indices": str(index),
-            "label_folders": False,
-            "shards": None,
-        }
+        if any(wanted.get(kind) is not None for kind in GIVEN):
+            place = index % BLOCK  # where it was among those that were decoded together
+            path = Path(folder, "codes.parquet")
+            table = pa.table(
+                {"code": [row["code"]] * (place + 1), "label": pa.array([row["label"]] * (place + 1), pa.string())}
+            )
+            pq.write_table(table, path)
+            alone |= {**dict.fromkeys(GIVEN), "codes": str(path), "indices": str(place), "label": None}
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.why", str(generator.path), folder],
-            input=json.dumps(settings),
+            input=json.dumps({**wanted, **alone}),
             capture_output=True,
             text=True,
             env=child_environment(verbose=False),

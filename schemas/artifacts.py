@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from schemas.errors import DataError
+from schemas.generator import Description
 from schemas.manifest import MANIFEST, Artifact
 
 
@@ -132,6 +133,11 @@ class ModelEvaluation(Artifact):
         return self.path / "sampler.npz"
 
     @property
+    def other_samplers_path(self) -> Path:
+        """The others that were tried, a file like that of each, named after its kind; none of training images' codes."""
+        return self.path / "other_samplers"
+
+    @property
     def figures_path(self) -> Path:
         """The report's figures as PNG files."""
         return self.path / "figures"
@@ -152,6 +158,30 @@ class Generator(Artifact):
     def labels_path(self) -> Path:
         """Names of a conditional generator's labels, a JSON list; within the SavedModel, which knows their numbers."""
         return self.saved_model_path / "assets.extra" / "labels.json"
+
+    def sampler_path(self, kind: str) -> Path:
+        """A sampler of codes, in the form of `ModelEvaluation.sampler_path`: the one in the SavedModel, and the other ones."""
+        return self.path / "samplers" / f"{kind}.npz"
+
+    @property
+    def description_path(self) -> Path:
+        """What whoever asks it needs to know: a `schemas.generator.Description`."""
+        return self.path / "generator.json"
+
+    def describe(self) -> Description:
+        """What it says of itself.
+
+        Raises:
+            DataError: It does not say.
+        """
+        try:
+            return Description.model_validate_json(self.description_path.read_bytes())
+        except (OSError, ValueError) as error:
+            said = str(error).splitlines()[0]
+            raise DataError(
+                f"{self.description_path}: expected what a generator says of itself, found something else ({said}); to make "
+                "it again, run export"
+            ) from None
 
     @property
     def parity_path(self) -> Path:
@@ -178,6 +208,11 @@ class ImageSet(Artifact):
     def metadata_path(self) -> Path:
         """A row per image (`schemas.tables.GENERATED`)."""
         return self.path / "metadata.parquet"
+
+    @property
+    def dropped_path(self) -> Path:
+        """A row per image that a filter left out (`schemas.tables.DROPPED`), where there is a filter."""
+        return self.path / "dropped.parquet"
 
     @property
     def contact_sheet_path(self) -> Path:

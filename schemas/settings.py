@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
-from schemas.generate import GenerateSection
+from schemas.generate import GIVEN, GenerateSection
 from schemas.model import LossSettings, ModelSettings
 from schemas.preprocess import PreprocessSettings
 from schemas.recipe import (
@@ -130,6 +130,12 @@ class GenerateSettings(StageSettings):
     KEYS: ClassVar[tuple[str, ...]] = ("generate", "beam")
     generate: GenerateSection
     beam: BeamSection
+
+    def content(self) -> dict[str, Any]:
+        """As of every stage, without paths of given codes, whose content counts."""
+        found = super().content()
+        found["generate"] |= {kind: None if getattr(self.generate, kind) is None else "given" for kind in GIVEN}
+        return found
 
 
 S = TypeVar("S", TrainSettings, TuneSettings)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.manifest import Artifact
@@ -21,10 +21,12 @@ class Stage:
         output: The artifact that it writes.
         settings: The keys of the recipe that it reads.
         run: Called with the inputs, the output, and the settings, in this order; returns counts for the manifest.
-        optional: Inputs that are None when there are none for the other inputs.
+        optional: Further inputs, each with whether it is wanted, given the stage's settings; None where it is not, or where there
+            is none for the other inputs.
         beside: Of another recipe, an artifact of this type that is None where there is none, and that recipe's name,
             given the stage's settings; None where none is wanted. It comes after the other inputs.
-        external: Digest of what the stage reads from outside the pipeline, given its settings; None where there is none.
+        external: Digests of what the stage reads from outside the pipeline, by the manifest's names for them, given its settings;
+            None of what the recipe leaves open.
         packages: Whose versions the manifest records.
     """
 
@@ -34,7 +36,7 @@ class Stage:
     output: type[Artifact]
     settings: type[StageSettings]
     run: Callable[..., dict[str, int]]
-    optional: tuple[type[Artifact], ...] = ()
+    optional: Mapping[type[Artifact], Callable[[Any], bool]] = field(default_factory=dict)
     beside: tuple[type[Artifact], Callable[[Any], str | None]] | None = None
-    external: Callable[[Any], str | None] | None = None
+    external: Callable[[Any], Mapping[str, str | None]] | None = None
     packages: tuple[str, ...] = ("numpy",)

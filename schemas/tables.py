@@ -112,10 +112,23 @@ GENERATED = pa.schema(
         pa.field("index", pa.int64(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
         pa.field("sampler", pa.string(), nullable=False),  # where the code comes from
+        pa.field("source", pa.string()),  # and of what, where codes are given: an image's name, two, or a row's
         pa.field("label", pa.string()),
         pa.field("code", pa.list_(pa.float32()), nullable=False),  # the latent vector
         pa.field("model", pa.string(), nullable=False),  # digest of the Model
         pa.field("sha256", pa.string(), nullable=False),  # of its bytes there: an image file's, or raw pixels
+    ]
+)
+DROPPED = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("reason", pa.string(), nullable=False),  # near_copy or unlikely
+        pa.field(
+            "found", pa.float64(), nullable=False
+        ),  # distance from a training image; log density of the code, nats
+        pa.field("limit", pa.float64(), nullable=False),  # below which it is left out
+        pa.field("training_image", pa.string()),  # key of the one that it is a near copy of
     ]
 )
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import fisher_exact  # type: ignore[import-untyped]
 
-SIDE = 32  # pixels, longer side, when images are compared: noise, or a shift by a pixel of a large image, hides no copy then
-NEAR = 0.5  # of the way to the next training image; an image of only what all have in common comes to about 1/√2
-LEVEL = 1.0001 * 0.5 / 255  # half a grey level, and a little for rounding: images no farther apart are the same
+from components.near_copies import (
+    LEVEL,
+    Batches,
+    Images,
+    blocks_of,
+    distances_of,
+    gaps_of,
+    near_copies,
+    nearest_training,
+)
+
 PAIRS = 10
 PASSES = 2  # over all training images
-ROUGH = 1e-3  # of a squared distance that is a difference of large numbers, in float32
 DIGITS = 6  # of a distance: beyond them is float32's rounding
-BLOCK = 256  # training images that all others are compared with at once
 HELD = 2**27  # bytes of full-size images of a set that are held at once
 LIMITS = (
     "Distances between pixels find copies and near copies, not a person's features or a shifted or recoloured picture; "
     "and as blurred images lie closer to all others, a smaller median alone is no sign of copying."
 )
-Images = NDArray[np.float32]
-Batches = Callable[[], Iterator[Images]]  # batches [B, H, W, C], scale 0 to 1; begun anew, the same images again
 
 
 @dataclass(frozen=True)
@@ -81,29 +83,26 @@ class Memorisation:
 def measure_memorisation(synthetic: Batches, *, held_out: Batches, training: Batches) -> Memorisation | str:
     """Compares new images, and as many held-out ones, with all training images; a clause instead where it cannot.
 
-    With t the training image nearest to s, s is a near copy if it is less than `NEAR` times as far from t as the next
-    training image is, duplicates of t left aside; or no farther than half a grey level. Related: authenticity (Alaa et al.
-    2022, "How Faithful is your Synthetic Data?"); Carlini et al. 2023, "Extracting Training Data from Diffusion Models",
-    compare with neighbours, too. A VAE's new images are blurred, and blurred images lie closer to everything than sharp
-    ones: a smaller median, or a `closer` above 0.5, is therefore no sign of copying.
+    What a near copy is, `components.near_copies` says. A VAE's new images are blurred, and blurred images lie closer to
+    everything than sharp ones: a smaller median, or a `closer` above 0.5, is therefore no sign of copying.
 
     Images are averaged down to `SIDE`: [d] values each. Training images are streamed, three times; of N new and as many
     held-out ones, some 13 matrices [N, d] of float32 are held at the peak: 400 MB for 10,000 of 28 × 28 pixels.
     """
-    new, real = (np.concatenate([*_blocks(each)] or [np.zeros((0, 0), np.float32)]) for each in (synthetic, held_out))
+    new, real = (np.concatenate([*blocks_of(each)] or [np.zeros((0, 0), np.float32)]) for each in (synthetic, held_out))
     count = min(len(new), len(real))
     if count == 0:
         return f"there are no {'held-out' if len(new) else 'new'} images"
     images = np.concatenate([new[:count], real[:count]])
     if not np.isfinite(images).all():
         return "some image has values that are not finite numbers"
-    numbers, nearest, seen = _nearest(images, training)
+    numbers, nearest, seen = nearest_training(images, training)
     if seen < 2:
         return "there are fewer than two training images"
-    distances = _rms(images, nearest)
-    if np.isinf(gaps := _gaps(nearest, training, distances)).any():
+    distances = distances_of(images, nearest)
+    if np.isinf(gaps := gaps_of(nearest, training, distances)).any():
         return "all training images are the same"
-    near, near_held_out = ((distances < LEVEL) | (distances < NEAR * gaps)).reshape(2, count).sum(axis=1).tolist()
+    near, near_held_out = near_copies(distances, gaps).reshape(2, count).sum(axis=1).tolist()
     exact, pairs = _closest(distances[:count], numbers.tolist(), synthetic=synthetic, training=training)
     own, other = (Nearest(*np.percentile(side, (50, 1)).tolist()) for side in distances.reshape(2, count))
     closer = float((distances[:count] < other.median).mean())
@@ -121,38 +120,6 @@ def document(found: Memorisation | str) -> dict[str, Any]:
 
 def _rounded(of: dict[str, Any]) -> dict[str, Any]:
     return {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in of.items() if not isinstance(v, np.ndarray)}
-
-
-def _nearest(images: Images, training: Batches) -> tuple[NDArray[np.int64], Images, int]:
-    """Of each row of [n, d] the nearest training image: its number [n], and itself [n, d]. And how many there are."""
-    best, numbers, nearest = np.full(len(images), np.inf), np.zeros(len(images), np.int64), np.zeros_like(images)
-    seen = 0
-    for block in _blocks(training):
-        squared = _squared(images, block)
-        columns, found = squared.argmin(axis=1), squared.min(axis=1)
-        # By what is not rough: else a duplicate of the nearest one would be nearer as rounding has it.
-        maybe = np.flatnonzero(found < best + ROUGH)
-        distances = _rms(images[maybe], block[columns[maybe]])
-        found = np.square(distances, dtype=np.float64) * images.shape[1]
-        nearer = found < best[maybe]
-        better = maybe[nearer]
-        best[better] = found[nearer]
-        numbers[better], nearest[better] = seen + columns[better], block[columns[better]]
-        seen += len(block)
-    return numbers, nearest, seen
-
-
-def _gaps(nearest: Images, training: Batches, distances: Images) -> Images:
-    """From each row of [n, d] to the next training image, or to any so close that `distances` [n] are not near: [n]."""
-    gaps = np.full(len(nearest), np.inf, np.float32)
-    for block in _blocks(training):
-        waiting = np.flatnonzero(distances < NEAR * gaps)  # few after the first block, as gaps can only shrink
-        ours = nearest[waiting]
-        squared = _squared(ours, block)
-        squared[squared < LEVEL**2 * ours.shape[1]] = np.inf  # the image itself, and its duplicates
-        found = np.where(np.isinf(squared.min(axis=1)), np.inf, _rms(ours, block[squared.argmin(axis=1)]))
-        gaps[waiting] = np.minimum(gaps[waiting], found)
-    return gaps
 
 
 def _closest(distances: Images, numbers: list[int], *, synthetic: Batches, training: Batches) -> tuple[int, list[Pair]]:
@@ -175,36 +142,3 @@ def _chosen(batches: Batches, numbers: set[int]) -> dict[int, Images]:
     """Images [H, W, C] by their numbers within a set."""
     images = islice(chain.from_iterable(batches()), max(numbers) + 1)
     return {number: image.copy() for number, image in enumerate(images) if number in numbers}
-
-
-def _squared(images: Images, block: Images) -> Images:
-    """Squared distances of [n, d] to [m, d], to choose by; too rough to report, being differences of large numbers: [n, m]."""
-    squared: Images = images @ (-2.0 * block.T)
-    squared += np.einsum("md,md->m", block, block)
-    squared += np.einsum("nd,nd->n", images, images)[:, None]
-    return squared
-
-
-def _rms(first: Images, second: Images) -> Images:
-    """Root mean squared difference of each row of [n, d] to the same row of the other: [n]."""
-    difference = first - second
-    found: Images = np.sqrt(np.einsum("nd,nd->n", difference, difference) / difference.shape[1])
-    return found
-
-
-def _blocks(batches: Batches) -> Iterator[Images]:
-    """Reduced images, so many at once whatever the batches' size, as rounding depends on it: [m, d], m `BLOCK` at most."""
-    images = chain.from_iterable(map(_shrunk, batches()))
-    while rows := list(islice(images, BLOCK)):
-        yield np.stack(rows)
-
-
-def _shrunk(images: Images) -> Images:
-    """Averages equal areas, until the longer side is `SIDE` at most: [B, H, W, C] to [B, d], less 0.5, for small norms."""
-    longest = max(images.shape[1:3])
-    for axis, side in enumerate(images.shape[1:3] if longest > SIDE else (), start=1):
-        parts, left = max(1, round(side * SIDE / longest)), np.arange(side)
-        edges = np.linspace(0, side, parts + 1)[:, None]
-        weights = np.maximum(np.minimum(edges[1:], left + 1) - np.maximum(edges[:-1], left), 0) * parts / side
-        images = np.moveaxis(np.tensordot(weights.astype(np.float32), images, axes=(1, axis)), 0, axis)
-    return images.reshape(len(images), -1).astype(np.float32) - np.float32(0.5)

@@ -15,6 +15,7 @@ from components.device import prepare_device
 from components.evaluate import gallery, gates, judge, latent, measure, report, wording
 from components.evaluate.measure import Measurement
 from components.evaluate.own_features import asked_spaces
+from components.sampler_file import save_sampler
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
@@ -71,8 +72,11 @@ def run(
     document["latent"]["smoothness"] = latent.document(smooth, codes=len(ends))
     outcomes = gates.check_gates(settings.evaluate.gates, document)
     document["gates"] = gates.document(outcomes)
-    with atomic.replacing(evaluation.sampler_path) as temporary, temporary.open("wb") as file:
-        np.savez(file, kind=np.array(judged.sampler.kind), **judged.sampler.arrays())
+    save_sampler(judged.sampler, evaluation.sampler_path)
+    for other in [] if isinstance(judged.samplers, str) else [result.sampler for result in judged.samplers]:
+        # Not one that holds codes of training images, unless it is what was asked for.
+        if other.kind not in ("posterior", judged.sampler.kind):
+            save_sampler(other, evaluation.other_samplers_path / f"{other.kind}.npz")
     found = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(evaluation.metrics_path, found + "\n")
     shown = gallery.draw(

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from components.draws import sampled_codes, seeded_labels
 from components.export import fresh_process
-from components.export.draws import sampled_codes, seeded_labels
 from components.export.signatures import DRAWN
 from models.code_samplers import CodeSampler
 from models.vae import VAE

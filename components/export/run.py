@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -14,11 +13,12 @@ import numpy as np
 from components.console import say
 from components.dataset import labelled_batches, read_statistics, readable
 from components.device import prepare_device
+from components.export.describe import describe
 from components.export.forms import DEFAULT, FORMS, Written, wanted_forms
 from components.export.model_card import model_card
 from components.export.parity import Parity, keras_answers, took
 from components.export.signatures import signatures
-from models.code_samplers import CodeSampler, from_arrays
+from components.sampler_file import read_sampler
 from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
 from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
@@ -37,7 +37,8 @@ def run(
     prepare_device()
     say(f"reads   {model.vae_path}")
     vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
-    sampler = read_sampler(evaluation)
+    sampler = read_sampler(evaluation.sampler_path)
+    others = [read_sampler(path) for path in sorted(evaluation.other_samplers_path.glob("*.npz"))]
     written = Written(vae, sampler, signatures(vae, sampler), generator)
     with readable(examples):
         pixels, labels = next(iter(labelled_batches(examples, "test", batch_size=IMAGES, limit=IMAGES)))
@@ -52,12 +53,10 @@ def run(
         say(f"without {', '.join(missing)}: pip install 'latent-mill[{extras}]' brings what they need")
     content = {
         "evaluation": evaluation.digest,
-        "sampler": sampler.kind,
-        "latent_dim": vae.latent_dim,
-        "image_shape": list(vae.image_shape),
         "tolerance": settings.export.tolerance,
         "forms": parity,
     }
+    describe(vae, generator, sampler=sampler, others=others)
     _write_json(generator.parity_path, content)
     _write_json(generator.infra_path, infra)
     statistics = read_statistics(examples)
@@ -131,21 +130,3 @@ def check_gates(evaluation: ModelEvaluation, *, despite: tuple[str, ...]) -> Non
 
 def _figure(gate: dict[str, Any]) -> str:
     return str(gate["why"]) if gate["found"] is None else f"{gate['found']:.6g}"
-
-
-def read_sampler(evaluation: ModelEvaluation) -> CodeSampler:
-    """Where codes of new images come from, as evaluate found it.
-
-    Raises:
-        DataError: The file holds something else.
-    """
-    try:
-        # Opened here: NumPy leaves a file open that turns out to be broken.
-        with evaluation.sampler_path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            arrays = dict(found)
-        return from_arrays(str(arrays.pop("kind")), arrays)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(
-            f"{evaluation.sampler_path}: expected a sampler of codes, found something else ({error}); to make it again, remove "
-            f"{evaluation.path}"
-        ) from None

@@ -47,6 +47,6 @@ def labels_of_block(wanted: GenerateSection, names: Sequence[str], *, start: int
     if wanted.labels:
         order = np.array([names.index(label) for label in wanted.labels], np.int64)
         ends = np.cumsum(list(wanted.labels.values()))
-        # A block may reach beyond the set; what is made there is dropped.
-        return order[np.minimum(np.searchsorted(ends, indices, side="right"), len(order) - 1)]
+        # Beyond the set, the same again: images there take the place of those that filters leave out.
+        return order[np.searchsorted(ends, indices % ends[-1], side="right")]
     return np.full(BLOCK, DRAWN, np.int64)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from components.generate.labels import DRAWN, labels_of_block
-from components.generate.plan import BLOCK, FileUnit, ShardUnit
+from components.generate.given import Given
+from components.generate.plan import FileUnit, ShardUnit
 from components.generate.writers import Block, Target, make_writer
 from components.runner import UnitDoFn
 from schemas import tables
+from schemas.artifacts import Generator
 from schemas.generate import GenerateSection
 
 
@@ -27,7 +26,7 @@ class Origin:
 
     Attributes:
         model: Digest of the model.
-        sampler: Where codes come from.
+        sampler: Where codes come from: a sampler's kind, or one of `schemas.generate.GIVEN`.
         seed: Of the set.
     """
 
@@ -40,31 +39,31 @@ class RenderDoFn(UnitDoFn):
     """Writes a shard's files.
 
     Args:
-        saved_model: The generator.
+        generator: The generator.
         origin: Of all images.
         wanted: The recipe's `generate` section.
-        labels: Names of the labels, where the generator takes them.
         target: Where images go.
         work: Where the files' rows go.
+        given: File of the codes, where they are given.
     """
 
     def __init__(
         self,
-        saved_model: Path,
+        generator: Generator,
         *,
         origin: Origin,
         wanted: GenerateSection,
         target: Target,
         work: Path,
-        labels: Sequence[str] = (),
+        given: Path | None = None,
     ) -> None:
         super().__init__()
-        self.saved_model = saved_model
+        self.generator = generator
         self.origin = origin
         self.wanted = wanted
-        self.labels = labels
         self.target = target
         self.work = work
+        self.given = given
         self.images = beam.metrics.Metrics.counter("generate", "images")
 
     def rows_path(self, unit: FileUnit) -> Path:
@@ -74,20 +73,10 @@ class RenderDoFn(UnitDoFn):
     def setup(self) -> None:
         """Loads the generator once per worker."""
         super().setup()
-        import tensorflow as tf
+        from components.generate.loaded import LoadedGenerator
 
-        from components.device import prepare_device
-
-        try:
-            prepare_device()
-            # One thread an operation: sums are then added in one order, whatever the number of workers or cores.
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(os.cpu_count() or 1)
-        except RuntimeError:
-            pass  # TensorFlow is already at work in this process: another worker has done this
-        self.loaded = tf.saved_model.load(str(self.saved_model))
-        self.generate = self.loaded.signatures["generate"]
-        self.tf = tf
+        self.codes = Given.load(self.given, self.wanted) if self.given else None
+        self.loaded = LoadedGenerator(self.generator, self.wanted, given=self.codes)
 
     def process(self, unit: ShardUnit) -> None:
         """Writes the files that are not there yet."""
@@ -123,6 +112,7 @@ class RenderDoFn(UnitDoFn):
             "index": pa.array(block.indices, pa.int64()),
             "seed": pa.array([self.origin.seed] * count, pa.int64()),
             "sampler": pa.array([self.origin.sampler] * count),
+            "source": pa.array([self.codes and self.codes.source(index) for index in block.indices], pa.string()),
             "label": pa.array(block.labels, pa.string()),
             "code": pa.ListArray.from_arrays(offsets, np.ascontiguousarray(block.codes).ravel()),
             "model": pa.array([self.origin.model] * count),
@@ -131,18 +121,9 @@ class RenderDoFn(UnitDoFn):
         return pa.table(columns).cast(tables.GENERATED)
 
     def _blocks(self, unit: FileUnit) -> Iterator[Block]:
-        constant, int64 = self.tf.constant, self.tf.int64
-        asked: dict[str, Any] = {"temperature": constant(self.wanted.temperature, self.tf.float32)}
+        names = self.loaded.about.labels
         for part in unit.parts:
-            if self.labels:
-                asked["label"] = constant(labels_of_block(self.wanted, self.labels, start=part.start))
-            found = self.generate(
-                seed=constant(self.origin.seed, int64),
-                start=constant(part.start, int64),
-                count=constant(BLOCK, self.tf.int32),
-                **asked,
-            )
-            rows = list(part.rows)
-            numbers = found["labels"].numpy()[rows].tolist() if self.labels else [DRAWN] * len(rows)
-            labels = [self.labels[number] if self.labels else None for number in numbers]
-            yield Block(part.indices, found["images"].numpy()[rows], found["codes"].numpy()[rows], labels, numbers)
+            made, rows = self.loaded.make(part.start), list(part.rows)
+            numbers = made.numbers[rows].tolist()
+            labels = [names[number] if number >= 0 else None for number in numbers]
+            yield Block(part.indices, made.images[rows], made.codes[rows], labels, numbers)

@@ -3,63 +3,73 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.console import counted, say, watched
+from components.console import bar, counted, say, watched
 from components.contact_sheet import IMAGES, contact_sheet
+from components.generate.given import Given
 from components.generate.labels import check_labels
+from components.generate.own_codes import read_codes
 from components.generate.plan import FileUnit, deal, plan_files
 from components.generate.reading import read_images
 from components.generate.render import Origin, RenderDoFn
 from components.generate.room import MANY, look_for_room, size
 from components.generate.writers import ArrayFile, Target
+from components.images.seen import preprocess_of
 from components.runner import run_units
 from schemas import atomic, tables
-from schemas.artifacts import Generator, ImageSet
-from schemas.errors import DataError
+from schemas.artifacts import Examples, Generator, ImageSet
+from schemas.errors import DataError, UsageError
+from schemas.generate import GenerateSection
 from schemas.settings import GenerateSettings
 
 LARGE = 2_000  # images from which on several workers pay for their start
 ROW_GROUP = 8_192  # rows of metadata.parquet
+GIVEN, SELECTED = "given.npz", "selected.json"  # kept through a kill
 
 
-def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> dict[str, int]:
+def run(
+    generator: Generator, images: ImageSet, settings: GenerateSettings, *, examples: Examples | None = None
+) -> dict[str, int]:
     """See `components.generate.component.generate`."""
     model = generator.manifest.inputs["Model"]
     if not (generator.saved_model_path / "saved_model.pb").is_file():
         raise DataError(
             f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
         )
-    wanted = settings.generate
-    labels = read_labels(generator)
-    check_labels(wanted, labels)
-    parity = json.loads(generator.parity_path.read_bytes())
-    height, width, channels = parity["image_shape"]
-    files = plan_files(wanted.wanted, image_bytes=height * width * channels)
+    wanted, about = settings.generate, generator.describe()
+    check_labels(wanted, about.labels)
+    say(f"reads   {generator.saved_model_path}")
+    given = _read_given(generator, wanted, work=images.work) if wanted.given else None
+    indices, dropped = _indices(wanted, generator=generator, images=images, examples=examples, given=given)
+    height, width, channels = about.image_shape
+    files = plan_files(indices, image_bytes=height * width * channels)
     count = sum(file.images for file in files)
     target = Target(images.path.resolve(), count, wanted.label_folders)
     if wanted.format == "npy":
-        ArrayFile.prepare(target, (height, width, channels))
-    say(f"reads   {generator.saved_model_path}")
+        ArrayFile.prepare(target, about.image_shape)
     say(f"makes   {counted(count, 'image')}, seed {wanted.seed}, as {wanted.format}")
-    if labels:
+    if about.labels and given is None:
         say(f"labels  {wanted.label or wanted.labels or 'each by its share in training'}")
+    sampler = about.sampler if wanted.sampler == "auto" else wanted.sampler
     worker = RenderDoFn(
-        generator.saved_model_path.resolve(),
-        origin=Origin(model, parity["sampler"], wanted.seed),
+        Generator(generator.path.resolve()),
+        origin=Origin(model, given.kind if given else sampler, wanted.seed),
         wanted=wanted,
-        labels=labels,
         target=target,
         work=images.work.resolve(),
+        given=given and (images.work / GIVEN).resolve(),
     )
     todo = [file for file in files if not worker.rows_path(file).exists()]
     left = sum(file.images for file in todo)
     if len(todo) < len(files):
         say(f"resumes with {counted(left, 'image')} to do")
     if left >= MANY:
-        needed = look_for_room(worker, images=left, shape=(height, width, channels))
+        needed = look_for_room(worker, images=left, shape=about.image_shape)
         say(f"needs   about {size(needed)} on the disk")
     if todo:
 
@@ -71,18 +81,59 @@ def run(generator: Generator, images: ImageSet, settings: GenerateSettings) -> d
             run_units("generate", units, worker, settings=settings.beam, large=left > LARGE, threads=True)
     _join_rows(images, files, worker)
     first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=IMAGES)
-    sheet = contact_sheet(read_images(images.path, next(first).to_pylist(), shape=(height, width, channels)))
+    sheet = contact_sheet(read_images(images.path, next(first).to_pylist(), shape=about.image_shape))
     with atomic.replacing(images.contact_sheet_path) as temporary:
         sheet.save(temporary, format="PNG")
     say(f"wrote   {counted(count, 'image')} and {images.metadata_path.name}, a row per image")
-    return {"images": count}
+    return {"images": count, **dropped}
 
 
-def read_labels(generator: Generator) -> list[str]:
-    """Names of the labels that the generator takes, none where it is not conditional."""
-    path = generator.labels_path
-    found: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return found
+def _read_given(generator: Generator, wanted: GenerateSection, *, work: Path) -> Given:
+    """The codes that the recipe gives, read once."""
+    path = work / GIVEN
+    if not path.exists():
+        from components.generate.loaded import LoadedGenerator
+
+        about = generator.describe()
+        found = read_codes(
+            wanted,
+            labels=about.labels,
+            latent_dim=about.latent_dim,
+            preprocess=preprocess_of(generator),
+            encode=LoadedGenerator(generator, wanted, drawn=False).encode,
+        )
+        found.save(path)
+    return Given.load(path, wanted)
+
+
+def _indices(
+    wanted: GenerateSection, *, generator: Generator, images: ImageSet, examples: Examples | None, given: Given | None
+) -> tuple[Sequence[int], dict[str, int]]:
+    """Which images the set has; and how many were left out, for the manifest.
+
+    Raises:
+        UsageError: One is asked for that there is not.
+    """
+    available = given.available if given else None
+    indices = wanted.indices_of(available)
+    if available is not None and indices[-1] >= available:
+        raise UsageError(f"generate.indices: expected numbers below {available:,}, found {indices[-1]:,}")
+    if not wanted.filtered:
+        return indices, {}
+    path = images.work / SELECTED
+    if not path.exists():
+        from components.generate.filters import save, select
+        from components.generate.loaded import LoadedGenerator
+
+        loaded = LoadedGenerator(generator, wanted, given=given)
+        with bar("looked at", total=len(indices)) as update:
+            found = select(loaded, wanted, generator=generator, examples=examples, count=len(indices), progress=update)
+        save(found, images.dropped_path)
+        atomic.write_text(path, json.dumps({"kept": found.kept, "counts": found.counts}))
+    found = json.loads(path.read_bytes())
+    said = [f"{count:,} {name.replace('_', ' ')}" for name, count in found["counts"].items()]
+    say(f"filters {', '.join(said)}")
+    return found["kept"], found["counts"]
 
 
 def _join_rows(images: ImageSet, files: list[FileUnit], worker: RenderDoFn) -> None:

@@ -22,20 +22,21 @@ def ingest(examples: Examples, settings: IngestSettings) -> dict[str, int]:
     return run(examples, settings)
 
 
-def sources_digest(settings: IngestSettings) -> str | None:
-    """Sha256 over the content of all sources; None where a recipe leaves its path open and none was given.
+def sources_digest(settings: IngestSettings) -> dict[str, str | None]:
+    """Sha256 over the content of all `sources`; None where a recipe leaves its path open and none was given.
 
     Raises:
         UsageError: A source is not there.
     """
     if any(getattr(source, "path", "") is None for source in settings.sources):
-        return None
+        return {"sources": None}
     import hashlib
 
     from components.sources import open_source
 
     digests = [open_source(source).digest() for source in settings.sources]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    whole = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return {"sources": whole}
 
 
 STAGE = Stage(

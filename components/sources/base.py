@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import ImageFiles
+
+T = TypeVar("T")
 
 RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]
 
@@ -144,7 +146,7 @@ def own_split(key: str, test: Sequence[str]) -> str | None:
     return "test" if any(fnmatchcase(key, pattern) for pattern in test) else "train"
 
 
-def chunks(values: Iterable[str], size: int) -> Iterator[list[str]]:
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
     """Values in lists of so many; the last may be shorter."""
     iterator = iter(values)
     while chunk := list(islice(iterator, size)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.stats import kstest
+from scipy.stats import kstest, multivariate_normal
 
 from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox, from_arrays
 
@@ -202,3 +202,43 @@ def test_a_sampler_of_one_label_does_not_look_at_labels() -> None:
     for sampler in (mixture(), AggregatePosterior(CENTRES, np.ones_like(CENTRES), np.array([0, 2], np.int32), 1.0)):
         alone, beside = sampler.codes(normal, uniform), sampler.codes(normal, uniform, labels)
         np.testing.assert_array_equal(np.asarray(alone), np.asarray(beside))
+
+
+def by_scipy(sampler: CodeSampler, code: Array, label: int) -> float:
+    """Density of a code, from the distributions that a sampler is made of."""
+
+    def normal(mean: Array, deviations: Array) -> float:
+        return float(multivariate_normal.pdf(code, mean, np.diag(np.square(deviations))))
+
+    if isinstance(sampler, Normal):
+        return normal(np.zeros(3), np.ones(3))
+    if isinstance(sampler, UniformBox):
+        inside = bool(np.all((code >= sampler.low) & (code <= sampler.high)))
+        return inside / 4.0  # the third dimension has no width
+    if isinstance(sampler, LearnedPrior):
+        first = zip(sampler.shares[label], sampler.means, sampler.deviations, strict=True)
+        return sum(share * normal(np.append(mean, 0), np.append(deviation, 1)) for share, mean, deviation in first)
+    if isinstance(sampler, Mixture):
+        own = label if len(sampler.shares) > 1 else 0
+        components = zip(sampler.shares[own], sampler.means[own], sampler.factors[own], strict=True)
+        return sum(
+            share * float(multivariate_normal.pdf(code, mean, factor @ factor.T))
+            for share, mean, factor in components
+            if share
+        )
+    assert isinstance(sampler, AggregatePosterior)
+    first, last = sampler.starts[label : label + 2]
+    rows = range(first, last) if last > first else range(5)
+    return float(np.mean([normal(sampler.means[row], sampler.bandwidth * sampler.deviations[row]) for row in rows]))
+
+
+@every_sampler
+def test_the_density_is_that_of_the_distribution(sampler: CodeSampler) -> None:
+    labels = noise(60)[2]
+    codes = np.asarray(sampler.codes(*noise(60)), np.float64)
+    expected = np.log([by_scipy(sampler, code, label) for code, label in zip(codes, labels, strict=True)])
+    np.testing.assert_allclose(sampler.log_density(codes.astype(np.float32), labels), expected, rtol=1e-3, atol=2e-3)
+
+
+def test_outside_a_box_there_is_nothing() -> None:
+    assert SAMPLERS["uniform"].log_density(np.array([[0.0, 12.0, 0.5]], np.float32)) == -np.inf

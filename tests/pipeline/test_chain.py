@@ -16,6 +16,7 @@ from schemas.artifacts import Examples, HyperParameters, ImageSet, Model
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 from schemas.recipe import Recipe
+from schemas.settings import GenerateSettings
 from schemas.stage import Stage
 
 NAMES = ["ingest", "tune", "train", "evaluate", "export", "generate"]
@@ -325,3 +326,29 @@ def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs:
     assert list(found) == ["Examples", "Model", "beside"]
     assert found["beside"] is not None
     assert found["beside"].path == runs / "others" / "model"
+
+
+def test_generate_takes_training_images_only_to_leave_out_copies_of_them(make: Make, runs: Path) -> None:
+    finish(make(), runs, *NAMES)
+    assert inputs_of(STAGE["generate"], make(), runs=runs)["Examples"] is None
+    filtered = make({"generate.drop_near_copies": True, "generate.name": "filtered"})
+    assert inputs_of(STAGE["generate"], filtered, runs=runs)["Examples"] is not None
+
+
+def test_given_codes_count_by_their_content_wherever_they_are(make: Make, photos: Path, tmp_path: Path) -> None:
+    def settings(path: Path) -> GenerateSettings:
+        return GenerateSettings.of(make({"generate.around": str(path), "generate.name": "near"}))
+
+    def read(path: Path) -> dict[str, str | None]:
+        assert STAGE["generate"].external is not None
+        return dict(STAGE["generate"].external(settings(path)))
+
+    before, there = read(photos), settings(photos).content()
+    moved = photos.rename(tmp_path / "moved")
+    assert (read(moved), settings(moved).content()) == (before, there)
+    (moved / "a.png").write_bytes(b"other pixels")
+    assert read(moved) != before
+    with pytest.raises(
+        UsageError, match=r"generate\.around: expected images, or a Parquet file of codes, at .*photos, found"
+    ):
+        read(photos)

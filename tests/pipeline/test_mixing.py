@@ -37,7 +37,7 @@ def signatures(home: Path, name: str) -> tuple[Any, Callable[[str, Any], dict[st
 
 def seen(photos: tuple[Path, Path], *, channels: int) -> np.ndarray[Any, Any]:
     preprocess = PreprocessSettings(height=MIXED_SIZE, width=MIXED_SIZE, channels=channels)
-    return np.stack([mixing.as_seen(path, preprocess) for path in photos])
+    return np.stack([mixing.seen(path, preprocess) for path in photos])
 
 
 @pytest.mark.parametrize(("name", "channels"), [("grey", 1), ("colour", 3)])
@@ -76,7 +76,7 @@ def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tu
     preprocess = PreprocessSettings.model_validate(
         {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": 3, "crop": crop, "crop_margin": 0.5}
     )
-    found = mixing.as_seen(photos[0], preprocess)
+    found = mixing.seen(photos[0], preprocess)
     stored = MIXED_SIZE + margin
     with Image.open(photos[0]) as image:  # 30 × 20: the middle 20 × 20
         whole = np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC, box=(5, 0, 25, 20)))
@@ -86,13 +86,13 @@ def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tu
 
 def test_a_transparent_image_is_laid_on_the_background(tmp_path: Path) -> None:
     Image.new("RGBA", (9, 9), (1, 2, 3, 0)).save(tmp_path / "glass.png")
-    found = mixing.as_seen(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
+    found = mixing.seen(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
     assert (found == 7).all()
 
 
 def test_an_image_beyond_max_pixels_is_not_decoded(photos: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match=r"one\.png: expected an image, found none that can be used \(too_large: 30 ×"):
-        mixing.as_seen(photos[0], PreprocessSettings(max_pixels=500))
+        mixing.seen(photos[0], PreprocessSettings(max_pixels=500))
 
 
 def test_an_animation_goes_there_and_back_and_rests_at_the_ends() -> None:

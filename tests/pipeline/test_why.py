@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from components.generate.component import generate
 from pipeline.__main__ import app, guarded
 from schemas.artifacts import Generator, ImageSet
 from schemas.generate import GenerateSection
+from schemas.generator import Description
 from schemas.recipe import BeamSection
 from schemas.settings import GenerateSettings
 
@@ -24,7 +24,8 @@ Why = Callable[..., tuple[int, str, str]]
 def sets(home: Path) -> Path:
     """The folder of two sets of a generator that nobody trained, one of PNG and one of Parquet files."""
     generator = Generator(home / "runs" / "grey" / "generator")
-    generator.parity_path.write_text(json.dumps({"sampler": "normal", "image_shape": [MIXED_SIZE, MIXED_SIZE, 1]}))
+    about = Description(sampler="normal", latent_dim=3, image_shape=(MIXED_SIZE, MIXED_SIZE, 1))
+    generator.description_path.write_text(about.model_dump_json())
     reseal(generator, inputs={"Model": "12ab"}, settings={})
     folder = home / "runs" / "grey" / "images"
     for format in ("png", "parquet"):
@@ -32,7 +33,7 @@ def sets(home: Path) -> Path:
         for path in (images.path, images.work):
             path.mkdir(parents=True)
         settings = GenerateSettings(GenerateSection(count=300, seed=7, format=format), BeamSection(workers=1))
-        generate(generator, images, settings)
+        generate(generator, None, images, settings)
         reseal(images, inputs={"Generator": generator.digest}, settings=settings.content())
     return folder
 
@@ -117,6 +118,6 @@ def test_what_is_no_image_of_a_set_is_one_line(
 
 
 def test_a_file_of_another_artifact_is_no_image(sets: Path, why: Why) -> None:
-    status, _, err = why(sets.parent / "generator" / "parity.json")
+    status, _, err = why(sets.parent / "generator" / "generator.json")
     assert status == 1
     assert "expected an artifact of type ImageSet, found Generator" in err

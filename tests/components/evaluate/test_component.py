@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from components.evaluate.component import STAGE, evaluate
-from components.export.run import read_sampler
+from components.sampler_file import read_sampler
 from models.code_samplers import Normal, UniformBox
 from schemas.artifacts import Examples, Model, ModelEvaluation
 from schemas.errors import DataError
@@ -146,7 +146,7 @@ def test_the_terminal_tells_what_was_found(judged: tuple[ModelEvaluation, str]) 
 
 
 def test_export_can_read_the_sampler_that_was_taken(judged: tuple[ModelEvaluation, str]) -> None:
-    sampler = read_sampler(judged[0])
+    sampler = read_sampler(judged[0].sampler_path)
     assert isinstance(sampler, UniformBox)
     assert sampler.low.shape == sampler.high.shape == (2,)
     assert (sampler.low < sampler.high).all()
@@ -158,7 +158,7 @@ def test_where_nothing_is_judged_codes_come_from_the_prior(
     examples = make_examples()
     evaluation = ModelEvaluation(tmp_path / "evaluation")
     evaluate(examples, make_model(examples, latent_dim=3), None, evaluation, SETTINGS)
-    sampler = read_sampler(evaluation)
+    sampler = read_sampler(evaluation.sampler_path)
     assert isinstance(sampler, Normal)
     assert sampler.latent_dim == 3
 

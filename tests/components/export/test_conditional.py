@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.export.draws import seeded_labels
+from components.draws import seeded_labels
 from components.export.saved_model import write_saved_model
 from schemas.artifacts import Generator
 

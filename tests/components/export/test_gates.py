@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from by_hand import write_evaluation
 
-from components.export.run import check_gates, read_sampler
+from components.export.run import check_gates
+from components.sampler_file import read_sampler
 from schemas.artifacts import ModelEvaluation
 from schemas.errors import DataError, UsageError
 
@@ -68,4 +69,4 @@ def test_a_sampler_that_cannot_be_read_is_said(content: bytes | None, tmp_path: 
     else:
         evaluation.sampler_path.write_bytes(content)
     with pytest.raises(DataError, match=r"sampler\.npz: expected a sampler of codes, found something else"):
-        read_sampler(evaluation)
+        read_sampler(evaluation.sampler_path)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.export.draws import seeded_codes
+from components.draws import seeded_codes
 from components.export.saved_model import write_saved_model
 from components.export.signatures import signatures
 from models.code_samplers import Mixture

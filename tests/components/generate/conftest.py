@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from schemas.artifacts import Generator, ImageSet
+from schemas.artifacts import Examples, Generator, ImageSet
 from schemas.generate import GenerateSection
 from schemas.recipe import BeamSection
 from schemas.settings import GenerateSettings
@@ -19,16 +20,30 @@ MODEL = "12ab" * 16  # digest of a model
 
 @pytest.fixture(scope="session")
 def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> Callable[..., Generator]:
-    """Exports a VAE and seals it, without the proof: ``make_generator(folder, channels=3)``."""
+    """Exports a VAE and seals it, without the proof: ``make_generator(folder, channels=3)``.
+
+    Its codes are N(0, 1); beside that lie a box from -2 to 2 and a mixture of two, of codes near -1 and near 1.
+    """
 
     def make(folder: Path, **changes: Any) -> Generator:
+        from components.export.describe import describe
         from components.export.saved_model import write_saved_model
+        from models.code_samplers import Mixture, UniformBox
 
         generator, vae = Generator(folder), make_vae(**changes)
         write_saved_model(vae, generator.saved_model_path)
-        said = {"sampler": "normal", "image_shape": vae.image_shape}
-        generator.parity_path.write_text(json.dumps(said))
-        seal(generator, Model=MODEL)
+        of_labels, dims = max(1, len(vae.labels)), vae.latent_dim
+        ones = np.ones((of_labels, 1, dims), np.float32)
+        mixture = Mixture(
+            np.full((of_labels, 2), 0.5, np.float32),
+            np.concatenate([-ones, ones], axis=1),
+            np.broadcast_to(np.eye(dims, dtype=np.float32) / 4, (of_labels, 2, dims, dims)).copy(),
+        )
+        box = UniformBox(np.full(dims, -2, np.float32), np.full(dims, 2, np.float32))
+        describe(vae, generator, sampler=vae.prior_sampler(), others=[box, mixture])
+        height, width, channels = vae.image_shape
+        preprocess = {"height": height, "width": width, "channels": channels}
+        seal(generator, manifest={"recipe": {"preprocess": preprocess}}, Model=MODEL)
         return generator
 
     return make
@@ -44,15 +59,17 @@ def generator(make_generator: Callable[..., Generator], tmp_path_factory: pytest
 def make_images(generator: Generator) -> Callable[..., ImageSet]:
     """Makes a set in this process: ``make_images(folder, count=300, seed=1, format="parquet", shards=2)``."""
 
-    def make(folder: Path, *, of: Generator = generator, workers: int = 1, **changes: Any) -> ImageSet:
+    def make(
+        folder: Path, *, of: Generator = generator, examples: Examples | None = None, workers: int = 1, **changes: Any
+    ) -> ImageSet:
         from components.generate.component import generate
 
         images = ImageSet(folder / "artifact", work=folder / "work")
         images.path.mkdir(parents=True, exist_ok=True)
         images.work.mkdir(parents=True, exist_ok=True)
         wanted = GenerateSection(**{"count": 40, "seed": 7, **changes})
-        counts = generate(of, images, GenerateSettings(generate=wanted, beam=BeamSection(workers=workers)))
-        assert counts == {"images": len(wanted.wanted)}
+        counts = generate(of, examples, images, GenerateSettings(generate=wanted, beam=BeamSection(workers=workers)))
+        assert counts["images"] == len(pq.read_table(images.metadata_path))
         return images
 
     return make

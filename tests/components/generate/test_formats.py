@@ -145,11 +145,11 @@ def test_label_folders_need_labels_and_files(make_images: MakeImages, tmp_path: 
     ("indices", "expected"), [("7", [7]), ("3-5,1", [1, 3, 4, 5]), ("2,2,1-3", [1, 2, 3]), (None, [0, 1, 2])]
 )
 def test_indices_are_numbers_and_stretches(indices: str | None, expected: list[int]) -> None:
-    assert list(GenerateSection(count=3, indices=indices).wanted) == expected
+    assert list(GenerateSection(count=3, indices=indices).indices_of(None)) == expected
 
 
 def test_a_single_index_may_be_written_as_a_number() -> None:
-    assert list(GenerateSection.model_validate({"indices": 7}).wanted) == [7]
+    assert list(GenerateSection.model_validate({"indices": 7}).indices_of(None)) == [7]
 
 
 @pytest.mark.parametrize("indices", ["5-3", "a", "1,,2", "-1", "0-99999999999"])

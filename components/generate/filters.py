@@ -1,0 +1,212 @@
+"""Which images stay when near copies of training images, or unlikely ones, are left out. Others take their place.
+
+Images are looked at in the order of indices until as many stay as are wanted; whether one stays depends on itself alone, and
+in a set of so many images of each label on how many of its label there are already.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.dataset import labelled_batches, read_statistics, readable
+from components.generate.loaded import LoadedGenerator, Made, read_sampler
+from components.generate.plan import BLOCK
+from components.images.geometry import Crop
+from components.near_copies import LEVEL, NEAR, Images, blocks_of, distances_of, gaps_of, near_copies, nearest_training
+from schemas import tables
+from schemas.artifacts import Examples, Generator
+from schemas.errors import DataError, UsageError
+from schemas.generate import GenerateSection
+from schemas.records import decode_example, read_records
+
+if TYPE_CHECKING:
+    from models.code_samplers import CodeSampler
+
+Reason = dict[str, Any]  # the rest of a row of `schemas.tables.DROPPED`
+
+AT_ONCE = 32  # blocks that are compared with all training images at once
+CALIBRATED = 4_000  # codes of each label, by which it is said what is unlikely
+LEAST = 0.01  # share that stays, below which no set is made,
+LOOKED_AT = 100 * BLOCK  # when so many have been looked at
+
+
+@dataclass
+class Selection:
+    """What stays, and what does not.
+
+    Attributes:
+        kept: Indices, ascending.
+        dropped: Rows of `schemas.tables.DROPPED`.
+        labels: How many stay of each.
+    """
+
+    kept: list[int] = field(default_factory=list)
+    dropped: list[dict[str, Any]] = field(default_factory=list)
+    labels: Counter[str | None] = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many were left out, and why."""
+        found = Counter(row["reason"] for row in self.dropped)
+        return {"near_copies_dropped": found["near_copy"], "unlikely_dropped": found["unlikely"]}
+
+
+def select(
+    loaded: LoadedGenerator,
+    wanted: GenerateSection,
+    *,
+    generator: Generator,
+    examples: Examples | None,
+    count: int,
+    progress: Callable[[int], None],
+) -> Selection:
+    """Looks at images until `count` stay.
+
+    Args:
+        loaded: Makes them.
+        wanted: The recipe's `generate` section.
+        generator: With its samplers.
+        examples: Training images, where near copies of them are left out; else None.
+        count: Images of the set.
+        progress: Called with how many stay so far.
+
+    Raises:
+        DataError: Hardly any stay.
+    """
+    likely = None
+    if wanted.drop_unlikely:
+        sampler = read_sampler(generator, loaded.kind)
+        likely = Likely(sampler, wanted, latent_dim=loaded.about.latent_dim, labels=len(loaded.about.labels))
+    room, found, start = _room(wanted, count=count, labels=loaded.about.labels), Selection(), 0
+    while len(found.kept) < count:
+        indices, numbers, small, reasons = list[int](), list[int](), list[Images](), dict[int, Reason]()
+        # As many as are missing, and a few more.
+        for _ in range(min(AT_ONCE, 1 + (count - len(found.kept)) // BLOCK)):
+            made = loaded.make(start)
+            indices += range(start, start + BLOCK)
+            numbers += made.numbers.tolist()
+            if likely:
+                reasons |= likely.reasons(start, made)
+            if examples:
+                small += blocks_of(lambda made=made: iter([made.images.astype(np.float32) / 255.0]))
+            start += BLOCK
+        if examples:
+            reasons = _copies(indices, np.concatenate(small), examples) | reasons
+        for index, number in zip(indices, numbers, strict=True):
+            label = loaded.about.labels[number] if number >= 0 else None
+            if len(found.kept) == count:
+                break
+            if room and found.labels[label] >= room[label]:
+                continue  # enough of this label
+            if index in reasons:
+                found.dropped.append({"index": index, "label": label, **reasons[index]})
+            else:
+                found.kept.append(index)
+                found.labels[label] += 1
+        progress(len(found.kept))
+        if start >= LOOKED_AT and len(found.kept) < LEAST * start:
+            key = "drop_near_copies" if wanted.drop_near_copies else "drop_unlikely"
+            raise DataError(
+                f"generate.{key}: expected {LEAST:.0%} of the images to stay at least, found {len(found.kept):,} of {start:,}"
+            )
+    if examples:
+        _name_training_images(found, examples)
+    return found
+
+
+def save(selection: Selection, path: Any) -> None:
+    """Writes the rows of what was left out."""
+    tables.write_table(path, pa.Table.from_pylist(selection.dropped, schema=tables.DROPPED), tables.DROPPED)
+
+
+class Likely:
+    """Which codes are likely ones of their sampler.
+
+    What is unlikely is said by a quantile of the log density of so many codes of each label, drawn for this alone: so an image
+    is judged by its own code, whichever others there are.
+
+    Args:
+        sampler: That codes are drawn from.
+        wanted: With the share that is left out.
+        latent_dim: D, of a code.
+        labels: How many the generator takes; 0: none.
+    """
+
+    def __init__(self, sampler: CodeSampler, wanted: GenerateSection, *, latent_dim: int, labels: int) -> None:
+        if sampler.kind == "uniform":
+            raise UsageError(
+                "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"
+            )
+        self.sampler, self.labelled = sampler, labels > 0
+        self.limits = []
+        random = np.random.default_rng(0)
+        for label in range(max(1, labels)):
+            normal, uniform = (
+                random.standard_normal((CALIBRATED, latent_dim), np.float32),
+                random.random(CALIBRATED, np.float32),
+            )
+            numbers = np.full(CALIBRATED, label) if labels else None
+            codes = np.asarray(sampler.codes(normal, uniform, numbers, temperature=np.float32(wanted.temperature)))
+            self.limits.append(float(np.quantile(sampler.log_density(codes, numbers), wanted.drop_unlikely)))
+
+    def reasons(self, start: int, made: Made) -> dict[int, Reason]:
+        """By index, why an image of a block is left out."""
+        density = self.sampler.log_density(made.codes, made.numbers if self.labelled else None)
+        limits = [self.limits[number if self.labelled else 0] for number in made.numbers.tolist()]
+        return {
+            start + row: {"reason": "unlikely", "found": value, "limit": limit}
+            for row, (value, limit) in enumerate(zip(density.tolist(), limits, strict=True))
+            if value < limit
+        }
+
+
+def _room(wanted: GenerateSection, *, count: int, labels: Sequence[str]) -> dict[str | None, int]:
+    """How many images of each label there may be, where it is said; else empty."""
+    if wanted.labels == "balanced":
+        return {label: len(range(place, count, len(labels))) for place, label in enumerate(labels)}
+    return dict(wanted.labels or {})
+
+
+def _copies(indices: list[int], small: Images, examples: Examples) -> dict[int, Reason]:
+    """By index, which of some reduced images [N, d] are near copies, and of what."""
+    numbers, nearest, _ = nearest_training(small, lambda: _training(examples))
+    distances = distances_of(small, nearest)
+    gaps = gaps_of(nearest, lambda: _training(examples), distances)
+    limits = np.maximum(LEVEL, NEAR * gaps)
+    return {
+        indices[row]: {
+            "reason": "near_copy",
+            "found": float(distances[row]),
+            "limit": float(limits[row]),
+            "training_image": int(numbers[row]),
+        }
+        for row in np.flatnonzero(near_copies(distances, gaps)).tolist()
+    }
+
+
+def _training(examples: Examples) -> Iterator[Images]:
+    """Training images as the network is judged by them: batches [B, H, W, C], scale 0 to 1."""
+    about = read_statistics(examples)
+    crop = Crop(about.height, about.width)
+    with readable(examples):
+        for pixels, _ in labelled_batches(examples, "train", batch_size=BLOCK):
+            yield np.stack([crop.map(image) for image in pixels.numpy()]).astype(np.float32) / 255.0
+
+
+def _name_training_images(found: Selection, examples: Examples) -> None:
+    """Their keys instead of their numbers."""
+    wanted = {row["training_image"] for row in found.dropped if "training_image" in row}
+    names: dict[int, str] = {}
+    records = (record for shard in examples.shards("train") for record in read_records(shard))
+    for number, record in enumerate(records if wanted else ()):
+        if number in wanted:
+            names[number] = decode_example(record)[1]
+    for row in found.dropped:
+        if "training_image" in row:
+            row["training_image"] = names[row["training_image"]]

@@ -1,0 +1,134 @@
+"""Near copies of training images, and unlikely images, are left out; others take their place, and each is listed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from components.generate import filters
+from schemas.artifacts import Examples, Generator, ImageSet
+from schemas.errors import DataError, UsageError
+
+MakeImages = Callable[..., ImageSet]
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def planted(
+    make_images: MakeImages,
+    write_photos: Callable[..., Path],
+    ingest_into: Callable[..., tuple[Examples, dict[str, int]]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Examples:
+    """Examples of noise, and of every seventh image of the set that is going to be made."""
+    folder = tmp_path_factory.mktemp("planted")
+    photos = write_photos(folder / "photos", 60, height=8, width=8)
+    for index, image in enumerate(np.load(make_images(folder / "set", count=300, format="npy").path / "images.npy")):
+        if index % 7 == 0:
+            Image.fromarray(image[..., 0]).save(photos / f"planted-{index}.png")
+    return ingest_into(folder, photos, channels=1)[0]
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """Of a table."""
+    found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return found
+
+
+def training(examples: Examples) -> dict[str, Array]:
+    """Training images by key, as files of 8 × 8 pixels show them."""
+    folder = examples.path.parent / "photos"
+    keys = [row["key"] for row in rows(examples.images_path) if row["split"] == "train"]
+    return {key: np.asarray(Image.open(folder / key).convert("L"), np.float64) / 255 for key in keys}
+
+
+def copies_by_hand(images: Array, examples: Examples) -> dict[int, str]:
+    """Which of some images [N, 8, 8] are near copies, and of what: by the definition, one pair at a time."""
+    known = training(examples)
+    found = {}
+    for index, image in enumerate(images.astype(np.float64) / 255):
+        distances = {key: np.sqrt(np.mean((image - other) ** 2)) for key, other in known.items()}
+        nearest = min(distances, key=lambda key: distances[key])
+        others = [np.sqrt(np.mean((known[nearest] - other) ** 2)) for other in known.values()]
+        gap = min(distance for distance in others if distance > 0.5 / 255)
+        if distances[nearest] < max(0.5 / 255, 0.5 * gap):
+            found[index] = nearest
+    return found
+
+
+def test_near_copies_are_left_out_and_listed(make_images: MakeImages, planted: Examples, tmp_path: Path) -> None:
+    everything = np.load(make_images(tmp_path / "all", count=400, format="npy").path / "images.npy")[..., 0]
+    copies = copies_by_hand(everything, planted)
+    own = [key for key in training(planted) if key.startswith("planted")]
+    assert len(own) > 20
+    assert set(own) <= set(copies.values())  # or the planted ones would not be found
+
+    found = make_images(tmp_path / "kept", count=250, drop_near_copies=True, examples=planted, format="npy")
+    kept = [row["index"] for row in rows(found.metadata_path)]
+    assert kept == [index for index in range(400) if index not in copies][:250]
+    np.testing.assert_array_equal(np.load(found.path / "images.npy")[..., 0], everything[kept])
+    dropped = rows(found.dropped_path)
+    assert {row["index"]: row["training_image"] for row in dropped} == {
+        index: key for index, key in copies.items() if index < kept[-1]
+    }
+    assert all(row["found"] < row["limit"] and row["reason"] == "near_copy" for row in dropped)
+
+
+def test_unlikely_images_are_left_out_and_listed(make_images: MakeImages, tmp_path: Path) -> None:
+    found = make_images(tmp_path / "kept", count=600, drop_unlikely=0.2)
+    more = make_images(tmp_path / "all", count=900)
+    squared = {row["index"]: float(np.square(row["code"]).sum()) for row in rows(more.metadata_path)}
+    kept, dropped = [row["index"] for row in rows(found.metadata_path)], rows(found.dropped_path)
+    assert len(kept) == 600
+    assert sorted(kept + [row["index"] for row in dropped]) == list(range(kept[-1] + 1))
+    # Of N(0, I), the least likely codes are those farthest out.
+    assert max(squared[index] for index in kept) < min(squared[row["index"]] for row in dropped)
+    assert len(dropped) / (len(kept) + len(dropped)) == pytest.approx(0.2, abs=0.05)
+    assert {row["reason"] for row in dropped} == {"unlikely"}
+
+
+def test_a_larger_set_begins_with_a_smaller_one(make_images: MakeImages, tmp_path: Path) -> None:
+    few, many = (
+        [
+            row["sha256"]
+            for row in rows(make_images(tmp_path / str(count), count=count, drop_unlikely=0.3).metadata_path)
+        ]
+        for count in (100, 500)
+    )
+    assert many[:100] == few
+
+
+@pytest.mark.parametrize("labels", [{"left": 40, "right": 90}, "balanced"])
+def test_each_label_keeps_its_number(
+    make_generator: Callable[..., Generator], make_images: MakeImages, labels: Any, tmp_path: Path
+) -> None:
+    labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
+    found = make_images(tmp_path, of=labelled, labels=labels, count=130, sampler="mixture", drop_unlikely=0.3)
+    expected = {"left": 65, "right": 65} if labels == "balanced" else labels
+    assert Counter(row["label"] for row in rows(found.metadata_path)) == expected
+    assert rows(found.dropped_path)
+
+
+def test_a_box_has_no_unlikely_codes(make_images: MakeImages, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"drop_unlikely: expected a sampler some of whose codes are likelier than others"
+    ):
+        make_images(tmp_path, sampler="uniform", drop_unlikely=0.1)
+
+
+def test_no_set_is_made_of_the_few_that_stay(
+    make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(filters, "LEAST", 0.5)
+    monkeypatch.setattr(filters, "LOOKED_AT", 512)
+    with pytest.raises(
+        DataError, match=r"generate\.drop_unlikely: expected 50% of the images to stay at least, found \d+ of 5,120"
+    ):
+        make_images(tmp_path, count=5000, drop_unlikely=0.9)

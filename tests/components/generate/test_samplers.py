@@ -1,0 +1,62 @@
+"""Codes may come from any sampler that lies beside the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.artifacts import Generator, ImageSet
+from schemas.errors import UsageError
+
+MakeImages = Callable[..., ImageSet]
+
+
+def codes(images: ImageSet) -> np.ndarray:
+    """Of a set: [N, D]."""
+    return np.array(pq.read_table(images.metadata_path)["code"].to_pylist())
+
+
+def test_the_generators_own_sampler_is_taken_unless_another_is_asked_for(
+    make_images: MakeImages, tmp_path: Path
+) -> None:
+    by_itself, asked = make_images(tmp_path / "a"), make_images(tmp_path / "b", sampler="normal")
+    assert pq.read_table(by_itself.metadata_path) == pq.read_table(asked.metadata_path)
+
+
+def test_a_box_and_a_mixture_give_their_own_codes(make_images: MakeImages, tmp_path: Path) -> None:
+    box = codes(make_images(tmp_path / "box", sampler="uniform", count=300))
+    assert np.abs(box).max() <= 2
+    assert np.abs(box).std() == pytest.approx(2 / np.sqrt(12), rel=0.1)
+    mixture = make_images(tmp_path / "mixture", sampler="mixture", count=300)
+    near = np.sign(codes(mixture).mean(axis=1))
+    assert np.abs(codes(mixture) - near[:, None]).std() < 0.3  # around -1 or 1, with a deviation of ¼
+    assert abs(near.mean()) < 0.2
+    assert set(pq.read_table(mixture.metadata_path)["sampler"].to_pylist()) == {"mixture"}
+
+
+def test_a_code_depends_on_seed_and_index_alone(make_images: MakeImages, tmp_path: Path) -> None:
+    whole = codes(make_images(tmp_path / "whole", sampler="mixture", count=600))
+    some = codes(make_images(tmp_path / "some", sampler="mixture", indices="3,299-301,599"))
+    np.testing.assert_array_equal(some, whole[[3, 299, 300, 301, 599]])
+
+
+def test_labels_are_drawn_as_the_generator_itself_draws_them(
+    make_generator: Callable[..., Generator], make_images: MakeImages, tmp_path: Path
+) -> None:
+    labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
+    own = pq.read_table(make_images(tmp_path / "own", of=labelled).metadata_path)
+    other = pq.read_table(make_images(tmp_path / "other", of=labelled, sampler="mixture").metadata_path)
+    assert other["label"] == own["label"]
+    assert other["code"] != own["code"]
+
+
+def test_one_that_is_not_there_is_named(make_images: MakeImages, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"generate\.sampler: expected one that the generator has \(normal, uniform, mixture\), found posterior",
+    ):
+        make_images(tmp_path, sampler="posterior")
