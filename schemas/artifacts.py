@@ -180,7 +180,7 @@ class Generator(Artifact):
             said = str(error).splitlines()[0]
             raise DataError(
                 f"{self.description_path}: expected what a generator says of itself, found something else ({said}); to make "
-                "it again, run export"
+                f"it again, remove {self.path}"
             ) from None
 
     @property

@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from by_hand import MIXED_SIZE
+from PIL import Image
 
 from components.generate.component import generate
 from pipeline.__main__ import app, guarded
@@ -22,17 +24,25 @@ Why = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def sets(home: Path) -> Path:
-    """The folder of two sets of a generator that nobody trained, one of PNG and one of Parquet files."""
+    """The folder of sets of a generator that nobody trained: one of PNG, one of Parquet files, one near images of one's own."""
     generator = Generator(home / "runs" / "grey" / "generator")
     about = Description(sampler="normal", latent_dim=3, image_shape=(MIXED_SIZE, MIXED_SIZE, 1))
     generator.description_path.write_text(about.model_dump_json())
-    reseal(generator, inputs={"Model": "12ab"}, settings={})
+    reseal(generator, inputs={"Model": "12ab"}, settings={}, recipe=generator.manifest.recipe)
     folder = home / "runs" / "grey" / "images"
-    for format in ("png", "parquet"):
-        images = ImageSet(folder / format, work=folder / f".work-{format}")
+    photos = home / "photos"
+    photos.mkdir()
+    for level in (20, 200):
+        Image.fromarray(np.full((MIXED_SIZE, MIXED_SIZE), level, np.uint8)).save(photos / f"{level}.png")
+    for name, wanted in (
+        ("png", {"format": "png"}),
+        ("parquet", {"format": "parquet"}),
+        ("near", {"format": "parquet", "around": str(photos)}),
+    ):
+        images = ImageSet(folder / name, work=folder / f".work-{name}")
         for path in (images.path, images.work):
             path.mkdir(parents=True)
-        settings = GenerateSettings(GenerateSection(count=300, seed=7, format=format), BeamSection(workers=1))
+        settings = GenerateSettings(GenerateSection(count=300, seed=7, **wanted), BeamSection(workers=1))
         generate(generator, None, images, settings)
         reseal(images, inputs={"Generator": generator.digest}, settings=settings.content())
     return folder
@@ -70,6 +80,14 @@ def test_an_image_among_many_in_a_file_is_named_by_its_index(sets: Path, why: Wh
     status, out, _ = why(file, "--index", "12")
     assert status == 0
     assert "as image 12 of seed 7" in out
+    assert "again     the same bytes" in out
+
+
+def test_an_image_near_one_of_ones_own_is_made_again_without_that(sets: Path, why: Why, home: Path) -> None:
+    (home / "photos" / "200.png").unlink()
+    status, out, _ = why(sets / "near", "--index", "297")
+    assert status == 0
+    assert "as image 297 of seed 7, code from around: 200.png" in out
     assert "again     the same bytes" in out
 
 
