@@ -61,7 +61,10 @@ class GenerateSection(Section):
         None, description="Images of yours, in a folder, a zip or a tar: each new image is near one of them, in turn."
     )
     strength: float = Field(
-        1.0, ge=0, le=100, description="How far, for `around`: in standard deviations of the image's own posterior."
+        0.5,
+        ge=0,
+        le=10,
+        description="How far, for `around`, in standard deviations of new images' codes; 0: reconstructions.",
     )
     between: str | None = Field(
         None, description="Images of yours, as for `around`: from each to the next, along the line between their codes."

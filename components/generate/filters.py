@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.dataset import labelled_batches, read_statistics, readable
-from components.generate.loaded import LoadedGenerator, Made, read_sampler
+from components.generate.calibration import Calibration
+from components.generate.loaded import LoadedGenerator, Made, calibration_of
 from components.generate.plan import BLOCK
 from components.images.geometry import Crop
 from components.near_copies import LEVEL, NEAR, Images, blocks_of, distances_of, gaps_of, near_copies, nearest_training
@@ -25,13 +26,9 @@ from schemas.errors import DataError, UsageError
 from schemas.generate import GenerateSection
 from schemas.records import decode_example, read_records
 
-if TYPE_CHECKING:
-    from models.code_samplers import CodeSampler
-
 Reason = dict[str, Any]  # the rest of a row of `schemas.tables.DROPPED`
 
 AT_ONCE = 32  # blocks that are compared with all training images at once
-CALIBRATED = 4_000  # codes of each label, by which it is said what is unlikely
 LEAST = 0.01  # share that stays, below which no set is made,
 LOOKED_AT = 100 * BLOCK  # when so many have been looked at
 
@@ -79,10 +76,13 @@ def select(
     Raises:
         DataError: Hardly any stay.
     """
-    likely = None
+    codes = None
     if wanted.drop_unlikely:
-        sampler = read_sampler(generator, loaded.kind)
-        likely = Likely(sampler, wanted, latent_dim=loaded.about.latent_dim, labels=len(loaded.about.labels))
+        codes = calibration_of(generator, loaded.kind)
+        if codes.sampler.kind == "uniform":
+            raise UsageError(
+                "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"
+            )
     room, found, start = _room(wanted, count=count, labels=loaded.about.labels), Selection(), 0
     while len(found.kept) < count:
         indices, numbers, small, reasons = list[int](), list[int](), list[Images](), dict[int, Reason]()
@@ -91,8 +91,8 @@ def select(
             made = loaded.make(start)
             indices += range(start, start + BLOCK)
             numbers += made.numbers.tolist()
-            if likely:
-                reasons |= likely.reasons(start, made)
+            if codes:
+                reasons |= _unlikely(codes, wanted, start, made)
             if examples:
                 small += blocks_of(lambda made=made: iter([made.images.astype(np.float32) / 255.0]))
             start += BLOCK
@@ -125,45 +125,19 @@ def save(selection: Selection, path: Any) -> None:
     tables.write_table(path, pa.Table.from_pylist(selection.dropped, schema=tables.DROPPED), tables.DROPPED)
 
 
-class Likely:
-    """Which codes are likely ones of their sampler.
+def _unlikely(codes: Calibration, wanted: GenerateSection, start: int, made: Made) -> dict[int, Reason]:
+    """By index, which images of a block have unlikely codes.
 
-    What is unlikely is said by a quantile of the log density of so many codes of each label, drawn for this alone: so an image
-    is judged by its own code, whichever others there are.
-
-    Args:
-        sampler: That codes are drawn from.
-        wanted: With the share that is left out.
-        latent_dim: D, of a code.
-        labels: How many the generator takes; 0: none.
+    What is unlikely is said by a quantile of the log density of codes of the same label that are drawn for this alone: so an
+    image is judged by its own code, whichever others there are.
     """
-
-    def __init__(self, sampler: CodeSampler, wanted: GenerateSection, *, latent_dim: int, labels: int) -> None:
-        if sampler.kind == "uniform":
-            raise UsageError(
-                "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"
-            )
-        self.sampler, self.labelled = sampler, labels > 0
-        self.limits = []
-        random = np.random.default_rng(0)
-        for label in range(max(1, labels)):
-            normal, uniform = (
-                random.standard_normal((CALIBRATED, latent_dim), np.float32),
-                random.random(CALIBRATED, np.float32),
-            )
-            numbers = np.full(CALIBRATED, label) if labels else None
-            codes = np.asarray(sampler.codes(normal, uniform, numbers, temperature=np.float32(wanted.temperature)))
-            self.limits.append(float(np.quantile(sampler.log_density(codes, numbers), wanted.drop_unlikely)))
-
-    def reasons(self, start: int, made: Made) -> dict[int, Reason]:
-        """By index, why an image of a block is left out."""
-        density = self.sampler.log_density(made.codes, made.numbers if self.labelled else None)
-        limits = [self.limits[number if self.labelled else 0] for number in made.numbers.tolist()]
-        return {
-            start + row: {"reason": "unlikely", "found": value, "limit": limit}
-            for row, (value, limit) in enumerate(zip(density.tolist(), limits, strict=True))
-            if value < limit
-        }
+    density = codes.sampler.log_density(made.codes, made.numbers if codes.labelled else None)
+    found = {}
+    for row, (value, number) in enumerate(zip(density.tolist(), made.numbers.tolist(), strict=True)):
+        limit = codes.limit(number, wanted.drop_unlikely, wanted.temperature)
+        if value < limit:
+            found[start + row] = {"reason": "unlikely", "found": value, "limit": limit}
+    return found
 
 
 def _room(wanted: GenerateSection, *, count: int, labels: Sequence[str]) -> dict[str | None, int]:

@@ -21,14 +21,14 @@ _NOISE = 3  # upper word of counters: a stream of its own
 class Given:
     """M codes, and what becomes of them.
 
-    With kind `codes`, image i is code i. With `around`, it is code i mod M, plus `strength` times its deviations times noise
-    from N(0, 1) that depends on (seed, i) alone. With `between`, image i is step i mod S of S on the straight line from code
+    With kind `codes`, image i is code i. With `around`, it is code i mod M, plus `strength` times deviations times noise from
+    N(0, 1) that depends on (seed, i) alone. With `between`, image i is step i mod S of S on the straight line from code
     i // S to the next one.
 
     Attributes:
         kind: One of `schemas.generate.GIVEN`.
         means: [M, D].
-        deviations: [M, D].
+        deviations: Of codes of new images of the same label: [M, D].
         labels: Numbers of labels, from 0; -1: none: [M].
         names: Where each comes from.
         strength: As above.

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.device import prepare_device
+from components.generate.calibration import Calibration
 from components.generate.given import Given
 from components.generate.labels import DRAWN, labels_of_block
 from components.generate.plan import BLOCK
@@ -65,11 +66,11 @@ class LoadedGenerator:
         other = drawn and given is None and self.kind != self.about.sampler
         self.sampler = read_sampler(generator, self.kind) if other else None
 
-    def encode(self, images: NDArray[np.uint8], numbers: NDArray[np.int64]) -> tuple[Any, Any]:
-        """Means and log variances of a block's codes, [BLOCK, D] each."""
+    def encode(self, images: NDArray[np.uint8], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Means of the posteriors of a block's codes: [BLOCK, D]."""
         asked = {"labels": tf.constant(numbers)} if self.about.labels else {}
-        found = self.signatures["encode"](images=tf.constant(images), **asked)
-        return found["mean"].numpy(), found["log_variance"].numpy()
+        found: NDArray[np.float32] = self.signatures["encode"](images=tf.constant(images), **asked)["mean"].numpy()
+        return found
 
     def make(self, start: int) -> Made:
         """The images start to start + BLOCK.
@@ -130,3 +131,9 @@ def read_sampler(generator: Generator, kind: str) -> CodeSampler:
         found = ", ".join([about.sampler, *about.other_samplers])
         raise UsageError(f"generate.sampler: expected one that the generator has ({found}), found {kind}")
     return sampler_file.read_sampler(generator.sampler_path(kind))
+
+
+def calibration_of(generator: Generator, kind: str) -> Calibration:
+    """Codes of one of a generator's samplers. As `read_sampler`."""
+    about = generator.describe()
+    return Calibration(read_sampler(generator, kind), latent_dim=about.latent_dim, labelled=bool(about.labels))

@@ -24,8 +24,8 @@ from schemas.generate import GenerateSection
 from schemas.preprocess import PreprocessSettings
 from schemas.sources import FolderSource, TarSource, ZipSource
 
-# Images [B, H, W, C] and their labels' numbers [B] to means and log variances of their codes, [B, D] each.
-Encode = Callable[[NDArray[np.uint8], NDArray[np.int64]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+# Images [B, H, W, C] and their labels' numbers [B] to the means of their codes' posteriors, [B, D].
+Encode = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.float32]]
 
 
 def digest_of(wanted: GenerateSection) -> str:
@@ -42,7 +42,13 @@ def digest_of(wanted: GenerateSection) -> str:
 
 
 def read_codes(
-    wanted: GenerateSection, *, labels: Sequence[str], latent_dim: int, preprocess: PreprocessSettings, encode: Encode
+    wanted: GenerateSection,
+    *,
+    labels: Sequence[str],
+    latent_dim: int,
+    preprocess: PreprocessSettings,
+    encode: Encode,
+    deviations: Callable[[int], NDArray[np.float32]] | None,
 ) -> Given:
     """The codes that `wanted` gives.
 
@@ -52,6 +58,7 @@ def read_codes(
         latent_dim: D, of a code.
         preprocess: What was done to the training images.
         encode: The generator's.
+        deviations: Of codes of new images of a label, by its number: [D]; for `around` alone.
 
     Raises:
         UsageError: There is nothing that could be used.
@@ -69,7 +76,8 @@ def read_codes(
     numbers = np.array([_numbering(wanted, labels)(label) for label in named], np.int64)
     if kind == "between" and len(numbers) < 2:
         raise UsageError(f"generate.between: expected two images or more, found {len(numbers)} in {said}")
-    return Given(kind, labels=numbers, strength=wanted.strength, steps=wanted.steps, **found)
+    spread = np.zeros_like(found["means"]) if deviations is None else np.stack([*map(deviations, numbers.tolist())])
+    return Given(kind, labels=numbers, deviations=spread, strength=wanted.strength, steps=wanted.steps, **found)
 
 
 def _checked(wanted: GenerateSection) -> Path:
@@ -118,12 +126,11 @@ def _of_table(path: Path, kind: str, *, latent_dim: int) -> dict[str, Any]:
             f"{path}: expected codes of {latent_dim} finite numbers each, found {found if len(codes) else 'none'}"
         )
     has = set(table.column_names)
-    deviations = np.exp(_matrix(table, "log_variance") / 2) if "log_variance" in has else np.ones_like(codes)
     name = next((column for column in ("name", "file_name") if column in has), None)
     names = [f"{path.name}#{row}" for row in range(len(codes))] if name is None else table[name].to_pylist()
     labels = table["label"].cast(pa.string()).to_pylist() if "label" in has else [None] * len(codes)
     say(f"reads   {counted(len(codes), 'code')} from {path}")
-    return {"means": codes, "deviations": deviations, "names": names, "labels": labels}
+    return {"means": codes, "names": names, "labels": labels}
 
 
 def _matrix(table: pa.Table, column: str) -> NDArray[np.float32]:
@@ -158,8 +165,7 @@ def _of_images(
 ) -> tuple[dict[str, Any], list[str | None]]:
     names: list[str] = []
     labels: list[str | None] = []
-    means, log_variances = [], []
-    rejected: list[str] = []
+    means, rejected = list[NDArray[np.float32]](), list[str]()
 
     def usable_ones() -> Iterator[NDArray[np.uint8]]:
         for part in source.parts():
@@ -180,14 +186,11 @@ def _of_images(
         pixels[: len(images)] = images
         numbers = np.zeros(BLOCK, np.int64)
         numbers[: len(images)] = [number(label) for label in labels[done:]]
-        mean, log_variance = encode(pixels, numbers)
-        means.append(mean[: len(images)])
-        log_variances.append(log_variance[: len(images)])
+        means.append(encode(pixels, numbers)[: len(images)])
         done += len(images)
     if rejected:
         say(f"skips   {counted(len(rejected), 'file')} that cannot be used, the first: {rejected[0]}")
     if not names:
         raise UsageError(f"generate.{kind}: expected images in {said}, found none that can be used")
     say(f"reads   {counted(len(names), 'image')} from {said}")
-    deviations = np.exp(np.concatenate(log_variances) / 2)
-    return {"means": np.concatenate(means), "deviations": deviations, "names": names}, labels
+    return {"means": np.concatenate(means), "names": names}, labels

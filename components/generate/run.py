@@ -92,15 +92,17 @@ def _read_given(generator: Generator, wanted: GenerateSection, *, work: Path) ->
     """The codes that the recipe gives, read once."""
     path = work / GIVEN
     if not path.exists():
-        from components.generate.loaded import LoadedGenerator
+        from components.generate.loaded import LoadedGenerator, calibration_of
 
         about = generator.describe()
+        spread = calibration_of(generator, about.sampler) if wanted.around is not None else None
         found = read_codes(
             wanted,
             labels=about.labels,
             latent_dim=about.latent_dim,
             preprocess=preprocess_of(generator),
             encode=LoadedGenerator(generator, wanted, drawn=False).encode,
+            deviations=spread and spread.deviations,
         )
         found.save(path)
     return Given.load(path, wanted)

@@ -18,6 +18,7 @@ from schemas.artifacts import Generator
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recipes, `grey` and `colour`, and below ``runs`` a sealed generator of each, which nobody trained."""
+    from components.export.describe import describe as describe_generator
     from components.export.saved_model import write_saved_model
     from models.build import build_vae
 
@@ -28,6 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vae.set_weights([weight * 2 for weight in vae.get_weights()])  # so that its images differ
         generator = Generator(folder / "runs" / name / "generator")
         write_saved_model(vae, generator.saved_model_path)
+        describe_generator(vae, generator, sampler=vae.prior_sampler())
         seal(generator, recipe)
     return folder
 

@@ -15,7 +15,6 @@ from components.generate.component import generate
 from pipeline.__main__ import app, guarded
 from schemas.artifacts import Generator, ImageSet
 from schemas.generate import GenerateSection
-from schemas.generator import Description
 from schemas.recipe import BeamSection
 from schemas.settings import GenerateSettings
 
@@ -26,8 +25,6 @@ Why = Callable[..., tuple[int, str, str]]
 def sets(home: Path) -> Path:
     """The folder of sets of a generator that nobody trained: one of PNG, one of Parquet files, one near images of one's own."""
     generator = Generator(home / "runs" / "grey" / "generator")
-    about = Description(sampler="normal", latent_dim=3, image_shape=(MIXED_SIZE, MIXED_SIZE, 1))
-    generator.description_path.write_text(about.model_dump_json())
     reseal(generator, inputs={"Model": "12ab"}, settings={}, recipe=generator.manifest.recipe)
     folder = home / "runs" / "grey" / "images"
     photos = home / "photos"

@@ -221,4 +221,4 @@ def test_sets_of_different_codes_have_different_names() -> None:
     ]
     names = [GenerateSection(**way).folder for way in ways]
     assert len(set(names)) == len(ways)
-    assert names[2] == "1000-seed0-around-photos-x1-png"
+    assert names[2] == "1000-seed0-around-photos-x0.5-png"
