@@ -52,5 +52,5 @@ STAGE = Stage(
     run=generate,
     optional={Examples: lambda settings: settings.generate.drop_near_copies},
     external=given_digest,
-    packages=("apache-beam", "tensorflow", "numpy", "opencv-python-headless", "pyarrow"),
+    packages=("apache-beam", "tensorflow", "numpy", "isal", "pyarrow"),
 )

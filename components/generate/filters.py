@@ -28,9 +28,9 @@ from schemas.records import decode_example, read_records
 
 Reason = dict[str, Any]  # the rest of a row of `schemas.tables.DROPPED`
 
-AT_ONCE = 32  # blocks that are compared with all training images at once
+AT_ONCE = 128  # blocks that are compared with all training images at once
 LEAST = 0.01  # share that stays, below which no set is made,
-LOOKED_AT = 100 * BLOCK  # when so many have been looked at
+LOOKED_AT = 25_600  # when so many have been looked at
 
 
 @dataclass

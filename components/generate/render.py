@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+from apache_beam.utils.shared import Shared
 
 from components.generate.given import Given
 from components.generate.plan import FileUnit, ShardUnit
@@ -18,6 +20,9 @@ from components.runner import UnitDoFn
 from schemas import tables
 from schemas.artifacts import Generator
 from schemas.generate import GenerateSection
+
+if TYPE_CHECKING:
+    from components.generate.loaded import LoadedGenerator
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class RenderDoFn(UnitDoFn):
         self.target = target
         self.work = work
         self.given = given
+        self.shared = Shared()
         self.images = beam.metrics.Metrics.counter("generate", "images")
 
     def rows_path(self, unit: FileUnit) -> Path:
@@ -71,12 +77,15 @@ class RenderDoFn(UnitDoFn):
         return self.work / f"rows-{unit.number:05d}-of-{unit.of:05d}.parquet"
 
     def setup(self) -> None:
-        """Loads the generator once per worker."""
+        """Loads the generator, once for all workers of a process."""
         super().setup()
+        self.loaded = self.shared.acquire(self._load)
+
+    def _load(self) -> LoadedGenerator:
         from components.generate.loaded import LoadedGenerator
 
-        self.codes = Given.load(self.given, self.wanted) if self.given else None
-        self.loaded = LoadedGenerator(self.generator, self.wanted, given=self.codes)
+        given = Given.load(self.given, self.wanted) if self.given else None
+        return LoadedGenerator(self.generator, self.wanted, given=given)
 
     def process(self, unit: ShardUnit) -> None:
         """Writes the files that are not there yet."""
@@ -105,14 +114,14 @@ class RenderDoFn(UnitDoFn):
         tables.write_table(self.rows_path(unit), pa.concat_tables(rows), tables.GENERATED)
 
     def _rows(self, block: Block, names: list[str], digests: list[str]) -> pa.Table:
-        count, dims = block.codes.shape
+        given, (count, dims) = self.loaded.given, block.codes.shape
         offsets = np.arange(0, count * dims + 1, dims, dtype=np.int32) if dims else np.zeros(count + 1, np.int32)
         columns = {
             "file_name": pa.array(names),
             "index": pa.array(block.indices, pa.int64()),
             "seed": pa.array([self.origin.seed] * count, pa.int64()),
             "sampler": pa.array([self.origin.sampler] * count),
-            "source": pa.array([self.codes and self.codes.source(index) for index in block.indices], pa.string()),
+            "source": pa.array([given and given.source(index) for index in block.indices], pa.string()),
             "label": pa.array(block.labels, pa.string()),
             "code": pa.ListArray.from_arrays(offsets, np.ascontiguousarray(block.codes).ravel()),
             "model": pa.array([self.origin.model] * count),

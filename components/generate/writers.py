@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -85,30 +86,29 @@ class ImageFiles(Writer):
     def __init__(self, target: Target, unit: FileUnit, *, suffix: str) -> None:
         super().__init__(target, unit)
         self.suffix = suffix
-        self.folders: set[Path] = set()
-        self.written: list[Path] = []
+        self.folders: set[str] = set()
+        self.names: list[str] = []
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
         """As in the class above."""
-        names, digests = [], []
+        names, digests, root = [], [], os.fspath(self.target.artifact)
         for index, pixels, label in zip(block.indices, block.images, block.labels, strict=True):
             data = encode(pixels, self.suffix)
             name = image_name(index, suffix=self.suffix, label=label if self.target.label_folders else None)
-            path = self.target.artifact / name
-            if path.parent not in self.folders:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self.folders.add(path.parent)
+            if (within := name.rpartition("/")[0]) not in self.folders:
+                (self.target.artifact / within).mkdir(parents=True, exist_ok=True)
+                self.folders.add(within)
             # In place: until the unit's rows are there, nobody takes it for finished.
-            with open(path, "wb", buffering=0) as file:
+            with open(f"{root}/{name}", "wb", buffering=0) as file:
                 file.write(data)
-            self.written.append(path)
             names.append(name)
             digests.append(hashlib.sha256(data).hexdigest())
+        self.names += names
         return names, digests
 
     def close(self) -> None:
         """As in the class above."""
-        atomic.fsync_all(self.written, below=self.target.artifact)
+        atomic.fsync_all([self.target.artifact / name for name in self.names], below=self.target.artifact)
 
 
 class ParquetFile(Writer):

@@ -78,4 +78,4 @@ def make_images(generator: Generator) -> Callable[..., ImageSet]:
 @pytest.fixture
 def two_blocks_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of 512 images, so that a small set has several."""
-    monkeypatch.setattr("components.generate.plan.FILE_BLOCKS", 2)
+    monkeypatch.setattr("components.generate.plan.FILE_BLOCKS", 8)

@@ -129,6 +129,6 @@ def test_no_set_is_made_of_the_few_that_stay(
     monkeypatch.setattr(filters, "LEAST", 0.5)
     monkeypatch.setattr(filters, "LOOKED_AT", 512)
     with pytest.raises(
-        DataError, match=r"generate\.drop_unlikely: expected 50% of the images to stay at least, found \d+ of 5,120"
+        DataError, match=r"generate\.drop_unlikely: expected 50% of the images to stay at least, found \d+ of 5,056"
     ):
         make_images(tmp_path, count=5000, drop_unlikely=0.9)

@@ -38,7 +38,7 @@ def make(conditional: Generator, make_images: MakeImages, tmp_path_factory: pyte
 
     def make(format: str, **changes: Any) -> ImageSet:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("components.generate.plan.FILE_BLOCKS", 2)
+            patch.setattr("components.generate.plan.FILE_BLOCKS", 8)
             folder = tmp_path_factory.mktemp(format)
             return make_images(folder, of=conditional, count=COUNT, format=format, **changes)
 
