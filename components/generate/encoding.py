@@ -4,41 +4,48 @@ from __future__ import annotations
 
 import io
 import struct
+from functools import cache
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 from PIL import Image
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR = {1: 0, 3: 2}  # PNG's colour types, by channels
 _UP = 2  # PNG's filter that takes the row above away
 _LEVEL = 1  # of ISA-L's four: docs/generate.md has the measurement
 
 
-def encode(pixels: NDArray[np.uint8], suffix: str) -> bytes:
-    """Pixels [H, W, 1 or 3], uint8, as a PNG or lossless WebP file."""
-    if suffix == "png":
-        return _png(pixels)
+def encode_all(images: NDArray[np.uint8], suffix: str) -> list[bytes]:
+    """Images [N, H, W, 1 or 3], uint8, as PNG or lossless WebP files."""
+    return _pngs(images) if suffix == "png" else [_webp(pixels) for pixels in images]
+
+
+def _webp(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     grey = pixels.shape[2] == 1
     Image.fromarray(pixels[:, :, 0] if grey else pixels).save(file, "WEBP", lossless=True, quality=0, method=0)
     return file.getvalue()
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG (ISO/IEC 15948), compressed by ISA-L, which general encoders do not do: it is most of the time that a set takes."""
-    height, width, channels = pixels.shape
-    flat = pixels.reshape(height, width * channels)
-    rows = np.empty((height, 1 + width * channels), np.uint8)
-    rows[:, 0] = _UP
-    rows[0, 1:] = flat[0]
-    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR[channels], 0, 0, 0)
-    data = isal_zlib.compress(rows, _LEVEL)
-    return b"".join((_SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", data), *_chunk(b"IEND", b"")))
+def _pngs(images: NDArray[np.uint8]) -> list[bytes]:
+    """PNG (ISO/IEC 15948), compressed by ISA-L, which general encoders do not do: it is most of what an image costs."""
+    count, height, width, channels = images.shape
+    flat = images.reshape(count, height, width * channels)
+    rows = np.empty((count, height, 1 + width * channels), np.uint8)
+    rows[:, :, 0] = _UP
+    rows[:, 0, 1:] = flat[:, 0]
+    np.subtract(flat[:, 1:], flat[:, :-1], out=rows[:, 1:, 1:])
+    head, end = _head(height, width, channels), _chunk(b"IEND", b"")
+    return [b"".join((head, _chunk(b"IDAT", isal_zlib.compress(each, _LEVEL)), end)) for each in rows]
 
 
-def _chunk(name: bytes, data: bytes) -> tuple[bytes, ...]:
+@cache
+def _head(height: int, width: int, channels: int) -> bytes:
+    """Signature and IHDR."""
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _COLOUR[channels], 0, 0, 0))
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
     checksum = isal_zlib.crc32(data, isal_zlib.crc32(name))
-    return struct.pack(">I", len(data)), name, data, struct.pack(">I", checksum)
+    return b"".join((len(data).to_bytes(4, "big"), name, data, checksum.to_bytes(4, "big")))

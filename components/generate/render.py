@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +132,12 @@ class RenderDoFn(UnitDoFn):
     def _blocks(self, unit: FileUnit) -> Iterator[Block]:
         names = self.loaded.about.labels
         for part in unit.parts:
-            made, rows = self.loaded.make(part.start), list(part.rows)
+            made, rows = self.loaded.make(part.start), _as_slice(part.rows)
             numbers = made.numbers[rows].tolist()
             labels = [names[number] if number >= 0 else None for number in numbers]
             yield Block(part.indices, made.images[rows], made.codes[rows], labels, numbers)
+
+
+def _as_slice(rows: Sequence[int]) -> slice | list[int]:
+    """Places within a block; as a slice, which copies nothing, where all of them are wanted or the first so many."""
+    return slice(len(rows)) if isinstance(rows, range) and rows.start == 0 else list(rows)

@@ -43,6 +43,8 @@ def run(
         )
     wanted, about = settings.generate, generator.describe()
     check_labels(wanted, about.labels)
+    if wanted.drop_near_copies and examples is None:
+        raise DataError("generate.drop_near_copies: expected Examples to compare with, found none; run ingest")
     say(f"reads   {generator.saved_model_path}")
     given = _read_given(generator, wanted, work=images.work) if wanted.given else None
     indices, dropped = _indices(wanted, generator=generator, images=images, examples=examples, given=given)

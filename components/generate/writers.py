@@ -7,7 +7,6 @@ written after it, nobody takes them for finished.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import tarfile
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.generate.encoding import encode
+from components.generate.encoding import encode_all
 from components.generate.plan import FileUnit, image_name
 from schemas import atomic
 from schemas.records import encode_example, frame
@@ -92,8 +91,8 @@ class ImageFiles(Writer):
     def add(self, block: Block) -> tuple[list[str], list[str]]:
         """As in the class above."""
         names, digests, root = [], [], os.fspath(self.target.artifact)
-        for index, pixels, label in zip(block.indices, block.images, block.labels, strict=True):
-            data = encode(pixels, self.suffix)
+        files = encode_all(block.images, self.suffix)
+        for index, data, label in zip(block.indices, files, block.labels, strict=True):
             name = image_name(index, suffix=self.suffix, label=label if self.target.label_folders else None)
             if (within := name.rpartition("/")[0]) not in self.folders:
                 (self.target.artifact / within).mkdir(parents=True, exist_ok=True)
@@ -120,7 +119,7 @@ class ParquetFile(Writer):
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
         """As in the class above."""
-        files = [encode(pixels, "png") for pixels in block.images]
+        files = encode_all(block.images, "png")
         paths = [f"{index:08d}.png" for index in block.indices]
         image = pa.StructArray.from_arrays([pa.array(files, pa.binary()), pa.array(paths)], fields=list(IMAGE))
         columns = [image, pa.array(block.indices, pa.int64()), pa.array(block.labels, pa.string())]
@@ -144,8 +143,8 @@ class TarFile(Writer):
     def add(self, block: Block) -> tuple[list[str], list[str]]:
         """As in the class above."""
         digests = []
-        for index, pixels, label, number in zip(block.indices, block.images, block.labels, block.numbers, strict=True):
-            data = encode(pixels, "png")
+        files = encode_all(block.images, "png")
+        for index, data, label, number in zip(block.indices, files, block.labels, block.numbers, strict=True):
             said = {"index": index, **({} if label is None else {"label": label, "label_number": number})}
             self._member(f"{index:08d}.png", data)
             self._member(f"{index:08d}.json", json.dumps(said, ensure_ascii=False).encode())
@@ -170,17 +169,19 @@ class RecordFile(Writer):
 
     def __init__(self, target: Target, unit: FileUnit) -> None:
         super().__init__(target, unit)
-        self.records = io.BytesIO()
+        self.records: list[bytes] = []
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
         """As in the class above."""
         for index, pixels, number in zip(block.indices, block.images, block.numbers, strict=True):
-            self.records.write(frame(encode_example(pixels, key=f"{index:08d}", label=number)))
+            self.records.append(frame(encode_example(pixels, key=f"{index:08d}", label=number)))
         return [self.unit.name("tfrecord")] * len(block.indices), _of_pixels(block)
 
     def close(self) -> None:
         """As in the class above."""
-        atomic.write_bytes(self.target.artifact / self.unit.name("tfrecord"), self.records.getbuffer())
+        path = self.target.artifact / self.unit.name("tfrecord")
+        with atomic.replacing(path) as temporary, temporary.open("wb") as file:
+            file.writelines(self.records)
 
 
 class ArrayFile(Writer):

@@ -16,7 +16,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.generate.encoding import encode
 from schemas import tables
 from schemas.artifacts import Generator, ImageSet
 from schemas.errors import DataError
@@ -136,22 +135,6 @@ def test_a_colour_model_makes_colour_images(
     assert found.shape == (20, 8, 8, 3)
     difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows]))
     assert difference.max() <= 1
-
-
-@pytest.mark.parametrize("suffix", ["png", "webp"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_image_file_holds_the_pixels_unchanged(suffix: str, channels: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), dtype=np.uint8)
-    with Image.open(io.BytesIO(encode(pixels, suffix))) as image:
-        assert (image.format, image.size) == (suffix.upper(), (9, 5))
-        found = np.asarray(image)
-    if found.ndim == 2 or channels == 3:
-        np.testing.assert_array_equal(found.reshape(pixels.shape), pixels)
-    else:  # WebP knows no grey
-        np.testing.assert_array_equal(found, np.repeat(pixels, 3, axis=2))
-
-
-# --- a generator that cannot be used ---------------------------------------------------------------------------------
 
 
 def test_a_generator_without_a_saved_model_is_an_error_that_names_it(
