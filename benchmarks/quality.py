@@ -65,7 +65,8 @@ def main() -> None:
         found = _distances(dict(zip(given.runs, trained, strict=True)), space=space, peers=peers, count=count)
     for name, row in found.items():
         low, high = row["kernel_interval"]
-        print(f"{name:34} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f} ({low:.5f} to {high:.5f})")
+        interval = "" if low is None else f" ({low:.5f} to {high:.5f})"  # none of so few images
+        print(f"{name:34} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f}{interval}")
     print(json.dumps({"minutes": minutes, "images": count, "space": space.name, "sets": found}))
 
 
