@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -114,17 +115,15 @@ def _numbering(wanted: GenerateSection, labels: Sequence[str]) -> Callable[[str 
 def _of_table(path: Path, kind: str, *, latent_dim: int) -> dict[str, Any]:
     try:
         table = pq.read_table(path)
-        codes = _matrix(table, "code")
+        codes = _matrix(table["code"])
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DataError(
             f"{path}: expected a Parquet file with a column `code`, lists of {latent_dim} numbers, found something else "
             f"({str(error).splitlines()[0][:120]})"
         ) from None
-    if codes.shape[1:] != (latent_dim,) or not np.isfinite(codes).all() or not len(codes):
-        found = f"lists of {codes.shape[1]}" if codes.ndim == 2 and codes.shape[1] != latent_dim else "others"
-        raise DataError(
-            f"{path}: expected codes of {latent_dim} finite numbers each, found {found if len(codes) else 'none'}"
-        )
+    if codes.shape[1] != latent_dim or not np.isfinite(codes).all():
+        found = f"lists of {codes.shape[1]}" if codes.shape[1] != latent_dim else "others"
+        raise DataError(f"{path}: expected codes of {latent_dim} finite numbers each, found {found}")
     has = set(table.column_names)
     name = next((column for column in ("name", "file_name") if column in has), None)
     names = [f"{path.name}#{row}" for row in range(len(codes))] if name is None else table[name].to_pylist()
@@ -133,8 +132,13 @@ def _of_table(path: Path, kind: str, *, latent_dim: int) -> dict[str, Any]:
     return {"means": codes, "names": names, "labels": labels}
 
 
-def _matrix(table: pa.Table, column: str) -> NDArray[np.float32]:
-    return np.array(table[column].to_pylist(), np.float32)
+def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """Lists of one length: [N, D]. ValueError where they are not."""
+    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    if len(lengths) != 1 or not lengths[0]:
+        raise ValueError(f"lists of {', '.join(map(str, lengths[:5])) or 'no'} numbers")
+    found: NDArray[np.float32] = pc.list_flatten(column).cast(pa.float32()).to_numpy()
+    return found.reshape(-1, lengths[0])
 
 
 def _source(path: Path, *, labelled: bool, preprocess: PreprocessSettings | None) -> Source:
