@@ -72,6 +72,9 @@ class Nowhere(CodeSampler):
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         return np.full(np.shape(normal), np.nan, np.float32)
 
+    def log_density(self, codes: Array, labels: Array | None = None) -> Array:
+        return np.full(len(codes), np.nan)
+
     def arrays(self) -> dict[str, Array]:
         return {}
 

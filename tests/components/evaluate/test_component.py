@@ -111,7 +111,17 @@ def test_twice_the_same_bytes_of_all_that_can_be_judged(whole: tuple[Examples, M
         evaluate(*whole, None, evaluation, SETTINGS)
         made.append(contents(evaluation))
     assert made[0] == made[1]
-    assert sorted(made[0]) == sorted([*WRITTEN, "figures/closest.png"])
+    others = [name for name in made[0] if name.startswith("other_samplers/")]
+    assert sorted(made[0]) == sorted([*WRITTEN, *others, "figures/closest.png"])
+
+
+def test_the_other_samplers_are_kept_but_for_the_one_of_training_images_codes(
+    judged: tuple[ModelEvaluation, str],
+) -> None:
+    evaluation = judged[0]
+    kept = {path.stem: read_sampler(path).kind for path in evaluation.other_samplers_path.iterdir()}
+    assert {*kept, read_sampler(evaluation.sampler_path).kind} == {"normal", "uniform", "mixture"}
+    assert all(kind == name for name, kind in kept.items())
 
 
 def test_metrics_tell_what_was_measured(judged: tuple[ModelEvaluation, str]) -> None:
