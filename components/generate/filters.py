@@ -85,20 +85,12 @@ def select(
             )
     room, found, start = _room(wanted, count=count, labels=loaded.about.labels), Selection(), 0
     while len(found.kept) < count:
-        indices, numbers, small, reasons = list[int](), list[int](), list[Images](), dict[int, Reason]()
         # As many as are missing, and a few more.
-        for _ in range(min(AT_ONCE, 1 + (count - len(found.kept)) // BLOCK)):
-            made = loaded.make(start)
-            indices += range(start, start + BLOCK)
-            numbers += made.numbers.tolist()
-            if codes:
-                reasons |= _unlikely(codes, wanted, start, made)
-            if examples:
-                small += blocks_of(lambda made=made: iter([made.images.astype(np.float32) / 255.0]))
-            start += BLOCK
-        if examples:
-            reasons = _copies(indices, np.concatenate(small), examples) | reasons
-        for index, number in zip(indices, numbers, strict=True):
+        blocks = min(AT_ONCE, 1 + (count - len(found.kept)) // BLOCK)
+        numbers, reasons = _look_at(
+            range(start, start + blocks * BLOCK), loaded, wanted, codes=codes, examples=examples
+        )
+        for index, number in enumerate(numbers, start):
             label = loaded.about.labels[number] if number >= 0 else None
             if len(found.kept) == count:
                 break
@@ -109,6 +101,7 @@ def select(
             else:
                 found.kept.append(index)
                 found.labels[label] += 1
+        start += blocks * BLOCK
         progress(len(found.kept))
         if start >= LOOKED_AT and len(found.kept) < LEAST * start:
             key = "drop_near_copies" if wanted.drop_near_copies else "drop_unlikely"
@@ -118,6 +111,28 @@ def select(
     if examples:
         _name_training_images(found, examples)
     return found
+
+
+def _look_at(
+    indices: range,
+    loaded: LoadedGenerator,
+    wanted: GenerateSection,
+    *,
+    codes: Calibration | None,
+    examples: Examples | None,
+) -> tuple[list[int], dict[int, Reason]]:
+    """Labels' numbers of the images of whole blocks; and by index, why some are left out."""
+    numbers, small, reasons = list[int](), list[Images](), dict[int, Reason]()
+    for start in indices[::BLOCK]:
+        made = loaded.make(start)
+        numbers += made.numbers.tolist()
+        if codes:
+            reasons |= _unlikely(codes, wanted, start, made)
+        if examples:
+            small += blocks_of(lambda made=made: iter([made.images.astype(np.float32) / 255.0]))
+    if examples:
+        reasons = _copies(indices, np.concatenate(small), examples) | reasons
+    return numbers, reasons
 
 
 def save(selection: Selection, path: Any) -> None:
@@ -147,7 +162,7 @@ def _room(wanted: GenerateSection, *, count: int, labels: Sequence[str]) -> dict
     return dict(wanted.labels or {})
 
 
-def _copies(indices: list[int], small: Images, examples: Examples) -> dict[int, Reason]:
+def _copies(indices: Sequence[int], small: Images, examples: Examples) -> dict[int, Reason]:
     """By index, which of some reduced images [N, d] are near copies, and of what."""
     numbers, nearest, _ = nearest_training(small, lambda: _training(examples))
     distances = distances_of(small, nearest)

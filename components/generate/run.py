@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -97,13 +98,14 @@ def _read_given(generator: Generator, wanted: GenerateSection, *, work: Path) ->
         from components.generate.loaded import LoadedGenerator, calibration_of
 
         about = generator.describe()
+        encode = cache(lambda: LoadedGenerator(generator, wanted, drawn=False).encode)  # a table of codes needs none
         spread = calibration_of(generator, about.sampler) if wanted.around is not None else None
         found = read_codes(
             wanted,
             labels=about.labels,
             latent_dim=about.latent_dim,
             preprocess=preprocess_of(generator),
-            encode=LoadedGenerator(generator, wanted, drawn=False).encode,
+            encode=lambda *images: encode()(*images),
             deviations=spread and spread.deviations,
         )
         found.save(path)
