@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from by_hand import MIXED_SIZE, describe, seal, write_recipe
+from chain_by_hand import Make
 from PIL import Image
 from recipe_by_hand import GOOD
 
 from pipeline.__main__ import app, guarded
 from schemas.artifacts import Generator
+from schemas.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,37 @@ def recipe_writer(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+@pytest.fixture
+def source_folder(tmp_path: Path) -> Path:
+    """A folder that is read as a source; what is in it is only hashed here."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"a")
+    return folder
+
+
+@pytest.fixture
+def make(source_folder: Path) -> Make:
+    """Makes a recipe with some keys changed: ``make({"train.epochs": 3})``."""
+
+    def recipe(changes: dict[str, Any] | None = None, *, path: Path | None = source_folder) -> Recipe:
+        data: dict[str, Any] = {
+            "name": "photos",
+            "sources": [{"kind": "folder", "path": None if path is None else str(path)}],
+            "model": {"network": "conv"},
+            "loss": {"likelihood": "mse"},
+        }
+        for key, value in (changes or {}).items():
+            section, _, last = key.rpartition(".")
+            (data.setdefault(section, {}) if section else data)[last] = value
+        return Recipe.model_validate(data)
+
+    return recipe
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """The folder of all runs."""
+    return tmp_path / "runs"

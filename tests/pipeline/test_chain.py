@@ -4,83 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chain_by_hand import NAMES, STAGE, Make, finish, stale
 
 from pipeline import chain
-from pipeline.chain import STAGES, Standing, artifact_path, inputs_of, stages_for, standings
+from pipeline.chain import STAGES, Standing, artifact_path, stages_for, standings
 from schemas.artifacts import Examples, HyperParameters, ImageSet, Model
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST
 from schemas.recipe import Recipe
-from schemas.settings import GenerateSettings
-from schemas.stage import Stage
-
-NAMES = ["ingest", "tune", "train", "evaluate", "export", "generate"]
-STAGE = dict(zip(NAMES, STAGES, strict=True))
-Make = Callable[..., Recipe]
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """A folder that is read as a source; what is in it is only hashed here."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    (folder / "a.png").write_bytes(b"a")
-    return folder
-
-
-@pytest.fixture
-def make(photos: Path) -> Make:
-    """Makes a recipe with some keys changed: ``make({"train.epochs": 3})``."""
-
-    def recipe(changes: dict[str, Any] | None = None, *, path: Path | None = photos) -> Recipe:
-        data: dict[str, Any] = {
-            "name": "photos",
-            "sources": [{"kind": "folder", "path": None if path is None else str(path)}],
-            "model": {"network": "conv"},
-            "loss": {"likelihood": "mse"},
-        }
-        for key, value in (changes or {}).items():
-            section, _, last = key.rpartition(".")
-            (data.setdefault(section, {}) if section else data)[last] = value
-        return Recipe.model_validate(data)
-
-    return recipe
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """The folder of all runs."""
-    return tmp_path / "runs"
-
-
-def finish(recipe: Recipe, runs: Path, *names: str, content: str = "") -> None:
-    """Seals these stages' artifacts by hand, with a tiny file each, as if they had run one after the other."""
-    for name in names:
-        stage = STAGE[name]
-        now = chain.standing(stage, recipe, runs=runs, before=[])
-        assert now.inputs is not None
-        now.output.path.mkdir(parents=True, exist_ok=True)
-        (now.output.path / "content.txt").write_text(f"{name} {content}")
-        now.output.seal(
-            inputs=now.inputs,
-            settings=now.settings.content(),
-            counts={},
-            recipe=recipe.model_dump(mode="json"),
-            versions={},
-            duration_seconds=0.0,
-            created="2024-01-01T00:00:00+00:00",
-        )
-
-
-def stale(recipe: Recipe, runs: Path, *, stages: list[Stage] | None = None) -> dict[str, str]:
-    """Why each stage has to run that has to."""
-    found = standings(recipe, stages or list(STAGES), runs=runs)
-    return {item.stage.name: item.reason for item in found if not item.fresh}
 
 
 def standing_of(name: str, recipe: Recipe, runs: Path) -> Standing:
@@ -182,29 +117,29 @@ def test_what_ingest_does_not_read_does_not_make_it_stale(make: Make, runs: Path
     assert "ingest" not in stale(make(changes), runs)
 
 
-def test_modification_times_decide_nothing(make: Make, runs: Path, photos: Path) -> None:
+def test_modification_times_decide_nothing(make: Make, runs: Path, source_folder: Path) -> None:
     finish(make(), runs, *NAMES)
-    for moment, root in ((4_000_000_000, photos), (1, runs)):
+    for moment, root in ((4_000_000_000, source_folder), (1, runs)):
         for path in [root, *root.rglob("*")]:
             os.utime(path, (moment, moment))
     assert stale(make(), runs) == {}
 
 
 @pytest.mark.parametrize("change", ["edited", "added", "renamed"])
-def test_sources_that_changed_make_ingest_stale(make: Make, runs: Path, photos: Path, change: str) -> None:
+def test_sources_that_changed_make_ingest_stale(make: Make, runs: Path, source_folder: Path, change: str) -> None:
     finish(make(), runs, *NAMES)
     if change == "renamed":
-        (photos / "a.png").rename(photos / "b.png")
+        (source_folder / "a.png").rename(source_folder / "b.png")
     else:
-        (photos / ("a.png" if change == "edited" else "b.png")).write_bytes(b"b")
+        (source_folder / ("a.png" if change == "edited" else "b.png")).write_bytes(b"b")
     assert re.fullmatch(r"sources changed: \w{8}… → \w{8}…", stale(make(), runs)["ingest"])
 
 
 def test_the_same_images_in_another_place_make_nothing_stale(
-    make: Make, runs: Path, photos: Path, tmp_path: Path
+    make: Make, runs: Path, source_folder: Path, tmp_path: Path
 ) -> None:
     finish(make(), runs, *NAMES)
-    photos.rename(tmp_path / "elsewhere")
+    source_folder.rename(tmp_path / "elsewhere")
     assert stale(make(path=tmp_path / "elsewhere"), runs) == {}
 
 
@@ -262,93 +197,3 @@ def test_hyperparameters_that_are_damaged_do_not_hide_how_the_stages_stand(make:
     finish(make(), runs, *NAMES)
     (artifact_path(make(), HyperParameters, runs=runs) / MANIFEST).write_text("no JSON")
     assert stale(make(), runs)["tune"].startswith("damaged: ")
-
-
-def taken(recipe: Recipe, runs: Path) -> bool:
-    """Whether train is given HyperParameters."""
-    found = inputs_of(STAGE["train"], recipe, runs=runs)
-    assert list(found) == ["Examples", "HyperParameters"]
-    return found["HyperParameters"] is not None
-
-
-def test_train_takes_the_hyperparameters_that_there_are_unless_the_recipe_says_not_to(make: Make, runs: Path) -> None:
-    finish(make(), runs, "ingest")
-    assert not taken(make(), runs)
-    finish(make(), runs, "tune")
-    assert taken(make(), runs)
-    assert not taken(make({"train.use_tuned": False}), runs)
-
-
-def test_hyperparameters_for_other_examples_are_not_taken(make: Make, runs: Path) -> None:
-    finish(make(), runs, "ingest", "tune")
-    finish(make(), runs, "ingest", content="other pixels")
-    assert not taken(make(), runs)
-
-
-def test_hyperparameters_that_come_later_make_the_model_stale(make: Make, runs: Path) -> None:
-    finish(make(), runs, "ingest", "train")
-    assert stale(make(), runs, stages=stages_for("train")) == {}
-    finish(make(), runs, "tune")
-    assert re.fullmatch(r"HyperParameters changed: none → \w{8}…", stale(make(), runs)["train"])
-
-
-def test_where_all_stages_run_train_waits_for_a_search_that_is_stale(make: Make, runs: Path) -> None:
-    finish(make(), runs, *NAMES)
-    searched_anew = {"tune.max_trials": 3}
-    assert stale(make(searched_anew), runs)["train"] == "tune comes first"
-    assert "train" not in stale(make(searched_anew), runs, stages=stages_for("train"))
-
-
-def test_train_does_not_wait_for_a_search_that_there_never_was(make: Make, runs: Path) -> None:
-    finish(make(), runs, "ingest", "train", "evaluate")
-    assert list(stale(make(), runs)) == ["tune", "export", "generate"]
-
-
-def test_train_does_not_wait_for_a_search_whose_result_it_does_not_take(make: Make, runs: Path) -> None:
-    own = {"train.use_tuned": False}
-    finish(make(own), runs, *NAMES)
-    assert list(stale(make({**own, "tune.max_trials": 3}), runs)) == ["tune"]
-
-
-def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs: Path) -> None:
-    finish(make(), runs, *NAMES)
-    beside = {"evaluate.beside": "others"}
-    assert stale(make(beside), runs) == {
-        "evaluate": "evaluate.beside changed: none → others",
-        "export": "evaluate comes first",
-        "generate": "export comes first",
-    }
-    finish(make(beside), runs, "evaluate", "export", "generate")
-    assert stale(make(beside), runs) == {}
-    finish(make({**beside, "name": "others"}), runs, "ingest", "train")
-    assert re.fullmatch(r"beside changed: none → \w{8}…", stale(make(beside), runs)["evaluate"])
-    found = inputs_of(STAGE["evaluate"], make(beside), runs=runs)
-    assert list(found) == ["Examples", "Model", "beside"]
-    assert found["beside"] is not None
-    assert found["beside"].path == runs / "others" / "model"
-
-
-def test_generate_takes_training_images_only_to_leave_out_copies_of_them(make: Make, runs: Path) -> None:
-    finish(make(), runs, *NAMES)
-    assert inputs_of(STAGE["generate"], make(), runs=runs)["Examples"] is None
-    filtered = make({"generate.drop_near_copies": True, "generate.name": "filtered"})
-    assert inputs_of(STAGE["generate"], filtered, runs=runs)["Examples"] is not None
-
-
-def test_given_codes_count_by_their_content_wherever_they_are(make: Make, photos: Path, tmp_path: Path) -> None:
-    def settings(path: Path) -> GenerateSettings:
-        return GenerateSettings.of(make({"generate.around": str(path), "generate.name": "near"}))
-
-    def read(path: Path) -> dict[str, str | None]:
-        assert STAGE["generate"].external is not None
-        return dict(STAGE["generate"].external(settings(path)))
-
-    before, there = read(photos), settings(photos).content()
-    moved = photos.rename(tmp_path / "moved")
-    assert (read(moved), settings(moved).content()) == (before, there)
-    (moved / "a.png").write_bytes(b"other pixels")
-    assert read(moved) != before
-    with pytest.raises(
-        UsageError, match=r"generate\.around: expected images, or a Parquet file of codes, at .*photos, found"
-    ):
-        read(photos)
