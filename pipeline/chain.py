@@ -88,6 +88,12 @@ def stages_for(target: str) -> list[Stage]:
     return [stage for stage in STAGES if stage.name in needed]
 
 
+def kinds_of(stage: Stage) -> dict[str, type[Artifact]]:
+    """The types of all artifacts that a stage may be called with, in order, by their names in its manifest."""
+    kinds = {kind.TYPE: kind for kind in (*stage.inputs, *stage.optional)}
+    return kinds if stage.beside is None else kinds | {BESIDE: stage.beside[0]}
+
+
 def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> dict[str, Artifact | None]:
     """The artifacts that a stage is called with, in order, named as in its manifest.
 
@@ -108,16 +114,16 @@ def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> dict[str, Artifact
 def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path) -> Artifact | None:
     artifact = kind(artifact_path(recipe, kind, runs=runs))
     examples = Examples(artifact_path(recipe, Examples, runs=runs))
-    if not _wanted(stage, kind, recipe) or not artifact.exists or not examples.exists:
+    if kind not in wanted(stage, recipe) or not artifact.exists or not examples.exists:
         return None
     fits = kind is Examples or artifact.manifest.inputs.get(Examples.TYPE) == examples.digest
     return artifact if fits else None
 
 
-def _wanted(stage: Stage, kind: type[Artifact], recipe: Recipe) -> bool:
-    """Whether the recipe lets a stage have this artifact."""
-    wanted = stage.optional.get(kind)
-    return kind in stage.inputs or (wanted is not None and wanted(stage.settings.of(recipe)))
+def wanted(stage: Stage, recipe: Recipe) -> list[type[Artifact]]:
+    """The types of what a recipe lets a stage have of the same recipe's artifacts, in order."""
+    settings = stage.settings.of(recipe)
+    return [*stage.inputs, *(kind for kind, says in stage.optional.items() if says(settings))]
 
 
 def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]) -> Standing:
@@ -130,7 +136,7 @@ def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]
     output = stage.output(artifact_path(recipe, stage.output, runs=runs))
     recover(output.path)
     settings = stage.settings.of(recipe)
-    waits = [other.stage.name for other in before if not other.fresh and _wanted(stage, other.stage.output, recipe)]
+    waits = [other.stage.name for other in before if not other.fresh and other.stage.output in wanted(stage, recipe)]
     if waits:
         return Standing(stage, output, settings, None, f"{waits[0]} comes first")
     inputs = {name: found.digest for name, found in inputs_of(stage, recipe, runs=runs).items() if found is not None}

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from components.console import console
 from components.evaluate.component import STAGE as EVALUATE
 from components.lifetime import with_parent
-from pipeline.chain import Standing, standing
+from pipeline.chain import Standing, inputs_of, standing
+from pipeline.stage_process import task_for
 from schemas.errors import DataError
 from schemas.manifest import Artifact
 from schemas.recipe import Recipe
@@ -90,10 +92,24 @@ def tell_recipe(recipe: Recipe) -> None:
 
 
 def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
-    """One stage in a process of its own. It reports a failure through a pipe; its log goes to a file."""
-    log_path = runs / recipe.name / ".logs" / f"{now.stage.name}.log"
+    assert now.inputs is not None
+    given = inputs_of(now.stage, recipe, runs=runs)
+    task = task_for(now.stage, recipe, given=given, inputs=now.inputs, final=now.output.path)
+    run_process(task, log_path=runs / recipe.name / ".logs" / f"{now.stage.name}.log", verbose=verbose)
+
+
+def run_process(task: dict[str, Any], *, log_path: Path, verbose: bool) -> None:
+    """One stage in a process of its own. It reports a failure through a pipe; its log goes to a file.
+
+    Args:
+        task: Made by `task_for`.
+        log_path: Of the libraries' log.
+        verbose: Let that log reach the screen instead.
+
+    Raises:
+        StageFailed: The stage ended without its artifact.
+    """
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    task = {"stage": now.stage.name, "recipe": recipe.model_dump(mode="json"), "runs": str(runs), "inputs": now.inputs}
     reading, writing = os.pipe()
     console.file.flush()
     with log_path.open("wb") as log:
@@ -116,7 +132,7 @@ def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
     if status:
         ended = f"signal {-status}" if status < 0 else f"status {status}"
         raise StageFailed(
-            f"{now.stage.name}: ended unexpectedly ({ended}){_last_line(log_path)}; what is finished is kept, "
+            f"{task['stage']}: ended unexpectedly ({ended}){_last_line(log_path)}; what is finished is kept, "
             f"the same command continues; the log: {log_path}",
             1,
         )

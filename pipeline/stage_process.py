@@ -14,15 +14,16 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from components.lifetime import leave_with_parent
-from pipeline.chain import STAGES, Standing, artifact_path, inputs_of
+from pipeline.chain import STAGES, Standing, kinds_of
 from schemas.errors import DataError, UsageError
+from schemas.manifest import Artifact
 from schemas.recipe import Recipe
 from schemas.stage import Stage
 
@@ -46,7 +47,7 @@ def main() -> int:
             raise
         what = f"{error.filename or 'a file'}: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = f"{task['runs']}: expected room on the disk, found none left ({error.strerror})"
+            what = f"{Path(task['final']).parent}: expected room on the disk, found none left ({error.strerror})"
         with os.fdopen(int(sys.argv[1]), "wb") as pipe:
             message = f"{what}; what is finished is kept, the same command continues"
             pipe.write(json.dumps({"message": message}).encode())
@@ -54,24 +55,41 @@ def main() -> int:
     return 0
 
 
+def task_for(
+    stage: Stage, recipe: Recipe, *, given: Mapping[str, Artifact | None], inputs: Mapping[str, str], final: Path
+) -> dict[str, Any]:
+    """The task of one stage, as JSON data.
+
+    Args:
+        stage: The stage.
+        recipe: With overrides applied.
+        given: The artifacts that it reads, named and ordered as `inputs_of` has them.
+        inputs: Digests of these, and of what else it reads, by the manifest's names.
+        final: Where its artifact goes.
+    """
+    return {
+        "stage": stage.name,
+        "recipe": recipe.model_dump(mode="json"),
+        "given": {name: None if artifact is None else str(artifact.path) for name, artifact in given.items()},
+        "inputs": dict(inputs),
+        "final": str(final),
+    }
+
+
 def run_task(task: dict[str, Any]) -> None:
-    """Runs one stage from its inputs to its sealed and named artifact."""
-    recipe = Recipe.model_validate(task["recipe"])
-    stage = next(stage for stage in STAGES if stage.name == task["stage"])
-    run_stage(stage, recipe, runs=Path(task["runs"]), inputs=task["inputs"])
-
-
-def run_stage(stage: Stage, recipe: Recipe, *, runs: Path, inputs: dict[str, str]) -> None:
-    """Runs a stage on inputs whose digests are known.
+    """Runs one stage from its inputs to its sealed and named artifact.
 
     Raises:
         UsageError: Something in the recipe cannot be used.
         DataError: Something in the data cannot be used, or another process runs the same stage.
     """
+    recipe = Recipe.model_validate(task["recipe"])
+    stage = next(stage for stage in STAGES if stage.name == task["stage"])
     settings = stage.settings.of(recipe)
-    final = stage.output(artifact_path(recipe, stage.output, runs=runs))
-    staging = Standing(stage, final, settings, inputs, "runs").staging()
-    artifacts = inputs_of(stage, recipe, runs=runs).values()
+    final = stage.output(Path(task["final"]))
+    staging = Standing(stage, final, settings, task["inputs"], "runs").staging()
+    kinds = kinds_of(stage)
+    artifacts = [None if path is None else kinds[name](Path(path)) for name, path in task["given"].items()]
     for artifact in artifacts:
         if artifact is not None:
             artifact.check(thorough=True)
@@ -81,18 +99,19 @@ def run_stage(stage: Stage, recipe: Recipe, *, runs: Path, inputs: dict[str, str
         output = staging.open(stage.output)
         counts = stage.run(*artifacts, output, settings)
         output.seal(
-            inputs=inputs,
+            inputs=task["inputs"],
             settings=settings.content(),
             counts=counts,
-            recipe=recipe.model_dump(mode="json"),
-            versions=_versions(stage),
+            recipe=task["recipe"],
+            versions=versions_of(stage),
             duration_seconds=round(time.monotonic() - began, 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         staging.publish()
 
 
-def _versions(stage: Stage) -> dict[str, str]:
+def versions_of(stage: Stage) -> dict[str, str]:
+    """Versions of what the manifest names beside Python: this project, and the packages that the stage declares."""
     found = {"python": platform.python_version(), "latent-mill": importlib.metadata.version("latent-mill")}
     return found | {name: importlib.metadata.version(name) for name in stage.packages}
 

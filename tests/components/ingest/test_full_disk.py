@@ -33,7 +33,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(home: Path, small_disk: Path,
     digest = examples(home, runs).digest
     status, said = ended(ingest(home, runs, many, workers=workers))
     assert status == 1
-    assert said.splitlines()[-1].startswith(f"error: {runs}: expected room on the disk, found none left")
+    assert said.splitlines()[-1].startswith(f"error: {runs}/photos: expected room on the disk, found none left")
     assert examples(home, runs).digest == digest
     examples(home, runs).check(thorough=True)
     subprocess.run(["mount", "-o", "remount,size=1g", str(small_disk)], check=True)

@@ -1,0 +1,18 @@
+"""What several commands are told in the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="Name of a recipe, or path of a recipe file.")]
+SourcePath = Annotated[str | None, typer.Option("--source", "-s", help="Your images.")]
+Overrides = Annotated[list[str], typer.Option("--set", help="Another value, such as train.epochs=5. May be repeated.")]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
+InceptionPath = Annotated[str | None, typer.Option("--inception", help="inception-2015-12-05.pt, for FID and KID.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' log.")]
+
+RUNS = Path("runs")

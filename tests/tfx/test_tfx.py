@@ -1,0 +1,139 @@
+"""The stages under TFX's LocalDagRunner: what runs, what its cache has, and what ML Metadata says afterwards."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tfx", reason="needs the extra tfx: make test-tfx")
+
+from small_chain import Command, load, words
+
+from pipeline.chain import STAGES
+from schemas.artifacts import open_artifact
+
+ORDER = [stage.name for stage in STAGES]
+
+
+def summary(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
+    """The last lines of a run: by component, whether it ran or was cached, and the artifact's folder."""
+    rows = [line.split() for line in done.stdout.splitlines()[-len(STAGES) :]]
+    return {row[0]: (row[1], row[3]) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def first(home: Path, command: Command) -> dict[str, tuple[str, str]]:
+    """The first run, from nothing."""
+    return summary(command("tfx", "run", *words(), "--runs", home))
+
+
+def test_six_components_run_and_make_what_all_makes(first: dict[str, tuple[str, str]], by_all: dict[str, str]) -> None:
+    assert list(first) == ORDER
+    assert {word for word, _ in first.values()} == {"ran"}
+    artifacts = {name: open_artifact(Path(path)) for name, (_, path) in first.items()}
+    for artifact in artifacts.values():
+        artifact.check(thorough=True)
+    assert {name: artifact.digest for name, artifact in artifacts.items()} == by_all
+
+
+def test_another_run_is_cached_whatever_does_not_decide_the_output(
+    home: Path, first: dict[str, tuple[str, str]], command: Command
+) -> None:
+    again = summary(command("tfx", "run", *words("beam.workers=1", "title=Another"), "--runs", home))
+    assert again == {name: ("cached", path) for name, (_, path) in first.items()}
+
+
+def test_a_change_of_train_runs_train_again_and_what_follows(
+    home: Path, first: dict[str, tuple[str, str]], command: Command
+) -> None:
+    changed = summary(command("tfx", "run", *words("train.patience=4"), "--runs", home))
+    assert {name: word for name, (word, _) in changed.items()} == {
+        **dict.fromkeys(["ingest", "tune"], "cached"),
+        **dict.fromkeys(["train", "evaluate", "export", "generate"], "ran"),
+    }
+    # What was there before is still there: TFX gives every execution a folder of its own.
+    open_artifact(Path(first["train"][1])).check(thorough=True)
+
+
+def test_ml_metadata_leads_back_to_the_images_as_the_manifests_do(
+    home: Path, first: dict[str, tuple[str, str]], command: Command
+) -> None:
+    images = Path(first["generate"][1])
+    said = command("tfx", "lineage", images, "--runs", home).stdout
+    for name, (_, path) in first.items():
+        assert open_artifact(Path(path)).digest[:12] in said, name
+    sources = open_artifact(Path(first["ingest"][1])).manifest.inputs["sources"]
+    assert f"{sources[:12]}  from outside" in said
+    assert "agrees with the manifests of all 6 artifacts" in said
+
+
+def test_a_manifest_that_ml_metadata_contradicts_is_found(
+    home: Path, first: dict[str, tuple[str, str]], command: Command, tmp_path: Path
+) -> None:
+    metadata = home / "demo" / "tfx" / "metadata.sqlite"
+    kept = metadata.read_bytes()
+    digest = open_artifact(Path(first["tune"][1])).digest
+    with sqlite3.connect(metadata) as store:
+        store.execute("UPDATE ArtifactProperty SET string_value = ? WHERE string_value = ?", ("0" * 64, digest))
+    store.close()
+    try:
+        done = command("tfx", "lineage", first["generate"][1], "--runs", home, check=False)
+    finally:
+        metadata.write_bytes(kept)
+    assert done.returncode == 1
+    assert f"expected digest {'0' * 64}, found {digest}" in done.stderr
+
+
+def test_a_failure_is_one_line_and_the_same_command_goes_on(
+    home: Path, first: dict[str, tuple[str, str]], command: Command
+) -> None:
+    broken = Path(first["generate"][1]).parent.parent.parent / "export" / "Generator"
+    files = [path for path in broken.rglob("sampler.npz") if path.is_file()]
+    kept = {path: path.read_bytes() for path in files}
+    for path in files:
+        path.write_bytes(kept[path] + b"more")
+    try:
+        done = command("tfx", "run", *words("generate.seed=9"), "--runs", home, check=False)
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "sampler.npz: expected" in line
+    mended = summary(command("tfx", "run", *words("generate.seed=9"), "--runs", home))
+    assert mended["generate"][0] == "ran"
+
+
+def test_the_standard_types_are_taken_where_the_full_tfx_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfx.types import standard_artifacts
+
+    from pipeline import tfx
+
+    own = {stage.output.TYPE: tfx.tfx_type(stage.output) for stage in STAGES}
+    assert {kind.TYPE_NAME for kind in own.values()} == set(own)
+    assert own["Model"] is not standard_artifacts.Model
+    monkeypatch.setattr(tfx.importlib.util, "find_spec", lambda name: object())
+    for name in ("Examples", "HyperParameters", "Model", "ModelEvaluation"):
+        kind = next(stage.output for stage in STAGES if name == stage.output.TYPE)
+        assert tfx.tfx_type(kind) is getattr(standard_artifacts, name)
+
+
+def test_parameters_hold_what_decides_and_nothing_else() -> None:
+    from pipeline.tfx import PARAMETERS, parameters_of
+
+    for stage in STAGES:
+        plain, other = parameters_of(stage, load()), parameters_of(stage, load("beam.workers=2", "title=x"))
+        assert set(plain) == set(PARAMETERS)
+        assert plain == other
+        assert json.loads(plain["settings"]) == stage.settings.of(load()).content()
