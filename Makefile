@@ -16,6 +16,8 @@ INCEPTION ?=
 RUNS ?= runs
 VERBOSE ?=
 DRY_RUN ?=
+PORT ?=
+OUT ?=
 PYTHON ?= python3
 
 VENV := .venv
@@ -24,6 +26,8 @@ LOCK := requirements/py$(VERSION).txt
 INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 PIPELINE := $(VENV)/bin/python -m pipeline
 
+BROWSER_LOCK := requirements/browser.txt
+BROWSER_INSTALLED := $(VENV)/.playwright-$(shell cat $(BROWSER_LOCK) $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 TFX_PYTHON ?= python3.11
 TFX_VENV := .venv-tfx
 TFX_LOCK := requirements/tfx-py3.11.txt
@@ -39,7 +43,7 @@ RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all figures systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean tfx setup-tfx test-tfx
+.PHONY: help setup demo $(STAGES) all figures explore explorer systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean tfx setup-tfx test-tfx test-browser
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -65,6 +69,8 @@ help: ## This page
 	@echo "  DATA     $(or $(DATA),none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
 	@echo "  RUNS     $(RUNS)	where results go"
 	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only say what would run"
+	@echo "  PORT     $(or $(PORT),8765)	of the explorer, on this machine alone"
+	@echo "  OUT      $(or $(OUT),none)	for explore: write the page there, and serve nothing"
 	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: the libraries' log on the screen"
 
 setup: $(INSTALLED) ## Install into .venv, from the lock of your Python
@@ -104,6 +110,8 @@ systems: setup ## The published systems, one after another, all stages
 		$(PIPELINE) all --recipe $${system%%:*} --source '$(DATA)'/$${system#*:} $(OVERRIDES) --runs '$(RUNS)' \
 			$(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) || exit; done
 
+explore: setup ## Walk in RECIPE's latent space, in your browser; OUT=<folder> writes the page for a web host
+	@$(PIPELINE) $@ --recipe '$(RECIPE)' --runs '$(RUNS)' $(if $(PORT),--port '$(PORT)') $(if $(OUT),--out '$(OUT)')
 tensorboard: setup ## Curves of RECIPE's training in the browser, on this machine alone
 	@$(VENV)/bin/tensorboard --logdir '$(RUNS)/$(notdir $(basename $(RECIPE)))/model/logs' --host localhost
 status: setup ## A line per stage: fresh, or stale and why
@@ -140,8 +148,15 @@ test: setup ## The test suite
 		ls -d tests/components/*/ tests/components/test_*.py | grep -v '__pycache__\|/train/\|/tune/\|/ingest/\|/evaluate/'; } | \
 		xargs -P 2 -I{} sh -c \
 		'said=$$($(VENV)/bin/python -m pytest {} 2>&1); status=$$?; echo "== {}"; echo "$$said"; exit $$status'
+test-browser: $(BROWSER_INSTALLED) ## The tests of the explorer's page, in Chromium
+	@$(VENV)/bin/python -m pytest tests/browser
+$(BROWSER_INSTALLED): $(BROWSER_LOCK) | setup
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(BROWSER_LOCK)
+	@rm -f $(VENV)/.playwright-* && touch $@
 test-tfx: setup-tfx ## The tests of TFX and Kubeflow, in their own environment
 	@$(TFX_VENV)/bin/python -m pytest tests/tfx
+explorer: ## Build the explorer's page from explorer/, with Node
+	@cd explorer && npm ci --silent --ignore-scripts && npm test --silent && npm run --silent build
 bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python benchmarks/train.py
 	@$(VENV)/bin/python benchmarks/systems.py --runs '$(RUNS)'
@@ -150,6 +165,8 @@ lock: setup ## Resolve the locks anew, one per supported Python
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev --extra tfx -o $(TFX_LOCK)
+	@echo playwright | $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --upgrade --constraints requirements/py3.11.txt - -o $(BROWSER_LOCK)
 clean: ## Remove .venv and caches; runs/ is yours and stays
 	rm -rf $(VENV) $(TFX_VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -219,6 +219,25 @@ def interpolate(
 
 
 @app.command()
+def explore(
+    recipe: RecipeName = "demo",
+    runs: RunsFolder = RUNS,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the page into this folder, for any web host, and serve nothing.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On this machine; 0 takes a free one.")] = 8765,
+) -> None:
+    """Walk in the latent space, in your browser: a page that decodes as you move."""
+    from pipeline import explorer
+
+    folder = explorer.build(recipes.load_recipe(recipe), runs=runs, out=out)
+    if out is None:
+        explorer.serve(folder, port=port)
+    else:
+        console.print(f"wrote {folder}; any web host can serve it", markup=False)
+
+
+@app.command()
 def why(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image of a set; or a set, with --index.")],
     index: Annotated[int | None, typer.Option("--index", help="Of the image, where a file holds many.")] = None,

@@ -1,0 +1,186 @@
+"""The explorer of a generator's latent space: a folder that any web host can serve, and a server for this machine alone."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from components.console import console
+from pipeline.chain import artifact_path
+from pipeline.run import StageFailed, child_environment
+from schemas import atomic
+from schemas.artifacts import Examples, Generator
+from schemas.errors import DataError, UsageError
+from schemas.recipe import Recipe
+
+PAGE = Path(__file__).parent / "explorer_page"  # built from explorer/ (docs/explorer.md)
+HOST = "127.0.0.1"
+PORT = 8765
+DESCRIPTION = "data/explorer.json"
+# Shared memory, and so threads, only for a page that lets nothing of others in.
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def build(recipe: Recipe, *, runs: Path, out: Path | None) -> Path:
+    """Writes the explorer of a recipe's generator, if it is not there already; returns its folder.
+
+    Args:
+        recipe: Whose Generator and Examples there have to be.
+        runs: Folder of all runs.
+        out: The folder. Default: ``explorer`` in the recipe's folder of runs.
+
+    Raises:
+        UsageError: `out` is a folder that holds something else.
+        DataError: There is no generator, it has no ONNX files, or it is not what its manifest says.
+        StageFailed: The process that encodes the test images ended without a result.
+    """
+    generator = Generator(artifact_path(recipe, Generator, runs=runs))
+    examples = Examples(artifact_path(recipe, Examples, runs=runs))
+    for artifact in (generator, examples):
+        if not artifact.exists:
+            raise DataError(
+                f"{artifact.path}: expected a {artifact.TYPE}, found none; run make export RECIPE={recipe.name}"
+            )
+        artifact.check(thorough=True)
+    if not (generator.path / "onnx" / "decode.onnx").is_file():
+        raise DataError(
+            f"{generator.path}: expected ONNX files, which browsers run, found none; "
+            f'run make export RECIPE={recipe.name} SET="export.formats=[onnx]"'
+        )
+    folder = runs / recipe.name / "explorer" if out is None else out
+    made_from = {"generator": generator.digest, "examples": examples.digest, "page": page_digest()}
+    if _made_from(folder) == made_from:
+        return folder
+    if folder.exists() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file():
+        raise UsageError(f"{folder}: expected an explorer or an empty folder, found something else")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    console.print("explore   builds the page from the generator and up to 1,000 test images", markup=False)
+    with tempfile.TemporaryDirectory(prefix=".explorer-", dir=folder.parent) as temporary:
+        grown = Path(temporary, "explorer")
+        _copy_page(grown)
+        _encode(
+            generator, examples, grown / "data", made_from, log_path=generator.path.parent / ".logs" / "explorer.log"
+        )
+        grown.chmod(0o755)
+        if folder.exists():
+            os.replace(folder, Path(temporary, "before"))
+        os.replace(grown, folder)
+        atomic.fsync(folder.parent)
+    return folder
+
+
+def serve(folder: Path, *, port: int) -> None:
+    """Serves a folder to this machine's own browsers until it is interrupted.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+    try:
+        server = server_of(folder, port=port)
+    except OSError as error:
+        raise UsageError(f"--port: expected a free port, found {port} taken ({error.strerror}); set PORT=…") from None
+    with server:
+        console.print(f"explore   http://{HOST}:{server.server_port}/  (Ctrl-C ends it)", markup=False)
+        console.file.flush()
+        server.serve_forever()
+
+
+def server_of(folder: Path, *, port: int) -> http.server.ThreadingHTTPServer:
+    """A server of one folder on the loopback interface; port 0 takes a free one."""
+    return http.server.ThreadingHTTPServer((HOST, port), functools.partial(_Handler, directory=str(folder.resolve())))
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Files of the folder, and nothing else: no listings, no other names of this machine."""
+
+    extensions_map = {  # noqa: RUF012  the base class's own
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+        ".webp": "image/webp",
+        ".onnx": "application/octet-stream",
+    }
+
+    def send_head(self) -> Any:
+        """Refuses what is not asked of this machine by its own name, or leads out of the folder."""
+        host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        if host not in (HOST, "localhost"):  # a page of elsewhere, whose name was made to point here
+            self.send_error(403, "expected this machine's own name")
+            return None
+        path = Path(self.translate_path(self.path)).resolve()
+        if not path.is_relative_to(self.directory) or (path.is_dir() and not (path / "index.html").is_file()):
+            self.send_error(404)
+            return None
+        return super().send_head()
+
+    def end_headers(self) -> None:
+        """Adds the headers that every answer has."""
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the terminal belongs to the person."""
+
+
+def page_digest() -> str:
+    """Sha256 (hex) of the built page, names and content."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in PAGE.rglob("*") if path.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(PAGE).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _made_from(folder: Path) -> dict[str, str] | None:
+    try:
+        found: dict[str, str] = json.loads((folder / DESCRIPTION).read_bytes())["made_from"]
+        return found
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _copy_page(folder: Path) -> None:
+    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("*.gz", "build.json"))
+    for packed in PAGE.rglob("*.gz"):
+        target = folder / packed.relative_to(PAGE).with_suffix("")
+        with gzip.open(packed) as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file)
+
+
+def _encode(
+    generator: Generator, examples: Examples, folder: Path, made_from: dict[str, str], *, log_path: Path
+) -> None:
+    """Runs `pipeline.explorer_data` in a process of its own, in which TensorFlow may say what it likes."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with console.status("encoding test images"), log_path.open("wb") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.explorer_data", str(generator.path), str(examples.path), str(folder)],
+            input=json.dumps(made_from).encode(),
+            stdout=log,
+            stderr=log,
+            env=child_environment(verbose=False),
+            check=False,
+        )
+    if done.returncode:
+        ended = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
+        last = (log_path.read_text(errors="replace").strip().splitlines() or ["no message"])[-1][:200]
+        raise StageFailed(f"explore: ended unexpectedly ({ended}): {last}; the log: {log_path}", 1)

@@ -1,0 +1,82 @@
+"""A small generator, its explorer, a server for it, and a browser (`make test-browser`)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chromium import browsing, executable
+from numpy.typing import NDArray
+from small_chain import ROOT, words
+
+from pipeline.explorer import HOST, build, server_of
+from pipeline.recipes import load_recipe
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo, a little of it, up to its generator."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings = words("export.formats=[keras,onnx]", "model.latent_dim=6", "train.use_tuned=false")
+    command = [sys.executable, "-m", "pipeline", "export", *settings, "--runs", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def explorer(runs: Path) -> Path:
+    """Its explorer's folder."""
+    return build(load_recipe("demo"), runs=runs, out=None)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serves a folder; returns the address of its page."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        server = server_of(folder, port=0)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://{HOST}:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium."""
+    pytest.importorskip("playwright", reason="needs Playwright: make test-browser")
+    if executable() is None:
+        pytest.skip("needs Chromium: install it, or name one in CHROMIUM")
+    with browsing() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A fresh page. What it complains of, and whom else it asks, fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda request: None if _own(request.url) else complaints.append(request.url))
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def _own(url: str) -> bool:
+    return url.startswith((f"http://{HOST}:", "blob:", "data:"))

@@ -1,0 +1,329 @@
+"""The explorer's page in a real browser: what a visitor does, and that its pixels are the Keras decoder's."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+CANVAS = """(canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)"""
+TOLERANCE = 2  # of 255
+
+
+@pytest.fixture(scope="session")
+def decoder(runs: Path) -> Any:
+    """The Keras decoder that export wrote."""
+    import keras
+
+    return keras.models.load_model(runs / "demo" / "generator" / "keras" / "decode.keras", compile=False)
+
+
+@pytest.fixture
+def opened(page: Any, explorer: Path, serve: Callable[[Path], str]) -> Any:
+    """The page, with its first image."""
+    page.goto(serve(explorer))
+    page.wait_for_selector("[data-testid=picture][data-frames]")
+    return page
+
+
+def settled(page: Any) -> Pixels:
+    """The decoded image when no newer one comes, [28, 28]."""
+    picture = page.locator("[data-testid=picture]")
+    frames = None
+    while frames != (frames := picture.get_attribute("data-frames")):
+        page.wait_for_timeout(250)
+    return np.array(picture.evaluate(CANVAS), np.uint8).reshape(28, 28, 4)[:, :, 0]
+
+
+def downloaded(page: Any, button: str) -> bytes:
+    """What a button saves."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def code_of(page: Any) -> NDArray[np.float32]:
+    """The code of the image that is shown, as the page saves it: [D]."""
+    return np.array(json.loads(downloaded(page, "Save code"))["code"], np.float32)
+
+
+def assert_decoded(page: Any, decoder: Any) -> Pixels:
+    """The pixels on the page are what Keras decodes from the code that the page saves."""
+    shown = settled(page)
+    values = decoder(code_of(page)[None])
+    values = np.asarray(values["values"] if isinstance(values, dict) else values)[0, :, :, 0]
+    expected = np.round(np.clip(values, 0, 1) * 255)
+    assert np.abs(shown.astype(int) - expected).max() <= TOLERANCE
+    return shown
+
+
+def hover(page: Any, x: float, y: float) -> None:
+    """Moves the pointer to a place of the map, by shares of its width and height."""
+    box = page.locator("[data-testid=map]").bounding_box()
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+
+
+def test_moving_the_pointer_decodes_where_it_is(opened: Any, decoder: Any) -> None:
+    pictures = []
+    for x, y in [(0.3, 0.3), (0.7, 0.4), (0.5, 0.8)]:
+        hover(opened, x, y)
+        pictures.append(assert_decoded(opened, decoder))
+    assert len({picture.tobytes() for picture in pictures}) == 3
+
+
+def test_the_other_map_does_so_too(opened: Any, decoder: Any) -> None:
+    opened.get_by_role("button", name="t-SNE").click()
+    hover(opened, 0.4, 0.6)
+    assert_decoded(opened, decoder)
+
+
+def test_the_map_can_be_walked_by_keys(opened: Any, decoder: Any) -> None:
+    opened.locator("[data-testid=map]").focus()
+    before = settled(opened)
+    for _ in range(6):
+        opened.keyboard.press("Shift+ArrowRight")
+    assert (assert_decoded(opened, decoder) != before).any()
+
+
+def test_dragging_a_slider_moves_along_its_direction_alone(opened: Any, decoder: Any, explorer: Path) -> None:
+    described = json.loads((explorer / "data" / "explorer.json").read_text())
+    before, shown = code_of(opened), settled(opened)
+    slider = opened.get_by_role("slider", name="Direction 2")
+    box = slider.bounding_box()
+    opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + 0.85 * box["width"], box["y"] + box["height"] / 2, steps=10)
+    opened.mouse.up()
+    assert (assert_decoded(opened, decoder) != shown).any()
+    change = code_of(opened) - before
+    direction = np.array(described["principal"]["components"][1])
+    assert np.abs(change - (change @ direction) * direction).max() < 1e-4
+    assert np.abs(change).max() > 0.1
+
+
+def test_between_a_and_b_lies_what_their_codes_say(opened: Any, decoder: Any) -> None:
+    codes = []
+    for name, (x, y) in {"Set as A": (0.3, 0.3), "Set as B": (0.7, 0.6)}.items():
+        hover(opened, x, y)
+        codes.append(code_of(opened))
+        hover(opened, x, y)  # the pointer went to the button that saves
+        opened.get_by_role("button", name=name).focus()
+        opened.keyboard.press("Enter")
+    opened.get_by_role("tab", name="A ↔ B").click()
+    opened.get_by_role("slider", name="From A to B").fill("0.25")
+    assert_decoded(opened, decoder)
+    assert np.abs(code_of(opened) - (0.75 * codes[0] + 0.25 * codes[1])).max() < 1e-4
+    strip = Image.open(io.BytesIO(downloaded(opened, "Save animated strip")))
+    assert (strip.format, strip.n_frames, strip.size) == ("GIF", 24 + 22, (252, 252))
+
+
+def test_several_images_are_mixed_by_their_weights(opened: Any, decoder: Any) -> None:
+    codes = []
+    for x, y in [(0.3, 0.3), (0.7, 0.6), (0.5, 0.5)]:
+        hover(opened, x, y)
+        codes.append(code_of(opened))
+        hover(opened, x, y)
+        opened.get_by_role("button", name="Add to mix").focus()
+        opened.keyboard.press("Enter")
+    opened.get_by_role("tab", name="Mix").click()
+    sliders = opened.locator("#panel input[type=range]")
+    assert sliders.count() == 3
+    for index, weight in enumerate(("1", "0.5", "0")):
+        sliders.nth(index).fill(weight)
+    assert_decoded(opened, decoder)
+    assert np.abs(code_of(opened) - (codes[0] + 0.5 * codes[1]) / 1.5).max() < 1e-4
+
+
+def test_labels_have_a_mean_and_a_way_towards_it(opened: Any, decoder: Any, explorer: Path) -> None:
+    described = json.loads((explorer / "data" / "explorer.json").read_text())
+    codes = np.fromfile(explorer / "data" / "codes.f32", "<f4").reshape(described["points"], -1)
+    labels = np.fromfile(explorer / "data" / "labels.i32", "<i4")
+    mean = codes[labels == 3].mean(axis=0)
+    opened.get_by_role("tab", name="Labels").click()
+    opened.get_by_role("button", name="Mean of 3").click()
+    assert np.abs(code_of(opened) - mean).max() < 1e-4
+    assert_decoded(opened, decoder)
+    opened.get_by_role("button", name="More like this").nth(7).click()
+    towards = codes[labels == 7].mean(axis=0) - codes.mean(axis=0)
+    assert np.abs(code_of(opened) - (mean + 0.5 * towards)).max() < 1e-4
+    assert_decoded(opened, decoder)
+
+
+def test_new_images_come_from_the_sampler_and_a_walk_goes_from_one_to_the_next(opened: Any, decoder: Any) -> None:
+    before = settled(opened)
+    opened.get_by_role("button", name="New image").first.click()
+    assert (assert_decoded(opened, decoder) != before).any()
+    opened.get_by_role("tab", name="Walk").click()
+    opened.get_by_role("button", name="Walk", exact=True).click()
+    opened.wait_for_timeout(1500)
+    opened.get_by_role("button", name="Stop").click()
+    assert_decoded(opened, decoder)
+    strip = Image.open(io.BytesIO(downloaded(opened, "Save animated strip")))
+    assert strip.format == "GIF"
+    assert strip.n_frames > 2
+
+
+def test_at_temperature_zero_every_new_image_is_the_same(opened: Any) -> None:
+    opened.get_by_role("slider", name="Temperature of new images").fill("0")
+    codes = []
+    for _ in range(2):
+        opened.get_by_role("button", name="New image").first.click()
+        settled(opened)
+        codes.append(code_of(opened))
+    described = {tuple(np.round(code, 5)) for code in codes}
+    assert len(described) == 1 or "mixture" in opened.content()  # a mixture still draws its component
+
+
+def test_a_dropped_picture_is_encoded_and_reconstructed(opened: Any, decoder: Any, runs: Path, tmp_path: Path) -> None:
+    import keras
+
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (60, 90, 3), np.uint8)).save(tmp_path / "mine.jpg")
+    content = list((tmp_path / "mine.jpg").read_bytes())
+    opened.evaluate(
+        """(content) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(content)], "mine.jpg", { type: "image/jpeg" }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        }""",
+        content,
+    )
+    opened.get_by_role("button", name="Show its reconstruction").wait_for()
+    assert_decoded(opened, decoder)
+    own = opened.get_by_role("img", name="mine.jpg, as the network sees it")
+    seen = np.array(own.evaluate(CANVAS), np.uint8).reshape(1, 28, 28, 4)[..., :1]
+    assert seen.std() > 5
+    encoder = keras.models.load_model(runs / "demo" / "generator" / "keras" / "encode.keras", compile=False)
+    mean = np.asarray(encoder(seen)["mean"])[0]
+    assert np.abs(code_of(opened) - mean).max() < 1e-3
+
+
+def test_a_shared_address_shows_the_same_view(opened: Any, browser: Any) -> None:
+    hover(opened, 0.62, 0.38)
+    opened.get_by_role("button", name="Add to mix").focus()
+    opened.keyboard.press("Enter")
+    opened.get_by_role("tab", name="Mix").focus()
+    opened.keyboard.press("Enter")
+    shown = settled(opened)
+    opened.wait_for_timeout(400)
+    other = browser.new_context().new_page()
+    other.goto(opened.url)
+    other.wait_for_selector("[data-testid=picture][data-frames]")
+    assert (settled(other) == shown).all()
+    assert other.get_by_role("tab", name="Mix").get_attribute("aria-selected") == "true"
+    assert other.locator("#panel input[type=range]").count() == 1
+    other.context.close()
+
+
+def test_the_saved_image_is_the_one_on_the_page(opened: Any) -> None:
+    shown = settled(opened)
+    saved = Image.open(io.BytesIO(downloaded(opened, "Save image")))
+    assert saved.format == "PNG"
+    assert (np.asarray(saved.convert("L")) == shown).all()
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that says it is so large, and holds nothing."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + chunk
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "notes.txt",
+            b"no picture at all",
+            "notes.txt: expected a picture (PNG, JPEG, WebP, GIF or BMP), found something else",
+        ),
+        ("half.png", png_of_size(20, 20), "half.png: expected a picture"),
+        (
+            "huge.png",
+            png_of_size(30_000, 30_000),
+            "huge.png: expected at most 100 million pixels, found 30,000 × 30,000.",
+        ),
+    ],
+)
+def test_what_is_no_usable_picture_is_a_plain_message(opened: Any, name: str, content: bytes, said: str) -> None:
+    shown = settled(opened)
+    opened.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+    opened.get_by_text(said).wait_for()
+    assert (settled(opened) == shown).all()
+
+
+@pytest.mark.parametrize("name", ["decode.onnx", "codes.f32"])
+def test_files_of_another_generator_are_a_plain_message(
+    page: Any, explorer: Path, serve: Callable[[Path], str], tmp_path: Path, name: str
+) -> None:
+    copy = shutil.copytree(explorer, tmp_path / "explorer")
+    file = copy / "data" / name
+    file.write_bytes(file.read_bytes()[:-4] + b"\0\1\2\3")
+    page.goto(serve(copy))
+    page.get_by_role("alert").wait_for()
+    said = page.get_by_role("alert").inner_text()
+    assert f"data/{name} is not the file that this explorer was built with" in said
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("delete window.Worker", "lacks web workers"),
+        ("delete window.WebAssembly", "lacks WebAssembly"),
+        ("WebAssembly.validate = () => false", "lacks WebAssembly SIMD"),
+    ],
+)
+def test_a_browser_that_cannot_is_told_why(
+    page: Any, explorer: Path, serve: Callable[[Path], str], script: str, said: str
+) -> None:
+    page.add_init_script(script)
+    page.goto(serve(explorer))
+    page.get_by_role("alert").wait_for()
+    assert said in page.get_by_role("alert").inner_text()
+
+
+def test_an_address_of_another_generator_starts_afresh_and_says_so(opened: Any) -> None:
+    opened.goto(f"{opened.url.split('#')[0]}?again#of=ffffffff&tab=walk")
+    opened.get_by_text("belongs to another generator").wait_for()
+    assert opened.get_by_role("tab", name="Directions").get_attribute("aria-selected") == "true"
+
+
+def test_any_web_host_will_do(page: Any, explorer: Path, decoder: Any, tmp_path: Path) -> None:
+    """A folder below another, from a server that knows nothing of it and sends no headers of its own."""
+    import functools
+    import http.server
+    import threading
+
+    class Plain(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            """Says nothing."""
+
+    shutil.copytree(explorer, tmp_path / "site" / "latent")
+    handler = functools.partial(Plain, directory=str(tmp_path / "site"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{server.server_port}/latent/")
+        page.wait_for_selector("[data-testid=picture][data-frames]")
+        assert not page.evaluate("crossOriginIsolated")
+        hover(page, 0.4, 0.4)
+        assert_decoded(page, decoder)
+        server.shutdown()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_stands_over_the_edge(opened: Any, width: int) -> None:
+    opened.set_viewport_size({"width": width, "height": 900})
+    for tab in ("Directions", "A ↔ B", "Mix", "Labels", "Walk"):
+        opened.get_by_role("tab", name=tab).click()
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width, tab
