@@ -104,7 +104,7 @@ def measure(browser: Any, folder: Path, *, plain: bool) -> dict[str, float]:
             }).observe(document, { subtree: true, childList: true, attributes: true });"""
         )
         page.goto(address)
-        page.wait_for_function("window.first !== undefined")
+        page.wait_for_selector("[data-frames]")
         first = page.evaluate("window.first")
         idle = page.evaluate(IDLE, 1)
         moved = page.evaluate(CIRCLE, SECONDS)

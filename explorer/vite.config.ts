@@ -49,6 +49,6 @@ export default defineConfig({
     alias: { "onnxruntime-web/wasm": join(runtime, "ort.wasm.min.mjs") }, // the one whose WebAssembly stays a file of its own
   },
   worker: { format: "es" },
-  build: { outDir: page, emptyOutDir: true, target: "es2022", modulePreload: false, assetsInlineLimit: 0 },
+  build: { outDir: page, emptyOutDir: true, target: "es2022", modulePreload: false, assetsInlineLimit: 0, license: { fileName: "licences.md" } },
   plugins: [shipRuntime(), nameSources()],
 });

@@ -61,7 +61,7 @@ def compile_pipeline(recipe: Recipe, *, image: str, path: Path) -> list[str]:
         made: dict[str, Any] = {}
         for stage in STAGES:
             given = {kind.TYPE: made[kind.TYPE] for kind in wanted(stage, recipe)}
-            external = _external(stage, recipe)
+            external = None if uris and "sources" in stage.settings.KEYS else _external(stage, recipe)
             if external is None and uris:
                 given[SOURCE] = dsl.importer(artifact_uri=uris[0], artifact_class=dsl.Artifact, reimport=True).output
             parameters = {

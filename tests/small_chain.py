@@ -11,7 +11,7 @@ from schemas.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (
-    *("train.epochs=2", "train.deterministic=true", "preprocess.validation=0.05"),
+    *("train.epochs=2", "train.deterministic=true", "preprocess.validation=0.45", "preprocess.test=0.04"),
     *("tune.max_trials=1", "tune.epochs=1", "tune.max_images=300"),
     *("evaluate.scatter_images=200", "export.formats=[]", "generate.count=20"),
 )

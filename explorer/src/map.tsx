@@ -9,6 +9,7 @@ import { type Code, codeOf, nearest, project, weighted } from "./vectors";
 export const COLOURS = ["#0f766e", "#e4572e", "#3d6fd1", "#b3469b", "#d99a00", "#5a9e2f", "#7a5bd0", "#8a5a3b", "#00a0c4", "#d1436b"];
 const OTHER = "#8b98a5";
 const SNAP = 4; // CSS pixels within which a dot is taken for itself
+const TIP = 104; // CSS pixels, about, that a test image with its label is high
 const NAMES: Record<MapKind, string> = {
   latent: "The two latent dimensions",
   principal: "Principal components",
@@ -75,7 +76,8 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
   const place = useRef<Place>({ x: 0, y: 0, code: null }); // of the pointer, on the map
   const mark = useRef<HTMLElement>(null);
   const frame = useRef<Frame>({ x: 0, y: 0, scale: 1 });
-  const [over, setOver] = useState<{ index: number; left: number; top: number } | null>(null);
+  const [over, setOver] = useState<{ index: number; left: number; top: number; width: number; height: number } | null>(null);
+  const [held, hold] = useState(false); // by a click, so that the way to a button changes nothing
   const [drawing, redraw] = useState(0);
   const kind = view.map.value;
 
@@ -110,14 +112,16 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
       pen.arc(x + scale * places[2 * i]!, y - scale * places[2 * i + 1]!, size, 0, 2 * Math.PI);
       pen.fill();
     }
+    setMark();
   }, [drawing, kind]);
 
-  useSignalEffect(() => {
+  const setMark = (): void => {
     const at = placeOf(explorer, view.map.value, place.current);
     const { x, y, scale } = frame.current;
     mark.current!.hidden = at === null;
     if (at) [mark.current!.style.left, mark.current!.style.top] = [`${x + scale * at[0]}px`, `${y - scale * at[1]}px`];
-  });
+  };
+  useSignalEffect(setMark);
 
   const move = (left: number, top: number): void => {
     const { x, y, scale } = frame.current;
@@ -125,7 +129,8 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
     const [closest] = nearest(data.places[kind], here.x, here.y, 1);
     if (closest && closest.distance * scale < SNAP) {
       place.current = { ...here, code: null };
-      setOver({ index: closest.index, left, top });
+      const { width, height } = canvas.current!.getBoundingClientRect();
+      setOver({ index: closest.index, left, top, width, height });
       explorer.go({ point: closest.index });
     } else {
       const code = codeAt(data, kind, here.x, here.y);
@@ -135,7 +140,7 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
     }
   };
   const pointer = (event: PointerEvent): void => {
-    if (event.pointerType !== "mouse" && event.buttons === 0) return;
+    if (event.pointerType === "mouse" ? held : event.buttons === 0) return;
     const box = canvas.current!.getBoundingClientRect();
     move(event.clientX - box.left, event.clientY - box.top);
   };
@@ -172,14 +177,15 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
           aria-label={`Map, ${NAMES[kind]}. Move the pointer, or press the arrow keys (with Shift: farther), to decode that point.`}
           onPointerMove={pointer}
           onPointerDown={(event) => {
-            canvas.current!.setPointerCapture(event.pointerId);
+            if (event.pointerType === "mouse") hold(!held);
+            else canvas.current!.setPointerCapture(event.pointerId);
             pointer(event);
           }}
           onPointerLeave={() => setOver(null)}
           onKeyDown={key}
         />
-        <i class="here" ref={mark} hidden />
-        {over && <SheetPicture data={data} index={over.index} left={over.left} top={over.top} />}
+        <i class={held ? "here held" : "here"} ref={mark} hidden />
+        {over && <SheetPicture data={data} {...over} />}
       </div>
       {groups.length > 1 && (
         <ul class="legend">
@@ -195,17 +201,30 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
           )}
         </ul>
       )}
-      <p class="note">{HOW[kind]}</p>
+      <p class="note" data-testid="held">
+        {held ? "Held: the pointer changes nothing until you click the map again." : "A click holds an image, so that you can use it."} {HOW[kind]}
+      </p>
     </section>
   );
 }
 
 /** A test image itself, from the sheet of all, beside the pointer. */
-function SheetPicture({ data, index, left, top }: { data: Data; index: number; left: number; top: number }) {
+function SheetPicture({ data, index, left, top, width, height }: {
+  data: Data;
+  index: number;
+  left: number;
+  top: number;
+  width: number; // of the map
+  height: number;
+}) {
   const { columns, side } = data.sheet;
   const scale = 64 / side;
   return (
-    <figure class="tip" style={{ left: `${left}px`, top: `${top}px` }} aria-hidden="true">
+    <figure
+      class={left > width / 2 ? "tip left" : "tip"}
+      style={{ left: `${left}px`, top: `${Math.min(height - TIP / 2, Math.max(TIP / 2, top))}px` }}
+      aria-hidden="true"
+    >
       <div
         style={{
           width: "64px",

@@ -22,6 +22,7 @@ from pipeline.kubeflow import compile_pipeline
 from schemas.artifacts import open_artifact
 from schemas.errors import UsageError
 
+pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes
 IMAGE = "example.org/latent-mill:1"
 PLACE = re.compile(r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['(\w+)'\](\.path)?\}\}")
 
