@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.console import console
+from components.console import console, counted
 from pipeline.compare_images import choose, make
 from pipeline.compare_metrics import Group, compare
 from pipeline.compare_page import MARKS, render
@@ -51,36 +52,37 @@ def compare_runs(names: Sequence[str], *, runs: Path, out: Path | None) -> None:
 
 def summed_up(runs: Sequence[Run], groups: Sequence[Group]) -> str:
     """Who is best in how many figures, in sentences."""
-    clear = dict.fromkeys((run.name for run in runs), 0)
-    level = unknown = 0
+    clear, unclear = ({run.name: 0 for run in runs} for _ in range(2))
+    level = 0
     for row in (row for group in groups for row in group.rows):
-        marks = [cell.mark for cell in row.cells]
-        if "level" in marks:
-            level += 1
-        elif "after" in marks:
-            unknown += 1
-        elif "best" in marks:
-            for run, mark in zip(runs, marks, strict=True):
-                clear[run.name] += mark == "best"
-    if not level and not unknown and not any(clear.values()):
-        reasons = [row.but for group in groups for row in group.rows if row.but.startswith("Cannot")]
-        why = reasons[0].removeprefix("Cannot be compared: ").split(". ")[0].rstrip(".") if reasons else ""
-        return f"No figure ranks these runs{f': {why}' if why else ''}."
-    best = listed([f"{name} in {_figures(count)}" for name, count in clear.items() if count])
+        marks = [cell.mark for cell in row.verdict.cells]
+        level += "level" in marks
+        for run, mark in zip(runs, marks, strict=True):
+            clear[run.name] += mark == "best"
+            unclear[run.name] += mark == "first" and "level" not in marks
+    why = _reasons(groups)
+    if not level and not any(clear.values()) and not any(unclear.values()):
+        return f"No figure ranks these runs{f': they differ in {why}' if why else ''}."
     sentences = [
-        f"Better by more than the uncertainty: {best}." if best else "No run is better by more than the uncertainty."
+        f"Best by more than the uncertainty: {_each(clear)}."
+        if any(clear.values())
+        else "No run is best by more than the uncertainty."
     ]
     if level:
-        sentences.append(f"No clear best in {_figures(level)}.")
-    if unknown:
-        sentences.append(f"Of {_figures(unknown)} nobody knows the uncertainty.")
-    if any("annot be compared" in row.but for group in groups for row in group.rows):
-        sentences.append("Not everything can be compared.")
-    return " ".join(sentences)
+        sentences.append(f"No clear best in {counted(level, 'figure')}.")
+    if any(unclear.values()):
+        sentences.append(f"First where nobody knows the uncertainty: {_each(unclear)}.")
+    return " ".join([*sentences, *([f"Some figures cannot be compared: the runs differ in {why}."] if why else [])])
 
 
-def _figures(count: int) -> str:
-    return f"{count} figure{'' if count == 1 else 's'}"
+def _each(counts: dict[str, int]) -> str:
+    return listed([f"{name} in {counted(count, 'figure')}" for name, count in counts.items() if count])
+
+
+def _reasons(groups: Sequence[Group]) -> str:
+    """Why figures cannot be compared, what concerns most of them first."""
+    found = Counter(what.partition(" (")[0] for group in groups for row in group.rows for what in row.verdict.other)
+    return listed([what for what, _ in found.most_common()])
 
 
 def _page_path(found: Sequence[Run], *, runs: Path, out: Path | None) -> Path:
@@ -108,10 +110,11 @@ def _table(runs: Sequence[Run], groups: Sequence[Group]) -> list[str]:
         space = row.key.split(".")[1]
         cells = [
             " ".join(filter(None, [cell.number, cell.spread and f"± {cell.spread}", MARKS[cell.mark]]))
-            for cell in row.cells
+            for cell in row.verdict.cells
         ]
         title = row.title if row.key.startswith("metrics.") else f"{row.title}, {space}"
-        note = "not comparable" if row.but.startswith("Cannot") else ""
+        ranked = any(cell.mark for cell in row.verdict.cells)
+        note = f"not {'all ' if ranked else ''}comparable" if row.verdict.other else ""
         rows.append([title, *cells, note] if note else [title, *cells])
     columns = range(len(runs) + 1)
     widths = [max(len(row[column]) for row in rows) for column in columns]

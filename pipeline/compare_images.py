@@ -38,12 +38,14 @@ class Chosen:
         images: As that run's network sees them.
         sha256: Of the files that they were made from.
         labels: Their names; None: it has none.
+        passed: Why others before them were not taken, as a clause to come after them; "": all were.
     """
 
     run: Run
     images: Images
     sha256: list[str]
     labels: list[str | None]
+    passed: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,12 @@ def choose(runs: Sequence[Run]) -> Chosen | None:
         if run.examples is not None and run.examples.digest != base.examples.digest:
             trained |= _trained(run.examples)
     fresh = {key for key, sha in own.items() if sha not in trained}
+    passed = " that no other run was trained on" if fresh and len(fresh) < len(own) else ""
     found = list(_stored(base.examples, fresh or own.keys(), shards=base.examples.shards("test")))
     if not found:
         return None
     images = np.stack([pixels for _, pixels, _ in found])
-    return Chosen(base, images, [own[key] for key, _, _ in found], [label for _, _, label in found])
+    return Chosen(base, images, [own[key] for key, _, _ in found], [label for _, _, label in found], passed)
 
 
 def make(runs: Sequence[Run], chosen: Chosen | None) -> list[Made]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.compare_runs import Run
-from pipeline.compare_verdict import Cell, Condition, judge
+from pipeline.compare_verdict import Cell, Condition, Verdict, judge
 
 _NORMAL_95 = 1.96
 _TEST: Condition = ("test images", lambda run: run.test)
 _BINARY: Condition = (
-    "binary images, drawn from another seed",
-    lambda run: run.setting("seed") if run.setting("loss.binarise") == "true" else "grey",
+    "drawing of black and white pixels",
+    lambda run: (run.setting("seed"),) if run.setting("loss.binarise") == "true" else (),
 )
 _LIKELIHOOD: Condition = ("likelihood", lambda run: run.setting("loss.likelihood"))
 _NORMALISE: Condition = ("normalisation", lambda run: run.setting("preprocess.normalise"))
@@ -22,7 +22,7 @@ _MEASURED: Condition = (  # its constants come from the training images
     "training images, from which the normalisation was measured",
     lambda run: run.evaluation.inputs["Examples"] if run.setting("preprocess.normalise") == "standardise" else "",
 )
-_LABELS: Condition = ("use of labels", lambda run: run.setting("model.conditional"))
+_LABELS: Condition = ("use of labels", lambda run: (run.setting("model.conditional") == "true",))
 _SAMPLES: Condition = ("number of codes", lambda run: run.metrics.get("importance_samples"))
 _IMAGES = (_TEST, _BINARY)
 _DENSITY = (*_IMAGES, _LIKELIHOOD, _NORMALISE, _MEASURED, _LABELS)
@@ -68,17 +68,13 @@ class Row:
         key: Where it stands in ``metrics.json``.
         title: What a person reads.
         unit: Of value and error, and which way is up.
-        cells: In the order of the runs.
-        says: What that means, in a sentence or two.
-        but: What cannot be compared or was not measured, and why.
+        verdict: With its cells, in the order of the runs.
     """
 
     key: str
     title: str
     unit: str
-    cells: list[Cell]
-    says: str = ""
-    but: str = ""
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class Group:
     @property
     def but(self) -> str:
         """What all its rows have to say of what cannot be compared; "" where they differ."""
-        said = {row.but for row in self.rows}
+        said = {row.verdict.but for row in self.rows}
         return said.pop() if len(said) == 1 and len(self.rows) > 1 else ""
 
 
@@ -108,9 +104,10 @@ def _reconstruction(runs: Sequence[Run]) -> Group:
         cells = [Cell(each.get("value"), each.get("standard_error")) if each else Cell() for each in found]
         better = "" if name == "kl" else str(one.get("better", ""))
         unit = f"{one.get('unit', '')}; {better or 'neither'} is better" if one.get("unit") else ""
-        cells, says, but = judge(runs, cells, better=better, conditions=_CONDITIONS.get(name, _IMAGES))
-        says = f"{says} {_KL}" if name == "kl" and says else says
-        group.rows.append(Row(f"metrics.{name}", _TITLES.get(name, name), unit, cells, says, but))
+        verdict = judge(runs, cells, better=better, conditions=_CONDITIONS.get(name, _IMAGES))
+        if name == "kl" and verdict.says:
+            verdict = replace(verdict, says=f"{verdict.says} {_KL}")
+        group.rows.append(Row(f"metrics.{name}", _TITLES.get(name, name), unit, verdict))
     return group
 
 
@@ -129,9 +126,9 @@ def _distances(runs: Sequence[Run]) -> Iterator[Group]:
         for key, plain, named, better in _FIGURES:
             cells = [_distance(each.get(space, {}), key, left_out=str(each.get("left_out", ""))) for each in found]
             if any(cell.value is not None for cell in cells):
-                cells, says, but = judge(runs, cells, better=better, conditions=conditions)
+                verdict = judge(runs, cells, better=better, conditions=conditions)
                 title = named if space == "inception" else plain
-                group.rows.append(Row(f"distances.{space}.{key}", title, f"{better} is better", cells, says, but))
+                group.rows.append(Row(f"distances.{space}.{key}", title, f"{better} is better", verdict))
         yield group
 
 
@@ -156,22 +153,22 @@ def _use(runs: Sequence[Run]) -> Group:
     for key, title in (("synthetic", "Accuracy that they teach"), ("ratio", "The same, as a share of real images’")):
         cells = [Cell(each.get(key), _binomial(each, key), str(each.get("left_out", ""))) for each in useful]
         if any(cell.value is not None for cell in cells):
-            cells, says, but = judge(runs, cells, better="higher", conditions=conditions)
-            group.rows.append(
-                Row(f"usefulness.{key}", title, "on real test images; higher is better", cells, says, but)
-            )
+            verdict = judge(runs, cells, better="higher", conditions=conditions)
+            group.rows.append(Row(f"usefulness.{key}", title, "on real test images; higher is better", verdict))
     copies = [run.metrics.get("memorisation", {}) for run in runs]
     cells = [Cell(each.get("near"), why=str(each.get("left_out", ""))) for each in copies]
     if any(cell.value is not None for cell in cells):
         flagged = [run.name for run, each in zip(runs, copies, strict=True) if each.get("flagged")]
-        sets = [
-            f"{run.name}: of {each['images']:,}, held-out images {each.get('near_held_out', '–')}"
+        held_out = [
+            f"{each['near_held_out']:,} of {each['images']:,} for {run.name}"
             for run, each in zip(runs, copies, strict=True)
-            if "images" in each
+            if "near_held_out" in each and "images" in each
         ]
-        verdict = f"Flagged as memorised: {', '.join(flagged)}." if flagged else "None is flagged as memorised."
-        says = f"{verdict} ({'; '.join(sets)}.)"
-        group.rows.append(Row("memorisation.near", "Near copies of training images", "images", cells, says))
+        says = [f"Flagged as memorised: {', '.join(flagged)}." if flagged else "None is flagged as memorised."]
+        if held_out:
+            says.append(f"Held-out images that are as close: {', '.join(held_out)}.")
+        verdict = Verdict(cells, " ".join(says))
+        group.rows.append(Row("memorisation.near", "Near copies of training images", "among new images", verdict))
     return group
 
 
@@ -197,5 +194,5 @@ def _latent(runs: Sequence[Run]) -> Group:
                 found = found.get(part) if isinstance(found, dict) else None
             cells.append(Cell(found if isinstance(found, int | float) else None))
         if any(cell.value is not None for cell in cells):
-            group.rows.append(Row(f"latent.{key}", title, unit, cells))
+            group.rows.append(Row(f"latent.{key}", title, unit, Verdict(cells)))
     return group

@@ -26,6 +26,7 @@ CELL = 112  # pixels of an image in a row, about, where it is smaller
 LARGEST = 192  # pixels of one that is larger
 MARKS = {  # a shape and a word, so that nothing is told by colour alone
     "best": "★ best",
+    "first": "☆ first",
     "level": "≈ level",
     "behind": "▽ behind",
     "after": "▷ after",
@@ -116,7 +117,7 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         return f"{run.setting('preprocess.width')} × {run.setting('preprocess.height')}, {colour}"
 
     return [
-        ("Recipe", [run.title for run in runs]),
+        ("Title", [run.title for run in runs]),
         ("Images", [size(run) for run in runs]),
         ("Test images", [f"{run.metrics['images']:,}" for run in runs]),
         ("Network", [run.setting("model.network") for run in runs]),
@@ -137,7 +138,9 @@ def _shown(chosen: Chosen | None) -> str:
     if chosen is None:
         return "No run has its Examples any more, and with them test images."
     images = "The only test image" if len(chosen.images) == 1 else f"The first {len(chosen.images)} test images"
-    return f"{images} of {chosen.run.name}, in the order in which they are stored, that no run here was trained on"
+    return (
+        f"{images} of {chosen.run.name}, in the order in which they are stored{chosen.passed and ',' + chosen.passed}"
+    )
 
 
 def _reconstructions(chosen: Chosen | None, made: Sequence[Made]) -> list[Strip]:
