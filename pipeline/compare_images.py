@@ -56,7 +56,7 @@ class Made:
         run: Which.
         latent_dim: D of its codes.
         saw: Test images as it sees them; None: it is shown none.
-        note: How they got to be so, or why it is shown none, in sentences.
+        note: How they got to be so, in sentences; or why it is shown none, as a clause.
         reconstructed: Of `saw`, as many.
         decoded: Of the codes that all with as many dimensions get.
         sampled: The first images of its own sampler.
@@ -89,7 +89,7 @@ def choose(runs: Sequence[Run]) -> Chosen | None:
             trained |= _trained(run.examples)
     fresh = {key for key, sha in own.items() if sha not in trained}
     passed = " that no other run was trained on" if fresh and len(fresh) < len(own) else ""
-    found = list(_stored(base.examples, fresh or own.keys(), shards=base.examples.shards("test")))
+    found = list(stored_images(base.examples, fresh or own.keys(), shards=base.examples.shards("test")))
     if not found:
         return None
     images = np.stack([pixels for _, pixels, _ in found])
@@ -109,7 +109,7 @@ def make(runs: Sequence[Run], chosen: Chosen | None) -> list[Made]:
     with tempfile.TemporaryDirectory() as name:
         folder, shown = Path(name), []
         for number, (run, generator) in enumerate(asked):
-            saw, numbers, note = _shown(run, generator, chosen)
+            saw, numbers, note = shown_to(run, generator, chosen)
             shape = preprocess_of(generator)
             none = np.zeros((0, shape.height, shape.width, shape.channels), np.uint8)
             np.savez(folder / f"{number}.npz", images=none if saw is None else saw, numbers=numbers)
@@ -142,17 +142,17 @@ def _made(run: Run, path: Path, saw: Images | None, note: str) -> Made:
         return Made(run=run, latent_dim=int(found["latent_dim"]), saw=saw, note=note, **pictures)
 
 
-def _shown(run: Run, generator: Generator, chosen: Chosen | None) -> tuple[Images | None, NDArray[np.int64], str]:
+def shown_to(run: Run, generator: Generator, chosen: Chosen | None) -> tuple[Images | None, NDArray[np.int64], str]:
     """Test images as a generator sees them, numbers of their labels, and how they got to be so or why there are none."""
     none = np.zeros(0, np.int64)
     if chosen is None or chosen.run.examples is None:
-        return None, none, "No run has its Examples any more, and with them test images."
+        return None, none, "no run has its Examples any more"
     numbers: NDArray[np.int64] = np.full(len(chosen.images), -1, np.int64)
     if generator.labels_path.exists():
         names = json.loads(generator.labels_path.read_bytes())
         strange = sorted({str(label) for label in chosen.labels if label not in names})
         if strange:
-            return None, none, f"Left out: it takes labels, and knows none called {', '.join(strange[:5])}."
+            return None, none, f"it takes labels, and knows none called {', '.join(strange[:5])}"
         numbers = np.array([names.index(label) for label in chosen.labels], np.int64)
     if run.evaluation.inputs[Examples.TYPE] == chosen.run.examples.digest:
         return chosen.images, numbers, ""
@@ -166,7 +166,7 @@ def _shown(run: Run, generator: Generator, chosen: Chosen | None) -> tuple[Image
             ]
         )
     except Rejected as error:
-        return None, none, f"Left out: an image cannot be brought into its shape ({error})."
+        return None, none, f"an image cannot be brought into its shape ({error})"
     return images, numbers, _how(run, chosen, preprocess, own)
 
 
@@ -195,7 +195,7 @@ def _own_pixels(examples: Examples, wanted: Sequence[str]) -> dict[str, NDArray[
     there = {sha: place for sha, place in _listed(examples, "test").items() if sha in wanted}
     keys = {key: sha for sha, (key, _) in there.items()}
     shards = [examples.path / shard for shard in sorted({shard for _, shard in there.values()})]
-    return {keys[key]: pixels for key, pixels, _ in _stored(examples, keys, shards=shards)}
+    return {keys[key]: pixels for key, pixels, _ in stored_images(examples, keys, shards=shards)}
 
 
 def _listed(examples: Examples, *splits: str) -> dict[str, tuple[str, str]]:
@@ -212,7 +212,7 @@ def _trained(examples: Examples) -> set[str]:
     return set(_listed(examples, "train", "validation"))
 
 
-def _stored(
+def stored_images(
     examples: Examples, wanted: Collection[str], *, shards: Sequence[Path]
 ) -> Iterator[tuple[str, NDArray[np.uint8], str | None]]:
     """Key, pixels [H, W, C] as the network sees them, and label of the first `COUNT` images with such a key."""

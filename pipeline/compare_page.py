@@ -103,7 +103,10 @@ def render(
             for each in made
         ],
         seed=SEED,
-        without=[(run.name, run.no_pictures) for run in runs if run.no_pictures],
+        without=[
+            *(f"Nothing by {run.name}: {run.no_pictures}." for run in runs if run.no_pictures),
+            *(f"Nothing by {each.run.name}: {each.note}." for each in made if each.saw is None and chosen),
+        ],
         different=[row for row in rows if len(set(row[1])) > 1],
         alike=[(key, values[0]) for key, values in rows if len(set(values)) == 1],
     )
@@ -136,16 +139,16 @@ def _link(run: Run, *, folder: Path) -> str:
 def _shown(chosen: Chosen | None) -> str:
     """Which images were shown, as a sentence."""
     if chosen is None:
-        return "No run has its Examples any more, and with them test images."
+        return "None can be shown: no run has its Examples any more."
     images = "The only test image" if len(chosen.images) == 1 else f"The first {len(chosen.images)} test images"
     return (
-        f"{images} of {chosen.run.name}, in the order in which they are stored{chosen.passed and ',' + chosen.passed}"
+        f"{images} of {chosen.run.name}, in the order in which they are stored{chosen.passed and ',' + chosen.passed}."
     )
 
 
 def _reconstructions(chosen: Chosen | None, made: Sequence[Made]) -> list[Strip]:
     """The originals, then of each run what it makes of them; where it saw other pixels, these before."""
-    if chosen is None:
+    if chosen is None or all(each.saw is None for each in made):
         return []
     count = len(chosen.images)
     strips = [_strip("The images", chosen.images, what=f"Test images of {chosen.run.name}")]
