@@ -86,6 +86,8 @@ def render(
         lstrip_blocks=True,
     )
     keys = list(dict.fromkeys(key for run in runs for key in run.settings))
+    sections = list(dict.fromkeys(key.partition(".")[0] for key in keys))
+    keys.sort(key=lambda key: sections.index(key.partition(".")[0]))  # what one recipe alone has, beside its section
     rows = [(key, [run.settings.get(key) for run in runs]) for key in keys]
     return environment.get_template("compare.html.j2").render(
         names=[run.name for run in runs],

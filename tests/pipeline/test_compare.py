@@ -118,7 +118,7 @@ def test_the_page_and_the_table_say_who_is_best(compare: Callable[..., tuple[int
     assert all(attributes["tabindex"] == "0" and attributes["aria-label"] for attributes in scrolled)
 
     # Only what differs stands open.
-    open_part, _, folded = path.read_text().partition("<details>")
+    open_part, _, folded = path.read_text().replace("<wbr>", "").partition("<details>")
     assert "train.epochs" in open_part
     assert "99" in open_part
     assert "train.batch_size" in folded
