@@ -43,7 +43,7 @@ RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all figures explore explorer systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean tfx setup-tfx test-tfx test-browser
+.PHONY: help setup demo $(STAGES) all figures compare explore explorer systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean tfx setup-tfx test-tfx test-browser
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -67,7 +67,7 @@ help: ## This page
 	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png, webp, parquet, webdataset, tfrecord or npy"
 	@echo "  NAME     $(or $(NAME),none)	of the recipe that \`make recipe\` writes"
 	@echo "  DATA     $(or $(DATA),none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
-	@echo "  RUNS     $(RUNS)	where results go"
+	@echo "  RUNS     $(RUNS)	where results go; for compare: the runs, RUNS=\"a b\""
 	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only say what would run"
 	@echo "  PORT     $(or $(PORT),8765)	of the explorer, on this machine alone"
 	@echo "  OUT      $(or $(OUT),none)	for explore: write the page there, and serve nothing"
@@ -103,6 +103,8 @@ all: setup ## All six stages; what is up to date is left alone
 
 figures: setup ## Draw the figures and the report of RECIPE anew, without training
 	@$(PIPELINE) $@ --recipe '$(RECIPE)' $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
+compare: setup ## Runs side by side, one page: RUNS="a b", names below runs/ or paths of runs' folders
+	@$(PIPELINE) $@ $(if $(filter-out file default undefined,$(origin RUNS)),$(foreach run,$(RUNS),'$(run)'))
 systems: setup ## The published systems, one after another, all stages
 	@test -n "$(DATA)" || { echo "error: expected DATA=<folder with mnist/, fashion-mnist/, clothing/ and avatars.zip>, found none" >&2; exit 2; }
 	@for system in mnist_dense:mnist mnist_conv:mnist mnist_conv_sum:mnist fashion_conv:fashion-mnist fashion_ae:fashion-mnist \

@@ -12,7 +12,8 @@ setup(
     package_data={
         "components.evaluate": ["*.html.j2"],
         "components.export": ["*.md.j2"],
-        "pipeline": ["explorer_page/**"],
+        "pipeline.compare": ["*.html.j2"],
+        "pipeline.explorer": ["page/**"],
     },
     entry_points={"console_scripts": ["latent-mill=pipeline.__main__:main"]},
     # Each has its reason in docs/dependencies.md.

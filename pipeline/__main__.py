@@ -14,7 +14,18 @@ import typer
 
 from components.console import console
 from pipeline import chain, recipes, run, tfx_commands
-from pipeline.options import RUNS, DryRun, InceptionPath, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
+from pipeline.options import (
+    RUNS,
+    DryRun,
+    InceptionPath,
+    Overrides,
+    Page,
+    RecipeName,
+    RunNames,
+    RunsFolder,
+    SourcePath,
+    Verbose,
+)
 from schemas.artifacts import ImageSet, ModelEvaluation, open_artifact
 from schemas.errors import DataError, UsageError
 from schemas.recipe import Recipe
@@ -246,6 +257,14 @@ def why(
     from pipeline import why as lineage
 
     lineage.why(image, index=index)
+
+
+@app.command()
+def compare(names: RunNames = [], runs: RunsFolder = RUNS, out: Page = None) -> None:  # noqa: B006
+    """Two runs or more side by side: figures, settings, the same images and codes."""
+    from pipeline.compare import compare_runs
+
+    compare_runs(names, runs=runs, out=out)
 
 
 @app.command()
