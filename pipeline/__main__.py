@@ -239,11 +239,12 @@ def explore(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On this machine; 0 takes a free one.")] = 8765,
 ) -> None:
     """Walk in the latent space, in your browser: a page that decodes as you move."""
-    from pipeline import explorer
+    from pipeline.explorer.folder import build
+    from pipeline.explorer.server import serve
 
-    folder = explorer.build(recipes.load_recipe(recipe), runs=runs, out=out)
+    folder = build(recipes.load_recipe(recipe), runs=runs, out=out)
     if out is None:
-        explorer.serve(folder, port=port)
+        serve(folder, port=port)
     else:
         console.print(f"wrote {folder}; any web host can serve it", markup=False)
 
@@ -262,7 +263,7 @@ def why(
 @app.command()
 def compare(names: RunNames = [], runs: RunsFolder = RUNS, out: Page = None) -> None:  # noqa: B006
     """Two runs or more side by side: figures, settings, the same images and codes."""
-    from pipeline.compare import compare_runs
+    from pipeline.compare.command import compare_runs
 
     compare_runs(names, runs=runs, out=out)
 

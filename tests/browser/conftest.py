@@ -15,7 +15,8 @@ from chromium import browsing, executable
 from numpy.typing import NDArray
 from small_chain import ROOT, words
 
-from pipeline.explorer import HOST, build, server_of
+from pipeline.explorer.folder import build
+from pipeline.explorer.server import HOST, server_of
 from pipeline.recipes import load_recipe
 
 Pixels = NDArray[np.uint8]

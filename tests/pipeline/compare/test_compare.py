@@ -20,13 +20,13 @@ from runs_by_hand import figure, picture, seal, write_run
 
 from components.images.seen import as_seen
 from pipeline.__main__ import app, guarded
-from pipeline.compare_images import Made, choose, make, shown_to
-from pipeline.compare_process import COUNT, asked, codes_of
-from pipeline.compare_runs import read_runs
+from pipeline.compare.images import Made, choose, make, shown_to
+from pipeline.compare.process import COUNT, asked, codes_of
+from pipeline.compare.runs import read_runs
 from schemas.artifacts import Generator, HyperParameters, Model, ModelEvaluation
 from schemas.recipe import Recipe
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHARED = range(6, 18)  # test images of `colour`; the first six of `grey`'s are not among them
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from runs_by_hand import picture, sha256, write_run
 
-from pipeline.compare_images import Chosen, choose, shown_to, stored_images
-from pipeline.compare_process import COUNT, asked
-from pipeline.compare_runs import read_runs
+from pipeline.compare.images import Chosen, choose, shown_to, stored_images
+from pipeline.compare.process import COUNT, asked
+from pipeline.compare.runs import read_runs
 from schemas.artifacts import Generator
 
 

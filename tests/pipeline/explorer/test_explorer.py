@@ -13,26 +13,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import explorer, explorer_data
+from pipeline.explorer import data, folder, server
 from schemas.errors import DataError, UsageError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_built_page_is_of_these_sources() -> None:
     """Whoever changes explorer/ builds it anew: make explorer."""
-    folder = ROOT / "explorer"
-    names = [folder / name for name in ("index.html", "package-lock.json", "vite.config.ts", "tsconfig.json")]
-    paths = [*names, *(path for path in (folder / "src").rglob("*") if path.is_file())]
+    sources = ROOT / "explorer"
+    names = [sources / name for name in ("index.html", "package-lock.json", "vite.config.ts", "tsconfig.json")]
+    paths = [*names, *(path for path in (sources / "src").rglob("*") if path.is_file())]
     digest = hashlib.sha256()
-    for path in sorted(paths, key=lambda path: path.relative_to(folder).as_posix()):
+    for path in sorted(paths, key=lambda path: path.relative_to(sources).as_posix()):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
-    assert json.loads((explorer.PAGE / "build.json").read_text())["sources"] == digest.hexdigest()
+        digest.update(f"{path.relative_to(sources).as_posix()} {content}\n".encode())
+    assert json.loads((folder.PAGE / "build.json").read_text())["sources"] == digest.hexdigest()
 
 
 def test_the_page_asks_nobody_else() -> None:
-    for path in explorer.PAGE.rglob("*.html"):
+    for path in folder.PAGE.rglob("*.html"):
         text = path.read_text()
         assert "http" not in text.replace("http-equiv", "")
         assert "default-src 'none'" in text
@@ -40,7 +40,7 @@ def test_the_page_asks_nobody_else() -> None:
 
 def test_without_a_generator_there_is_one_line(make: object, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"generator: expected a Generator, found none; run make export RECIPE=photos"):
-        explorer.build(make(), runs=tmp_path, out=None)  # type: ignore[operator]
+        folder.build(make(), runs=tmp_path, out=None)  # type: ignore[operator]
 
 
 class Ask:
@@ -62,16 +62,16 @@ class Ask:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Iterator[Ask]:
-    folder = tmp_path / "explorer"
-    (folder / "data").mkdir(parents=True)
-    (folder / "index.html").write_text("the page")
-    (folder / "data" / "codes.f32").write_bytes(b"codes")
+    home = tmp_path / "explorer"
+    (home / "data").mkdir(parents=True)
+    (home / "index.html").write_text("the page")
+    (home / "data" / "codes.f32").write_bytes(b"codes")
     (tmp_path / "secret").write_text("secret")
-    (folder / "way_out").symlink_to(tmp_path / "secret")
-    with explorer.server_of(folder, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Ask(server.server_port)
-        server.shutdown()
+    (home / "way_out").symlink_to(tmp_path / "secret")
+    with server.server_of(home, port=0) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield Ask(serving.server_port)
+        serving.shutdown()
 
 
 def test_it_serves_its_folder_with_the_headers_of_isolation(ask: Ask) -> None:
@@ -119,13 +119,13 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(UsageError, match=r"--port: expected a free port, found \d+ taken"):
-            explorer.serve(tmp_path, port=taken.getsockname()[1])
+            server.serve(tmp_path, port=taken.getsockname()[1])
 
 
 def test_principal_directions_are_those_of_the_covariance() -> None:
     rng = np.random.default_rng(0)
     codes = (rng.normal(size=(400, 3)) * (3, 1, 0.2)).astype(np.float32)
-    found = explorer_data.principal_directions(codes)
+    found = data.principal_directions(codes)
     values, _ = np.linalg.eigh(np.cov(codes.T))
     assert np.allclose(found["deviations"], np.sqrt(values[::-1]), rtol=1e-4)
     assert np.allclose(found["components"] @ found["components"].T, np.eye(3), atol=1e-6)
@@ -135,7 +135,7 @@ def test_principal_directions_are_those_of_the_covariance() -> None:
 @pytest.mark.parametrize(("dims", "kinds"), [(1, ["latent"]), (2, ["latent"]), (5, ["principal", "tsne"])])
 def test_a_map_is_the_latent_space_where_that_can_be_drawn(dims: int, kinds: list[str]) -> None:
     codes = np.random.default_rng(0).normal(size=(40, dims)).astype(np.float32)
-    maps = explorer_data.maps_of(codes, explorer_data.principal_directions(codes))
+    maps = data.maps_of(codes, data.principal_directions(codes))
     assert list(maps) == kinds
     assert {places.shape for places in maps.values()} == {(40, 2)}
     if dims == 2:
@@ -144,7 +144,7 @@ def test_a_map_is_the_latent_space_where_that_can_be_drawn(dims: int, kinds: lis
 
 def test_the_sheet_has_every_image_in_its_cell() -> None:
     images = np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(8, 1).repeat(8, 2) * 5
-    sheet = np.asarray(explorer_data.sheet(images))
+    sheet = np.asarray(data.sheet(images))
     assert sheet.shape == (2 * 8, 32 * 8, 3)
     for number in (0, 31, 32, 39):
         row, column = divmod(number, 32)

@@ -1,4 +1,4 @@
-"""The process in which TensorFlow works for `compare`: ``python -m pipeline.compare_process FOLDER SAVED_MODEL …``.
+"""The process in which TensorFlow works for `compare`: ``python -m pipeline.compare.process FOLDER SAVED_MODEL …``.
 
 Of generator i it reads ``FOLDER/i.npz`` (images, numbers: labels of these) and writes ``FOLDER/i-out.npz``.
 """

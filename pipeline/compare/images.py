@@ -18,8 +18,8 @@ from components.console import counted
 from components.images.geometry import Crop
 from components.images.rejected import Rejected
 from components.images.seen import as_seen, preprocess_of
-from pipeline.compare_process import COUNT
-from pipeline.compare_runs import Run
+from pipeline.compare.process import COUNT
+from pipeline.compare.runs import Run
 from pipeline.run import StageFailed, child_environment
 from schemas.artifacts import Examples, Generator
 from schemas.errors import DataError
@@ -118,7 +118,7 @@ def make(runs: Sequence[Run], chosen: Chosen | None) -> list[Made]:
             [
                 sys.executable,
                 "-m",
-                "pipeline.compare_process",
+                "pipeline.compare.process",
                 name,
                 *(str(generator.saved_model_path) for _, generator in asked),
             ],

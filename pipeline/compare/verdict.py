@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pipeline.compare_runs import Run
+from pipeline.compare.runs import Run
 
 Mark = Literal["best", "first", "level", "behind", "after", "same", ""]
 Condition = tuple[str, Callable[[Run], Any]]  # what has to be the same, and what it is in a run

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.compare_runs import Run
-from pipeline.compare_verdict import Cell, Condition, Verdict, judge
+from pipeline.compare.runs import Run
+from pipeline.compare.verdict import Cell, Condition, Verdict, judge
 
 _NORMAL_95 = 1.96
 _TEST: Condition = ("test images", lambda run: run.test)

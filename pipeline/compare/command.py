@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.console import console, counted
-from pipeline.compare_images import choose, make
-from pipeline.compare_metrics import Group, compare
-from pipeline.compare_page import MARKS, render
-from pipeline.compare_runs import Run, read_runs
-from pipeline.compare_verdict import listed
+from pipeline.compare.images import choose, make
+from pipeline.compare.metrics import Group, compare
+from pipeline.compare.page import MARKS, render
+from pipeline.compare.runs import Run, read_runs
+from pipeline.compare.verdict import listed
 from schemas import atomic
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.contact_sheet import pictures
-from pipeline.compare_images import Chosen, Made
-from pipeline.compare_metrics import Group
-from pipeline.compare_process import SEED
-from pipeline.compare_runs import Run
-from pipeline.compare_verdict import listed
+from pipeline.compare.images import Chosen, Made
+from pipeline.compare.metrics import Group
+from pipeline.compare.process import SEED
+from pipeline.compare.runs import Run
+from pipeline.compare.verdict import listed
 
 CELL = 112  # pixels of an image in a row, about, where it is smaller
 LARGEST = 192  # pixels of one that is larger

@@ -1,6 +1,6 @@
 """What the explorer's page is given: encoded test images, where they lie on its maps, and the generator's ONNX files.
 
-Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.explorer_data GENERATOR EXAMPLES FOLDER``, with
+Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.explorer.data GENERATOR EXAMPLES FOLDER``, with
 what the page is made from, digests by name, as JSON on standard input.
 """
 

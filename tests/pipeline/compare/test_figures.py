@@ -9,9 +9,9 @@ import pytest
 from by_hand import write_recipe
 from runs_by_hand import figure, write_run
 
-from pipeline.compare import summed_up
-from pipeline.compare_metrics import Row, compare
-from pipeline.compare_runs import Run, read_runs
+from pipeline.compare.command import summed_up
+from pipeline.compare.metrics import Row, compare
+from pipeline.compare.runs import Run, read_runs
 from schemas.recipe import Recipe
 
 

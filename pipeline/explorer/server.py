@@ -1,0 +1,77 @@
+"""A server of the explorer's folder, for this machine alone."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+from pathlib import Path
+from typing import Any
+
+from components.console import console
+from schemas.errors import UsageError
+
+HOST = "127.0.0.1"
+# Shared memory, and so threads, only for a page that lets nothing of others in.
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def serve(folder: Path, *, port: int) -> None:
+    """Serves a folder to this machine's own browsers until it is interrupted.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+    try:
+        server = server_of(folder, port=port)
+    except OSError as error:
+        raise UsageError(f"--port: expected a free port, found {port} taken ({error.strerror}); set PORT=…") from None
+    with server:
+        console.print(f"explore   http://{HOST}:{server.server_port}/  (Ctrl-C ends it)", markup=False)
+        console.file.flush()
+        server.serve_forever()
+
+
+def server_of(folder: Path, *, port: int) -> http.server.ThreadingHTTPServer:
+    """A server of one folder on the loopback interface; port 0 takes a free one."""
+    return http.server.ThreadingHTTPServer((HOST, port), functools.partial(_Handler, directory=str(folder.resolve())))
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Files of the folder, and nothing else: no listings, no other names of this machine."""
+
+    extensions_map = {  # noqa: RUF012  the base class's own
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+        ".webp": "image/webp",
+        ".onnx": "application/octet-stream",
+    }
+
+    def send_head(self) -> Any:
+        """Refuses what is not asked of this machine by its own name, or leads out of the folder."""
+        host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        if host not in (HOST, "localhost"):  # a page of elsewhere, whose name was made to point here
+            self.send_error(403, "expected this machine's own name")
+            return None
+        path = Path(self.translate_path(self.path)).resolve()
+        if not path.is_relative_to(self.directory) or (path.is_dir() and not (path / "index.html").is_file()):
+            self.send_error(404)
+            return None
+        return super().send_head()
+
+    def end_headers(self) -> None:
+        """Adds the headers that every answer has."""
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the terminal belongs to the person."""
