@@ -269,6 +269,8 @@ def _log_mixed(shares: Floats, each: Doubles, labels: NDArray[np.int64] | None) 
 
 def _component(shares: Floats, uniform: Any, label: Any) -> Any:
     """In which component's stretch of [0, 1) each draw lies, by the shares [L, K] of its label: [B], int32."""
+    if shares.shape[1] == 1:
+        return ops.zeros_like(label)  # a tensor of no columns, which onnxruntime-web 1.30 cannot add up
     # Where each component but the first begins. What rounding leaves beyond the last is no other component's.
     exact = shares.astype(np.float64)
     begins = exact.cumsum(axis=1)[:, :-1]

@@ -19,8 +19,27 @@ from pipeline.code_digest import code_digest
 from pipeline.stage_process import run_task, task_for
 from schemas.errors import DataError, UsageError
 from schemas.recipe import Recipe
+from schemas.stage import Stage
 
 RECIPE = "LATENT_MILL_RECIPE"  # environment: the resolved recipe, as JSON
+
+
+def recipe_in_environment(stage: Stage, settings: str) -> Recipe:
+    """The resolved recipe.
+
+    Args:
+        stage: Whose settings are compared.
+        settings: What decides its output, as JSON, when the pipeline was made.
+
+    Raises:
+        UsageError: There is no recipe, or its settings are others.
+    """
+    if RECIPE not in os.environ:
+        raise UsageError(f"{RECIPE}: expected the resolved recipe as JSON in the environment, found nothing")
+    recipe = Recipe.model_validate_json(os.environ[RECIPE])
+    if stage.settings.of(recipe).content() != json.loads(settings):
+        raise UsageError(f"{RECIPE}: expected the recipe that this pipeline was made from, found another one")
+    return recipe
 
 
 def main(words: list[str]) -> int:
@@ -45,12 +64,8 @@ def main(words: list[str]) -> int:
 
 def _run(told: argparse.Namespace) -> None:
     stage = next(stage for stage in STAGES if stage.name == told.stage)
-    if RECIPE not in os.environ:
-        raise UsageError(f"{RECIPE}: expected the resolved recipe as JSON in the environment, found nothing")
-    recipe = Recipe.model_validate_json(os.environ[RECIPE])
+    recipe = recipe_in_environment(stage, told.settings)
     settings = stage.settings.of(recipe)
-    if settings.content() != json.loads(told.settings):
-        raise UsageError(f"{RECIPE}: expected the recipe that this pipeline was compiled from, found another one")
     if (code := code_digest(stage)) != told.code:
         raise UsageError(
             f"--code: expected an image of the code that this pipeline was compiled with ({told.code[:12]}), found {code[:12]}; "

@@ -32,7 +32,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.console import console
 from pipeline.chain import BESIDE, STAGES, inputs_of, kinds_of, wanted
 from pipeline.code_digest import code_digest
-from pipeline.container_step import RECIPE
+from pipeline.container_step import RECIPE, recipe_in_environment
 from pipeline.run import run_process, tell_recipe
 from pipeline.stage_process import task_for, versions_of
 from schemas.errors import UsageError
@@ -90,11 +90,7 @@ class StageExecutor(BaseExecutor):
             StageFailed: The stage ended without its artifact.
         """
         stage = next(stage for stage in STAGES if stage.name == exec_properties["stage"])
-        if RECIPE not in os.environ:
-            raise UsageError(f"{RECIPE}: expected the resolved recipe as JSON in the environment, found nothing")
-        recipe = Recipe.model_validate_json(os.environ[RECIPE])
-        if _json(stage.settings.of(recipe).content()) != exec_properties["settings"]:
-            raise UsageError(f"{RECIPE}: expected the recipe that this pipeline was made from, found another one")
+        recipe = recipe_in_environment(stage, exec_properties["settings"])
         given = {
             name: kind(Path(input_dict[name][0].uri)) if input_dict.get(name) else None
             for name, kind in kinds_of(stage).items()

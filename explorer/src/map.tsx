@@ -4,7 +4,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Data, MapKind } from "./data";
 import type { Explorer } from "./state";
-import { type Code, codeOf, nearest, project, weighted } from "./vectors";
+import { type Code, codeOf, moved, nearest, project, weighted } from "./vectors";
 
 export const COLOURS = ["#0f766e", "#e4572e", "#3d6fd1", "#b3469b", "#d99a00", "#5a9e2f", "#7a5bd0", "#8a5a3b", "#00a0c4", "#d1436b"];
 const OTHER = "#8b98a5";
@@ -40,12 +40,12 @@ export function frameOf(places: Float32Array, width: number, height: number): Fr
   return { x: width / 2 - (scale * (left + right)) / 2, y: height / 2 + (scale * (top + bottom)) / 2, scale };
 }
 
-/** The code at a place of a map. */
-export function codeAt(data: Data, kind: MapKind, x: number, y: number): Code {
+/** The code at a place of a map. On principal components it lies in a plane: through the mean, or through `anchor`. */
+export function codeAt(data: Data, kind: MapKind, x: number, y: number, anchor: Code | null): Code {
   if (kind === "latent") return Float32Array.of(x, y).slice(0, data.latent_dim);
   if (kind === "principal") {
-    const { mean, components } = data.principal;
-    return Float32Array.from(mean, (value, i) => value + x * components[0]![i]! + y * (components[1]?.[i] ?? 0));
+    const from = anchor ?? Float32Array.from(data.principal.mean);
+    return moved(from, data.principal.components.length > 1 ? [x, y] : [x], data.principal);
   }
   const near = nearest(data.places[kind], x, y, 8);
   return weighted(near.map(({ index, distance }) => ({ code: codeOf(data.codes, index, data.latent_dim), weight: 1 / (distance ** 2 + 1e-9) })))!;
@@ -78,6 +78,8 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
   const frame = useRef<Frame>({ x: 0, y: 0, scale: 1 });
   const [over, setOver] = useState<{ index: number; left: number; top: number; width: number; height: number } | null>(null);
   const [held, hold] = useState(false); // by a click, so that the way to a button changes nothing
+  const [through, setThrough] = useState(false); // whether the plane goes through the image held last
+  const anchor = useRef<Code | null>(null);
   const [drawing, redraw] = useState(0);
   const kind = view.map.value;
 
@@ -133,7 +135,7 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
       setOver({ index: closest.index, left, top, width, height });
       explorer.go({ point: closest.index });
     } else {
-      const code = codeAt(data, kind, here.x, here.y);
+      const code = codeAt(data, kind, here.x, here.y, through ? anchor.current : null);
       place.current = { ...here, code };
       setOver(null);
       explorer.go({ code });
@@ -180,6 +182,7 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
             if (event.pointerType === "mouse") hold(!held);
             else canvas.current!.setPointerCapture(event.pointerId);
             pointer(event);
+            if (!held) anchor.current = explorer.code.peek();
           }}
           onPointerLeave={() => setOver(null)}
           onKeyDown={key}
@@ -200,6 +203,12 @@ export function LatentMap({ explorer }: { explorer: Explorer }) {
             </li>
           )}
         </ul>
+      )}
+      {kind === "principal" && data.latent_dim > 2 && (
+        <label class="field">
+          <input type="checkbox" checked={through} onChange={(event) => setThrough(event.currentTarget.checked)} /> Through the image held last, and not
+          through the mean: everything beside the two directions stays as it is there
+        </label>
       )}
       <p class="note" data-testid="held">
         {held ? "Held: the pointer changes nothing until you click the map again." : "A click holds an image, so that you can use it."} {HOW[kind]}

@@ -242,3 +242,11 @@ def test_the_density_is_that_of_the_distribution(sampler: CodeSampler) -> None:
 
 def test_outside_a_box_there_is_nothing() -> None:
     assert SAMPLERS["uniform"].log_density(np.array([[0.0, 12.0, 0.5]], np.float32)) == -np.inf
+
+
+def test_a_mixture_of_one_component_is_that_one() -> None:
+    factor = np.linalg.cholesky(COVARIANCES[0]).astype(np.float32)
+    lone = Mixture(np.ones((1, 1), np.float32), CENTRES[None, 1:], factor[None, None])
+    normal = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    codes = np.asarray(lone.codes(normal, np.linspace(0, 0.999, 5, dtype=np.float32)))
+    assert np.allclose(codes, CENTRES[1] + normal @ factor.T, atol=1e-5)

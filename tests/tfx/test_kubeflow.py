@@ -109,7 +109,7 @@ def test_an_image_of_other_code_is_refused(compiled: Path, tmp_path: Path) -> No
 def test_another_recipe_than_the_parameters_say_is_refused(compiled: Path, tmp_path: Path) -> None:
     done = Engine(compiled, tmp_path).run("tune", settings="{}")
     assert done.returncode == 2
-    assert "expected the recipe that this pipeline was compiled from, found another one" in done.stderr
+    assert "expected the recipe that this pipeline was made from, found another one" in done.stderr
 
 
 def test_beams_options_reach_the_steps_and_decide_nothing(tmp_path: Path) -> None:
