@@ -9,7 +9,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["schemas*", "models*", "components*", "pipeline*"]),
-    package_data={"components.evaluate": ["*.html.j2"], "components.export": ["*.md.j2"]},
+    package_data={"components.evaluate": ["*.html.j2", "*.css", "*.js"], "components.export": ["*.md.j2"]},
     entry_points={"console_scripts": ["latent-mill=pipeline.__main__:main"]},
     # Each has its reason in docs/dependencies.md.
     install_requires=[
