@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+FEW_EPOCHS = 10
 STILL_FALLING = 0.01  # share of the validation loss's whole fall, in the last tenth of all epochs
 OVERFIT = 0.5  # of what validation reconstruction gained since the first epoch: training is ahead by that much
 POOR = 0.85  # mean SSIM
@@ -100,7 +101,8 @@ def unfinished(found: Findings) -> str | None:
         recent = losses[-1 - max(1, count // 10)]
         if not recent - losses[-1] > STILL_FALLING * (losses[0] - losses[-1]):
             return None
-    return f"The validation loss was lowest in the last epoch allowed, number {count:,}: try train.epochs: {2 * count}."
+    more = max(FEW_EPOCHS, 2 * count)
+    return f"The best epoch was the last that the recipe allows, number {count:,}: try train.epochs: {more}."
 
 
 def overfit(found: Findings) -> str | None:
