@@ -12,7 +12,6 @@ from typing import Literal
 
 import jinja2
 import pyarrow as pa
-from markupsafe import Markup, escape
 
 from components.console import counted
 from components.evaluate import curves, provenance, wording
@@ -107,20 +106,21 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["coded"] = _coded
     style, script = ((HERE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     compared = None if isinstance(judgement.compared, str) else judgement.compared
     advice = advise(_findings(subject, measurement=measurement, judgement=judgement))
     trained = curves.training(subject.history, unit=subject.loss_unit)
     return environment.get_template("report.html.j2").render(
-        style=Markup(style),  # ours, as is the script; all else is escaped
-        script=Markup(script),
+        style=style,
+        script=script,
         allowed={"style": _hash(style), "script": _hash(script)},
         name=subject.settings.name,
         title=subject.settings.title or subject.settings.name,
         trained=_trained(subject, measurement=measurement),
         facts=_facts(subject, measurement=measurement),
-        verdict=verdict(measurement, judgement, gates, advice=advice),
+        verdict=[
+            (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
+        ],
         summary=wording.summary(measurement),
         tiles={
             group: [
@@ -295,10 +295,9 @@ def _counts(statistics: Statistics) -> list[tuple[str, list[int]]]:
     return [*rows, *labels[:_MOST_LABELS], (f"{len(labels) - _MOST_LABELS:,} other labels", rest)]
 
 
-def _coded(text: str) -> Markup:
-    """Text with the recipe's keys, and the values after them, as code."""
-    keys = r"\b((?:train|model|loss|evaluate|generate)\.[a-z]\w*(?:: [\w.]*\w)?)"
-    return Markup(re.sub(keys, r"<code>\1</code>", str(escape(text))))
+def _parts(text: str) -> list[str]:
+    """A sentence in pieces: every other one, from the second on, is a key of the recipe, and its value if it has one."""
+    return re.split(r"\b((?:train|model|loss|evaluate|generate)\.[a-z]\w*(?:: [\w.]*\w)?)", text)
 
 
 def _hash(text: str) -> str:
