@@ -200,7 +200,7 @@ def _trained(subject: Subject, *, measurement: Measurement) -> str:
     return (
         f"{article} {' '.join(words)} of {counted(subject.parameters, 'parameter')}, trained for "
         f"{counted(subject.history.num_rows, 'epoch')} on {counted(found.images.get('train', 0), f'{grey} image')} of "
-        f"{found.width} × {found.height} pixels{labels}. All that follows was measured on "
+        f"{found.width} × {found.height} pixels{labels}. It is measured on "
         f"{counted(measurement.images, 'test image')} that it never saw."
     )
 
