@@ -9,7 +9,7 @@ from pipeline.chain import STAGES
 from schemas.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[1]
-SUFFIXES = (".py", ".j2")
+SUFFIXES = (".py", ".j2", ".css", ".js")
 
 
 def code_digest(stage: Stage) -> str:

@@ -107,11 +107,13 @@ class TrainSettings(StageSettings):
 class EvaluateSettings(StageSettings):
     """What evaluate reads."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("name", "title", "seed", "evaluate")
+    KEYS: ClassVar[tuple[str, ...]] = ("name", "title", "seed", "evaluate", "train.use_tuned")
+    RUNTIME: ClassVar[tuple[str, ...]] = ("train.use_tuned",)  # what it decides, whether a search is read, is an input
     name: str
     title: str
     seed: int
     evaluate: EvaluateSection
+    use_tuned: bool = True
 
 
 @dataclass(frozen=True)

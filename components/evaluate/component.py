@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples, Model, ModelEvaluation
+from schemas.artifacts import Examples, HyperParameters, Model, ModelEvaluation
 from schemas.settings import EvaluateSettings
 from schemas.stage import Stage
 
 
 def evaluate(
-    examples: Examples, model: Model, beside: Model | None, evaluation: ModelEvaluation, settings: EvaluateSettings
+    examples: Examples,
+    model: Model,
+    hyperparameters: HyperParameters | None,
+    beside: Model | None,
+    evaluation: ModelEvaluation,
+    settings: EvaluateSettings,
 ) -> dict[str, int]:
     """Measures a model on the test split, draws it, and writes metrics, figures and a report.
 
     Args:
         examples: Whose test split is measured.
         model: What `train` made of these Examples.
+        hyperparameters: The search whose values the model was trained with, which the report draws; None: there was none.
         beside: Another model, whose codes of the same images are drawn beside this one's.
         evaluation: Where ``metrics.json``, ``figures/*.png`` and ``report.html`` go.
         settings: The recipe's name, title, seed, and what the report shows.
@@ -28,13 +34,14 @@ def evaluate(
     """
     from components.evaluate.run import run
 
-    return run(examples, model, beside, evaluation, settings)
+    return run(examples, model, hyperparameters, beside, evaluation, settings)
 
 
 STAGE = Stage(
     name="evaluate",
     doc="Measure the model on test images, and write a report.",
     inputs=(Examples, Model),
+    optional={HyperParameters: lambda settings: settings.use_tuned},
     output=ModelEvaluation,
     settings=EvaluateSettings,
     run=evaluate,

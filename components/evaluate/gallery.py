@@ -12,12 +12,13 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from components.evaluate import figures, grids, mosaics, scatter, style, wording
+from components.console import counted
+from components.evaluate import captions, figures, grids, mosaics, scatter, style, wording
 from components.evaluate.judge import Judgement
 from components.evaluate.measure import Measurement, batch_size
 from components.evaluate.mosaics import Images
 from components.evaluate.new_images import new_images, spread_labels
-from components.evaluate.report import Shown
+from components.evaluate.report import Part, Shown
 from models.code_samplers import CodeSampler
 from models.likelihoods import Bernoulli
 from models.vae import VAE
@@ -36,8 +37,6 @@ _PLAIN = (
     "are made of codes that may lie far from all of its own."
 )
 
-_TOLD = "The model is told the labels: where colours mix, a code says only what the label does not."
-
 Beside = tuple[str, NDArray[Any]]
 
 
@@ -46,8 +45,10 @@ class _Drawn(NamedTuple):
 
     name: str
     figure: Figure
+    part: Part
     layout: Literal["full", "half", "beside"]
     title: str
+    alt: str
     caption: str
 
 
@@ -86,7 +87,9 @@ def draw(
     ):
         path = folder / f"{drawn.name}.png"
         style.save(drawn.figure, path)
-        shown.append(Shown(path, title=drawn.title, caption=drawn.caption, layout=drawn.layout))
+        shown.append(
+            Shown(path, drawn.title, alt=drawn.alt, caption=drawn.caption, layout=drawn.layout, part=drawn.part)
+        )
     return shown
 
 
@@ -100,8 +103,11 @@ def _images(
             measurement.reconstructions,
             names=[names[label] if label >= 0 else "" for label in measurement.labels],
         ),
+        part="likeness",
         layout="full",
         title="Test images beside their reconstructions",
+        alt=f"A grid of {counted(len(measurement.originals), 'pair')} in rows of {mosaics.COLUMNS}: left a test image, right "
+        "what the model makes of it.",
         caption="The first images of the test split, none chosen by hand. Look for what is lost: a good model keeps "
         "shape, position and shading, and loses texture and sharp edges first.",
     )
@@ -115,8 +121,10 @@ def _images(
             ),
             source=wording.SAMPLERS[sampler.kind],
         ),
+        part="new",
         layout="half",
         title="New images decoded from random codes",
+        alt=f"A grid of {SAMPLES} new images in rows of {mosaics.SIDE}, their codes from {wording.SAMPLERS[sampler.kind]}.",
         caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
         "shapes in between two kinds, show where the latent space is badly filled."
         + ("" if vae.variational else f" {_PLAIN}")
@@ -127,8 +135,11 @@ def _images(
     yield _Drawn(
         "uniform",
         grids.uniform_samples(decode(vae, codes, labels=spread_labels(vae, count=UNIFORM)), codes),
+        part="new",
         layout="half",
         title="New images decoded from codes spread over the whole latent space",
+        alt=f"A grid of {UNIFORM} images in rows of {grids.COLUMNS}, decoded from codes drawn evenly from the box that the test "
+        "images’ codes span.",
         caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
         f"Look for images that fail: they show where no image has taught the model what to draw.{where}",
     )
@@ -143,9 +154,12 @@ def _pairs(judgement: Judgement) -> Iterator[_Drawn]:
         mosaics.closest(
             np.stack([pair.synthetic for pair in found.pairs]), np.stack([pair.training for pair in found.pairs])
         ),
+        part="new",
         layout="full",
         title="The new images that are nearest to a training image",
-        caption=f"{found.verdict} Look for pairs that are the same picture: that is what nobody should share.",
+        alt=f"{counted(len(found.pairs), 'pair')}, the closest first: left a new image, right the training image nearest to it.",
+        caption=f"The {len(found.pairs)} closest of {found.images:,} new images. Look for pairs that are the same "
+        "picture: that is what nobody should share.",
     )
 
 
@@ -157,14 +171,16 @@ def _scatters(
         "latent",
         scatter.latent_scatter(
             measurement.codes,
-            dims=_shown_dimensions(measurement),
+            dims=captions.shown_dimensions(measurement),
             labels=measurement.code_labels,
             names=names,
             normal=vae.prior is None,
         ),
+        part="latent",
         layout="half" if beside is None else "beside",
         title="Test images in the latent space",
-        caption=_latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
+        alt=captions.latent_alt(measurement, labelled=bool(names), normal=vae.prior is None),
+        caption=captions.latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
         + ("" if vae.variational else f" {_PLAIN}"),
     )
     found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
@@ -176,9 +192,12 @@ def _scatters(
             labels=measurement.code_labels[:count],
             names=names,
         ),
+        part="latent",
         layout="half" if beside is None else "full",
         title="Test images in the latent space, laid out by t-SNE",
-        caption=_tsne_caption(measurement, labelled=bool(names), told=told, beside=beside),
+        alt=f"{'A scatter plot' if beside is None else 'Two scatter plots side by side'} of {counted(count, 'test image')}, "
+        f"laid out in two dimensions{', coloured by label' if names else ''}.",
+        caption=captions.tsne_caption(measurement, labelled=bool(names), told=told, beside=beside and beside[0]),
     )
 
 
@@ -203,7 +222,10 @@ def _maps(vae: VAE) -> Iterator[_Drawn]:
         codes = grids.manifold_codes(side, span)
         images = decode(vae, codes, labels=np.full(len(codes), label), across=side)
         figure = grids.manifold(images, side=side, span=span)
-        yield _Drawn(f"manifold-{side}", figure, layout="half", title=title, caption=caption + of_label)
+        alt = f"A square of {side} × {side} images, decoded from the codes at their places, from −{span:g} to {span:g} both ways."
+        yield _Drawn(
+            f"manifold-{side}", figure, part="latent", layout="half", title=title, alt=alt, caption=caption + of_label
+        )
 
 
 def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
@@ -219,8 +241,11 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
     yield _Drawn(
         "hybrids",
         grids.hybrids((left, right), decode(vae, (first[:pairs] + second[:pairs]) / 2, labels=labels[:pairs])),
+        part="latent",
         layout="beside",
         title="Pairs of test images, and what lies halfway between them",
+        alt=f"{counted(pairs, 'column')} of three images: a test image above, another below, and between them the image decoded "
+        "from the mean of their two codes.",
         caption="The first test images, two by two. In the middle stands what the mean of their two codes decodes to. "
         "Look for an image that could be real: two images that shine through each other mean that the model has not "
         "learned what lies between them." + of_first,
@@ -232,20 +257,30 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
     yield _Drawn(
         "interpolation",
         grids.interpolation(images.reshape(len(codes), STEPS, *vae.image_shape)),
+        part="latent",
         layout="full",
         title="From one test image to another, step by step",
+        alt=f"{counted(len(codes), 'row')} of {STEPS} images that turn from the first test image into the second in equal steps "
+        "between their codes.",
         caption="The ends are the model’s own versions of two test images; the steps between their codes are of one "
         "length. Look for a change at an even pace, in which every step could be a real image." + of_first,
     )
 
 
-def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
+def loss_unit(vae: VAE) -> str:
+    """The unit of the total and of the reconstruction loss."""
     in_nats = isinstance(vae.likelihood, Bernoulli) and vae.likelihood.reduction == "sum"
+    return "nats per image" if in_nats else "loss per image"
+
+
+def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
     yield _Drawn(
         "training",
-        figures.training_curves(history, unit="nats per image" if in_nats else "loss per image"),
+        figures.training_curves(history, unit=loss_unit(vae)),
+        part="training",
         layout="beside",
         title="Training and validation loss per epoch",
+        alt="Curves of total loss, reconstruction loss and KL divergence over epochs, of training and of validation images.",
         caption="Validation images steer training but are not learned from. The curves should fall together: a "
         "validation curve that turns upwards means that the model learns its training images by heart. The weights of "
         "the marked epoch are the ones measured here.",
@@ -266,44 +301,3 @@ def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | 
         images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size], of_label)))
         parts.append(mosaics.shrunk(images, row=across * width, most=grids.MOST))
     return np.concatenate(parts)
-
-
-def _shown_dimensions(measurement: Measurement) -> list[int]:
-    """The first two dimensions in use, from 0; where there are fewer, the first unused ones take their place."""
-    in_use_first = sorted(range(len(measurement.active)), key=lambda dim: not measurement.active[dim])
-    return sorted(in_use_first[:2])
-
-
-def _latent_caption(measurement: Measurement, *, labelled: bool, told: bool, normal: bool) -> str:
-    dims = len(measurement.active)
-    if dims == 1:
-        start = "Where the test images lie along the model’s only latent dimension. "
-    elif dims == 2 or measurement.active.sum() < 2:
-        start = "Each dot is a test image, placed by the mean of its codes. "
-    else:
-        start = f"Each dot is a test image, placed by the first two of its {dims:,} latent dimensions that are in use. "
-    look = "Look for the fill: new images are drawn from the dashed shape, so gaps within it make images like no other."
-    if not normal:
-        look = "The model learned its prior, so codes need not fill any shape. Look for islands: kinds of images."
-    if told:
-        look += f" {_TOLD}"
-    elif labelled:
-        look += " Labels were not shown to the model; colours that keep apart are kinds that it found by itself."
-    return start + look
-
-
-def _tsne_caption(measurement: Measurement, *, labelled: bool, told: bool, beside: Beside | None) -> str:
-    dims = len(measurement.active)
-    start = (
-        "t-SNE lays the codes out anew, such that near neighbours stay neighbours. "
-        if dims <= 2
-        else f"t-SNE lays all {dims:,} latent dimensions out in two, such that near neighbours stay neighbours. "
-    )
-    if beside is not None:
-        start += f"Left this model, right {beside[0]}, on the same test images. "
-    look = "Look for islands: kinds that the model tells apart without having been told. "
-    if told:
-        look = f"{_TOLD} "
-    elif labelled:
-        look = "Look for islands of one colour: kinds that the model tells apart without having been told. "
-    return start + look + "Ignore how large they are and how far apart, which t-SNE does not keep."

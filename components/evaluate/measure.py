@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ BATCH_PIXELS = BATCH_SIZE * 64 * 64  # larger images come in smaller batches, so
 CODES = 4  # of the importance-weighted bound, decoded at once: so many times the batch
 ACTIVE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
 HALF_LEVEL = 0.5 / 255  # of a pixel, scale 0 to 1
+PLAIN = "plain "  # and a metric's name: of an image of one colour in place of the reconstruction
 
 
 class Evaluated(Protocol):
@@ -77,6 +78,7 @@ class Measurement:
         importance_samples: Codes per image of the importance-weighted bound; 0: it was not measured.
         aggregate: All posteriors together, where the prior is N(0, I); None otherwise.
         alike: Whether all images are the same.
+        plain: By `Metric.name`, of the group likeness: what one colour, the training images' mean, reaches in its place.
     """
 
     images: int
@@ -90,6 +92,7 @@ class Measurement:
     importance_samples: int = 0
     aggregate: AggregatePosterior | None = None
     alike: bool = False
+    plain: dict[str, float] = field(default_factory=dict)
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -145,7 +148,7 @@ def measure(
     metrics = [metric for metric in METRICS if vae.variational or not metric.variational]
     metrics = [metric for metric in metrics if metric.name != IWAE or importance_samples]
     metrics = [metric for metric in metrics if vae.density or not metric.density]
-    per_image = _graph(vae, stored_shape, metrics)
+    per_image = _graph(vae, stored_shape, metrics, colour=statistics.train_mean)
     at_once = batch_size(*stored_shape[:2])
     bound = ImportanceBound(
         vae,
@@ -156,6 +159,7 @@ def measure(
     )
     aggregate = AggregatePosterior(vae.latent_dim) if vae.variational and vae.prior is None else None
     moments = {metric.name: Moments() for metric in metrics}
+    plain = {metric.name: Moments() for metric in metrics if metric.group == "likeness"}
     means = Moments()
     first: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
     done = unusable = 0
@@ -176,6 +180,8 @@ def measure(
             if not unusable:
                 for metric in metrics:
                     moments[metric.name].add(found[metric.name])
+                for name, beside in plain.items():
+                    beside.add(found[PLAIN + name])
                 means.add(found["mean"])
                 if aggregate:
                     aggregate.add(found["mean"], found["log_variance"])
@@ -211,6 +217,7 @@ def measure(
         importance_samples=importance_samples,
         aggregate=aggregate,
         alike=bool((high - low).max() < HALF_LEVEL),
+        plain={name: beside.estimate().value for name, beside in plain.items()},
     )
 
 
@@ -227,6 +234,11 @@ def document(measurement: Measurement) -> dict[str, Any]:
                 "standard_error": _rounded(measurement.estimates[metric.name].standard_error),
                 "unit": metric.unit,
                 "better": metric.better,
+                **(
+                    {"plain_colour": _rounded(measurement.plain[metric.name])}
+                    if metric.name in measurement.plain
+                    else {}
+                ),
                 "doc": metric.doc,
             }
             for metric in METRICS
@@ -259,9 +271,10 @@ def _aggregate(aggregate: AggregatePosterior | None) -> dict[str, Any]:
 
 
 def _graph(
-    vae: Evaluated, stored_shape: tuple[int, int, int], metrics: Sequence[Metric]
+    vae: Evaluated, stored_shape: tuple[int, int, int], metrics: Sequence[Metric], *, colour: Sequence[float]
 ) -> Callable[..., dict[str, Any]]:
-    """From a batch, as the model takes it, and noise to its metrics [B] and to what the figures show."""
+    """From a batch, as the model takes it, and noise to its metrics [B], to what the figures show, and to what a plain image
+    of this colour [C] reaches."""
     pixels = tf.TensorSpec((None, *stored_shape), tf.uint8)
     inputs = {"pixels": pixels, "labels": tf.TensorSpec((None,), tf.int64)} if vae.conditional else pixels
 
@@ -269,7 +282,9 @@ def _graph(
     def per_image(inputs: Any, draws: Any) -> dict[str, Any]:
         terms = vae.terms(inputs, draws)
         shown = {name: terms[name] for name in ("mean", "log_variance", "targets", "reconstructions")}
-        return {**shown, **{metric.name: metric.per_image(terms) for metric in metrics if metric.per_image}}
+        plain = {**terms, "reconstructions": tf.zeros_like(terms["targets"]) + tf.constant(colour, tf.float32)}
+        beside = {PLAIN + metric.name: metric.per_image(plain) for metric in metrics if metric.group == "likeness"}
+        return {**shown, **beside, **{metric.name: metric.per_image(terms) for metric in metrics if metric.per_image}}
 
     return per_image  # type: ignore[no-any-return]
 

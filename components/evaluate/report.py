@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jinja2
+import pyarrow as pa
 
 from components.console import counted
-from components.evaluate import wording
+from components.evaluate import curves, provenance, wording
+from components.evaluate.advice import Findings, advise
 from components.evaluate.distances import Compared, Comparison
 from components.evaluate.gates import Outcome
 from components.evaluate.judge import Judgement
 from components.evaluate.latent import Smoothness
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.metrics import METRICS, Metric
-from components.evaluate.moments import Estimate
+from components.evaluate.references import reference
+from components.evaluate.search import Search
+from components.evaluate.verdict import verdict
 from schemas.manifest import Manifest
 from schemas.records import SPLITS, Statistics
 from schemas.settings import EvaluateSettings
 
+HERE = Path(__file__).parent
 _MOST_LABELS = 40  # rows; the rest is counted in one more
-_GROUPS = {
-    "likeness": "How close a reconstruction comes to its image.",
-    "likelihood": "What training works on: how probable the model finds the images.",
-}
 _NORMALISATIONS = {
     "unit": "pixels from 0 to 1",
     "symmetric": "pixels from −1 to 1",
     "standardise": "channel mean 0 and deviation 1, as measured on the training images",
 }
+_NETWORKS = {"dense": "fully connected", "conv": "convolutional", "resnet": "residual"}
+
+Part = Literal["new", "likeness", "latent", "training"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,19 @@ class Shown:
 
     Attributes:
         path: The PNG.
-        title: What a screen reader says.
+        title: What it is called.
+        alt: What it shows, for somebody who does not see it.
         caption: What to look for.
         layout: Across the page, half of it, or beside its caption.
+        part: Section of the report that it stands in.
     """
 
     path: Path
     title: str
+    alt: str
     caption: str
     layout: Literal["full", "half", "beside"]
+    part: Part
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,9 @@ class Subject:
         model: The model's manifest.
         likelihood: What the decoder's output means, for a person.
         parameters: How many numbers the network has learned.
+        history: `schemas.tables.HISTORY`, of the training.
+        loss_unit: Of its total and reconstruction loss.
+        search: Whose values the model was trained with; None: there was none.
     """
 
     settings: EvaluateSettings
@@ -72,6 +84,9 @@ class Subject:
     model: Manifest
     likelihood: str
     parameters: int
+    history: pa.Table
+    loss_unit: str
+    search: Search | None = None
 
 
 def render(
@@ -85,31 +100,37 @@ def render(
 ) -> str:
     """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    active = int(measurement.active.sum())
+    style, script = ((HERE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    compared = None if isinstance(judgement.compared, str) else judgement.compared
+    advice = advise(_findings(subject, measurement=measurement, judgement=judgement))
+    trained = curves.training(subject.history, unit=subject.loss_unit)
     return environment.get_template("report.html.j2").render(
+        style=style,
+        script=script,
+        allowed={"style": _hash(style), "script": _hash(script)},
         name=subject.settings.name,
         title=subject.settings.title or subject.settings.name,
-        summary=wording.summary(measurement),
+        trained=_trained(subject, measurement=measurement),
         facts=_facts(subject, measurement=measurement),
-        groups=[
-            (
-                group.title(),
-                doc,
-                [
-                    _tile(metric, estimate=measurement.estimates[metric.name])
-                    for metric in METRICS
-                    if metric.group == group and metric.name in measurement.estimates
-                ],
-            )
-            for group, doc in _GROUPS.items()
+        verdict=[
+            (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
         ],
-        active=active,
+        summary=wording.summary(measurement),
+        tiles={
+            group: [
+                _tile(metric, measurement=measurement)
+                for metric in METRICS
+                if metric.group == group and metric.name in measurement.estimates
+            ]
+            for group in ("likeness", "likelihood")
+        },
+        active=int(measurement.active.sum()),
         dims=len(measurement.active),
         clause=_sentence(wording.dimensions(measurement)),
         threshold=ACTIVE,
@@ -118,8 +139,8 @@ def render(
         images=measurement.images,
         samples=measurement.importance_samples,
         verdicts=wording.verdicts(),
-        distances=[] if isinstance(judgement.compared, str) else _distances(judgement.compared),
-        left_out={} if isinstance(judgement.compared, str) else judgement.compared.left_out,
+        distances=[] if compared is None else _distances(compared),
+        left_out={} if compared is None else compared.left_out,
         compared=_sentence(wording.distances(judgement.compared)),
         samplers=_samplers(judgement),
         space=judgement.space,
@@ -127,22 +148,71 @@ def render(
         useful=_sentence(wording.usefulness(judgement.usefulness)),
         memorised=_memorised(judgement),
         gates=gates,
-        figures=[(shown.title, shown.caption, shown.layout, _data_url(shown.path)) for shown in figures],
-        lineage=_lineage(subject),
+        figures={
+            part: [(shown, _data_url(shown.path)) for shown in figures if shown.part == part]
+            for part in ("new", "likeness", "latent")  # training has curves of its own, which can be read off
+        },
+        curves=trained,
+        rates=_rates(subject.history),
+        searched=None if subject.search is None else curves.searching(subject.search),
+        search_verdict="" if subject.search is None else _sentence(subject.search.verdict).replace(" -", " −"),
+        trials=None if subject.search is None else curves.trials_table(subject.search),
+        lineage=provenance.lineage(subject.examples, subject.model, subject.search),
         splits=SPLITS,
         counts=_counts(subject.statistics),
         normalisation=_NORMALISATIONS[subject.statistics.normalise],
         rejected=subject.statistics.rejected,
-        tables={
-            "Examples": list(_flat(subject.examples.settings)),
-            "Model": list(_flat(subject.model.settings)),
-            "Evaluation": list(_flat(subject.settings.content())),
-        },
+        recipe=provenance.as_yaml(
+            provenance.resolved(subject.examples, subject.model, subject.search, subject.settings)
+        ),
     )
 
 
-def _tile(metric: Metric, *, estimate: Estimate) -> dict[str, str]:
-    value, error = wording.with_error(estimate)
+def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgement) -> Findings:
+    samplers = () if isinstance(judgement.samplers, str) else judgement.samplers
+    return Findings(
+        settings=provenance.flat(provenance.trained_with(subject.model, subject.search)),
+        variational=_variational(subject),
+        dims=len(measurement.active),
+        active=None if measurement.untold else int(measurement.active.sum()),
+        ssim=measurement.estimates["ssim"].value,
+        history={name: subject.history[name].to_pylist() for name in subject.history.column_names},
+        flagged=not isinstance(judgement.memorisation, str) and judgement.memorisation.flagged,
+        wanted=subject.settings.evaluate.sampler,
+        taken=judgement.sampler.kind,
+        held_out={found.sampler.kind: found.held_out for found in samplers if found.held_out is not None},
+    )
+
+
+def _variational(subject: Subject) -> bool:
+    return bool(subject.model.settings.get("loss", {}).get("kl") != "none")
+
+
+def _trained(subject: Subject, *, measurement: Measurement) -> str:
+    """What was trained on what, in a sentence."""
+    found, network = subject.statistics, subject.model.settings.get("model", {})
+    words = ["conditional"] if network.get("conditional") else []
+    words += [_NETWORKS[network["network"]]] if network.get("network") in _NETWORKS else []
+    words += ["variational autoencoder" if _variational(subject) else "autoencoder"]
+    article = "An" if words[0][0] in "aeiou" else "A"
+    labels = f" with {counted(len(found.labels), 'label')}" if found.labels else ""
+    grey = "grey" if found.channels == 1 else "RGB"
+    return (
+        f"{article} {' '.join(words)} of {counted(subject.parameters, 'parameter')}, trained for "
+        f"{counted(subject.history.num_rows, 'epoch')} on {counted(found.images.get('train', 0), f'{grey} image')} of "
+        f"{found.width} × {found.height} pixels{labels}. It is measured on "
+        f"{counted(measurement.images, 'test image')} that it never saw."
+    )
+
+
+def _rates(history: pa.Table) -> str:
+    """The learning rate, where it stayed the same."""
+    rates = set(history["learning_rate"].to_pylist())
+    return f"The learning rate was {rates.pop():.3g} throughout." if len(rates) == 1 else ""
+
+
+def _tile(metric: Metric, *, measurement: Measurement) -> dict[str, str]:
+    value, error = wording.with_error(measurement.estimates[metric.name])
     return {
         "title": metric.title,
         "value": value,
@@ -150,6 +220,7 @@ def _tile(metric: Metric, *, estimate: Estimate) -> dict[str, str]:
         "unit": metric.unit,
         "better": f"{metric.better} is better",
         "doc": metric.doc,
+        "reference": reference(metric.name, measurement),
     }
 
 
@@ -200,26 +271,13 @@ def _short(value: float | None) -> str:
 
 
 def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
-    found = subject.statistics
     dims = len(measurement.active)
     return [
-        f"{found.width} × {found.height} pixels, {'grey' if found.channels == 1 else 'RGB'}",
         counted(dims, "latent dimension"),
-        counted(subject.parameters, "parameter"),
         f"{subject.likelihood} likelihood",
         *([] if "kl" in measurement.estimates else ["plain autoencoder: no sampling, no KL"]),
-    ]
-
-
-def _lineage(subject: Subject) -> list[tuple[str, str, str]]:
-    """Artifact, digest, and what it was made from."""
-    made_from = [
-        "the Examples above" if digest == subject.examples.digest else f"{name} {digest[:12]}…"
-        for name, digest in sorted(subject.model.inputs.items())
-    ]
-    return [
-        ("Examples", subject.examples.digest, "made from the sources below"),
-        ("Model", subject.model.digest, f"made from {' and '.join(made_from)}"),
+        f"recipe {subject.settings.name}",
+        f"seed {subject.settings.seed}",
     ]
 
 
@@ -237,17 +295,14 @@ def _counts(statistics: Statistics) -> list[tuple[str, list[int]]]:
     return [*rows, *labels[:_MOST_LABELS], (f"{len(labels) - _MOST_LABELS:,} other labels", rest)]
 
 
-def _flat(settings: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Settings as recipe keys with dots, and values as a recipe would have them."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, prefix=f"{prefix}{key}.")
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            for index, item in enumerate(value):
-                yield from _flat(item, prefix=f"{prefix}{key}[{index}].")
-        else:
-            plain = isinstance(value, str) and value != ""
-            yield f"{prefix}{key}", value if plain else json.dumps(value, ensure_ascii=False)
+def _parts(text: str) -> list[str]:
+    """A sentence in pieces: every other one, from the second on, is a key of the recipe, and its value if it has one."""
+    return re.split(r"\b((?:train|model|loss|evaluate|generate)\.[a-z]\w*(?:: [\w.]*\w)?)", text)
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls an inline style or script by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _data_url(path: Path) -> str:

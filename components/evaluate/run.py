@@ -15,11 +15,12 @@ from components.device import prepare_device
 from components.evaluate import gallery, gates, judge, latent, measure, report, wording
 from components.evaluate.measure import Measurement
 from components.evaluate.own_features import asked_spaces
+from components.evaluate.search import Search
 from components.sampler_file import save_sampler
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
-from schemas.artifacts import Examples, Model, ModelEvaluation
+from schemas.artifacts import Examples, HyperParameters, Model, ModelEvaluation
 from schemas.errors import DataError
 from schemas.records import Statistics
 from schemas.settings import EvaluateSettings
@@ -35,7 +36,12 @@ WAYS = 32  # codes, of which each two are the ends of a way whose smoothness is 
 
 
 def run(
-    examples: Examples, model: Model, beside: Model | None, evaluation: ModelEvaluation, settings: EvaluateSettings
+    examples: Examples,
+    model: Model,
+    hyperparameters: HyperParameters | None,
+    beside: Model | None,
+    evaluation: ModelEvaluation,
+    settings: EvaluateSettings,
 ) -> dict[str, int]:
     """See `components.evaluate.component.evaluate`."""
     device = prepare_device(deterministic=True)
@@ -79,11 +85,12 @@ def run(
             save_sampler(other, evaluation.other_samplers_path / f"{other.kind}.npz")
     found = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(evaluation.metrics_path, found + "\n")
+    history = read_table(model.history_path, HISTORY)
     shown = gallery.draw(
         vae,
         measurement=measurement,
         statistics=statistics,
-        history=read_table(model.history_path, HISTORY),
+        history=history,
         folder=evaluation.figures_path,
         seed=settings.seed,
         judgement=judged,
@@ -96,6 +103,9 @@ def run(
         model=model.manifest,
         likelihood=LIKELIHOODS[type(vae.likelihood)],
         parameters=vae.encoder.count_params() + vae.decoder.count_params(),
+        history=history,
+        loss_unit=gallery.loss_unit(vae),
+        search=None if hyperparameters is None else Search.of(hyperparameters, model=model.manifest),
     )
     atomic.write_text(
         evaluation.report_path,

@@ -60,6 +60,24 @@ def test_train_does_not_wait_for_a_search_whose_result_it_does_not_take(make: Ma
     assert list(stale(make({**own, "tune.max_trials": 3}), runs)) == ["tune"]
 
 
+def test_evaluate_reads_the_search_that_the_model_was_trained_with(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest", "train", "evaluate")
+    assert inputs_of(STAGE["evaluate"], make(), runs=runs)["HyperParameters"] is None
+    assert "evaluate" not in stale(make(), runs)
+    finish(make(), runs, "tune", "train", "evaluate")
+    assert inputs_of(STAGE["evaluate"], make(), runs=runs)["HyperParameters"] is not None
+    assert "evaluate" not in stale(make(), runs)
+
+
+def test_a_search_whose_result_is_not_taken_makes_no_evaluation_stale(make: Make, runs: Path) -> None:
+    own = {"train.use_tuned": False}
+    finish(make(own), runs, "ingest", "train", "evaluate")
+    finish(make(own), runs, "tune")
+    assert inputs_of(STAGE["evaluate"], make(own), runs=runs)["HyperParameters"] is None
+    assert "evaluate" not in stale(make(own), runs)
+    assert "evaluate" not in stale(make({**own, "tune.max_trials": 3}), runs)
+
+
 def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
     beside = {"evaluate.beside": "others"}
@@ -73,7 +91,7 @@ def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs:
     finish(make({**beside, "name": "others"}), runs, "ingest", "train")
     assert re.fullmatch(r"beside changed: none → \w{8}…", stale(make(beside), runs)["evaluate"])
     found = inputs_of(STAGE["evaluate"], make(beside), runs=runs)
-    assert list(found) == ["Examples", "Model", "beside"]
+    assert list(found) == ["Examples", "Model", "HyperParameters", "beside"]
     assert found["beside"] is not None
     assert found["beside"].path == runs / "others" / "model"
 

@@ -76,7 +76,10 @@ def normal(count: int, dim: int) -> np.ndarray[Any, Any]:
 def test_figures_and_their_order(latent_dim: int, maps: list[str], tmp_path: Path) -> None:
     shown = draw(make_vae(latent_dim), make_measurement(normal(40, latent_dim)), tmp_path)
     assert [figure.path.stem for figure in shown] == [*COMMON, *maps, *WAYS, "training"]
-    assert all(figure.path.exists() and figure.title and figure.caption.endswith(".") for figure in shown)
+    assert all(
+        figure.path.exists() and figure.title and figure.alt.endswith(".") and figure.caption.endswith(".")
+        for figure in shown
+    )
     # Halves come in twos, so that the report has no holes.
     layouts = [figure.layout for figure in shown]
     assert [layouts[i : i + 2] for i in range(1, 1 + layouts.count("half"), 2)] == [["half"] * 2] * (2 + bool(maps))
@@ -89,7 +92,8 @@ def test_new_images_stand_beside_the_training_images_nearest_to_them(tmp_path: P
     assert [figure.path.stem for figure in shown] == [*COMMON[:3], "closest", *COMMON[3:], *WAYS, "training"]
     closest = shown[3]
     assert closest.path.exists() and closest.layout == "full"
-    assert found.verdict in closest.caption
+    assert "The 10 closest of 100 new images." in closest.caption  # the verdict stands beside it in the report
+    assert "left a new image, right the training image" in closest.alt
     without = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=memorised(pairs=0)))
     assert "closest" not in [figure.path.stem for figure in without]
 

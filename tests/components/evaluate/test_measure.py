@@ -69,6 +69,19 @@ def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: An
     assert found["psnr"].value == pytest.approx(-10 * np.log10(0.0625), rel=1e-5)
 
 
+def test_one_colour_is_measured_beside_the_reconstructions(make_examples: MakeExamples, noise_images: Any) -> None:
+    pixels = noise_images(30)
+    found = run(make_examples(pixels))  # whose training images' mean is a half
+    squared = np.square(pixels / 255.0 - 0.5).mean(axis=(1, 2, 3))
+    assert list(found.plain) == ["ssim", "psnr", "mse"]
+    assert found.plain["mse"] == pytest.approx(squared.mean(), rel=1e-5)
+    assert found.plain["psnr"] == pytest.approx((-10 * np.log10(squared)).mean(), rel=1e-5)
+    assert 0 <= found.plain["ssim"] < 0.1  # noise has nothing in common with one colour
+    metrics = document(found)["metrics"]
+    assert metrics["mse"]["plain_colour"] == pytest.approx(found.plain["mse"], rel=1e-5)
+    assert "plain_colour" not in metrics["kl"]
+
+
 def test_a_plain_autoencoder_has_no_kl_and_so_no_bound(make_examples: MakeExamples) -> None:
     found = run(make_examples(), vae=Shifted(variational=False))
     assert list(found.estimates) == ["ssim", "psnr", "mse", "log_prob"]

@@ -1,15 +1,18 @@
 """The report: valid HTML that needs nothing else, says what it should, and escapes what others wrote."""
 
+import html
 import re
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pyarrow as pa
 import pytest
+import yaml
 from by_hand import describe
+from html_page import page_of
 
 from components.evaluate import features
 from components.evaluate.component import evaluate
@@ -29,44 +32,11 @@ from models.code_samplers import Normal, UniformBox
 from schemas.artifacts import Examples, Model, ModelEvaluation
 from schemas.recipe import EvaluateSection
 from schemas.settings import EvaluateSettings
+from schemas.tables import HISTORY
 
-FIGURES = 10  # with a 2-D latent space
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+FIGURES = 9  # with a 2-D latent space; training is drawn as curves
+PANELS = ("loss", "reconstruction", "KL", "learning rate")
 NAMES = ("<script>alert(1)</script>", "Tom & Jerry", '"quoted"')
-
-
-class Page(HTMLParser):
-    """Follows the tags of a page; fails where they do not nest."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.text += f"{data} "
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
-
-
-def page_of(path: Path) -> Page:
-    page = Page()
-    page.feed(path.read_text(encoding="utf-8"))
-    page.close()
-    assert page.open == []
-    return page
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,25 +57,28 @@ def artifacts(make_examples: Callable[..., Examples], make_model: Callable[..., 
 def path(artifacts: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = EvaluateSettings(name="tiny", title="Tiny <i>images</i>", seed=0, evaluate=EvaluateSection())
     evaluation = ModelEvaluation(tmp_path_factory.mktemp("report") / "evaluation")
-    evaluate(*artifacts, None, evaluation, settings)
+    evaluate(*artifacts, None, None, evaluation, settings)
     return evaluation.report_path
 
 
 def test_it_is_html_that_needs_nothing_else(path: Path) -> None:
-    html = path.read_text(encoding="utf-8")
-    assert html.startswith("<!DOCTYPE html>")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
     page = page_of(path)
-    references = [value or "" for _, found in page.seen for key, value in found.items() if key in ("src", "href")]
-    assert len(references) == FIGURES
-    assert all(reference.startswith("data:image/png;base64,") for reference in references)
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.seen}
-    assert not re.search(r"url\(|@import|https?://", html)
+    sources = [value or "" for _, found in page.seen for key, value in found.items() if key == "src"]
+    assert len(sources) == FIGURES
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    links = [value or "" for _, found in page.seen for key, value in found.items() if key in ("href", "xlink:href")]
+    assert links and all(link.startswith("#") for link in links)
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.seen}
+    assert not re.search(r"url\(|@import|import\(|fetch\(|XMLHttpRequest|https?:|//[a-z]+\.", text)
 
 
 def test_images_have_a_text_and_a_caption(path: Path) -> None:
     page = page_of(path)
     assert all(found["alt"] for tag, found in page.seen if tag == "img")
-    assert [tag for tag, _ in page.seen].count("figcaption") == FIGURES
+    assert all(len(str(found["alt"])) > 40 for found in page.of("img"))
+    assert [tag for tag, _ in page.seen].count("figcaption") == FIGURES + len(PANELS)
 
 
 def test_new_images_stand_beside_real_ones(
@@ -114,7 +87,7 @@ def test_new_images_stand_beside_real_ones(
     examples = make_examples(training=30)
     settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(importance_samples=2))
     evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples), None, evaluation, settings)
+    evaluate(examples, make_model(examples), None, None, evaluation, settings)
     words = page_of(evaluation.report_path).words
     assert "30 new images: Fréchet distance" in words
     assert "New images" in words and "Training images: the floor" in words
@@ -128,7 +101,9 @@ def test_what_others_wrote_is_escaped(path: Path) -> None:
     page = page_of(path)
     assert "Tiny <i>images</i>" in page.text
     assert all(name in page.text for name in NAMES)
-    assert not any(tag in ("i", "script") for tag, _ in page.seen)
+    assert not any(tag == "i" for tag, _ in page.seen)
+    assert page.of("script") == [{}]  # ours
+    assert "alert" not in page.code["script"] + page.code["style"]
 
 
 def test_it_explains_every_metric_and_gives_its_standard_error(path: Path) -> None:
@@ -144,8 +119,14 @@ def test_it_tells_the_lineage(path: Path, artifacts: tuple[Examples, Model]) -> 
     assert examples.digest in words
     assert model.digest in words
     assert "made from the Examples above" in words
-    for setting in ("model.latent_dim 2", 'preprocess.split_salt ""', "sources[0].kind digits", "name tiny"):
-        assert setting in words
+    [block] = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", path.read_text(encoding="utf-8"), re.DOTALL)
+    recipe = yaml.safe_load(html.unescape(block))
+    assert recipe["model"] == model.manifest.settings["model"]
+    assert recipe["loss"] == model.manifest.settings["loss"]
+    assert recipe["preprocess"] == examples.manifest.settings["preprocess"]
+    assert recipe["sources"] == [{"kind": "digits"}]
+    assert recipe["evaluate"] == EvaluateSection().model_dump(mode="json")
+    assert recipe["name"] == "tiny"
     assert "all images 0 0 30" in words
     assert "2 too large" in words
 
@@ -159,7 +140,7 @@ def test_it_names_no_date_and_no_duration(path: Path) -> None:
 def test_a_recipe_without_a_title_goes_by_its_name(artifacts: tuple[Examples, Model], tmp_path: Path) -> None:
     evaluation = ModelEvaluation(tmp_path / "untitled")
     settings = EvaluateSettings(name="nameless", title="", seed=0, evaluate=EvaluateSection(scatter_images=1))
-    evaluate(*artifacts, None, evaluation, settings)
+    evaluate(*artifacts, None, None, evaluation, settings)
     assert "<h1>nameless</h1>" in evaluation.report_path.read_text(encoding="utf-8")
 
 
@@ -213,11 +194,13 @@ def words_of(artifacts: tuple[Examples, Model], tmp_path: Path) -> Callable[...,
         model=model.manifest,
         likelihood="Bernoulli",
         parameters=7,
+        history=pa.table({name: [1.0] for name in HISTORY.names}).cast(HISTORY),
+        loss_unit="nats per image",
     )
 
     def words(judgement: Judgement, *gates: Outcome) -> str:
-        html = render(subject, measurement=measurement, judgement=judgement, gates=gates, smoothness=None, figures=())
-        (tmp_path / "report.html").write_text(html, encoding="utf-8")
+        page = render(subject, measurement=measurement, judgement=judgement, gates=gates, smoothness=None, figures=())
+        (tmp_path / "report.html").write_text(page, encoding="utf-8")
         return page_of(tmp_path / "report.html").words
 
     return words

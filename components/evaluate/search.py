@@ -1,0 +1,49 @@
+"""The search whose values a model was trained with, as the report shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pyarrow.parquet as pq
+
+from schemas.artifacts import HyperParameters
+from schemas.manifest import Manifest
+from schemas.tables import TRIALS
+
+
+@dataclass(frozen=True)
+class Search:
+    """What tune found.
+
+    Attributes:
+        manifest: Of the HyperParameters.
+        trials: Rows of `schemas.tables.trials`.
+        winner: Which of them won.
+        best: Its values, by recipe key.
+        verdict: What tune says of the search, as a clause.
+    """
+
+    manifest: Manifest
+    trials: Sequence[Mapping[str, Any]]
+    winner: str
+    best: Mapping[str, Any]
+    verdict: str
+
+    @classmethod
+    def of(cls, found: HyperParameters, *, model: Manifest) -> Self | None:
+        """Reads a search; None where the model was trained without it."""
+        manifest = found.manifest
+        if model.inputs.get(HyperParameters.TYPE) != manifest.digest:
+            return None
+        summary = json.loads(found.summary_path.read_bytes())
+        trials = pq.read_table(found.trials_path).to_pylist()
+        best = json.loads(found.best_path.read_bytes())
+        return cls(manifest, trials, str(summary["winner"]), best, str(summary["verdict"]))
+
+    @property
+    def keys(self) -> list[str]:
+        """The recipe keys that were searched."""
+        return [key for key in (self.trials[0] if self.trials else {}) if key not in TRIALS.names]
