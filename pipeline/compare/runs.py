@@ -14,7 +14,8 @@ from schemas.artifacts import Examples, Generator, HyperParameters, Model, Model
 from schemas.errors import DataError, UsageError
 from schemas.manifest import Artifact, Manifest
 
-_HEAD = ("name", "title")  # keys of a recipe that stand at the head anyway
+# Of a recipe: what stands at the head anyway, and where its public data can be had, which says nothing of the run.
+_LEFT_OUT = ("name", "title", "data")
 _SHAPE = ("height", "width", "channels", "store")  # of an image in a shard, whose bytes do not say
 
 
@@ -154,7 +155,7 @@ def _test_images(examples: Examples) -> str:
 
 def _settings(path: Path, evaluation: Manifest) -> dict[str, str]:
     """A recipe's settings, and in place of some what a search chose."""
-    found = dict(_flat({key: value for key, value in evaluation.recipe.items() if key not in _HEAD}))
+    found = dict(_flat({key: value for key, value in evaluation.recipe.items() if key not in _LEFT_OUT}))
     model: Artifact = Model(path / "model")
     if model.exists and model.digest == evaluation.inputs[Model.TYPE]:
         wanted = model.manifest.inputs.get(HyperParameters.TYPE)
