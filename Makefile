@@ -53,7 +53,7 @@ help: ## This page
 	@echo "  make all RECIPE=photos                     all six stages on them"
 	@echo
 	@echo "Targets"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables, and what they are now"
 	@echo "  RECIPE   $(RECIPE)	a name of recipes/*.yaml (make recipes), or a file"
