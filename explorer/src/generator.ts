@@ -2,7 +2,7 @@
 
 import { type Data, Trouble } from "./data";
 import type { Answer, Task } from "./worker";
-import type { Code } from "./vectors";
+import { type Code, normals } from "./vectors";
 
 type Without<T> = T extends unknown ? Omit<T, "id"> : never;
 
@@ -68,9 +68,10 @@ export class Generator {
     return (await this.ask({ kind: "encode", pixels, label })).values as Float32Array;
   }
 
-  /** Codes of new images, [N·D], from the generator's own sampler. */
-  async sample(normal: Float32Array, uniform: Float32Array, temperature: number): Promise<Float32Array> {
-    return (await this.ask({ kind: "sample", normal, uniform, temperature })).values as Float32Array;
+  /** The code of a new image, from the generator's own sampler. */
+  async sample(temperature: number, label: number): Promise<Code> {
+    const [normal, uniform] = [normals(this.data.latent_dim), Float32Array.of(Math.random())];
+    return (await this.ask({ kind: "sample", normal, uniform, temperature, label })).values as Float32Array;
   }
 
   private ask(task: Without<Task>): Promise<Answer & { values: Uint8Array | Float32Array }> {

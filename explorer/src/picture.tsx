@@ -7,7 +7,6 @@ import { Slider } from "./parts";
 import { draw } from "./pixels";
 import { saveCode, saveImage } from "./save";
 import type { Explorer } from "./state";
-import { normals } from "./vectors";
 
 export function Picture({ explorer }: { explorer: Explorer }) {
   const { data, view, shown } = explorer;
@@ -76,10 +75,9 @@ export function Actions({ explorer }: { explorer: Explorer }) {
 }
 
 /** A code from the generator's own sampler, at the temperature of the page. */
-export async function surprise({ data, generator, view }: Explorer): Promise<void> {
+export async function surprise({ generator, view }: Explorer): Promise<void> {
   try {
-    const code = await generator.sample(normals(data.latent_dim), Float32Array.of(Math.random()), view.temperature.value);
-    view.now.value = { code };
+    view.now.value = { code: await generator.sample(view.temperature.value, view.label.value) };
   } catch (error) {
     generator.ontrouble(error as Error);
   }

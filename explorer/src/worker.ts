@@ -7,7 +7,7 @@ export type Task = { id: number } & (
   | { kind: "start"; description: Description; base: string }
   | { kind: "decode"; codes: Float32Array; count: number; label: number }
   | { kind: "encode"; pixels: Uint8Array; label: number }
-  | { kind: "sample"; normal: Float32Array; uniform: Float32Array; temperature: number }
+  | { kind: "sample"; normal: Float32Array; uniform: Float32Array; temperature: number; label: number }
 );
 export type Answer = { id: number; milliseconds: number } & ({ values: Uint8Array | Float32Array } | { trouble: string });
 
@@ -66,6 +66,7 @@ async function answer(task: Task): Promise<Uint8Array | Float32Array> {
     normal: new ort.Tensor("float32", task.normal, [count, dims]),
     uniform: new ort.Tensor("float32", task.uniform, [count]),
     temperature: new ort.Tensor("float32", Float32Array.of(task.temperature), []),
+    ...labels(task.label, count),
   });
 }
 

@@ -22,15 +22,25 @@ from pipeline.recipes import load_recipe
 Pixels = NDArray[np.uint8]
 
 
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo, a little of it, up to its generator."""
-    folder = tmp_path_factory.mktemp("runs")
-    settings = words("export.formats=[keras,onnx]", "model.latent_dim=6", "train.use_tuned=false")
+def export(folder: Path, *overrides: str) -> Path:
+    """The demo, a little of it, up to its generator; returns the folder of runs."""
+    settings = words("export.formats=[keras,onnx]", "model.latent_dim=6", "train.use_tuned=false", *overrides)
     command = [sys.executable, "-m", "pipeline", "export", *settings, "--runs", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator that takes no labels."""
+    return export(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def conditional_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that does."""
+    return export(tmp_path_factory.mktemp("conditional"), "model.conditional=true")
 
 
 @pytest.fixture(scope="session")

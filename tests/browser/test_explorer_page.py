@@ -16,6 +16,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.explorer.folder import build
+from pipeline.recipes import load_recipe
+
 Pixels = NDArray[np.uint8]
 CANVAS = """(canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)"""
 TOLERANCE = 2  # of 255
@@ -325,6 +328,22 @@ def test_an_address_of_another_generator_starts_afresh_and_says_so(opened: Any) 
     opened.goto(f"{opened.url.split('#')[0]}?again#of=ffffffff&tab=walk")
     opened.get_by_text("belongs to another generator").wait_for()
     assert opened.get_by_role("tab", name="Directions").get_attribute("aria-selected") == "true"
+
+
+def test_a_generator_that_takes_labels_decodes_and_samples_by_the_one_chosen(
+    page: Any, conditional_runs: Path, serve: Callable[[Path], str]
+) -> None:
+    import keras
+
+    generator = conditional_runs / "demo" / "generator"
+    decoder = keras.models.load_model(generator / "keras" / "decode.keras", compile=False)
+    page.goto(serve(build(load_recipe("demo"), runs=conditional_runs, out=None)))
+    page.wait_for_selector("[data-testid=picture][data-frames]")
+    for label in (2, 5):
+        page.get_by_role("combobox", name="Label").select_option(str(label))
+        newer(page, "New image")
+        assert json.loads(downloaded(page, "Save code"))["label"] == str(label)
+        assert_decoded(page, lambda feeds, label=label: decoder({**feeds, "labels": np.array([label])}))
 
 
 def test_any_web_host_will_do(page: Any, explorer: Path, decoder: Any, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Slider } from "../parts";
 import { saveStrip } from "../save";
 import type { Explorer } from "../state";
-import { type Code, between, normals } from "../vectors";
+import { type Code, between } from "../vectors";
 
 const SECONDS = 2; // from one image to the next at speed 1
 const KEPT = 240; // frames of the way so far, of which the strip has every fourth
@@ -26,7 +26,7 @@ export function Walk({ explorer }: { explorer: Explorer }) {
       while (!stopped) {
         let to: Code;
         try {
-          to = await generator.sample(normals(data.latent_dim), Float32Array.of(Math.random()), view.temperature.peek());
+          to = await generator.sample(view.temperature.peek(), view.label.peek());
         } catch (error) {
           generator.ontrouble(error as Error);
           return setWalking(false);
