@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 from pathlib import Path
@@ -32,7 +33,7 @@ def serve(folder: Path, *, port: int) -> None:
         server = server_of(folder, port=port)
     except OSError as error:
         raise UsageError(f"--port: expected a free port, found {port} taken ({error.strerror}); set PORT=…") from None
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt):
         console.print(f"explore   http://{HOST}:{server.server_port}/  (Ctrl-C ends it)", markup=False)
         console.file.flush()
         server.serve_forever()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,3 +152,16 @@ def test_the_sheet_has_every_image_in_its_cell() -> None:
     for number in (0, 31, 32, 39):
         row, column = divmod(number, 32)
         assert (sheet[row * 8 : row * 8 + 8, column * 8 : column * 8 + 8] == number * 5).all()
+
+
+def test_ctrl_c_ends_it_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("the page")
+    code = "import sys; from pathlib import Path; from pipeline.explorer.server import serve; serve(Path(sys.argv[1]), port=0)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("explore   http://127.0.0.1:")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "")
