@@ -146,7 +146,7 @@ lint: setup ## ruff, mypy, import-linter, hadolint
 test: setup ## The test suite
 	@# A process per part, because op determinism belongs to the whole process; two at a time, the longest first.
 	@{ printf '%s\n' tests/components/train tests/test_end_to_end.py tests/components/tune tests/components/ingest tests/components/evaluate \
-		"tests --ignore tests/components --ignore tests/test_end_to_end.py --ignore tests/tfx --ignore tests/browser"; \
+		"tests --ignore tests/components --ignore tests/test_end_to_end.py --ignore tests/orchestration --ignore tests/browser"; \
 		ls -d tests/components/*/ tests/components/test_*.py | grep -v '__pycache__\|/train/\|/tune/\|/ingest/\|/evaluate/'; } | \
 		xargs -P 2 -I{} sh -c \
 		'said=$$($(VENV)/bin/python -m pytest {} 2>&1); status=$$?; echo "== {}"; echo "$$said"; exit $$status'
@@ -156,7 +156,7 @@ $(BROWSER_INSTALLED): $(BROWSER_LOCK) | setup
 	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(BROWSER_LOCK)
 	@rm -f $(VENV)/.playwright-* && touch $@
 test-tfx: setup-tfx ## The tests of TFX and Kubeflow, in their own environment
-	@$(TFX_VENV)/bin/python -m pytest tests/tfx
+	@$(TFX_VENV)/bin/python -m pytest tests/orchestration
 explorer: ## Build the explorer's page from explorer/, with Node
 	@cd explorer && npm ci --silent --ignore-scripts && npm test --silent && npm run --silent build
 bench: setup ## Measure beside peers, in one run
