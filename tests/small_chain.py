@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (
     *("train.epochs=2", "train.deterministic=true", "preprocess.validation=0.45", "preprocess.test=0.04"),
     *("tune.max_trials=1", "tune.epochs=1", "tune.max_images=300"),
-    *("evaluate.scatter_images=200", "export.formats=[]", "generate.count=20"),
+    *("evaluate.scatter_images=200", "evaluate.distance_images=200", "export.formats=[]", "generate.count=20"),
 )
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
