@@ -5,7 +5,6 @@ Run as a module, it is the process in which TensorFlow works: ``python -m pipeli
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +21,8 @@ from components.images.rejected import Rejected
 from components.images.seen import as_seen, preprocess_of
 from components.lifetime import leave_with_parent
 from pipeline.chain import artifact_path
+from pipeline.own_process import run_module
 from pipeline.recipes import load_recipe
-from pipeline.run import StageFailed, child_environment
 from schemas import atomic
 from schemas.artifacts import Generator
 from schemas.errors import DataError, UsageError
@@ -204,23 +203,11 @@ def _decode(first: Path, second: Path, *, steps: int, recipe: str, runs: Path, c
 def _in_a_process(generator: Generator, images: Images, *, steps: int, command: str) -> Images:
     """`decoded_between` in a process of its own: no setting keeps TensorFlow from writing to standard error."""
     log_path = generator.path.parent / ".logs" / f"{command}.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, log_path.open("wb") as log:
+    with tempfile.TemporaryDirectory() as folder:
         inputs, outputs = Path(folder, "inputs.npz"), Path(folder, "outputs.npy")
         np.savez(inputs, images=images, shares=np.linspace(0, 1, steps, dtype=np.float32))
-        arguments = [str(generator.saved_model_path), str(inputs), str(outputs)]
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.mixing", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=child_environment(verbose=False),
-            check=False,
-        )
-        if done.returncode:
-            ended = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
-            last = (log_path.read_text(errors="replace").strip().splitlines() or ["no message"])[-1][:200]
-            raise StageFailed(f"{command}: ended unexpectedly ({ended}): {last}; the log: {log_path}", 1)
+        arguments = [generator.saved_model_path, inputs, outputs]
+        run_module("pipeline.mixing", arguments, command=command, log_path=log_path)
         decoded: Images = np.load(outputs, allow_pickle=False)
     return decoded
 

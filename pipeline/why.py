@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 
 from components.console import console
 from components.generate.plan import BLOCK
-from pipeline.run import StageFailed, child_environment
+from pipeline.own_process import run_module
 from schemas.artifacts import Examples, Generator, ImageSet, Model
 from schemas.errors import DataError, UsageError
 from schemas.generate import GIVEN, GenerateSection
@@ -143,17 +142,8 @@ def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> 
             )
             pq.write_table(table, path)
             alone |= {**dict.fromkeys(GIVEN), "codes": str(path), "indices": str(place), "label": None}
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.why", str(generator.path), folder],
-            input=json.dumps({**wanted, **alone}),
-            capture_output=True,
-            text=True,
-            env=child_environment(verbose=False),
-            check=False,
-        )
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
-            raise StageFailed(f"why: ended unexpectedly (status {done.returncode}): {last}", 1)
+        given = json.dumps({**wanted, **alone}).encode()
+        run_module("pipeline.why", [generator.path, folder], command="why", given=given)
         found: str = pq.read_table(ImageSet(Path(folder) / "set").metadata_path)["sha256"][0].as_py()
     return found
 

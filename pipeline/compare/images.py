@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from components.images.rejected import Rejected
 from components.images.seen import as_seen, preprocess_of
 from pipeline.compare.process import COUNT
 from pipeline.compare.runs import Run
-from pipeline.run import StageFailed, child_environment
+from pipeline.own_process import run_module
 from schemas.artifacts import Examples, Generator
 from schemas.errors import DataError
 from schemas.preprocess import PreprocessSettings
@@ -114,25 +112,8 @@ def make(runs: Sequence[Run], chosen: Chosen | None) -> list[Made]:
             none = np.zeros((0, shape.height, shape.width, shape.channels), np.uint8)
             np.savez(folder / f"{number}.npz", images=none if saw is None else saw, numbers=numbers)
             shown.append((saw, note))
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pipeline.compare.process",
-                name,
-                *(str(generator.saved_model_path) for _, generator in asked),
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=child_environment(verbose=False),
-            check=False,
-        )
-        if done.returncode:
-            ended = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
-            raise StageFailed(f"compare: ended unexpectedly ({ended}): {last}", 1)
+        saved = [generator.saved_model_path for _, generator in asked]
+        run_module("pipeline.compare.process", [folder, *saved], command="compare")
         return [_made(run, folder / f"{number}-out.npz", *shown[number]) for number, (run, _) in enumerate(asked)]
 
 

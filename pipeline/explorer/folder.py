@@ -7,14 +7,12 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from components.console import console
 from pipeline.chain import artifact_path
-from pipeline.run import StageFailed, child_environment
+from pipeline.own_process import run_module
 from schemas import atomic
 from schemas.artifacts import Examples, Generator
 from schemas.errors import DataError, UsageError
@@ -101,17 +99,11 @@ def _encode(
     generator: Generator, examples: Examples, folder: Path, made_from: dict[str, str], *, log_path: Path
 ) -> None:
     """Runs `pipeline.explorer.data` in a process of its own, in which TensorFlow may say what it likes."""
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with console.status("encoding test images"), log_path.open("wb") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.explorer.data", str(generator.path), str(examples.path), str(folder)],
-            input=json.dumps(made_from).encode(),
-            stdout=log,
-            stderr=log,
-            env=child_environment(verbose=False),
-            check=False,
+    with console.status("encoding test images"):
+        run_module(
+            "pipeline.explorer.data",
+            [generator.path, examples.path, folder],
+            command="explore",
+            given=json.dumps(made_from).encode(),
+            log_path=log_path,
         )
-    if done.returncode:
-        ended = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
-        last = (log_path.read_text(errors="replace").strip().splitlines() or ["no message"])[-1][:200]
-        raise StageFailed(f"explore: ended unexpectedly ({ended}): {last}; the log: {log_path}", 1)
