@@ -156,7 +156,12 @@ def test_the_sheet_has_every_image_in_its_cell() -> None:
 
 def test_ctrl_c_ends_it_in_silence(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("the page")
-    code = "import sys; from pathlib import Path; from pipeline.explorer.server import serve; serve(Path(sys.argv[1]), port=0)"
+    code = (
+        "import signal, sys; from pathlib import Path; from pipeline.explorer.server import serve;"
+        # As in a terminal: what a shell starts in the background ignores it, and so does what that starts.
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "serve(Path(sys.argv[1]), port=0)"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
