@@ -91,3 +91,19 @@ def page(browser: Any) -> Iterator[Any]:
 
 def _own(url: str) -> bool:
     return url.startswith((f"http://{HOST}:", "blob:", "data:"))
+
+
+@pytest.fixture(scope="session")
+def decoder(runs: Path) -> Any:
+    """The Keras decoder that export wrote."""
+    import keras
+
+    return keras.models.load_model(runs / "demo" / "generator" / "keras" / "decode.keras", compile=False)
+
+
+@pytest.fixture
+def opened(page: Any, explorer: Path, serve: Callable[[Path], str]) -> Any:
+    """The page, with its first image."""
+    page.goto(serve(explorer))
+    page.wait_for_selector("[data-testid=picture][data-frames]")
+    return page

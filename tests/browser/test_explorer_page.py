@@ -5,92 +5,17 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from explorer_page import CANVAS, assert_decoded, code_of, downloaded, hold, hover, newer, settled
 from PIL import Image
 
 from pipeline.explorer.folder import build
 from pipeline.recipes import load_recipe
-
-Pixels = NDArray[np.uint8]
-CANVAS = """(canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)"""
-TOLERANCE = 2  # of 255
-
-
-@pytest.fixture(scope="session")
-def decoder(runs: Path) -> Any:
-    """The Keras decoder that export wrote."""
-    import keras
-
-    return keras.models.load_model(runs / "demo" / "generator" / "keras" / "decode.keras", compile=False)
-
-
-@pytest.fixture
-def opened(page: Any, explorer: Path, serve: Callable[[Path], str]) -> Any:
-    """The page, with its first image."""
-    page.goto(serve(explorer))
-    page.wait_for_selector("[data-testid=picture][data-frames]")
-    return page
-
-
-def settled(page: Any) -> Pixels:
-    """The decoded image when no newer one comes, [28, 28]."""
-    picture = page.locator("[data-testid=picture]")
-    frames = None
-    while frames != (frames := picture.get_attribute("data-frames")):
-        page.wait_for_timeout(250)
-    return np.array(picture.evaluate(CANVAS), np.uint8).reshape(28, 28, 4)[:, :, 0]
-
-
-def newer(page: Any, button: str) -> Pixels:
-    """The image that comes after a button is pressed, however long the generator takes."""
-    frames = page.locator("[data-testid=picture]").get_attribute("data-frames")
-    page.get_by_role("button", name=button).first.click()
-    page.wait_for_selector(f"[data-testid=picture]:not([data-frames='{frames}'])")
-    return settled(page)
-
-
-def downloaded(page: Any, button: str) -> bytes:
-    """What a button saves."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button).click()
-    return Path(download.value.path()).read_bytes()
-
-
-def code_of(page: Any) -> NDArray[np.float32]:
-    """The code of the image that is shown, as the page saves it: [D]."""
-    return np.array(json.loads(downloaded(page, "Save code"))["code"], np.float32)
-
-
-def assert_decoded(page: Any, decoder: Any) -> Pixels:
-    """The pixels on the page are what Keras decodes from the code that the page saves."""
-    shown = settled(page)
-    values = decoder({"codes": code_of(page)[None]})
-    values = np.asarray(values["values"] if isinstance(values, dict) else values)[0, :, :, 0]
-    expected = np.round(np.clip(values, 0, 1) * 255)
-    assert np.abs(shown.astype(int) - expected).max() <= TOLERANCE
-    return shown
-
-
-def hover(page: Any, x: float, y: float) -> None:
-    """Moves the pointer to a place of the map, by shares of its width and height."""
-    box = page.locator("[data-testid=map]").bounding_box()
-    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
-
-
-def hold(page: Any, x: float, y: float) -> None:
-    """Clicks there, so that what is decoded stays while the pointer goes elsewhere; lets go first of what was held."""
-    box = page.locator("[data-testid=map]").bounding_box()
-    if "Held" in page.locator("[data-testid=held]").inner_text():
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
 def test_moving_the_pointer_decodes_where_it_is(opened: Any, decoder: Any) -> None:
@@ -262,72 +187,6 @@ def test_the_saved_image_is_the_one_on_the_page(opened: Any) -> None:
     saved = Image.open(io.BytesIO(downloaded(opened, "Save image")))
     assert saved.format == "PNG"
     assert (np.asarray(saved.convert("L")) == shown).all()
-
-
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG that says it is so large, and holds nothing."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    return b"\x89PNG\r\n\x1a\n" + chunk
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        (
-            "notes.txt",
-            b"no picture at all",
-            "notes.txt: expected a picture (PNG, JPEG, WebP, GIF or BMP), found something else",
-        ),
-        ("half.png", png_of_size(20, 20), "half.png: expected a picture"),
-        (
-            "huge.png",
-            png_of_size(30_000, 30_000),
-            "huge.png: expected at most 100 million pixels, found 30,000 × 30,000.",
-        ),
-    ],
-)
-def test_what_is_no_usable_picture_is_a_plain_message(opened: Any, name: str, content: bytes, said: str) -> None:
-    shown = settled(opened)
-    opened.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
-    opened.get_by_text(said).wait_for()
-    assert (settled(opened) == shown).all()
-
-
-@pytest.mark.parametrize("name", ["decode.onnx", "codes.f32"])
-def test_files_of_another_generator_are_a_plain_message(
-    page: Any, explorer: Path, serve: Callable[[Path], str], tmp_path: Path, name: str
-) -> None:
-    copy = shutil.copytree(explorer, tmp_path / "explorer")
-    file = copy / "data" / name
-    file.write_bytes(file.read_bytes()[:-4] + b"\0\1\2\3")
-    page.goto(serve(copy))
-    page.get_by_role("alert").wait_for()
-    said = page.get_by_role("alert").inner_text()
-    assert f"data/{name} is not the file that this explorer was built with" in said
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        ("delete window.Worker", "lacks web workers"),
-        ("delete window.WebAssembly", "lacks WebAssembly"),
-        ("WebAssembly.validate = () => false", "lacks WebAssembly SIMD"),
-    ],
-)
-def test_a_browser_that_cannot_is_told_why(
-    page: Any, explorer: Path, serve: Callable[[Path], str], script: str, said: str
-) -> None:
-    page.add_init_script(script)
-    page.goto(serve(explorer))
-    page.get_by_role("alert").wait_for()
-    assert said in page.get_by_role("alert").inner_text()
-
-
-def test_an_address_of_another_generator_starts_afresh_and_says_so(opened: Any) -> None:
-    opened.goto(f"{opened.url.split('#')[0]}?again#of=ffffffff&tab=walk")
-    opened.get_by_text("belongs to another generator").wait_for()
-    assert opened.get_by_role("tab", name="Directions").get_attribute("aria-selected") == "true"
 
 
 def test_a_generator_that_takes_labels_decodes_and_samples_by_the_one_chosen(
