@@ -9,6 +9,7 @@ Needs the extra ``tfx`` (docs/tfx.md), whose packages are named by absolute impo
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -49,24 +50,19 @@ PARAMETERS = ("stage", "settings", "external", "code", "versions")
 def tfx_type(kind: type[Artifact]) -> type[tfx_artifact.Artifact]:
     """The TFX artifact type of one of ours: TFX's own where it has one of that name and the full tfx is installed."""
     full = importlib.util.find_spec("tfx.extensions") is not None  # without it, constructing a standard type raises
-    standard = getattr(standard_artifacts, kind.TYPE, None) if full else None
-    if standard is None:
-        standard = _OWN.get(kind.TYPE)
-    if standard is None:
-        # The property also tells it from TFX's type of the same name, which raises without the full tfx.
-        content = {"TYPE_NAME": kind.TYPE, "PROPERTIES": {"digest": Property(type=PropertyType.STRING)}}
-        standard = _OWN[kind.TYPE] = type(kind.TYPE, (tfx_artifact.Artifact,), content)
-        standard.__module__ = __name__
-        globals()[kind.TYPE] = standard  # TFX finds a type again by module and name
-    found: type[tfx_artifact.Artifact] = standard
-    return found
+    standard: type[tfx_artifact.Artifact] | None = getattr(standard_artifacts, kind.TYPE, None) if full else None
+    return _own_type(kind.TYPE) if standard is None else standard
 
 
-_OWN: dict[str, type[tfx_artifact.Artifact]] = {}
+@functools.cache
+def _own_type(name: str) -> type[tfx_artifact.Artifact]:
+    # The property also tells it from TFX's type of the same name, which raises without the full tfx.
+    content = {"TYPE_NAME": name, "PROPERTIES": {"digest": Property(type=PropertyType.STRING)}}
+    return type(name, (tfx_artifact.Artifact,), content)
 
 
 def _is_own(kind: type[tfx_artifact.Artifact]) -> bool:
-    return kind in _OWN.values()
+    return "digest" in (kind.PROPERTIES or {})
 
 
 class StageExecutor(BaseExecutor):
