@@ -25,7 +25,7 @@ from components.device import prepare_device
 from components.evaluate.importance import ImportanceBound
 from models.noise import binarised
 from models.vae import VAE
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 
 RECIPE = "fashion_mnist_nll"
 TRAINING_IMAGES = "train-images-idx3-ubyte.gz"

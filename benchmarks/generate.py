@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from schemas.artifacts import Generator, ImageSet, Model
-from schemas.generate import GenerateSection
-from schemas.recipe import BeamSection
-from schemas.settings import GenerateSettings
+from schemas.artifacts.kinds import Generator, ImageSet, Model
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import GenerateSettings
 
 FORMATS = ("png", "parquet", "tfrecord", "webdataset", "npy")
 LIMITS = [(calls, threads, batch) for calls, threads in ((1, 0), (0, 1)) for batch in (32, 64, 256)]

@@ -42,7 +42,7 @@ from torch_vae import TorchVAE
 
 from models.vae import VAE
 from pipeline.recipes import load_recipe
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 RECIPES = {28: "fashion_bn", 128: "fashion_products", 256: "cartoon_faces"}
 IMAGES = {28: 16_384, 128: 4_096, 256: 1_024}  # made where there is no file

@@ -49,8 +49,8 @@ def bare(size: int, folder: Path) -> Callable[[Path], None]:
     from components.images.decode import decode
     from components.images.geometry import framing
     from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS
-    from schemas import records
-    from schemas.preprocess import PreprocessSettings
+    from schemas.artifacts import records
+    from schemas.recipe.preprocess import PreprocessSettings
 
     preprocess = PreprocessSettings(height=size, width=size, channels=3)
     geometry = framing(preprocess)

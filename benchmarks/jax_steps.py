@@ -12,8 +12,8 @@ import numpy as np
 
 from models.build import build_vae
 from models.vae import VAE
-from schemas.recipe import Recipe
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.recipe import Recipe
 
 Engine = Callable[[int], int]  # does so many steps or some more, waits for them, returns how many they were
 

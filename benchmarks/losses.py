@@ -33,7 +33,7 @@ from components.training_images import TrainingImages
 from models.build import build_vae
 from models.vae import VAE
 from pipeline.recipes import load_recipe
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 
 def ours(recipe: Recipe, images: TrainingImages, engine: Engine) -> tuple[VAE, Callable[[int], float]]:

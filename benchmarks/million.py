@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.artifacts import ImageSet
+from schemas.artifacts.kinds import ImageSet
 
 KILLS = 5
 WAYS = {  # name: units of work, workers

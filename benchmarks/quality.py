@@ -35,7 +35,7 @@ from components.evaluate.new_images import new_images, shared_labels
 from components.evaluate.sampler_choice import samplers_of
 from components.training_images import TrainingImages
 from models.vae import VAE
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 
 SEED = 0
 

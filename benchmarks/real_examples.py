@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline import chain
 from pipeline.recipes import load_recipe
 from pipeline.run import run_stages
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 
 
 def examples_of(data: Path, recipe: str, runs: Path) -> Examples:

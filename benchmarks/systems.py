@@ -37,8 +37,8 @@ from models.build import build_vae
 from models.likelihoods import Bernoulli
 from models.noise import standard_normal
 from models.vae import VAE
-from schemas.artifacts import Examples, Model
-from schemas.recipe import Recipe
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.recipe import Recipe
 
 ROUNDS = 3
 PIXELS = 5_000_000  # trained on per round and loop

@@ -21,7 +21,7 @@ import torch
 from torch_vae import TorchVAE
 
 from pipeline.recipes import load_recipe
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 STATISTICS_IMAGES = 4096  # over which batch normalisation's statistics are averaged, as in components/batch_norm.py
 

@@ -1,4 +1,4 @@
-"""The recipes' networks in PyTorch: the layers of `models/dense.py` and `models/conv.py`, and the loss of `models/vae.py`.
+"""The recipes' networks in PyTorch: the layers of `models/networks/{dense,conv}.py`, and the loss of `models/vae.py`.
 
 Written as somebody who uses PyTorch would write them: channels last, PyTorch's own padding. Where the padding is odd, Keras
 puts the pixel more at the end, PyTorch at the beginning, so these are mirror images of Keras's networks: `take_weights`
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from schemas.model import ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
+from schemas.recipe.model import ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
 
 Shape = tuple[int, int, int]  # height, width, channels
 OUTPUT_ACTIVATION = {"unit": nn.Sigmoid, "symmetric": nn.Tanh, "standardise": nn.Identity}

@@ -37,10 +37,10 @@ from components.engine import choose_engine
 from components.training_images import TrainingImages
 from models.build import build_vae
 from pipeline.recipes import load_recipe
-from schemas import records
-from schemas.artifacts import Examples
-from schemas.recipe import EngineSection, Recipe
-from schemas.records import Statistics
+from schemas.artifacts import records
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics
+from schemas.recipe.recipe import EngineSection, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = {"fashion_bn": 12_800, "mnist_dense": 59_904, "fashion_products": 2_048}  # images of a round: some seconds

@@ -30,8 +30,8 @@ from components.device import prepare_device
 from components.tune import trial
 from components.tune.component import tune
 from pipeline.recipes import load_recipe
-from schemas.artifacts import Examples, HyperParameters
-from schemas.settings import TuneSettings
+from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.recipe.settings import TuneSettings
 
 SPACE = {
     "model.latent_dim": [2, 4, 8, 16, 32],

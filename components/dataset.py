@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from components.training_order import in_training_order
-from schemas import records
-from schemas.artifacts import Examples
+from schemas.artifacts import records
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
-from schemas.records import Statistics
 
 READ = 256  # records of a shard read at once
 # Nothing of ours is left to be tuned while it runs. And the end of an iterator may wait for the thread that tunes, which sleeps

@@ -29,10 +29,10 @@ from components.fused_batch_norm import fuse_batch_norm
 from models.build import build_vae
 from models.vae import VAE
 from schemas import atomic
+from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
-from schemas.model import LossSettings, ModelSettings
-from schemas.recipe import EngineSection
-from schemas.records import Statistics
+from schemas.recipe.model import LossSettings, ModelSettings
+from schemas.recipe.recipe import EngineSection
 
 WORTH = 90.0  # seconds of training from which on measuring is worth its time
 PROBE_SECONDS = 1.0  # per candidate, beside its compilation

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from schemas.recipe import TrainSection
+from schemas.recipe.recipe import TrainSection
 
 # Keras's names of offsets and scales, batch normalisation's too; and a learned prior's weights, which are places, not slopes.
 NOT_DECAYED = ("bias", "gamma", "beta", "logits", "means", "log_deviations")

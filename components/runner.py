@@ -20,7 +20,7 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import Subpro
 from components import remote
 from components.lifetime import leave_with_parent
 from schemas.errors import DataError
-from schemas.recipe import BeamSection
+from schemas.recipe.recipe import BeamSection
 
 
 def worker_count(settings: BeamSection, *, large: bool) -> int:

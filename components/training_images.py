@@ -11,7 +11,7 @@ import tensorflow as tf
 from components.dataset import ahead, batches, labelled_shard, read_statistics, training_batches, unreadable
 from components.memory import memory_bytes
 from components.training_order import in_training_order
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 
 SHARE = 0.25  # of the machine's memory, up to which pixels are kept in it
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
 
 SHUFFLE_BYTES = 128 << 20  # shuffled at once; shards are read in random order, and hold images in random order
 SHUFFLE_RECORDS = 8192

@@ -6,13 +6,14 @@ from types import ModuleType
 
 import keras
 
-from models import conv, dense, resnet
 from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture, WeightedMse
+from models.networks import conv, dense, resnet
 from models.normalisation import Normalise
 from models.prior import MixturePrior
 from models.vae import VAE
+from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
-from schemas.model import (
+from schemas.recipe.model import (
     BernoulliLoss,
     ConvModel,
     DenseModel,
@@ -22,7 +23,6 @@ from schemas.model import (
     ModelSettings,
     ResnetModel,
 )
-from schemas.records import Statistics
 
 NETWORKS: dict[type, ModuleType] = {DenseModel: dense, ConvModel: conv, ResnetModel: resnet}
 OUTPUT_ACTIVATION = {"unit": "sigmoid", "symmetric": "tanh", "standardise": "linear"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from schemas.model import LatentSection
+from schemas.recipe.model import LatentSection
 
 
 def limited(log_variance: Any, settings: LatentSection) -> Any:

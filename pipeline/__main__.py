@@ -26,9 +26,9 @@ from pipeline.options import (
     SourcePath,
     Verbose,
 )
-from schemas.artifacts import ImageSet, ModelEvaluation, open_artifact
+from schemas.artifacts.kinds import ImageSet, ModelEvaluation, open_artifact
 from schemas.errors import DataError, UsageError
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 app = typer.Typer(
     help="Raw images in, a generator and synthetic image sets out.",

@@ -14,13 +14,13 @@ from components.generate.component import STAGE as GENERATE
 from components.ingest.component import STAGE as INGEST
 from components.train.component import STAGE as TRAIN
 from components.tune.component import STAGE as TUNE
-from schemas.artifacts import Examples, ImageSet
+from schemas.artifacts.kinds import Examples, ImageSet
+from schemas.artifacts.manifest import Artifact
+from schemas.artifacts.staging import Staging, recover
 from schemas.errors import DataError, UsageError
-from schemas.manifest import Artifact
-from schemas.recipe import Recipe
-from schemas.settings import StageSettings
+from schemas.recipe.recipe import Recipe
+from schemas.recipe.settings import StageSettings
 from schemas.stage import Stage
-from schemas.staging import Staging, recover
 
 STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
 BESIDE = "beside"  # and of another recipe's artifact

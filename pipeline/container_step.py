@@ -18,7 +18,7 @@ from pipeline.chain import STAGES, kinds_of
 from pipeline.code_digest import code_digest
 from pipeline.stage_process import run_task, task_for
 from schemas.errors import DataError, UsageError
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 RECIPE = "LATENT_MILL_RECIPE"  # environment: the resolved recipe, as JSON

@@ -17,8 +17,8 @@ from components.console import bar, say
 from schemas.atomic import replacing
 from schemas.errors import DataError, UsageError
 from schemas.hashing import sha256_of
-from schemas.recipe import Recipe
-from schemas.sources import DataSection, Download
+from schemas.recipe.recipe import Recipe
+from schemas.recipe.sources import DataSection, Download
 
 LOCAL = Path("/usr/share/datasets")  # where Debian's data packages are
 TIMEOUT = 30.0  # seconds of silence

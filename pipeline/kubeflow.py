@@ -23,7 +23,7 @@ from pipeline.code_digest import code_digest
 from pipeline.container_step import RECIPE
 from schemas import atomic
 from schemas.errors import DataError, UsageError
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 # The engine shows these by kinds of its own; whatever is not here is a plain artifact to it.

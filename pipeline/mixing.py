@@ -24,9 +24,9 @@ from pipeline.chain import artifact_path
 from pipeline.own_process import run_module
 from pipeline.recipes import load_recipe
 from schemas import atomic
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

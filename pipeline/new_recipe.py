@@ -22,10 +22,10 @@ from components.sources.base import named_item
 from components.sources.webdataset import holds_samples
 from pipeline.recipes import FOLDER
 from schemas.errors import UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.recipe import Recipe
-from schemas.sources import ImageFiles
-from schemas.sources import Source as SourceSettings
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.recipe import Recipe
+from schemas.recipe.sources import ImageFiles
+from schemas.recipe.sources import Source as SourceSettings
 
 LOOKED_AT = 64  # images, evenly over the source
 SIZES = (32, 64, 128)  # that networks on a laptop can learn
@@ -72,7 +72,7 @@ def _said_by_folders(keys: list[str]) -> dict[str, object]:
     """Folders beside each other are labels, as most image sets are kept, or splits with labels in them.
 
     Returns:
-        `label` and `test` of `schemas.sources.ImageFiles`.
+        `label` and `test` of `schemas.recipe.sources.ImageFiles`.
     """
     first = {key.split("/")[0] for key in keys if "/" in key}
     splits = {folder: SPLIT_WORDS.get(folder.lower()) for folder in first}

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import UsageError
-from schemas.recipe import Recipe
-from schemas.search import Range
+from schemas.recipe.recipe import Recipe
+from schemas.recipe.search import Range
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 _SPACE = "tune.space."  # below it the keys are themselves recipe keys, with dots

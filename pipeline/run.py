@@ -14,9 +14,9 @@ from components.evaluate.component import STAGE as EVALUATE
 from components.lifetime import with_parent
 from pipeline.chain import Standing, inputs_of, standing
 from pipeline.stage_process import task_for
+from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
-from schemas.manifest import Artifact
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,9 +22,9 @@ from typing import Any
 
 from components.lifetime import leave_with_parent
 from pipeline.chain import STAGES, Standing, kinds_of
+from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError, UsageError
-from schemas.manifest import Artifact
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 LOCK_SECONDS = 10.0  # a killed run's last process is gone sooner

@@ -36,9 +36,9 @@ from pipeline.code_digest import code_digest
 from pipeline.container_step import RECIPE, recipe_in_environment
 from pipeline.run import run_process, tell_recipe
 from pipeline.stage_process import task_for, versions_of
+from schemas.artifacts.manifest import Artifact
 from schemas.errors import UsageError
-from schemas.manifest import Artifact
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 FOLDER = "tfx"  # below a recipe's runs

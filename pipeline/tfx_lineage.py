@@ -11,7 +11,7 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from schemas.artifacts import open_artifact
+from schemas.artifacts.kinds import open_artifact
 from schemas.errors import DataError, UsageError
 
 SHOWN = 12  # digits of a digest on the screen

@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 from components.console import console
 from components.generate.plan import BLOCK
 from pipeline.own_process import run_module
-from schemas.artifacts import Examples, Generator, ImageSet, Model
+from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
+from schemas.artifacts.manifest import MANIFEST, Artifact
 from schemas.errors import DataError, UsageError
-from schemas.generate import GIVEN, GenerateSection
-from schemas.manifest import MANIFEST, Artifact
-from schemas.recipe import BeamSection
-from schemas.settings import GenerateSettings
+from schemas.recipe.generate import GIVEN, GenerateSection
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import GenerateSettings
 
 SHOWN = 12  # digits of a digest on the screen
 OWN_FILES = (".png", ".webp")  # formats in which an image is a file

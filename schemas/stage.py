@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.manifest import Artifact
-from schemas.settings import StageSettings
+from schemas.artifacts.manifest import Artifact
+from schemas.recipe.settings import StageSettings
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "keras", "apache_beam", "matplotlib", "sklearn")
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.paths import ROOT
 
 from pipeline import chain, recipes
-from schemas.artifacts import Examples, Generator, ImageSet, Model, ModelEvaluation
-from schemas.manifest import Artifact, Manifest
-from schemas.recipe import Recipe
+from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model, ModelEvaluation
+from schemas.artifacts.manifest import Artifact, Manifest
+from schemas.recipe.recipe import Recipe
 
-ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = [
     "train.epochs=3",
     "train.deterministic=true",

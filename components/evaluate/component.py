@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples, HyperParameters, Model, ModelEvaluation
-from schemas.settings import EvaluateSettings
+from schemas.artifacts.kinds import Examples, HyperParameters, Model, ModelEvaluation
+from schemas.recipe.settings import EvaluateSettings
 from schemas.stage import Stage
 
 

@@ -209,7 +209,7 @@ def training(history: pa.Table, *, unit: str) -> Curves:
     """How training went.
 
     Args:
-        history: `schemas.tables.HISTORY`, a row per epoch, at least one.
+        history: `schemas.artifacts.tables.HISTORY`, a row per epoch, at least one.
         unit: Of total and reconstruction; the KL is in nats.
     """
     columns = {name: tuple(finite(value) for value in history[name].to_pylist()) for name in history.column_names}

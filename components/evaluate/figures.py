@@ -32,7 +32,7 @@ def training_curves(history: pa.Table, *, unit: str) -> Figure:
     """Total, reconstruction and KL per epoch, training and validation, with the best epoch marked.
 
     Args:
-        history: `schemas.tables.HISTORY`, a row per epoch, at least one.
+        history: `schemas.artifacts.tables.HISTORY`, a row per epoch, at least one.
         unit: Of total and reconstruction; the KL is in nats.
     """
     columns: dict[str, NDArray[Any]] = {name: np.asarray(history[name]) for name in history.column_names}

@@ -22,7 +22,7 @@ from components.evaluate.report import Part, Shown
 from models.code_samplers import CodeSampler
 from models.likelihoods import Bernoulli
 from models.vae import VAE
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
 
 PAIRS = mosaics.COLUMNS**2
 SAMPLES = mosaics.SIDE**2
@@ -69,7 +69,7 @@ def draw(
         vae: The model, which makes the new images.
         measurement: The test split as the model sees it.
         statistics: Of the Examples.
-        history: `schemas.tables.HISTORY`.
+        history: `schemas.artifacts.tables.HISTORY`.
         folder: Where the files go.
         seed: Of the new images' codes and of t-SNE; image i depends on (seed, i) alone.
         judgement: Where codes of new images come from, and which training images they are nearest to.

@@ -28,7 +28,7 @@ from components.evaluate.usefulness import Usefulness, measure_usefulness, seen
 from components.training_images import TrainingImages
 from models.code_samplers import CodeSampler
 from models.vae import VAE
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
 SCALED = 256  # training images by which a classifier's features are brought to one scale

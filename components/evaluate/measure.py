@@ -18,7 +18,7 @@ from components.evaluate.latent import AggregatePosterior
 from components.evaluate.metrics import IWAE, METRICS, Metric
 from components.evaluate.moments import Estimate, Moments
 from models.noise import binarised, standard_normal
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
 SPLIT = "test"

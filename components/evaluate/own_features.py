@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from components.evaluate.features import FeatureSpace
 from schemas.errors import UsageError
 from schemas.hashing import sha256_of
-from schemas.recipe import EvaluateSection
+from schemas.recipe.recipe import EvaluateSection
 
 MODEL, INCEPTION = "evaluate.feature_model", "evaluate.inception"  # the settings that name a file
 WEIGHTS = "inception-2015-12-05.pt"

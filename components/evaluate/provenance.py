@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from components.evaluate.search import Search
-from schemas.manifest import Manifest
-from schemas.settings import EvaluateSettings
+from schemas.artifacts.manifest import Manifest
+from schemas.recipe.settings import EvaluateSettings
 
 
 def trained_with(model: Manifest, search: Search | None) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.references import reference
 from components.evaluate.search import Search
 from components.evaluate.verdict import verdict
-from schemas.manifest import Manifest
-from schemas.records import SPLITS, Statistics
-from schemas.settings import EvaluateSettings
+from schemas.artifacts.manifest import Manifest
+from schemas.artifacts.records import SPLITS, Statistics
+from schemas.recipe.settings import EvaluateSettings
 
 HERE = Path(__file__).parent
 _MOST_LABELS = 40  # rows; the rest is counted in one more
@@ -73,7 +73,7 @@ class Subject:
         model: The model's manifest.
         likelihood: What the decoder's output means, for a person.
         parameters: How many numbers the network has learned.
-        history: `schemas.tables.HISTORY`, of the training.
+        history: `schemas.artifacts.tables.HISTORY`, of the training.
         loss_unit: Of its total and reconstruction loss.
         search: Whose values the model was trained with; None: there was none.
     """

@@ -20,11 +20,11 @@ from components.sampler_file import save_sampler
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
-from schemas.artifacts import Examples, HyperParameters, Model, ModelEvaluation
+from schemas.artifacts.kinds import Examples, HyperParameters, Model, ModelEvaluation
+from schemas.artifacts.records import Statistics
+from schemas.artifacts.tables import HISTORY, read_table
 from schemas.errors import DataError
-from schemas.records import Statistics
-from schemas.settings import EvaluateSettings
-from schemas.tables import HISTORY, read_table
+from schemas.recipe.settings import EvaluateSettings
 
 LIKELIHOODS: dict[type, str] = {
     Bernoulli: "Bernoulli",

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import pyarrow.parquet as pq
 
-from schemas.artifacts import HyperParameters
-from schemas.manifest import Manifest
-from schemas.tables import TRIALS
+from schemas.artifacts.kinds import HyperParameters
+from schemas.artifacts.manifest import Manifest
+from schemas.artifacts.tables import TRIALS
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Search:
 
     Attributes:
         manifest: Of the HyperParameters.
-        trials: Rows of `schemas.tables.trials`.
+        trials: Rows of `schemas.artifacts.tables.trials`.
         winner: Which of them won.
         best: Its values, by recipe key.
         verdict: What tune says of the search, as a clause.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
-from schemas.settings import ExportSettings
+from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation
+from schemas.recipe.settings import ExportSettings
 from schemas.stage import Stage
 
 

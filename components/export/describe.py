@@ -8,8 +8,8 @@ from components.sampler_file import save_sampler
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas import atomic
-from schemas.artifacts import Generator
-from schemas.generator import Description
+from schemas.artifacts.generator import Description
+from schemas.artifacts.kinds import Generator
 
 
 def describe(vae: VAE, generator: Generator, *, sampler: CodeSampler, others: Sequence[CodeSampler] = ()) -> None:

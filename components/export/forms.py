@@ -11,7 +11,7 @@ from components.export.saved_model import write_saved_model
 from components.export.signatures import PORTABLE
 from models.code_samplers import CodeSampler
 from models.vae import VAE
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
 from schemas.errors import UsageError
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import jinja2
 
 from models.vae import VAE
-from schemas.artifacts import Model, ModelEvaluation
-from schemas.records import Statistics
-from schemas.settings import ExportSettings
+from schemas.artifacts.kinds import Model, ModelEvaluation
+from schemas.artifacts.records import Statistics
+from schemas.recipe.settings import ExportSettings
 
 SHOWN = 20  # labels
 

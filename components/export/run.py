@@ -21,9 +21,9 @@ from components.export.signatures import signatures
 from components.sampler_file import read_sampler
 from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
-from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
+from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation
 from schemas.errors import DataError, UsageError
-from schemas.settings import ExportSettings
+from schemas.recipe.settings import ExportSettings
 
 IMAGES = 64  # real images on which encode and reconstruct are compared
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples, Generator, ImageSet
-from schemas.settings import GenerateSettings
+from schemas.artifacts.kinds import Examples, Generator, ImageSet
+from schemas.recipe.settings import GenerateSettings
 from schemas.stage import Stage
 
 

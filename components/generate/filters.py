@@ -20,13 +20,13 @@ from components.generate.loaded import LoadedGenerator, Made, calibration_of
 from components.generate.plan import BLOCK
 from components.images.geometry import Crop
 from components.near_copies import LEVEL, NEAR, Images, blocks_of, distances_of, gaps_of, near_copies, nearest_training
-from schemas import tables
-from schemas.artifacts import Examples, Generator
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples, Generator
+from schemas.artifacts.records import decode_example, read_records
 from schemas.errors import DataError, UsageError
-from schemas.generate import GenerateSection
-from schemas.records import decode_example, read_records
+from schemas.recipe.generate import GenerateSection
 
-Reason = dict[str, Any]  # the rest of a row of `schemas.tables.DROPPED`
+Reason = dict[str, Any]  # the rest of a row of `schemas.artifacts.tables.DROPPED`
 
 AT_ONCE = 128  # blocks that are compared with all training images at once
 LEAST = 0.01  # share that stays, below which no set is made,
@@ -39,7 +39,7 @@ class Selection:
 
     Attributes:
         kept: Indices, ascending.
-        dropped: Rows of `schemas.tables.DROPPED`.
+        dropped: Rows of `schemas.artifacts.tables.DROPPED`.
         labels: How many stay of each.
     """
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from components.generate.plan import BLOCK
 from schemas import atomic
-from schemas.generate import GenerateSection
+from schemas.recipe.generate import GenerateSection
 
 _NOISE = 3  # upper word of counters: a stream of its own
 
@@ -26,7 +26,7 @@ class Given:
     i // S to the next one.
 
     Attributes:
-        kind: One of `schemas.generate.GIVEN`.
+        kind: One of `schemas.recipe.generate.GIVEN`.
         means: [M, D].
         deviations: Of codes of new images of the same label: [M, D].
         labels: Numbers of labels, from 0; -1: none: [M].

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from components.generate.plan import BLOCK
 from schemas.errors import UsageError
-from schemas.generate import GenerateSection
+from schemas.recipe.generate import GenerateSection
 
 DRAWN = -1  # what the generator takes for a label that an image draws for itself
 SHOWN = 20  # labels in an error

@@ -21,9 +21,9 @@ from components.images.seen import as_seen
 from components.sources import Source, open_source
 from components.sources.base import chunks
 from schemas.errors import DataError, UsageError
-from schemas.generate import GenerateSection
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import FolderSource, TarSource, ZipSource
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import FolderSource, TarSource, ZipSource
 
 # Images [B, H, W, C] and their labels' numbers [B] to the means of their codes' posteriors, [B, D].
 Encode = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.float32]]

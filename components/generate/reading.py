@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from schemas.records import decode_example, read_records
+from schemas.artifacts.records import decode_example, read_records
 
 
 def read_images(artifact: Path, rows: list[dict[str, Any]], *, shape: tuple[int, int, int]) -> list[Image.Image]:
-    """The images of some rows of `schemas.tables.GENERATED`, of `shape` (height, width, channels)."""
+    """The images of some rows of `schemas.artifacts.tables.GENERATED`, of `shape` (height, width, channels)."""
     opened: dict[str, dict[int, Any]] = {}
     found = []
     for row in rows:

@@ -17,9 +17,9 @@ from components.generate.given import Given
 from components.generate.plan import FileUnit, ShardUnit
 from components.generate.writers import Block, Target, make_writer
 from components.runner import UnitDoFn
-from schemas import tables
-from schemas.artifacts import Generator
-from schemas.generate import GenerateSection
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Generator
+from schemas.recipe.generate import GenerateSection
 
 if TYPE_CHECKING:
     from components.generate.loaded import LoadedGenerator
@@ -31,7 +31,7 @@ class Origin:
 
     Attributes:
         model: Digest of the model.
-        sampler: Where codes come from: a sampler's kind, or one of `schemas.generate.GIVEN`.
+        sampler: Where codes come from: a sampler's kind, or one of `schemas.recipe.generate.GIVEN`.
         seed: Of the set.
     """
 
@@ -73,7 +73,7 @@ class RenderDoFn(UnitDoFn):
         self.images = beam.metrics.Metrics.counter("generate", "images")
 
     def rows_path(self, unit: FileUnit) -> Path:
-        """A file's rows of `schemas.tables.GENERATED`; written last, so its presence says that the file is done."""
+        """A file's rows of `schemas.artifacts.tables.GENERATED`; written last, so its presence says that the file is done."""
         return self.work / f"rows-{unit.number:05d}-of-{unit.of:05d}.parquet"
 
     def setup(self) -> None:

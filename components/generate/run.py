@@ -22,11 +22,12 @@ from components.generate.room import MANY, look_for_room, size
 from components.generate.writers import ArrayFile, Target
 from components.images.seen import preprocess_of
 from components.runner import run_units
-from schemas import atomic, tables
-from schemas.artifacts import Examples, Generator, ImageSet
+from schemas import atomic
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples, Generator, ImageSet
 from schemas.errors import DataError, UsageError
-from schemas.generate import GenerateSection
-from schemas.settings import GenerateSettings
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.settings import GenerateSettings
 
 LARGE = 2_000  # images from which on several workers pay for their start
 ROW_GROUP = 8_192  # rows of metadata.parquet

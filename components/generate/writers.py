@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from components.generate.encoding import encode_all
 from components.generate.plan import FileUnit, image_name
 from schemas import atomic
-from schemas.records import encode_example, frame
+from schemas.artifacts.records import encode_example, frame
 
 # The image column of Hugging Face data sets.
 IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])

@@ -19,7 +19,7 @@ from components.images.flatten import flatten
 from components.images.geometry import Box, Geometry, channels_last
 from components.images.opening import limit_pixels, open_image, read_exif, rejection
 from components.sources import RawImage
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 # A JPEG is decoded no smaller than this many times what it becomes. docs/ingest.md has the measurement.
 MARGIN = 1.25

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from components.images.rejected import Rejected
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
 
 BITS_PER_SAMPLE = 258  # a TIFF's tag
 

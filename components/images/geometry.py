@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 

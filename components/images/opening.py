@@ -13,8 +13,8 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin, TiffTags, UnidentifiedI
 
 from components.images.frames import count_frames
 from components.images.rejected import Rejected
-from schemas.preprocess import PreprocessSettings
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
+from schemas.recipe.preprocess import PreprocessSettings
 
 # A progressive JPEG needs some ten. Each costs a pass over all of the image, and only some bytes of the file.
 MAX_SCANS = 200

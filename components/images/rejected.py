@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.sources import RawImage, ReadError
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
 
 
 class Rejected(Exception):

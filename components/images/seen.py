@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from components.images.decode import decode
 from components.images.geometry import Crop, framing
 from components.sources import RawImage
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
+from schemas.artifacts.manifest import MANIFEST
 from schemas.errors import DataError
-from schemas.manifest import MANIFEST
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 
 def as_seen(raw: RawImage, preprocess: PreprocessSettings) -> NDArray[np.uint8]:

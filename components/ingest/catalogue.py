@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.ingest.perceptual import groups
-from schemas import tables
-from schemas.tables import BATCH
+from schemas.artifacts import tables
+from schemas.artifacts.tables import BATCH
 
-# What the first pass says of an image; what becomes part of the artifact has its schema in schemas/tables.py.
+# What the first pass says of an image; what becomes part of the artifact has its schema in schemas/artifacts/tables.py.
 LISTED = pa.schema(
     [
         ("source", pa.int32()),
@@ -82,12 +82,12 @@ class Catalogue:
         self.database.execute("COMMIT")
 
     def reject(self, path: Path) -> None:
-        """Takes up a file of `schemas.tables.REJECTED` rows."""
+        """Takes up a file of `schemas.artifacts.tables.REJECTED` rows."""
         rows = pq.read_table(path).to_pylist()
         self.database.executemany("INSERT INTO rejected VALUES (:key, :reason, :detail)", rows)
 
     def rejected(self) -> Iterator[dict[str, Any]]:
-        """Rows of `schemas.tables.REJECTED`, by key."""
+        """Rows of `schemas.artifacts.tables.REJECTED`, by key."""
         return self._rows("SELECT * FROM rejected ORDER BY key")
 
     def reasons(self) -> dict[str, int]:
@@ -108,7 +108,7 @@ class Catalogue:
         )
 
     def duplicates(self) -> Iterator[dict[str, Any]]:
-        """Rows of `schemas.tables.DUPLICATES`, by key."""
+        """Rows of `schemas.artifacts.tables.DUPLICATES`, by key."""
         return self._rows(
             "SELECT images.key, kept.key AS same_as, images.sha256 FROM images "
             "JOIN images AS kept ON kept.sha256 = images.sha256 AND kept.kept WHERE NOT images.kept ORDER BY images.key"

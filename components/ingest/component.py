@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples
-from schemas.settings import IngestSettings
+from schemas.artifacts.kinds import Examples
+from schemas.recipe.settings import IngestSettings
 from schemas.stage import Stage
 
 

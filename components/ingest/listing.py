@@ -23,10 +23,11 @@ from components.ingest.unpacked import Unpacked
 from components.runner import UnitDoFn, run_units
 from components.sources import RawImage, open_source
 from components.tally import Tallied, Tally
-from schemas import atomic, tables
+from schemas import atomic
+from schemas.artifacts import tables
 from schemas.errors import DataError
-from schemas.preprocess import PreprocessSettings
-from schemas.settings import IngestSettings
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.settings import IngestSettings
 
 LARGE = 20_000  # images to be opened, from which on worker processes pay for their start
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from components.ingest.shards import Written
 from components.runner import UnitDoFn, run_units
-from schemas import atomic, records
-from schemas.preprocess import PreprocessSettings
-from schemas.recipe import BeamSection
+from schemas import atomic
+from schemas.artifacts import records
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.recipe import BeamSection
 
 
 def moments(shards: list[Written], *, channels: int) -> tuple[list[float], list[float]]:

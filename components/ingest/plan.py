@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components.ingest.catalogue import LISTED, Catalogue
-from schemas import tables
-from schemas.preprocess import PreprocessSettings
-from schemas.records import SPLITS
+from schemas.artifacts import tables
+from schemas.artifacts.records import SPLITS
+from schemas.recipe.preprocess import PreprocessSettings
 
 SHARD_BYTES = 32 << 20
 SHARD_RECORDS = 2048

@@ -19,11 +19,12 @@ from components.ingest.normalise import store_float32
 from components.ingest.plan import ShardUnit, decide, plan_shards
 from components.ingest.shards import ShardFolders, write_shards
 from components.ingest.statistics import statistics_of
-from schemas import atomic, tables
-from schemas.artifacts import Examples
+from schemas import atomic
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import SPLITS, Statistics, decode_example, read_records, schema_text
 from schemas.errors import DataError, UsageError
-from schemas.records import SPLITS, Statistics, decode_example, read_records, schema_text
-from schemas.settings import IngestSettings
+from schemas.recipe.settings import IngestSettings
 
 SHEET = 100  # images
 
@@ -106,7 +107,7 @@ def _limit_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, 
 
 
 def _images(units: list[ShardUnit], folders: ShardFolders) -> Iterator[dict[str, Any]]:
-    """Rows of `schemas.tables.IMAGES`, shard by shard."""
+    """Rows of `schemas.artifacts.tables.IMAGES`, shard by shard."""
     for unit in units:
         yield from pq.read_table(folders.table(unit, "images")).to_pylist()
 

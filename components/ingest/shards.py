@@ -23,9 +23,10 @@ from components.ingest.unpacked import read_unpacked
 from components.runner import UnitDoFn, run_units
 from components.sources import RawImage, ReadError, open_source
 from components.tally import Tallied, Tally
-from schemas import atomic, records, tables
-from schemas.settings import IngestSettings
-from schemas.tables import Reason
+from schemas import atomic
+from schemas.artifacts import records, tables
+from schemas.artifacts.tables import Reason
+from schemas.recipe.settings import IngestSettings
 
 LARGE = 20_000  # images from which on worker processes pay for their start
 

@@ -8,9 +8,9 @@ from components.ingest.anomalies import Facts, SplitFacts, anomalies, fitting_si
 from components.ingest.catalogue import Catalogue
 from components.ingest.normalise import constants, moments
 from components.ingest.shards import Written
+from schemas.artifacts.records import SPLITS, Moments, Sizes, Statistics
 from schemas.errors import DataError
-from schemas.preprocess import PreprocessSettings
-from schemas.records import SPLITS, Moments, Sizes, Statistics
+from schemas.recipe.preprocess import PreprocessSettings
 
 
 def statistics_of(

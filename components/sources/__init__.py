@@ -12,8 +12,8 @@ from components.sources.table import Table
 from components.sources.tar import Tar
 from components.sources.webdataset import WebDataset
 from components.sources.zip import Zip
-from schemas import sources
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe import sources
+from schemas.recipe.preprocess import PreprocessSettings
 
 _CLASSES: dict[type, type[Source]] = {
     sources.IdxSource: Idx,

@@ -16,8 +16,8 @@ from components.sources.annotations import divided, label_text, split_in
 from components.sources.base import Found, Item, Part, ReadError, Source
 from components.sources.npy import Header, Place, opened, reading, up_to, wrong_length
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import ArraySource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ArraySource
 
 _IMAGES_PER_PART = 10_000
 _LABELS_BESIDE = (("images", "labels"), ("image", "label"), ("imgs", "labels"), ("x", "y"), ("X", "y"), ("X", "Y"))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import ImageFiles
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ImageFiles
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ import numpy as np
 from components.sources.base import Found, Item, Part, Source
 from schemas.errors import UsageError
 from schemas.hashing import sha256_of
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import DigitsSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import DigitsSource
 
 
 class Digits(Source):

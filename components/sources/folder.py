@@ -10,8 +10,8 @@ from itertools import tee
 from components.sources import files
 from components.sources.base import FileNames
 from schemas.errors import UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import FolderSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import FolderSource
 
 
 class Folder(FileNames):

@@ -18,8 +18,8 @@ import numpy as np
 from components.sources import files
 from components.sources.base import Found, Item, Part, ReadError, Source
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import IdxSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import IdxSource
 
 _UBYTE = 0x08
 _SPLITS = {"train": "train", "t10k": "test", "test": "test"}  # by the file name's first part

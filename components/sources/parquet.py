@@ -14,8 +14,8 @@ from components.sources import files
 from components.sources.annotations import divided, label_text, split_in
 from components.sources.base import NAMES_PER_PART, Found, Item, Part, RawImage, ReadError, Source, own_split
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import ParquetSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ParquetSource
 
 if TYPE_CHECKING:  # where it is needed it is imported below, since status and the like open sources, too
     import pyarrow as pa

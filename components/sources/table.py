@@ -15,8 +15,8 @@ from components.sources import files
 from components.sources.annotations import SPLIT_WORDS, label_text
 from components.sources.base import NAMES_PER_PART, Found, Item, Part, ReadError, Source, chunks
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import TableSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import TableSource
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
 _LONGEST_LINE = 1 << 20  # characters

@@ -9,8 +9,8 @@ from components.sources import files
 from components.sources.base import Found, Part, ReadError, Source, named_item
 from components.sources.tar_file import Archive, Member, opened, read_stretch
 from schemas.errors import UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import TarSource, WebDatasetSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import TarSource, WebDatasetSource
 
 _TYPICAL = 1 << 16  # bytes of an image, to guess how many an archive holds
 

@@ -19,7 +19,7 @@ from typing import IO
 from components.sources import files
 from components.sources.base import ReadError
 from schemas.errors import DataError
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 _BLOCK = 512
 _PIECE = 1 << 20

@@ -16,8 +16,8 @@ from components.sources.base import Found, Item, ReadError, own_split
 from components.sources.tar import TarArchives
 from components.sources.tar_file import Archive, Member, opened
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import WebDatasetSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import WebDatasetSource
 
 IMAGES = frozenset(("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm"))
 _NO_WORD = re.compile("[\0-\x1f\x7f\ud800-\udfff]")  # JSON can spell halves of surrogate pairs

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from components.sources import files
 from components.sources.base import FileNames, ReadError
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import ZipSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ZipSource
 
 
 class Zip(FileNames):

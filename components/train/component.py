@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples, HyperParameters, Model
-from schemas.settings import TrainSettings
+from schemas.artifacts.kinds import Examples, HyperParameters, Model
+from schemas.recipe.settings import TrainSettings
 from schemas.stage import Stage
 
 

@@ -26,9 +26,9 @@ from components.train.tuned import with_tuned
 from components.training_images import SHARE, TrainingImages
 from models.build import build_vae
 from models.vae import VAE
-from schemas import tables
-from schemas.artifacts import Examples, HyperParameters, Model
-from schemas.settings import TrainSettings
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples, HyperParameters, Model
+from schemas.recipe.settings import TrainSettings
 
 
 def fit(

@@ -13,7 +13,7 @@ from components.contact_sheet import contact_sheet, pictures
 from components.dataset import labelled_batches
 from models.noise import standard_normal, uniform
 from schemas import atomic
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 
 COLUMNS = 8
 RECONSTRUCTIONS = 32  # images, each above what the model makes of it

@@ -13,7 +13,7 @@ import keras
 from components.console import bar, say
 from components.dataset import keys_of_batches
 from schemas import atomic
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
 
@@ -122,7 +122,7 @@ def tell_epochs(history: list[dict[str, Any]], *, best: int, stopped: bool) -> N
     """A table of the training: its first, best and last epoch, on training and on validation images.
 
     Args:
-        history: Rows of `schemas.tables.HISTORY`.
+        history: Rows of `schemas.artifacts.tables.HISTORY`.
         best: The best epoch, from 0.
         stopped: Whether early stopping has ended it.
     """

@@ -32,7 +32,7 @@ class TrainingState:
         best_epoch: Its epoch, from 0.
         wait: Epochs since then.
         stopped: Whether early stopping has ended the training.
-        history: A row per epoch (`schemas.tables.HISTORY`).
+        history: A row per epoch (`schemas.artifacts.tables.HISTORY`).
         variables: The model's, random states included, and the optimizer's, learning rate included.
         best_weights: The model's weights after the best epoch.
     """

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from schemas.artifacts import HyperParameters
+from schemas.artifacts.kinds import HyperParameters
 from schemas.errors import DataError
-from schemas.settings import TrainSettings, with_values
+from schemas.recipe.settings import TrainSettings, with_values
 
 
 def with_tuned(

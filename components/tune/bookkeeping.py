@@ -17,7 +17,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from components.tune.median import is_behind
 from components.tune.state import StateFile
 from schemas.errors import DataError
-from schemas.recipe import TuneSection
+from schemas.recipe.recipe import TuneSection
 
 OBJECTIVE = "val_elbo"
 EPOCHS = "tuner/epochs"  # Hyperband's name for what it gives a trial

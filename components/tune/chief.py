@@ -26,9 +26,9 @@ from components.console import say
 from components.lifetime import with_parent
 from components.tune.bookkeeping import Bookkeeping
 from schemas import atomic
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
-from schemas.settings import TuneSettings
+from schemas.recipe.settings import TuneSettings
 
 IP, PORT, NAME = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
 ROOT = Path(__file__).resolve().parents[2]

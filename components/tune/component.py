@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.artifacts import Examples, HyperParameters
-from schemas.settings import TuneSettings
+from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.recipe.settings import TuneSettings
 from schemas.stage import Stage
 
 

@@ -16,7 +16,7 @@ from matplotlib.path import Path as Curve
 
 from components.tune.importance import position
 from components.tune.space import told
-from schemas.search import Range
+from schemas.recipe.search import Range
 
 COLOURS = colormaps["viridis"]
 WINNER, QUIET = "crimson", "0.7"
@@ -30,7 +30,7 @@ def search_figure(
     """Parallel coordinates above the best value so far and each key's importance.
 
     Args:
-        trials: Rows of `schemas.tables.trials`.
+        trials: Rows of `schemas.artifacts.tables.trials`.
         space: The recipe's `tune.space`.
         best: The winning trial.
         shares: Importance by key, where it can be said.

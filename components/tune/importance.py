@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
-from schemas.search import Range
+from schemas.recipe.search import Range
 
 ENOUGH = 10  # finished trials
 TREES = 300
@@ -26,7 +26,7 @@ def importance(trials: list[dict[str, Any]], space: dict[str, Any]) -> dict[str,
     """Each key's share of what the keys explain, largest first; they add up to 1. None where it cannot be said.
 
     Args:
-        trials: Rows of `schemas.tables.trials`.
+        trials: Rows of `schemas.artifacts.tables.trials`.
         space: The recipe's `tune.space`.
     """
     done = [trial for trial in trials if trial["val_elbo"] is not None]

@@ -21,8 +21,8 @@ from components.engine import plain_engine
 from components.optimizer import make_optimizer
 from components.training_images import TrainingImages
 from models.vae import VAE
-from schemas.recipe import TrainSection
-from schemas.settings import TuneSettings
+from schemas.recipe.recipe import TrainSection
+from schemas.recipe.settings import TuneSettings
 
 KEPT = 6  # networks; the one that was not used for longest is given up
 NOT_IN_A_GRAPH = ("learning_rate", "batch_size")

@@ -11,7 +11,7 @@ from keras_tuner import oracles
 
 from components.tune.bookkeeping import OBJECTIVE, Bookkeeping
 from components.tune.space import search_space
-from schemas.settings import TuneSettings
+from schemas.recipe.settings import TuneSettings
 
 # Of a bracket's trials, one in so many goes on. KerasTuner's own is 3: with trials as short as ours, whose first epochs say
 # little of the last, it ended what would have won.

@@ -19,10 +19,11 @@ from components.tune.oracles import make_oracle
 from components.tune.space import told, told_space, values_of
 from components.tune.tuner import Tuner, images_for
 from components.tune.verdict import verdict, winner_of
-from schemas import atomic, tables
-from schemas.artifacts import Examples, HyperParameters
+from schemas import atomic
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.errors import DataError
-from schemas.settings import TuneSettings
+from schemas.recipe.settings import TuneSettings
 
 
 def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneSettings) -> dict[str, int]:
@@ -55,7 +56,7 @@ def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneS
 
 
 def row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, images: int) -> dict[str, Any]:
-    """A trial that has ended, as a row of `schemas.tables.trials`."""
+    """A trial that has ended, as a row of `schemas.artifacts.tables.trials`."""
     failed = trial.status != TrialStatus.COMPLETED
     epochs, curve = oracle.epochs(trial), oracle.curve(trial)
     return {

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras_tuner
 
-from schemas.search import Range
-from schemas.settings import TuneSettings, value_at, with_values
+from schemas.recipe.search import Range
+from schemas.recipe.settings import TuneSettings, value_at, with_values
 
 
 def search_space(settings: TuneSettings) -> keras_tuner.HyperParameters:

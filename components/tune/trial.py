@@ -16,8 +16,8 @@ from components.training_images import TrainingImages
 from components.tune.networks import Network, Networks
 from models.noise import binarised, standard_normal
 from models.vae import VAE
-from schemas.model import ConvModel
-from schemas.settings import TuneSettings
+from schemas.recipe.model import ConvModel
+from schemas.recipe.settings import TuneSettings
 
 READ = 256  # images judged at once
 GLANCE = 1024  # images that a value on the way is measured on; the last is measured on all

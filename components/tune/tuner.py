@@ -19,8 +19,8 @@ from components.tune.bookkeeping import EPOCHS, OBJECTIVE, Bookkeeping
 from components.tune.networks import Networks
 from components.tune.space import values_of
 from components.tune.trial import TrialFailed, run_trial
-from schemas.artifacts import Examples
-from schemas.settings import TuneSettings, with_values
+from schemas.artifacts.kinds import Examples
+from schemas.recipe.settings import TuneSettings, with_values
 
 IDLE_SECONDS = 0.5
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.tune.importance import position
 from components.tune.space import told
-from schemas.search import Range
+from schemas.recipe.search import Range
 
 ENOUGH = 6  # finished trials, from which on it says something about more of them
 LITTLE = 0.1  # share of the winner's lead over the median
@@ -25,7 +25,7 @@ def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
     """One sentence.
 
     Args:
-        trials: Rows of `schemas.tables.trials`, in the order in which they were begun; at least one is finished.
+        trials: Rows of `schemas.artifacts.tables.trials`, in the order in which they were begun; at least one is finished.
         space: The recipe's `tune.space`.
     """
     best = winner_of(trials)

@@ -23,9 +23,9 @@ from components.device import prepare_device
 from components.lifetime import leave_with_parent
 from components.tune.oracles import make_oracle
 from components.tune.tuner import Tuner
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
-from schemas.settings import TuneSettings
+from schemas.recipe.settings import TuneSettings
 
 NAMES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 ANSWER_SECONDS = 300  # KerasTuner would wait an hour for a chief that is gone

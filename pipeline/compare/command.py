@@ -13,8 +13,8 @@ from pipeline.compare.page import MARKS, render
 from pipeline.compare.runs import Run, read_runs
 from pipeline.compare.verdict import listed
 from schemas import atomic
+from schemas.artifacts.manifest import MANIFEST
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST
 
 _LONGEST = 120  # characters of a file's name
 

@@ -19,10 +19,10 @@ from components.images.seen import as_seen, preprocess_of
 from pipeline.compare.process import COUNT
 from pipeline.compare.runs import Run
 from pipeline.own_process import run_module
-from schemas.artifacts import Examples, Generator
+from schemas.artifacts.kinds import Examples, Generator
+from schemas.artifacts.records import Statistics, decode_example, read_records
 from schemas.errors import DataError
-from schemas.preprocess import PreprocessSettings
-from schemas.records import Statistics, decode_example, read_records
+from schemas.recipe.preprocess import PreprocessSettings
 
 Images = NDArray[np.uint8]  # [n, H, W, C]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from schemas.artifacts import Examples, Generator, HyperParameters, Model, ModelEvaluation
+from schemas.artifacts.kinds import Examples, Generator, HyperParameters, Model, ModelEvaluation
+from schemas.artifacts.manifest import Artifact, Manifest
 from schemas.errors import DataError, UsageError
-from schemas.manifest import Artifact, Manifest
 
 # Of a recipe: what stands at the head anyway, and where its public data can be had, which says nothing of the run.
 _LEFT_OUT = ("name", "title", "data")

@@ -19,8 +19,8 @@ from PIL import Image, ImageOps
 from components.images.geometry import Crop
 from components.images.seen import preprocess_of
 from components.lifetime import leave_with_parent
-from schemas.artifacts import Examples, Generator
-from schemas.generator import Description
+from schemas.artifacts.generator import Description
+from schemas.artifacts.kinds import Examples, Generator
 from schemas.hashing import sha256_of_each
 
 FORMAT = 1  # of explorer.json; the page reads no other

@@ -14,9 +14,9 @@ from components.console import console
 from pipeline.chain import artifact_path
 from pipeline.own_process import run_module
 from schemas import atomic
-from schemas.artifacts import Examples, Generator
+from schemas.artifacts.kinds import Examples, Generator
 from schemas.errors import DataError, UsageError
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 PAGE = Path(__file__).parent / "page"  # built from explorer/ (docs/explorer.md)
 DESCRIPTION = "data/explorer.json"

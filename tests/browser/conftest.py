@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import browsing, executable
+from helpers.chromium import browsing, executable
+from helpers.small_chain import ROOT, words
 from numpy.typing import NDArray
-from small_chain import ROOT, words
 
 from pipeline.explorer.folder import build
 from pipeline.explorer.server import HOST, server_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from explorer_page import settled
+from helpers.explorer_page import settled
 
 
 def png_of_size(width: int, height: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorer_page import CANVAS, assert_decoded, code_of, downloaded, hold, hover, newer, settled
+from helpers.explorer_page import CANVAS, assert_decoded, code_of, downloaded, hold, hover, newer, settled
 from PIL import Image
 
 from pipeline.explorer.folder import build

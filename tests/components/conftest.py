@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 from PIL import Image
 
-from schemas.artifacts import Examples
-from schemas.manifest import Artifact
-from schemas.model import BernoulliLoss, DenseModel, LossSettings
-from schemas.preprocess import PreprocessSettings
-from schemas.recipe import BeamSection
-from schemas.records import SPLITS, encode_example, frame
-from schemas.settings import IngestSettings
-from schemas.sources import FolderSource
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.manifest import Artifact
+from schemas.artifacts.records import SPLITS, encode_example, frame
+from schemas.recipe.model import BernoulliLoss, DenseModel, LossSettings
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import IngestSettings
+from schemas.recipe.sources import FolderSource
 
 Array = np.ndarray[Any, Any]
 SIZE = 8  # pixels, in height and width

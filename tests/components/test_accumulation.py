@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 
 from components.engine import Engine, halved
 from models.vae import VAE
 from schemas.errors import DataError
-from schemas.model import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
+from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
 
 IMAGES, BATCH = 22, 8  # the last batch has 6
 DENSE = DenseModel(network="dense", latent_dim=3, hidden=(16,))

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 
 from components.batch_norm import PreciseBatchNorm
 from components.dataset import batches
 from models.build import build_vae
 from models.vae import VAE
-from schemas import records
-from schemas.artifacts import Examples
-from schemas.model import BernoulliLoss, ConvModel
-from schemas.records import Statistics
+from schemas.artifacts import records
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import BernoulliLoss, ConvModel
 
 IMAGES = 48
 

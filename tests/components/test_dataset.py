@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from numbered_examples import CHANNELS, COUNT, HEIGHT, WIDTH, image, numbers_of, write_examples
+from helpers.numbered_examples import CHANNELS, COUNT, HEIGHT, WIDTH, image, numbers_of, write_examples
 
 from components.dataset import (
     batch_count,
@@ -20,9 +20,9 @@ from components.dataset import (
     readable,
     training_batches,
 )
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import encode_example, frame
 from schemas.errors import DataError
-from schemas.records import encode_example, frame
 
 
 @pytest.fixture(scope="module")

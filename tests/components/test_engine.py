@@ -9,13 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 
 from components import engine as module
 from components.engine import CLEARLY, STEPS_PER_CALL, WORTH, Engine, choose_engine, measure
 from models.build import build_vae
-from schemas.model import BernoulliLoss, ConvModel
-from schemas.recipe import EngineSection
+from schemas.recipe.model import BernoulliLoss, ConvModel
+from schemas.recipe.recipe import EngineSection
 
 LOSS = BernoulliLoss(likelihood="bernoulli")
 NETWORK = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before")

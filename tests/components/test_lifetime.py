@@ -7,11 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
 import sys, time
 time.sleep(float(sys.argv[1]))  # what it loads first

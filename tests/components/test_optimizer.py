@@ -10,9 +10,9 @@ import pytest
 
 from components.optimizer import make_optimizer
 from models.build import build_vae
-from schemas.model import ConvModel, MseLoss
-from schemas.recipe import TrainSection
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import ConvModel, MseLoss
+from schemas.recipe.recipe import TrainSection
 
 PEAK = 0.01
 STEPS = 5  # per epoch

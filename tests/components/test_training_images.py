@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.numbered_examples import COUNT, image, numbers_of, write_examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numbered_examples import COUNT, image, numbers_of, write_examples
 
 from components import memory, training_images
 from components.dataset import readable
 from components.training_images import TrainingImages
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import frame
 from schemas.errors import DataError
-from schemas.records import frame
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
 
 # Mean and deviation, on the scale 0 to 1; `standardise` takes any, these are Fashion-MNIST's.
 CONSTANTS = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5), "standardise": (0.2860, 0.3530)}

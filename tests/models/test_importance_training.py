@@ -12,8 +12,8 @@ from keras import ops
 from models.build import build_vae
 from models.noise import binarised
 from models.vae import VAE
-from schemas.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
 
 Array = np.ndarray[Any, Any]
 MakeStatistics = Callable[..., Statistics]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.paths import ROOT
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
@@ -18,5 +19,5 @@ def test_every_network_is_built_and_run_under_jax() -> None:
     chosen = [str(here / "test_networks.py"), "-k", "shape or finite or saved or parameters"]
     command = [sys.executable, "-m", "pytest", *options, *chosen]
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, cwd=here.parents[1], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,8 +13,8 @@ from keras import ops
 from models.build import build_vae
 from models.kl import free_bits_kl, kl_per_dimension, warmup_weight
 from models.vae import VAE
-from schemas.model import BernoulliLoss, DenseModel
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import BernoulliLoss, DenseModel
 
 Array = np.ndarray[Any, Any]
 MakeStatistics = Callable[..., Statistics]

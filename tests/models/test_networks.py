@@ -13,9 +13,10 @@ import pytest
 from keras import ops
 
 from models.build import build_vae
-from models.resnet import map_sizes
+from models.networks.resnet import map_sizes
 from models.vae import VAE
-from schemas.model import (
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import (
     BernoulliLoss,
     ConvModel,
     DenseModel,
@@ -26,7 +27,6 @@ from schemas.model import (
     MseLoss,
     ResnetModel,
 )
-from schemas.records import Statistics
 
 Array = np.ndarray[Any, Any]
 Inputs = Array | dict[str, Array]

@@ -13,8 +13,8 @@ from keras import ops
 
 from models.build import build_vae
 from models.vae import VAE
-from schemas.model import BernoulliLoss, ConvModel, DenseModel, ModelSettings
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, ModelSettings
 
 MakeStatistics = Callable[..., Statistics]
 LIMIT = (-3.0, 2.0)

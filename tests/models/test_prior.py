@@ -21,8 +21,8 @@ from models.kl import kl_divergence
 from models.noise import standard_normal
 from models.prior import MixturePrior
 from models.vae import VAE
-from schemas.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
 
 Array = np.ndarray[Any, Any]
 MakeStatistics = Callable[..., Statistics]

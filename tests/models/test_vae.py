@@ -22,8 +22,8 @@ from models.build import build_vae
 from models.kl import kl_divergence
 from models.samplers import PosteriorSampler
 from models.vae import VAE
-from schemas.model import BernoulliLoss, DenseModel, MseLoss
-from schemas.records import Statistics
+from schemas.artifacts.records import Statistics
+from schemas.recipe.model import BernoulliLoss, DenseModel, MseLoss
 
 Array = np.ndarray[Any, Any]
 MakeStatistics = Callable[..., Statistics]

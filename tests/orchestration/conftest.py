@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_chain import ROOT, Command, load, words
+from helpers.small_chain import ROOT, Command, load, words
 
 from pipeline import chain
 

@@ -15,11 +15,11 @@ import pytest
 pytest.importorskip("kfp", reason="needs the extra tfx: make test-tfx")
 
 import yaml
-from small_chain import ROOT, Command, load, words
+from helpers.small_chain import ROOT, Command, load, words
 
 from pipeline.chain import STAGES
 from pipeline.kubeflow import compile_pipeline
-from schemas.artifacts import open_artifact
+from schemas.artifacts.kinds import open_artifact
 from schemas.errors import UsageError
 
 pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes

@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("tfx", reason="needs the extra tfx: make test-tfx")
 
-from small_chain import Command, load, words
+from helpers.small_chain import Command, load, words
 
 from pipeline.chain import STAGES
-from schemas.artifacts import open_artifact
+from schemas.artifacts.kinds import open_artifact
 
 pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes
 ORDER = [stage.name for stage in STAGES]

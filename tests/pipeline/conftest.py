@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import MIXED_SIZE, describe, seal, write_recipe
-from chain_by_hand import Make
+from helpers.by_hand import MIXED_SIZE, describe, seal, write_recipe
+from helpers.chain_by_hand import Make
+from helpers.recipe_by_hand import GOOD
 from PIL import Image
-from recipe_by_hand import GOOD
 
 from pipeline.__main__ import app, guarded
-from schemas.artifacts import Generator
-from schemas.recipe import Recipe
+from schemas.artifacts.kinds import Generator
+from schemas.recipe.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

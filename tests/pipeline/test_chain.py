@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chain_by_hand import NAMES, STAGE, Make, finish, stale
+from helpers.chain_by_hand import NAMES, STAGE, Make, finish, stale
 
 from pipeline import chain
 from pipeline.chain import STAGES, Standing, artifact_path, stages_for, standings
-from schemas.artifacts import Examples, HyperParameters, ImageSet, Model
+from schemas.artifacts.kinds import Examples, HyperParameters, ImageSet, Model
+from schemas.artifacts.manifest import MANIFEST
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 
 def standing_of(name: str, recipe: Recipe, runs: Path) -> Standing:

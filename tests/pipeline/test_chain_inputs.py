@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from chain_by_hand import NAMES, STAGE, Make, finish, stale
+from helpers.chain_by_hand import NAMES, STAGE, Make, finish, stale
 
 from pipeline.chain import inputs_of, stages_for
 from schemas.errors import UsageError
-from schemas.recipe import Recipe
-from schemas.settings import GenerateSettings
+from schemas.recipe.recipe import Recipe
+from schemas.recipe.settings import GenerateSettings
 
 
 def taken(recipe: Recipe, runs: Path) -> bool:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_server import Server, serving
+from helpers.web_server import Server, serving
 
 from pipeline import fetch as module
 from pipeline.__main__ import app, guarded
 from pipeline.fetch import fetch
 from pipeline.recipes import load_recipe
 from schemas.errors import DataError, UsageError
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 IMAGES = os.urandom(200_000)  # several pieces
 LABELS = b"labels"

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import MIXED_SIZE
+from helpers.by_hand import MIXED_SIZE
+from helpers.paths import ROOT
 from PIL import Image
 
 from pipeline import mixing
 from schemas.errors import UsageError
-from schemas.preprocess import PreprocessSettings
-
-ROOT = Path(__file__).resolve().parents[2]
+from schemas.recipe.preprocess import PreprocessSettings
 
 
 def signatures(home: Path, name: str) -> tuple[Any, Callable[[str, Any], dict[str, np.ndarray[Any, Any]]]]:

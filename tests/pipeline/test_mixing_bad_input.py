@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from by_hand import seal, write_recipe
+from helpers.by_hand import seal, write_recipe
 from PIL import Image
 
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
 
 
 @pytest.mark.parametrize(

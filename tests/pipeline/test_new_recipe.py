@@ -13,8 +13,8 @@ from PIL import Image
 
 from pipeline import new_recipe, recipes
 from schemas.errors import UsageError
-from schemas.model import ConvModel
-from schemas.sources import FolderSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
+from schemas.recipe.model import ConvModel
+from schemas.recipe.sources import FolderSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from recipe_by_hand import error_of
+from helpers.recipe_by_hand import error_of
 
 from pipeline.recipes import load_recipe
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
+from helpers.recipe_by_hand import GOOD, error_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from recipe_by_hand import GOOD, error_of
 
 from pipeline.recipes import FOLDER, load_recipe, recipe_files
 from schemas.errors import UsageError
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 WriteRecipe = Callable[..., str]
 

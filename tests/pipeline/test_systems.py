@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 
 from models.build import build_vae
 from models.vae import VAE

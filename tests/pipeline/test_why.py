@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from by_hand import MIXED_SIZE
+from helpers.by_hand import MIXED_SIZE
 from PIL import Image
 
 from components.generate.component import generate
 from pipeline.__main__ import app, guarded
-from schemas.artifacts import Generator, ImageSet
-from schemas.generate import GenerateSection
-from schemas.recipe import BeamSection
-from schemas.settings import GenerateSettings
+from schemas.artifacts.kinds import Generator, ImageSet
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import GenerateSettings
 
 Why = Callable[..., tuple[int, str, str]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 CONVOLUTIONAL: dict[str, Any] = {
     "name": "photos",

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 from PIL import Image
 
-from schemas.artifacts import Examples, Model
-from schemas.model import BernoulliLoss, DenseModel, MseLoss
-from schemas.records import Statistics, encode_example, frame
-from schemas.tables import HISTORY, write_table
+from schemas.artifacts.kinds import Examples, Model
+from schemas.artifacts.records import Statistics, encode_example, frame
+from schemas.artifacts.tables import HISTORY, write_table
+from schemas.recipe.model import BernoulliLoss, DenseModel, MseLoss
 
 UNSEALED: dict[str, Any] = {"recipe": {}, "versions": {}, "duration_seconds": 1.5, "created": "2020-01-01T00:00:00Z"}
 
@@ -144,7 +144,7 @@ def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
 @pytest.fixture(scope="module")
 def quick_judge() -> Iterator[None]:
     """Small feature networks, few steps and few validation images."""
-    from ring import CHOOSE
+    from helpers.ring import CHOOSE
 
     from components.device import prepare_device
     from components.evaluate import classifier, features, sampler_choice
@@ -160,7 +160,7 @@ def quick_judge() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def ring(make_examples: MakeExamples) -> Examples:
     """Images whose codes lie on a ring, without labels; see the module `ring`."""
-    from ring import ring_images
+    from helpers.ring import ring_images
 
     return make_examples(ring_images()[0], training=200, validation=100)
 
@@ -168,7 +168,7 @@ def ring(make_examples: MakeExamples) -> Examples:
 @pytest.fixture(scope="module")
 def bars() -> dict[str, Any]:
     """By fixture, what was told while it was made."""
-    from ring import Bars
+    from helpers.ring import Bars
 
     return {"plain": Bars(), "conditional": Bars()}
 
@@ -176,6 +176,6 @@ def bars() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def plain(quick_judge: None, ring: Examples, bars: dict[str, Any]) -> Any:
     """What is found of a model without labels, on images without labels: a `Judgement`."""
-    from ring import judged, ring_vae
+    from helpers.ring import judged, ring_vae
 
     return judged(ring_vae(), ring, bar=bars["plain"])

@@ -19,9 +19,9 @@ from components.evaluate import gallery, judge, sampler_choice
 from components.evaluate.component import evaluate
 from components.evaluate.features import FeatureSpace
 from components.evaluate.gates import check_gates
-from schemas.artifacts import Examples, Model, ModelEvaluation
-from schemas.recipe import EvaluateSection, Gate
-from schemas.settings import EvaluateSettings
+from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
+from schemas.recipe.recipe import EvaluateSection, Gate
+from schemas.recipe.settings import EvaluateSettings
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ring import CHOOSE, Array, judged, ring_images, ring_vae, samplers, spaces
+from helpers.ring import CHOOSE, Array, judged, ring_images, ring_vae, samplers, spaces
 
 from components.evaluate import fitted_samplers, sampler_choice
 from components.evaluate.judge import Judgement, document
 from models.code_samplers import CodeSampler
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 
 MakeExamples = Callable[..., Examples]
 

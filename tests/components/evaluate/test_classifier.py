@@ -21,7 +21,7 @@ from components.evaluate.classifier import (
     unlabelled,
 )
 from components.training_images import TrainingImages
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 
 MakeExamples = Callable[..., Examples]
 Array = np.ndarray[Any, Any]

@@ -14,10 +14,10 @@ import pytest
 from components.evaluate.component import STAGE, evaluate
 from components.sampler_file import read_sampler
 from models.code_samplers import Normal, UniformBox
-from schemas.artifacts import Examples, Model, ModelEvaluation
+from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
 from schemas.errors import DataError
-from schemas.recipe import EvaluateSection, Gate
-from schemas.settings import EvaluateSettings
+from schemas.recipe.recipe import EvaluateSection, Gate
+from schemas.recipe.settings import EvaluateSettings
 
 SETTINGS = EvaluateSettings(name="tiny", title="Tiny", seed=0, evaluate=EvaluateSection())
 FIGURES = [

@@ -5,13 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from html_page import page_from
+from helpers.html_page import page_from
 
 from components.evaluate import curves
 from components.evaluate.curves import Panel, Series
 from components.evaluate.search import Search
-from schemas.manifest import Manifest
-from schemas.tables import HISTORY
+from schemas.artifacts.manifest import Manifest
+from schemas.artifacts.tables import HISTORY
 
 NAN = float("nan")
 COLUMNS: dict[str, list[float]] = {

@@ -11,7 +11,7 @@ import pytest
 
 from components.evaluate import figures, mosaics, style
 from components.evaluate.wording import SAMPLERS
-from schemas.tables import HISTORY
+from schemas.artifacts.tables import HISTORY
 
 Saved = Callable[..., np.ndarray[Any, Any]]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from by_hand import describe
+from helpers.by_hand import describe
 from PIL import Image
 
 from components.evaluate import gallery, measure
@@ -16,7 +16,7 @@ from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
 from components.evaluate.privacy import Memorisation, Nearest, Pair
 from models.code_samplers import Normal, UniformBox
-from schemas.tables import HISTORY
+from schemas.artifacts.tables import HISTORY
 
 COMMON = ["reconstructions", "samples", "uniform", "latent", "tsne"]
 MAPS = ["manifold-10", "manifold-30"]
@@ -26,7 +26,7 @@ NAMES = ("a", "b")
 
 def make_vae(latent_dim: int, *, size: int = 8, channels: int = 1, **loss: Any) -> Any:
     from models.build import build_vae
-    from schemas.model import BernoulliLoss, DenseModel
+    from schemas.recipe.model import BernoulliLoss, DenseModel
 
     network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(4,))
     return build_vae(network, BernoulliLoss(likelihood="bernoulli", **loss), describe(size, size, channels), seed=1)

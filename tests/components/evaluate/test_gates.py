@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluate.gates import Outcome, check_gates, document
-from schemas.recipe import GATED, EvaluateSection, Gate
+from schemas.recipe.recipe import GATED, EvaluateSection, Gate
 
 FOUND: dict[str, Any] = {
     "images": 30,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ring import SHAPE, Bars, judged, load, ring_images, ring_vae, samplers, spaces
+from helpers.ring import SHAPE, Bars, judged, load, ring_images, ring_vae, samplers, spaces
 
 from components.evaluate import judge
 from components.evaluate.distances import Compared
@@ -20,7 +20,7 @@ from components.evaluate.privacy import Memorisation
 from components.evaluate.usefulness import Usefulness
 from models.code_samplers import Normal
 from models.vae import VAE
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]

@@ -11,9 +11,9 @@ import scipy.stats
 
 from components.evaluate import measure as module
 from components.evaluate.measure import batch_size, document, measure
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
-from schemas.records import Statistics
 
 MakeExamples = Callable[..., Examples]
 
@@ -207,7 +207,7 @@ def test_a_shard_that_lacks_images(make_examples: MakeExamples) -> None:
 def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples, noise_images: Any) -> None:
     from models.build import build_vae
     from models.noise import standard_normal
-    from schemas.model import BernoulliLoss, DenseModel
+    from schemas.recipe.model import BernoulliLoss, DenseModel
 
     pixels = noise_images(20)
     examples = make_examples(pixels)

@@ -15,7 +15,7 @@ from components.evaluate.new_images import new_images, shared_labels, spread_lab
 from models.code_samplers import Mixture, UniformBox
 from models.noise import standard_normal
 from models.vae import VAE
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 
 Array = np.ndarray[Any, Any]
 LABELS = [0] * 15 + [1] * 5 + [2] * 10

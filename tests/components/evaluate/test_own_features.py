@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from ring import Bars, judged, ring_vae, spaces
+from helpers.ring import Bars, judged, ring_vae, spaces
 
 from components.evaluate import own_features
 from components.evaluate.component import evaluate
@@ -23,10 +23,10 @@ from components.evaluate.features import FeatureSpace, features_of
 from components.evaluate.frechet import frechet_distance
 from components.evaluate.judge import Judgement, document
 from components.evaluate.own_features import asked_spaces, inception_space, own_space
-from schemas.artifacts import Examples, Model, ModelEvaluation
+from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
 from schemas.errors import UsageError
-from schemas.recipe import EvaluateSection
-from schemas.settings import EvaluateSettings
+from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.settings import EvaluateSettings
 
 Array = np.ndarray[Any, Any]
 GREY, RGB = (8, 8, 1), (8, 8, 3)

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from by_hand import describe
-from html_page import page_of
+from helpers.by_hand import describe
+from helpers.html_page import page_of
 
 from components.evaluate import features
 from components.evaluate.component import evaluate
@@ -29,10 +29,10 @@ from components.evaluate.report import Subject, render
 from components.evaluate.sampler_choice import SamplerResult
 from components.evaluate.usefulness import Usefulness
 from models.code_samplers import Normal, UniformBox
-from schemas.artifacts import Examples, Model, ModelEvaluation
-from schemas.recipe import EvaluateSection
-from schemas.settings import EvaluateSettings
-from schemas.tables import HISTORY
+from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
+from schemas.artifacts.tables import HISTORY
+from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.settings import EvaluateSettings
 
 FIGURES = 9  # with a 2-D latent space; training is drawn as curves
 PANELS = ("loss", "reconstruction", "KL", "learning rate")

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from by_hand import describe
-from html_page import Page, page_from
+from helpers.by_hand import describe
+from helpers.html_page import Page, page_from
 from PIL import Image
 
 from components.evaluate import report
@@ -23,11 +23,11 @@ from components.evaluate.moments import Estimate
 from components.evaluate.report import Shown, Subject
 from components.evaluate.search import Search
 from models.code_samplers import Normal
-from schemas.manifest import Manifest
-from schemas.model import BernoulliLoss, ConvModel
-from schemas.recipe import EvaluateSection, Recipe, TrainSection
-from schemas.settings import EvaluateSettings
-from schemas.tables import HISTORY
+from schemas.artifacts.manifest import Manifest
+from schemas.artifacts.tables import HISTORY
+from schemas.recipe.model import BernoulliLoss, ConvModel
+from schemas.recipe.recipe import EvaluateSection, Recipe, TrainSection
+from schemas.recipe.settings import EvaluateSettings
 
 STYLE = (report.HERE / "report.css").read_text(encoding="utf-8")
 THEMES = ("light", "dark", "print")
@@ -266,7 +266,7 @@ def test_curves_can_be_read_without_the_script(html: str) -> None:
 
 
 def test_a_search_that_the_model_was_not_trained_with_is_not_shown(tmp_path: Path) -> None:
-    from schemas.artifacts import HyperParameters
+    from schemas.artifacts.kinds import HyperParameters
 
     found = HyperParameters(tmp_path / "hyperparameters")
     found.path.mkdir()

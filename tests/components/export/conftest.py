@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_hand import write_evaluation
+from helpers.by_hand import write_evaluation
 
-from schemas.artifacts import Examples, Generator, Model, ModelEvaluation
-from schemas.recipe import ExportSection
-from schemas.settings import ExportSettings
+from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation
+from schemas.recipe.recipe import ExportSection
+from schemas.recipe.settings import ExportSettings
 
 Export = Callable[..., dict[str, int]]
 

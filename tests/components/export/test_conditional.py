@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.draws import seeded_labels
 from components.export.saved_model import write_saved_model
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
 
 Array = np.ndarray[Any, Any]
 MakeVae = Callable[..., Any]

@@ -16,9 +16,9 @@ import pytest
 from components.export import fresh_process
 from components.export.parity import ask
 from components.export.saved_model import write_saved_model
-from schemas.artifacts import Examples, Generator, ModelEvaluation
+from schemas.artifacts.generator import Description
+from schemas.artifacts.kinds import Examples, Generator, ModelEvaluation
 from schemas.errors import DataError
-from schemas.generator import Description
 
 Export = Callable[..., dict[str, int]]
 MakeVae = Callable[..., Any]

@@ -16,15 +16,15 @@ import numpy as np
 import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from by_hand import describe
+from helpers.by_hand import describe
 
 from components.export.forms import FORMS, Written, wanted_forms
 from components.export.parity import ask, keras_answers
 from components.export.signatures import PORTABLE, signatures
 from models.build import build_vae
-from schemas.artifacts import Examples, Generator
+from schemas.artifacts.kinds import Examples, Generator
 from schemas.errors import DataError, UsageError
-from schemas.model import (
+from schemas.recipe.model import (
     BernoulliLoss,
     ConvModel,
     DenseModel,
@@ -168,7 +168,7 @@ import keras
 import models.vae
 from components.export.forms import FORMS, Written
 from components.export.signatures import signatures
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
 vae = keras.models.load_model(sys.argv[1], safe_mode=True)
 generator = Generator(Path(sys.argv[2]))
 for folder in (generator.path, generator.work):

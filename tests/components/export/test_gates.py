@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_hand import write_evaluation
+from helpers.by_hand import write_evaluation
 
 from components.export.run import check_gates
 from components.sampler_file import read_sampler
-from schemas.artifacts import ModelEvaluation
+from schemas.artifacts.kinds import ModelEvaluation
 from schemas.errors import DataError, UsageError
 
 

@@ -14,7 +14,7 @@ from components.draws import seeded_codes
 from components.export.saved_model import write_saved_model
 from components.export.signatures import signatures
 from models.code_samplers import Mixture
-from schemas.model import MseLoss
+from schemas.recipe.model import MseLoss
 
 LATENT_DIM = 3
 IMAGES = ((None, 8, 8, 3), tf.uint8)

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.artifacts import Examples, Generator, ImageSet
-from schemas.generate import GenerateSection
-from schemas.recipe import BeamSection
-from schemas.settings import GenerateSettings
+from schemas.artifacts.kinds import Examples, Generator, ImageSet
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import GenerateSettings
 
 MODEL = "12ab" * 16  # digest of a model
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from components.generate import filters
-from schemas.artifacts import Examples, Generator, ImageSet
+from schemas.artifacts.kinds import Examples, Generator, ImageSet
 from schemas.errors import DataError, UsageError
 
 MakeImages = Callable[..., ImageSet]

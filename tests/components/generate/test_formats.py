@@ -16,9 +16,9 @@ import tensorflow as tf
 from PIL import Image
 
 from components.generate.reading import read_images
-from schemas.artifacts import Generator, ImageSet
+from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import UsageError
-from schemas.generate import GenerateSection
+from schemas.recipe.generate import GenerateSection
 
 MakeImages = Callable[..., ImageSet]
 Array = np.ndarray[Any, Any]
@@ -94,7 +94,7 @@ def test_webdataset_shards_have_an_image_and_its_description_per_sample(
 
 
 def test_tfrecords_are_what_training_reads(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
-    from schemas.records import IMAGE, KEY, LABEL
+    from schemas.artifacts.records import IMAGE, KEY, LABEL
 
     images = make("tfrecord")
     features = {name: tf.io.FixedLenFeature([], kind) for name, kind in ((IMAGE, tf.string), (KEY, tf.string))}

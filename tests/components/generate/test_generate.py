@@ -16,8 +16,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from schemas import tables
-from schemas.artifacts import Generator, ImageSet
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import DataError
 
 MakeImages = Callable[..., ImageSet]

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from schemas.artifacts import Generator, ImageSet
+from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import DataError, UsageError
-from schemas.generate import GenerateSection
+from schemas.recipe.generate import GenerateSection
 
 MakeImages = Callable[..., ImageSet]
 Array = np.ndarray[Any, Any]

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.artifacts import Generator, ImageSet
+from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import UsageError
-from schemas.generate import GenerateSection
+from schemas.recipe.generate import GenerateSection
 
 MakeImages = Callable[..., ImageSet]
 LABELS = {"left": 3, "right": 1}

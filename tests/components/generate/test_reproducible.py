@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.artifacts import ImageSet
+from schemas.artifacts.kinds import ImageSet
 
 MakeImages = Callable[..., ImageSet]
 COUNT = 1700  # seven blocks, the last one not full

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.artifacts import Generator, ImageSet
+from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import UsageError
 
 MakeImages = Callable[..., ImageSet]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.paths import SHARED
 from PIL import Image
 
-HOSTILE = Path(__file__).parents[3].parent / "shared" / "data" / "hostile"
+HOSTILE = SHARED / "hostile"
 
 
 def encoded(name: str, **options: Any) -> bytes:
@@ -166,7 +167,7 @@ DECODE = """
 import resource, sys
 from components.images.decode import decode
 from components.images.rejected import Rejected
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 for path in sys.argv[1:]:
     try:

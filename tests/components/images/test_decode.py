@@ -16,8 +16,8 @@ from components.images.decode import Header, decode, read_header
 from components.images.flatten import flatten
 from components.images.geometry import Cover, Fit, Pad, Stretch, framing
 from components.images.rejected import Rejected
-from schemas.preprocess import PreprocessSettings
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
+from schemas.recipe.preprocess import PreprocessSettings
 
 Array = np.ndarray[Any, Any]
 Colour = tuple[int, int, int]

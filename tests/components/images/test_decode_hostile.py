@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import SHARED
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -19,10 +20,10 @@ from PIL import Image, ImageFile
 from components.images.decode import decode, read_header
 from components.images.geometry import Pad
 from components.images.rejected import Rejected
-from schemas.preprocess import PreprocessSettings
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
+from schemas.recipe.preprocess import PreprocessSettings
 
-HOSTILE = Path(__file__).parents[3].parent / "shared" / "data" / "hostile"
+HOSTILE = SHARED / "hostile"
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LIMIT = 1_000_000  # pixels
 no_deadline = hypothesis_settings(deadline=None, max_examples=150)

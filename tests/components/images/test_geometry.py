@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from components.images.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch, framing
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 Array = np.ndarray[Any, Any]
 no_deadline = hypothesis_settings(deadline=None)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.paths import SHARED
 from PIL import Image
 
 from components.images.decode import MARGIN, decode
 from components.images.geometry import Cover, Fit, Geometry, Pad, Stretch
 from components.images.rejected import Rejected
-from schemas.preprocess import PreprocessSettings
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
+from schemas.recipe.preprocess import PreprocessSettings
 
 Array = np.ndarray[Any, Any]
-CLOTHING = Path(__file__).parents[3].parent / "shared" / "data" / "clothing"
+CLOTHING = SHARED / "clothing"
 KINDS = (Cover, Fit, Pad, Stretch)
 RGB, GREY = PreprocessSettings(channels=3), PreprocessSettings(channels=1)
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageFile
 
 from components.images.decode import Header, decode, read_header
 from components.images.rejected import Rejected
-from schemas.preprocess import FORMATS, PreprocessSettings
-from schemas.tables import Reason
+from schemas.artifacts.tables import Reason
+from schemas.recipe.preprocess import FORMATS, PreprocessSettings
 
 SIZE = (16, 8)
 

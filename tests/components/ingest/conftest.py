@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ingest_command import RECIPE, ended, examples, ingest
+from helpers.ingest_command import RECIPE, ended, examples, ingest
 
-from schemas.manifest import Manifest
+from schemas.artifacts.manifest import Manifest
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ingest_command import ended, examples, ingest
+from helpers.ingest_command import ended, examples, ingest
 
 
 @pytest.fixture

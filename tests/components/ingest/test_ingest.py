@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 from google.protobuf import text_format
+from helpers.paths import ROOT
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.images.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import SPLITS, Statistics, decode_example, read_records
+from schemas.artifacts.tables import DUPLICATES, IMAGES, REJECTED, read_table
 from schemas.hashing import sha256_of
-from schemas.records import SPLITS, Statistics, decode_example, read_records
-from schemas.sources import FolderSource, IdxSource
-from schemas.tables import DUPLICATES, IMAGES, REJECTED, read_table
+from schemas.recipe.sources import FolderSource, IdxSource
 
 Array = np.ndarray[Any, Any]
 Ingest = Callable[..., tuple[Examples, dict[str, int]]]
-ROOT = Path(__file__).resolve().parents[3]
 COUNT = 60
 
 
@@ -269,11 +269,11 @@ def test_ingest_does_not_import_tensorflow(tmp_path: Path, photos: Path) -> None
 import sys
 from pathlib import Path
 from components.ingest.component import ingest
-from schemas.artifacts import Examples
-from schemas.preprocess import PreprocessSettings
-from schemas.recipe import BeamSection
-from schemas.sources import FolderSource
-from schemas.settings import IngestSettings
+from schemas.artifacts.kinds import Examples
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.sources import FolderSource
+from schemas.recipe.settings import IngestSettings
 preprocess = PreprocessSettings(validation=0.2, test=0.2, store="float32")
 source = FolderSource(kind="folder", path={str(photos)!r})
 counts = ingest(Examples(Path({str(tmp_path)!r})), IngestSettings(0, (source,), preprocess, BeamSection()))

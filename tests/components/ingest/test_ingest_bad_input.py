@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics, read_records
+from schemas.artifacts.tables import IMAGES, REJECTED, Reason, read_table
 from schemas.errors import DataError, UsageError
 from schemas.hashing import sha256_of
-from schemas.records import Statistics, read_records
-from schemas.sources import IdxSource
-from schemas.tables import IMAGES, REJECTED, Reason, read_table
+from schemas.recipe.sources import IdxSource
 
 Array = np.ndarray[Any, Any]
 Ingest = Callable[..., tuple[Examples, dict[str, int]]]

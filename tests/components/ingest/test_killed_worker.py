@@ -6,9 +6,9 @@ import os
 import signal
 from pathlib import Path
 
-from ingest_command import alive, assert_same, children, ended, examples, ingest, shards, until
+from helpers.ingest_command import alive, assert_same, children, ended, examples, ingest, shards, until
 
-from schemas.manifest import Manifest
+from schemas.artifacts.manifest import Manifest
 
 
 def test_after_a_worker_process_of_this_machine_was_killed_the_command_says_so_and_then_continues(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.paths import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from components.ingest.perceptual import groups, perceptual_hash
 
-CLOTHING = Path(__file__).parents[3].parent / "shared" / "data" / "clothing"
+CLOTHING = SHARED / "clothing"
 DISTANCE = 2  # bits: what separates copies from mere likeness among photographs
 quick = settings(deadline=None, max_examples=200)
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from components.ingest.catalogue import LISTED, Catalogue
 from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, decide, plan_shards, split_of
-from schemas import tables
-from schemas.preprocess import PreprocessSettings
+from schemas.artifacts import tables
+from schemas.recipe.preprocess import PreprocessSettings
 
 SPLITS = ("train", "validation", "test")
 no_deadline = hypothesis_settings(deadline=None, max_examples=50)

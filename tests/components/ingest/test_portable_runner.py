@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ingest_command import ENVIRONMENT, assert_same, children, ended, examples, ingest, shards, until
+from helpers.ingest_command import ENVIRONMENT, assert_same, children, ended, examples, ingest, shards, until
 
-from schemas.manifest import Manifest
+from schemas.artifacts.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import SPLITS, decode_example, read_records
+from schemas.artifacts.tables import IMAGES, REJECTED, read_table
 from schemas.errors import UsageError
-from schemas.records import SPLITS, decode_example, read_records
-from schemas.sources import ArraySource, FolderSource, ParquetSource, TableSource
-from schemas.tables import IMAGES, REJECTED, read_table
+from schemas.recipe.sources import ArraySource, FolderSource, ParquetSource, TableSource
 
 Ingest = Callable[..., tuple[Examples, dict[str, int]]]
 

@@ -8,18 +8,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from helpers.numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
+from helpers.read_through import images_of, items_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
-from read_through import images_of, items_of
 
 from components.images.decode import decode
 from components.sources import Source
 from components.sources import array as module
 from schemas.errors import UsageError
-from schemas.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import PreprocessSettings
 
 no_deadline = hypothesis_settings(deadline=None, max_examples=60)
 images = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=5, max_side=9))

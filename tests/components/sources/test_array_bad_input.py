@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from damage import damaged, read_or_refused
+from helpers.damage import damaged, read_or_refused
+from helpers.numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
+from helpers.read_through import found_in, images_of, items_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
-from read_through import found_in, images_of, items_of
 
 from components.sources import ReadError
 from schemas.errors import DataError, UsageError

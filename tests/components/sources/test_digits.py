@@ -7,11 +7,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from read_through import items_of
+from helpers.read_through import items_of
 
 from components.sources import Source, open_source
 from schemas.errors import UsageError
-from schemas.sources import DigitsSource
+from schemas.recipe.sources import DigitsSource
 
 
 @pytest.fixture(scope="module")

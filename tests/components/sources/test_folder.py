@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from components.sources import Source, open_source
 from schemas.errors import UsageError
-from schemas.sources import FolderSource
+from schemas.recipe.sources import FolderSource
 
 Files = dict[str, bytes]
 PHOTOS: Files = {"b.png": b"b", "a.png": b"a", "cats/2.png": b"c2", "cats/10.png": b"c10", "cats/far/below/x.jpg": b"x"}

@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.read_through import images_of, items_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from read_through import images_of, items_of
 
 from components.sources import Source, open_source
 from components.sources import idx as module
 from components.sources.idx import read_idx
 from schemas.errors import DataError, UsageError
-from schemas.sources import IdxSource
+from schemas.recipe.sources import IdxSource
 
 Array = np.ndarray[Any, Any]
 WriteIdx = Callable[[Path, Array], Path]

@@ -13,17 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from damage import damaged, read_or_refused
+from helpers.damage import damaged, read_or_refused
+from helpers.read_through import found_in, images_of, items_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from read_through import found_in, images_of, items_of
 
 from components.sources import ReadError, Source, open_source
 from components.sources import parquet as module
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import ParquetSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ParquetSource
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 IMAGES = [b"one", b"two", b"three", b"four", b"five"]

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
+from helpers.read_through import images_of, items_of
 from pydantic import TypeAdapter
-from read_through import images_of, items_of
 
 from components.sources import Source, files, open_source
-from schemas.sources import Source as SourceSettings
+from schemas.recipe.sources import Source as SourceSettings
 
 ROOT: list[Path] = []
 

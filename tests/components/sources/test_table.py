@@ -11,16 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from helpers.read_through import found_in, images_of, items_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from read_through import found_in, images_of, items_of
 
 from components.sources import ReadError, Source, open_source
 from components.sources import table as module
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import TableSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import TableSource
 
 no_deadline = hypothesis_settings(deadline=None, max_examples=60)
 ROWS = [("a.png", "cat", "train"), ("deep/b.png", "dog", "test"), ("é 図, 1.png", "", "")]

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from tests.read_through import found_in, images_of, items_of
+from tests.tars import COMPRESSIONS, add, pack
 
 from components.sources import Source, open_source
 from schemas.errors import DataError, UsageError
 from schemas.hashing import sha256_of
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import FolderSource, TarSource, ZipSource
-from tests.read_through import found_in, images_of, items_of
-from tests.tars import COMPRESSIONS, add, pack
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import FolderSource, TarSource, ZipSource
 
 FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one" * 1000, "dogs/3.png": b"three"}
 COMPRESSED = [suffix for suffix in COMPRESSIONS if suffix != ".tar"]

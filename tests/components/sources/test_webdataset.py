@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from tests.read_through import found_in, images_of, items_of
+from tests.tars import pack
 
 from components.sources import Source, open_source
 from components.sources.webdataset import holds_samples
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics
+from schemas.artifacts.tables import IMAGES, read_table
 from schemas.errors import DataError, UsageError
-from schemas.records import Statistics
-from schemas.sources import WebDatasetSource
-from schemas.tables import IMAGES, read_table
-from tests.read_through import found_in, images_of, items_of
-from tests.tars import pack
+from schemas.recipe.sources import WebDatasetSource
 
 SAMPLES = {"000.jpg": b"zero", "000.cls": b"7", "001.cls": b"3\n", "001.jpg": b"one"}
 samples = st.dictionaries(

@@ -10,8 +10,8 @@ import pytest
 
 from components.sources import ReadError, Source, open_source
 from schemas.errors import DataError, UsageError
-from schemas.preprocess import PreprocessSettings
-from schemas.sources import ZipSource
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ZipSource
 
 FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one", "dogs/3.png": b"three"}
 

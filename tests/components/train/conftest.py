@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from schemas.artifacts import Model
-from schemas.model import BernoulliLoss, DenseModel, LossSettings, ModelSettings
-from schemas.recipe import TrainSection
-from schemas.settings import TrainSettings
+from schemas.artifacts.kinds import Model
+from schemas.recipe.model import BernoulliLoss, DenseModel, LossSettings, ModelSettings
+from schemas.recipe.recipe import TrainSection
+from schemas.recipe.settings import TrainSettings
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ import pytest
 from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import DataError
-from schemas.model import BernoulliLoss, ConvModel, DenseModel, ModelSettings
-from schemas.settings import TrainSettings
+from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, ModelSettings
+from schemas.recipe.settings import TrainSettings
 
 Array = np.ndarray[Any, Any]
 MakeSettings = Callable[..., TrainSettings]

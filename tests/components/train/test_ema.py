@@ -16,9 +16,9 @@ from components.dataset import batches
 from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState
-from schemas.artifacts import Examples, Model
-from schemas.model import ConvModel, MseLoss
-from schemas.settings import TrainSettings
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.model import ConvModel, MseLoss
+from schemas.recipe.settings import TrainSettings
 
 Weights = list[np.ndarray[Any, Any]]
 MakeSettings = Callable[..., TrainSettings]

@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from components.train.component import train
 from models.vae import VAE
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import DataError
-from schemas.settings import TrainSettings
+from schemas.recipe.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]

@@ -11,8 +11,8 @@ from PIL import Image
 
 from components.train import pictures
 from components.train.component import train
-from schemas.artifacts import Examples, Model
-from schemas.settings import TrainSettings
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]

@@ -8,7 +8,7 @@ import pytest
 
 from components.dataset import keys_of_batches
 from components.train.progress import StopWhenLost, tell_epochs
-from schemas.artifacts import Examples
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
 BATCH = 4

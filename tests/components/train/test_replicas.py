@@ -14,10 +14,10 @@ from zipfile import ZipFile
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from helpers.paths import ROOT
 
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 
-ROOT = Path(__file__).resolve().parents[3]
 DEVICES = """
 import tensorflow as tf
 from components.train import replicas
@@ -31,10 +31,10 @@ import sys
 from pathlib import Path
 from components.train import state
 from components.train.component import train
-from schemas.artifacts import Examples, Model
-from schemas.model import BernoulliLoss, ConvModel
-from schemas.recipe import TrainSection
-from schemas.settings import TrainSettings
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.model import BernoulliLoss, ConvModel
+from schemas.recipe.recipe import TrainSection
+from schemas.recipe.settings import TrainSettings
 
 examples, folder, kill_after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 settings = TrainSettings(

@@ -11,9 +11,9 @@ import pytest
 from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState
-from schemas.artifacts import Examples, Model
-from schemas.model import ConvModel, MseLoss
-from schemas.settings import TrainSettings
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.model import ConvModel, MseLoss
+from schemas.recipe.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]

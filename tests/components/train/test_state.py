@@ -16,9 +16,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from components.train.component import train
 from components.train.state import TrainingState, before
-from schemas.artifacts import Examples, Model
+from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import DataError
-from schemas.settings import TrainSettings
+from schemas.recipe.settings import TrainSettings
 
 quick = settings(deadline=None, max_examples=40)
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -16,12 +16,12 @@ import pytest
 
 from components.train.component import train
 from components.train.state import TrainingState
-from schemas import tables
-from schemas.artifacts import Examples, HyperParameters, Model
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples, HyperParameters, Model
 from schemas.errors import DataError
-from schemas.model import ConvModel
-from schemas.recipe import EngineSection
-from schemas.settings import TrainSettings
+from schemas.recipe.model import ConvModel
+from schemas.recipe.recipe import EngineSection
+from schemas.recipe.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]

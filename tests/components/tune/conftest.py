@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from schemas.artifacts import HyperParameters
-from schemas.model import BernoulliLoss, DenseModel
-from schemas.recipe import TrainSection, TuneSection
-from schemas.settings import TuneSettings
+from schemas.artifacts.kinds import HyperParameters
+from schemas.recipe.model import BernoulliLoss, DenseModel
+from schemas.recipe.recipe import TrainSection, TuneSection
+from schemas.recipe.settings import TuneSettings
 
 SPACE = {"model.latent_dim": [2, 3, 4], "train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 

@@ -11,7 +11,7 @@ from matplotlib.patches import PathPatch
 from PIL import Image
 
 from components.tune.figure import WINNER, search_figure
-from schemas.search import Range
+from schemas.recipe.search import Range
 
 SPACE = {
     "model.latent_dim": (1, 2, 4, 8, 16, 32, 64),

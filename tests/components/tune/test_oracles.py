@@ -15,8 +15,8 @@ from components.tune.bookkeeping import Bookkeeping
 from components.tune.component import tune
 from components.tune.oracles import make_oracle
 from components.tune.state import StateFile
-from schemas.artifacts import Examples, HyperParameters
-from schemas.settings import TuneSettings
+from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.recipe.settings import TuneSettings
 
 MakeSettings = Callable[..., TuneSettings]
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.search_by_formula import best, formula, judge_by_formula, results, trials
 from PIL import Image
-from search_by_formula import best, formula, judge_by_formula, results, trials
 
 from components.tune import tuner
 from components.tune.component import tune
 from components.tune.trial import Report
-from schemas import tables
-from schemas.artifacts import Examples, HyperParameters
+from schemas.artifacts import tables
+from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.errors import DataError
-from schemas.settings import TuneSettings
+from schemas.recipe.settings import TuneSettings
 
 MakeSettings = Callable[..., TuneSettings]
 Open = Callable[[Path], HyperParameters]

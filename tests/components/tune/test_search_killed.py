@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from search_by_formula import Killed, judge_by_formula, results
+from helpers.search_by_formula import Killed, judge_by_formula, results
 
 from components.tune.component import tune
-from schemas.artifacts import Examples, HyperParameters
-from schemas.settings import TuneSettings
+from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.recipe.settings import TuneSettings
 
 MakeSettings = Callable[..., TuneSettings]
 Open = Callable[[Path], HyperParameters]

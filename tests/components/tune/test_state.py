@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from damage import damaged
+from helpers.damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -22,11 +22,11 @@ from components.tune.networks import Networks
 from components.tune.trial import TrialFailed, run_trial, validation_elbo
 from models.noise import standard_normal
 from models.vae import VAE
-from schemas.artifacts import Examples, HyperParameters
+from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
-from schemas.model import ConvModel, MseLoss
-from schemas.records import Statistics
-from schemas.settings import TuneSettings, with_values
+from schemas.recipe.model import ConvModel, MseLoss
+from schemas.recipe.settings import TuneSettings, with_values
 
 MakeSettings = Callable[..., TuneSettings]
 MakeVae = Callable[..., Any]

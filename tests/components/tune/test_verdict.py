@@ -9,7 +9,7 @@ import pytest
 
 from components.tune.importance import importance, position
 from components.tune.verdict import verdict, winner_of
-from schemas.search import Range
+from schemas.recipe.search import Range
 
 RATE = Range(low=1e-4, high=1e-2, log=True)
 SPACE: dict[str, Any] = {"model.latent_dim": (2, 4, 8), "train.learning_rate": RATE}

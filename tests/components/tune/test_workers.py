@@ -16,16 +16,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from ingest_command import alive, children, until
+from helpers.ingest_command import alive, children, until
 
 from components.tune import worker
 from components.tune.chief import give_up_silent, task_of
 from components.tune.component import tune
 from components.tune.oracles import make_oracle
 from components.tune.state import StateFile
-from schemas.artifacts import Examples, HyperParameters
+from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.errors import DataError
-from schemas.settings import TuneSettings
+from schemas.recipe.settings import TuneSettings
 
 MakeSettings = Callable[..., TuneSettings]
 Open = Callable[[Path], HyperParameters]
@@ -41,8 +41,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from components.lifetime import leave_with_parent
 from components.tune.component import tune
-from schemas.artifacts import Examples, HyperParameters
-from schemas.settings import TuneSettings
+from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.recipe.settings import TuneSettings
 task, folder = json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
 settings = TypeAdapter(TuneSettings).validate_python(task["settings"])
 tune(Examples(Path(task["examples"])), HyperParameters(folder / "artifact", work=folder / "work"), settings)

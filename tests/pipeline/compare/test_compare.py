@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import write_recipe
-from runs_by_hand import figure, picture, seal, write_run
+from helpers.by_hand import write_recipe
+from helpers.paths import ROOT
+from helpers.runs_by_hand import figure, picture, seal, write_run
 
 from components.images.seen import as_seen
 from pipeline.__main__ import app, guarded
 from pipeline.compare.images import Made, choose, make, shown_to
 from pipeline.compare.process import COUNT, asked, codes_of
 from pipeline.compare.runs import read_runs
-from schemas.artifacts import Generator, HyperParameters, Model, ModelEvaluation
-from schemas.recipe import Recipe
+from schemas.artifacts.kinds import Generator, HyperParameters, Model, ModelEvaluation
+from schemas.recipe.recipe import Recipe
 
-ROOT = Path(__file__).resolve().parents[3]
 SHARED = range(6, 18)  # test images of `colour`; the first six of `grey`'s are not among them
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_hand import write_recipe
-from runs_by_hand import figure, write_run
+from helpers.by_hand import write_recipe
+from helpers.runs_by_hand import figure, write_run
 
 from pipeline.compare.command import summed_up
 from pipeline.compare.metrics import Row, compare
 from pipeline.compare.runs import Run, read_runs
-from schemas.recipe import Recipe
+from schemas.recipe.recipe import Recipe
 
 
 def mse(recipe: Recipe) -> Recipe:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import by_hand
-import numbered_examples
 import numpy as np
 import pytest
-from runs_by_hand import picture, sha256, write_run
+from helpers import by_hand, numbered_examples
+from helpers.runs_by_hand import picture, sha256, write_run
 
 from pipeline.compare.images import Chosen, choose, shown_to, stored_images
 from pipeline.compare.process import COUNT, asked
 from pipeline.compare.runs import read_runs
-from schemas.artifacts import Generator
+from schemas.artifacts.kinds import Generator
 
 
 @pytest.mark.parametrize("store", ["uint8", "float32"])

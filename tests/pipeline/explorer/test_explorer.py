@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import ROOT
 
 from pipeline.explorer import data, folder, server
 from schemas.errors import DataError, UsageError
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_built_page_is_of_these_sources() -> None:

@@ -1,0 +1,1 @@
+"""Every setting of a recipe, and what each stage reads of it."""

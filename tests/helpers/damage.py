@@ -1,0 +1,29 @@
+"""Files that are cut off or have a wrong byte, and what must become of them. No test is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from helpers.read_through import found_in
+from hypothesis import strategies as st
+
+from components.sources import Source
+from schemas.errors import DataError, UsageError
+
+
+def damaged(data: st.DataObject, whole: bytes, *, within: int | None = None) -> bytes:
+    """A file cut off somewhere, or with one byte changed, among the first so many or anywhere."""
+    if data.draw(st.booleans()):
+        return whole[: data.draw(st.integers(0, len(whole) - 1))]
+    changed = bytearray(whole)
+    changed[data.draw(st.integers(0, min(within or len(whole), len(whole) - 1)))] ^= data.draw(st.integers(1, 255))
+    return bytes(changed)
+
+
+def read_or_refused(opened: Callable[[], Source]) -> None:
+    """Reads a source through; where it is refused, one line says what was expected."""
+    try:
+        found_in(opened())
+    except (DataError, UsageError) as error:
+        assert "expected" in str(error)
+        assert "\n" not in str(error)
