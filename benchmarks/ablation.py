@@ -20,9 +20,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.dataset import labelled_batches, readable
-from components.device import prepare_device
+from components.engine.device import prepare_device
 from components.evaluate.importance import ImportanceBound
+from components.examples.dataset import labelled_batches, readable
 from models.noise import binarised
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model

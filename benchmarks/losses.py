@@ -26,10 +26,10 @@ import numpy as np
 from plain_loop import PlainLoop
 from real_examples import examples_of
 
-from components.batch_norm import IMAGES, PreciseBatchNorm
-from components.device import prepare_device
-from components.engine import Engine
-from components.training_images import TrainingImages
+from components.engine.batch_norm import IMAGES, PreciseBatchNorm
+from components.engine.device import prepare_device
+from components.engine.probe import Engine
+from components.examples.training_images import TrainingImages
 from models.build import build_vae
 from models.vae import VAE
 from pipeline.recipes import load_recipe

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import ahead
-from components.training_images import TrainingImages
+from components.examples.dataset import ahead
+from components.examples.training_images import TrainingImages
 from models.kl import kl_divergence
 from models.vae import VAE
 
@@ -23,7 +23,7 @@ class PlainLoop:
     ) -> None:
         optimizer = keras.optimizers.Adam(learning_rate)
         images = pixels.astype(np.float32) / 255.0
-        # Spared what an iterator's end costs otherwise (components/dataset.py), so that its steps are what is timed.
+        # Spared what an iterator's end costs otherwise (components/examples/dataset.py), so that its steps are what is timed.
         self.data = ahead(tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(batch_size))
 
         @tf.function(reduce_retracing=True, jit_compile=jit)

@@ -23,9 +23,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from components.console import bar
-from components.dataset import readable
-from components.device import prepare_device
+from components.engine.device import prepare_device
 from components.evaluate.classifier import feature_network, unlabelled
 from components.evaluate.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.frechet import frechet_distance
@@ -33,7 +31,9 @@ from components.evaluate.judge import SCALED, classifier_of, real_images
 from components.evaluate.kid import kernel_distance
 from components.evaluate.new_images import new_images, shared_labels
 from components.evaluate.sampler_choice import samplers_of
-from components.training_images import TrainingImages
+from components.examples.dataset import readable
+from components.examples.training_images import TrainingImages
+from components.reporting.console import bar
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
 

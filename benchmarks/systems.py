@@ -25,14 +25,14 @@ import numpy as np
 import tensorflow as tf
 from plain_loop import PlainLoop, our_epoch
 
-from components.contact_sheet import pictures
-from components.dataset import batches, read_statistics
-from components.device import prepare_device
-from components.engine import plain_engine
+from components.engine.device import prepare_device
+from components.engine.probe import plain_engine
+from components.examples.dataset import batches, read_statistics
+from components.examples.training_images import TrainingImages
+from components.images.contact_sheet import pictures
 from components.images.decode import decode
 from components.images.geometry import Cover
 from components.sources import open_source
-from components.training_images import TrainingImages
 from models.build import build_vae
 from models.likelihoods import Bernoulli
 from models.noise import standard_normal

@@ -4,8 +4,8 @@
 
 Images are uint8, [N, H, W, C]. Channels last, Adam as Keras has it, the recipe's loss; each epoch in a new random order, its last
 batch smaller where it must be. Speeds are of the epochs after the first, which warms up. Before the validation loss, batch
-normalisation's statistics are averaged over training images, as `components/batch_norm.py` does, so that losses can be compared.
-The last line is JSON.
+normalisation's statistics are averaged over training images, as `components/engine/batch_norm.py` does, so that losses can be
+compared. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from torch_vae import TorchVAE
 from pipeline.recipes import load_recipe
 from schemas.recipe.recipe import Recipe
 
-STATISTICS_IMAGES = 4096  # over which batch normalisation's statistics are averaged, as in components/batch_norm.py
+STATISTICS_IMAGES = (
+    4096  # over which batch normalisation's statistics are averaged, as in components/engine/batch_norm.py
+)
 
 
 def build(recipe: Recipe, pixels: torch.Tensor) -> TorchVAE:

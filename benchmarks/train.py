@@ -31,10 +31,10 @@ import numpy as np
 import tensorflow as tf
 from plain_loop import PlainLoop, our_epoch
 
-from components.dataset import training_batches
-from components.device import prepare_device
-from components.engine import choose_engine
-from components.training_images import TrainingImages
+from components.engine.device import prepare_device
+from components.engine.probe import choose_engine
+from components.examples.dataset import training_batches
+from components.examples.training_images import TrainingImages
 from models.build import build_vae
 from pipeline.recipes import load_recipe
 from schemas.artifacts import records

@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pyarrow.parquet as pq
 from real_examples import examples_of
 
-from components.device import prepare_device
+from components.engine.device import prepare_device
 from components.tune import trial
 from components.tune.component import tune
 from pipeline.recipes import load_recipe

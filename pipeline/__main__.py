@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from components.console import console
+from components.reporting.console import console
 from pipeline import chain, recipes, run, tfx_commands
 from pipeline.options import (
     RUNS,

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.console import console
+from components.reporting.console import console
 from pipeline.chain import STAGES, kinds_of
 from pipeline.code_digest import code_digest
 from pipeline.stage_process import run_task, task_for

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
 
-from components.console import bar, say
+from components.reporting.console import bar, say
 from schemas.atomic import replacing
 from schemas.errors import DataError, UsageError
 from schemas.hashing import sha256_of

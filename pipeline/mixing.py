@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.console import console
-from components.contact_sheet import contact_sheet, pictures
+from components.images.contact_sheet import contact_sheet, pictures
 from components.images.rejected import Rejected
 from components.images.seen import as_seen, preprocess_of
-from components.lifetime import leave_with_parent
+from components.reporting.console import console
+from components.workers.lifetime import leave_with_parent
 from pipeline.chain import artifact_path
 from pipeline.own_process import run_module
 from pipeline.recipes import load_recipe
@@ -247,7 +247,7 @@ def _label(figure: Any, text: str, *, x: float, y: float, colour: str) -> None:
 def main(saved_model: str, inputs: str, outputs: str) -> None:
     """Decodes between the images of `inputs` (.npz: images, shares); the pictures go to `outputs` (.npy)."""
     leave_with_parent()
-    from components.device import prepare_device
+    from components.engine.device import prepare_device
 
     prepare_device()
     with np.load(inputs, allow_pickle=False) as given:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from components.console import console
 from components.evaluate.component import STAGE as EVALUATE
-from components.lifetime import with_parent
+from components.reporting.console import console
+from components.workers.lifetime import with_parent
 from pipeline.chain import Standing, inputs_of, standing
 from pipeline.stage_process import task_for
 from schemas.artifacts.manifest import Artifact

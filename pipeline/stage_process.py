@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.lifetime import leave_with_parent
+from components.workers.lifetime import leave_with_parent
 from pipeline.chain import STAGES, Standing, kinds_of
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError, UsageError

@@ -30,7 +30,7 @@ from tfx.types.artifact import Property, PropertyType
 from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.console import console
+from components.reporting.console import console
 from pipeline.chain import BESIDE, STAGES, inputs_of, kinds_of, wanted
 from pipeline.code_digest import code_digest
 from pipeline.container_step import RECIPE, recipe_in_environment

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from components.console import console
+from components.reporting.console import console
 from pipeline import recipes
 from pipeline.options import RUNS, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
 from schemas.errors import UsageError

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.console import console
 from components.generate.plan import BLOCK
+from components.reporting.console import console
 from pipeline.own_process import run_module
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST, Artifact

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.console import counted
 from components.evaluate.measure import Measurement
+from components.reporting.console import counted
 
 TOLD = "The model is told the labels: where colours mix, a code says only what the label does not."
 

@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from components.dataset import ahead
-from components.training_images import TrainingImages
+from components.examples.dataset import ahead
+from components.examples.training_images import TrainingImages
 from schemas import atomic
 
 BATCH_SIZE = 128

@@ -12,13 +12,13 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from components.console import counted
 from components.evaluate import captions, figures, grids, mosaics, scatter, style, wording
 from components.evaluate.judge import Judgement
 from components.evaluate.measure import Measurement, batch_size
 from components.evaluate.mosaics import Images
 from components.evaluate.new_images import new_images, spread_labels
 from components.evaluate.report import Part, Shown
+from components.reporting.console import counted
 from models.code_samplers import CodeSampler
 from models.likelihoods import Bernoulli
 from models.vae import VAE

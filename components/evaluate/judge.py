@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from components.dataset import labelled_batches, readable
 from components.evaluate import distances, privacy, usefulness
 from components.evaluate.classifier import BATCH_SIZE as CLASSIFIED
 from components.evaluate.classifier import feature_network, real_batches, steps_for, train_classifier, unlabelled
@@ -25,7 +24,8 @@ from components.evaluate.new_images import new_images, shared_labels
 from components.evaluate.privacy import PASSES, Memorisation, measure_memorisation
 from components.evaluate.sampler_choice import FITTED, SamplerResult, choose_sampler, samplers_of
 from components.evaluate.usefulness import Usefulness, measure_usefulness, seen
-from components.training_images import TrainingImages
+from components.examples.dataset import labelled_batches, readable
+from components.examples.training_images import TrainingImages
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples

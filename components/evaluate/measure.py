@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.dataset import labelled_batches, read_statistics, readable
 from components.evaluate.importance import ImportanceBound, Kept
 from components.evaluate.latent import AggregatePosterior
 from components.evaluate.metrics import IWAE, METRICS, Metric
 from components.evaluate.moments import Estimate, Moments
+from components.examples.dataset import labelled_batches, read_statistics, readable
 from models.noise import binarised, standard_normal
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import fisher_exact  # type: ignore[import-untyped]
 
-from components.near_copies import (
+from components.images.near_copies import (
     LEVEL,
     Batches,
     Images,
@@ -83,7 +83,7 @@ class Memorisation:
 def measure_memorisation(synthetic: Batches, *, held_out: Batches, training: Batches) -> Memorisation | str:
     """Compares new images, and as many held-out ones, with all training images; a clause instead where it cannot.
 
-    What a near copy is, `components.near_copies` says. A VAE's new images are blurred, and blurred images lie closer to
+    What a near copy is, `components.images.near_copies` says. A VAE's new images are blurred, and blurred images lie closer to
     everything than sharp ones: a smaller median, or a `closer` above 0.5, is therefore no sign of copying.
 
     Images are averaged down to `SIDE`: [d] values each. Training images are streamed, three times; of N new and as many

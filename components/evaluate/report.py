@@ -13,7 +13,6 @@ from typing import Literal
 import jinja2
 import pyarrow as pa
 
-from components.console import counted
 from components.evaluate import curves, provenance, wording
 from components.evaluate.advice import Findings, advise
 from components.evaluate.distances import Compared, Comparison
@@ -25,6 +24,7 @@ from components.evaluate.metrics import METRICS, Metric
 from components.evaluate.references import reference
 from components.evaluate.search import Search
 from components.evaluate.verdict import verdict
+from components.reporting.console import counted
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
 from schemas.recipe.settings import EvaluateSettings

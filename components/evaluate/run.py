@@ -9,14 +9,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from components.console import bar, counted, say
-from components.dataset import batches, read_statistics, readable
-from components.device import prepare_device
+from components.engine.device import prepare_device
 from components.evaluate import gallery, gates, judge, latent, measure, report, wording
 from components.evaluate.measure import Measurement
 from components.evaluate.own_features import asked_spaces
 from components.evaluate.search import Search
-from components.sampler_file import save_sampler
+from components.examples.dataset import batches, read_statistics, readable
+from components.latents.sampler_file import save_sampler
+from components.reporting.console import bar, counted, say
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic

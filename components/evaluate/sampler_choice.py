@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.dataset import labelled_batches
 from components.evaluate.distances import NOT_FINITE
 from components.evaluate.fitted_samplers import fit_samplers
 from components.evaluate.frechet import frechet_distance
 from components.evaluate.kid import kernel_distance
 from components.evaluate.measure import batch_size
-from components.training_images import TrainingImages
+from components.examples.dataset import labelled_batches
+from components.examples.training_images import TrainingImages
 from models.code_samplers import CodeSampler
 from models.noise import binarised
 from models.vae import VAE

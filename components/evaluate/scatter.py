@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from components.console import counted
 from components.evaluate.style import (
     ACCENT,
     COLOURS,
@@ -32,6 +31,7 @@ from components.evaluate.style import (
     shortened,
     styled,
 )
+from components.reporting.console import counted
 
 _STEPS = (1, 2, 5, 10)  # of ticks
 _NAME_LENGTH = 24  # characters of a label in a legend

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.evaluate.classifier import BATCH_SIZE, array_batches, real_batches, steps_for, train_classifier
-from components.training_images import TrainingImages
+from components.examples.training_images import TrainingImages
 
 BYTES = 1_000_000_000  # of new images, which are held in memory
 

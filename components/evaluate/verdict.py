@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.console import counted
 from components.evaluate import wording
 from components.evaluate.distances import Compared
 from components.evaluate.gates import Outcome
 from components.evaluate.judge import Judgement
 from components.evaluate.measure import ACTIVE, Measurement
 from components.evaluate.privacy import LIMITS
+from components.reporting.console import counted
 
 Line = tuple[str, str]  # its label and a sentence
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from components.console import counted
 from components.evaluate.distances import Compared
 from components.evaluate.gates import Outcome
 from components.evaluate.judge import Judgement
@@ -13,6 +12,7 @@ from components.evaluate.measure import Measurement
 from components.evaluate.moments import Estimate
 from components.evaluate.privacy import Memorisation
 from components.evaluate.usefulness import Usefulness
+from components.reporting.console import counted
 
 # Lowest mean SSIM of each verdict; ours, and stated in the report.
 VERDICTS = (

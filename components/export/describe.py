@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.sampler_file import save_sampler
+from components.latents.sampler_file import save_sampler
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas import atomic

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from components.keras_file import save_model
+from components.engine.keras_file import save_model
 from models.vae import VAE
 
 

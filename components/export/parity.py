@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from components.draws import sampled_codes, seeded_labels
 from components.export import fresh_process
 from components.export.signatures import DRAWN
+from components.latents.draws import sampled_codes, seeded_labels
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.errors import DataError

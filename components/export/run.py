@@ -10,15 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.console import say
-from components.dataset import labelled_batches, read_statistics, readable
-from components.device import prepare_device
+from components.engine.device import prepare_device
+from components.examples.dataset import labelled_batches, read_statistics, readable
 from components.export.describe import describe
 from components.export.forms import DEFAULT, FORMS, Written, wanted_forms
 from components.export.model_card import model_card
 from components.export.parity import Parity, keras_answers, took
 from components.export.signatures import signatures
-from components.sampler_file import read_sampler
+from components.latents.sampler_file import read_sampler
+from components.reporting.console import say
 from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
 from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation

@@ -14,12 +14,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.dataset import labelled_batches, read_statistics, readable
+from components.examples.dataset import labelled_batches, read_statistics, readable
 from components.generate.calibration import Calibration
 from components.generate.loaded import LoadedGenerator, Made, calibration_of
 from components.generate.plan import BLOCK
 from components.images.geometry import Crop
-from components.near_copies import LEVEL, NEAR, Images, blocks_of, distances_of, gaps_of, near_copies, nearest_training
+from components.images.near_copies import (
+    LEVEL,
+    NEAR,
+    Images,
+    blocks_of,
+    distances_of,
+    gaps_of,
+    near_copies,
+    nearest_training,
+)
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, Generator
 from schemas.artifacts.records import decode_example, read_records

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.device import prepare_device
+from components.engine.device import prepare_device
 from components.generate.calibration import Calibration
 from components.generate.given import Given
 from components.generate.labels import DRAWN, labels_of_block
@@ -92,7 +92,7 @@ class LoadedGenerator:
         """Codes that are given, or drawn by another sampler than the generator's own; and numbers of labels."""
         if self.given is not None:
             return self.given.codes(self.wanted.seed, start), self.given.numbers(start)
-        from components.draws import sampled_codes, seeded_labels
+        from components.latents.draws import sampled_codes, seeded_labels
 
         stretch, numbers = self._stretch(start), self._labels(start)
         if (numbers == DRAWN).any() and self.about.labels:
@@ -124,7 +124,7 @@ def read_sampler(generator: Generator, kind: str) -> CodeSampler:
         UsageError: There is none of this kind.
         DataError: The file holds something else.
     """
-    from components import sampler_file  # loads Keras, which takes its time and mostly is not needed
+    from components.latents import sampler_file  # loads Keras, which takes its time and mostly is not needed
 
     about = generator.describe()
     if kind not in (about.sampler, *about.other_samplers):

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.console import counted, say
 from components.generate.given import Given
 from components.generate.plan import BLOCK
 from components.images.rejected import Rejected, usable
 from components.images.seen import as_seen
+from components.reporting.console import counted, say
 from components.sources import Source, open_source
 from components.sources.base import chunks
 from schemas.errors import DataError, UsageError

@@ -16,7 +16,7 @@ from apache_beam.utils.shared import Shared
 from components.generate.given import Given
 from components.generate.plan import FileUnit, ShardUnit
 from components.generate.writers import Block, Target, make_writer
-from components.runner import UnitDoFn
+from components.workers.runner import UnitDoFn
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Generator
 from schemas.recipe.generate import GenerateSection

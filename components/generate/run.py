@@ -10,8 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.console import bar, counted, say, watched
-from components.contact_sheet import IMAGES, contact_sheet
 from components.generate.given import Given
 from components.generate.labels import check_labels
 from components.generate.own_codes import read_codes
@@ -20,8 +18,10 @@ from components.generate.reading import read_images
 from components.generate.render import Origin, RenderDoFn
 from components.generate.room import MANY, look_for_room, size
 from components.generate.writers import ArrayFile, Target
+from components.images.contact_sheet import IMAGES, contact_sheet
 from components.images.seen import preprocess_of
-from components.runner import run_units
+from components.reporting.console import bar, counted, say, watched
+from components.workers.runner import run_units
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, Generator, ImageSet

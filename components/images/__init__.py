@@ -1,0 +1,1 @@
+"""From bytes to clean pixels in their frame; limits, near-duplicates, and sheets of images."""

@@ -13,16 +13,16 @@ from pathlib import Path
 import apache_beam as beam
 import numpy as np
 
-from components.console import watched
-from components.contact_sheet import pictures
+from components.images.contact_sheet import pictures
 from components.images.decode import decode, read_header
 from components.images.rejected import Rejected, usable
 from components.ingest.catalogue import LISTED, Catalogue
 from components.ingest.perceptual import perceptual_hash
 from components.ingest.unpacked import Unpacked
-from components.runner import UnitDoFn, run_units
+from components.reporting.console import watched
 from components.sources import RawImage, open_source
-from components.tally import Tallied, Tally
+from components.workers.runner import UnitDoFn, run_units
+from components.workers.tally import Tallied, Tally
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.errors import DataError

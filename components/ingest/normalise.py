@@ -9,7 +9,7 @@ import apache_beam as beam
 import numpy as np
 
 from components.ingest.shards import Written
-from components.runner import UnitDoFn, run_units
+from components.workers.runner import UnitDoFn, run_units
 from schemas import atomic
 from schemas.artifacts import records
 from schemas.recipe.preprocess import PreprocessSettings

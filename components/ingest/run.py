@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from components.console import say
-from components.contact_sheet import contact_sheet, pictures
+from components.images.contact_sheet import contact_sheet, pictures
 from components.images.geometry import Crop
 from components.ingest.catalogue import Catalogue
 from components.ingest.listing import list_images
@@ -19,6 +18,7 @@ from components.ingest.normalise import store_float32
 from components.ingest.plan import ShardUnit, decide, plan_shards
 from components.ingest.shards import ShardFolders, write_shards
 from components.ingest.statistics import statistics_of
+from components.reporting.console import say
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples

@@ -12,7 +12,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from components.console import watched
 from components.images.decode import decode
 from components.images.geometry import Crop, framing
 from components.images.rejected import Rejected, usable
@@ -20,9 +19,10 @@ from components.ingest.anomalies import is_grey
 from components.ingest.listing import sha256_of_image
 from components.ingest.plan import ShardUnit
 from components.ingest.unpacked import read_unpacked
-from components.runner import UnitDoFn, run_units
+from components.reporting.console import watched
 from components.sources import RawImage, ReadError, open_source
-from components.tally import Tallied, Tally
+from components.workers.runner import UnitDoFn, run_units
+from components.workers.tally import Tallied, Tally
 from schemas import atomic
 from schemas.artifacts import records, tables
 from schemas.artifacts.tables import Reason

@@ -8,14 +8,15 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
-from components.batch_norm import IMAGES as MEASURED
-from components.batch_norm import PreciseBatchNorm
-from components.console import say
-from components.dataset import readable
-from components.device import prepare_device
-from components.engine import Engine, choose_engine, halved
-from components.keras_file import save_model
-from components.optimizer import make_optimizer
+from components.engine.batch_norm import IMAGES as MEASURED
+from components.engine.batch_norm import PreciseBatchNorm
+from components.engine.device import prepare_device
+from components.engine.keras_file import save_model
+from components.engine.optimizer import make_optimizer
+from components.engine.probe import Engine, choose_engine, halved
+from components.examples.dataset import readable
+from components.examples.training_images import SHARE, TrainingImages
+from components.reporting.console import say
 from components.train.ema import AveragedWeights
 from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
@@ -23,7 +24,6 @@ from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
 from components.train.replicas import Replicas
 from components.train.state import ResumableEarlyStopping, TrainingState
 from components.train.tuned import with_tuned
-from components.training_images import SHARE, TrainingImages
 from models.build import build_vae
 from models.vae import VAE
 from schemas.artifacts import tables

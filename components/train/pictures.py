@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from PIL import Image
 
-from components.contact_sheet import contact_sheet, pictures
-from components.dataset import labelled_batches
+from components.examples.dataset import labelled_batches
+from components.images.contact_sheet import contact_sheet, pictures
 from models.noise import standard_normal, uniform
 from schemas import atomic
 from schemas.artifacts.kinds import Examples

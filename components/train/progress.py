@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from components.console import bar, say
-from components.dataset import keys_of_batches
+from components.examples.dataset import keys_of_batches
+from components.reporting.console import bar, say
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from components.dataset import ahead
+from components.examples.dataset import ahead
 from models.batch import WholeBatch
 from models.vae import VAE
 

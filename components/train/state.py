@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from components.console import say
+from components.reporting.console import say
 from schemas import atomic
 from schemas.errors import DataError
 

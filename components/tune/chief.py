@@ -22,9 +22,9 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from pydantic import TypeAdapter
 
-from components.console import say
-from components.lifetime import with_parent
+from components.reporting.console import say
 from components.tune.bookkeeping import Bookkeeping
+from components.workers.lifetime import with_parent
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.batch_norm import IMAGES as MEASURED
-from components.batch_norm import PreciseBatchNorm
-from components.engine import plain_engine
-from components.optimizer import make_optimizer
-from components.training_images import TrainingImages
+from components.engine.batch_norm import IMAGES as MEASURED
+from components.engine.batch_norm import PreciseBatchNorm
+from components.engine.optimizer import make_optimizer
+from components.engine.probe import plain_engine
+from components.examples.training_images import TrainingImages
 from models.vae import VAE
 from schemas.recipe.recipe import TrainSection
 from schemas.recipe.settings import TuneSettings

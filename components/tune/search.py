@@ -9,9 +9,9 @@ from typing import Any
 from keras_tuner import errors
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from components.console import say
-from components.dataset import read_statistics, readable
-from components.device import prepare_device
+from components.engine.device import prepare_device
+from components.examples.dataset import read_statistics, readable
+from components.reporting.console import say
 from components.tune.bookkeeping import Bookkeeping
 from components.tune.figure import search_figure
 from components.tune.importance import importance

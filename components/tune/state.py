@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from components.console import say
+from components.reporting.console import say
 from schemas import atomic
 from schemas.errors import DataError
 

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.batch_norm import IMAGES as MEASURED
-from components.dataset import batch_count
-from components.training_images import TrainingImages
+from components.engine.batch_norm import IMAGES as MEASURED
+from components.examples.dataset import batch_count
+from components.examples.training_images import TrainingImages
 from components.tune.networks import Network, Networks
 from models.noise import binarised, standard_normal
 from models.vae import VAE

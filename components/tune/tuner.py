@@ -14,7 +14,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 from pydantic import ValidationError
 
-from components.training_images import TrainingImages
+from components.examples.training_images import TrainingImages
 from components.tune.bookkeeping import EPOCHS, OBJECTIVE, Bookkeeping
 from components.tune.networks import Networks
 from components.tune.space import values_of

@@ -18,11 +18,11 @@ from keras_tuner.errors import FatalError
 from keras_tuner.src.distribute import oracle_client
 from pydantic import TypeAdapter
 
-from components.dataset import readable
-from components.device import prepare_device
-from components.lifetime import leave_with_parent
+from components.engine.device import prepare_device
+from components.examples.dataset import readable
 from components.tune.oracles import make_oracle
 from components.tune.tuner import Tuner
+from components.workers.lifetime import leave_with_parent
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import TuneSettings

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.console import console, counted
+from components.reporting.console import console, counted
 from pipeline.compare.images import choose, make
 from pipeline.compare.metrics import Group, compare
 from pipeline.compare.page import MARKS, render

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.console import counted
 from components.images.geometry import Crop
 from components.images.rejected import Rejected
 from components.images.seen import as_seen, preprocess_of
+from components.reporting.console import counted
 from pipeline.compare.process import COUNT
 from pipeline.compare.runs import Run
 from pipeline.own_process import run_module

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.contact_sheet import pictures
+from components.images.contact_sheet import pictures
 from pipeline.compare.images import Chosen, Made
 from pipeline.compare.metrics import Group
 from pipeline.compare.process import SEED

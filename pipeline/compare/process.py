@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.lifetime import leave_with_parent
+from components.workers.lifetime import leave_with_parent
 
 COUNT = 10  # images of a row
 SEED = 0  # of codes
@@ -70,7 +70,7 @@ def asked(saved_model: Path, images: NDArray[np.uint8], numbers: NDArray[np.int6
 def main(arguments: Sequence[str]) -> None:
     """Asks one generator after another."""
     leave_with_parent()
-    from components.device import prepare_device
+    from components.engine.device import prepare_device
 
     prepare_device()
     folder = Path(arguments[0])

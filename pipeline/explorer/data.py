@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from components.images.geometry import Crop
 from components.images.seen import preprocess_of
-from components.lifetime import leave_with_parent
+from components.workers.lifetime import leave_with_parent
 from schemas.artifacts.generator import Description
 from schemas.artifacts.kinds import Examples, Generator
 from schemas.hashing import sha256_of_each
@@ -87,7 +87,7 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
 
 def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
     """The first test images as the network sees them, [n, H, W, C], their labels [n], −1 for none, and the labels' names."""
-    from components.dataset import labelled_batches, read_statistics, readable
+    from components.examples.dataset import labelled_batches, read_statistics, readable
 
     statistics = read_statistics(examples)
     centre = Crop(statistics.height, statistics.width)
@@ -160,7 +160,7 @@ def sheet(images: NDArray[np.uint8]) -> Image.Image:
 def main(generator: str, examples: str, folder: str) -> None:
     """Writes FOLDER from a generator and Examples; what it is made from comes on standard input."""
     leave_with_parent()
-    from components.device import prepare_device
+    from components.engine.device import prepare_device
 
     prepare_device()
     made_from = json.loads(sys.stdin.buffer.read())

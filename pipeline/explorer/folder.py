@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from components.console import console
+from components.reporting.console import console
 from pipeline.chain import artifact_path
 from pipeline.own_process import run_module
 from schemas import atomic

@@ -8,7 +8,7 @@ import http.server
 from pathlib import Path
 from typing import Any
 
-from components.console import console
+from components.reporting.console import console
 from schemas.errors import UsageError
 
 HOST = "127.0.0.1"

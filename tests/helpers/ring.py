@@ -29,7 +29,7 @@ CHOOSE = 20  # of validation images, in these tests
 
 
 class Bars:
-    """Stands for `components.console.bar`.
+    """Stands for `components.reporting.console.bar`.
 
     Attributes:
         told: By description, the total and what an update told.

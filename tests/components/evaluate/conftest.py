@@ -146,7 +146,7 @@ def quick_judge() -> Iterator[None]:
     """Small feature networks, few steps and few validation images."""
     from helpers.ring import CHOOSE
 
-    from components.device import prepare_device
+    from components.engine.device import prepare_device
     from components.evaluate import classifier, features, sampler_choice
 
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ from components.evaluate.classifier import (
     train_classifier,
     unlabelled,
 )
-from components.training_images import TrainingImages
+from components.examples.training_images import TrainingImages
 from schemas.artifacts.kinds import Examples
 
 MakeExamples = Callable[..., Examples]

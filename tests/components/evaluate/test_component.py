@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from components.evaluate.component import STAGE, evaluate
-from components.sampler_file import read_sampler
+from components.latents.sampler_file import read_sampler
 from models.code_samplers import Normal, UniformBox
 from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
 from schemas.errors import DataError

@@ -13,7 +13,7 @@ import pytest
 from components.evaluate import classifier, usefulness
 from components.evaluate.classifier import real_batches, steps_for, train_classifier
 from components.evaluate.usefulness import Usefulness, document, measure_usefulness, seen
-from components.training_images import TrainingImages
+from components.examples.training_images import TrainingImages
 from schemas.artifacts.kinds import Examples
 
 Array = np.ndarray[Any, Any]

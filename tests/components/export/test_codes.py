@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from components.draws import seeded_codes
+from components.latents.draws import seeded_codes
 
 Array = np.ndarray[Any, Any]
 quick = settings(deadline=None, max_examples=30)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.draws import seeded_labels
 from components.export.saved_model import write_saved_model
+from components.latents.draws import seeded_labels
 from schemas.artifacts.kinds import Generator
 
 Array = np.ndarray[Any, Any]

@@ -41,7 +41,7 @@ def write_another(vae: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def images(tiny_examples: Examples) -> np.ndarray[Any, Any]:
     """Real images: [16, 8, 8, 1], uint8."""
-    from components.dataset import batches
+    from components.examples.dataset import batches
 
     [found] = batches(tiny_examples, "test", batch_size=16).as_numpy_iterator()
     return np.asarray(found)

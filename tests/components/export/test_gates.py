@@ -9,7 +9,7 @@ import pytest
 from helpers.by_hand import write_evaluation
 
 from components.export.run import check_gates
-from components.sampler_file import read_sampler
+from components.latents.sampler_file import read_sampler
 from schemas.artifacts.kinds import ModelEvaluation
 from schemas.errors import DataError, UsageError
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.draws import seeded_codes
 from components.export.saved_model import write_saved_model
 from components.export.signatures import signatures
+from components.latents.draws import seeded_codes
 from models.code_samplers import Mixture
 from schemas.recipe.model import MseLoss
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.batch_norm import PreciseBatchNorm
-from components.dataset import batches
+from components.engine.batch_norm import PreciseBatchNorm
+from components.examples.dataset import batches
 from components.train import fit
 from components.train.component import train
 from components.train.state import TrainingState

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.dataset import keys_of_batches
+from components.examples.dataset import keys_of_batches
 from components.train.progress import StopWhenLost, tell_epochs
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError

@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-from components import training_images
-from components.dataset import batches, labelled_shard
-from components.training_images import TrainingImages
+from components.examples import training_images
+from components.examples.dataset import batches, labelled_shard
+from components.examples.training_images import TrainingImages
 from components.tune.component import tune
 from components.tune.networks import Networks
 from components.tune.trial import TrialFailed, run_trial, validation_elbo

@@ -39,7 +39,7 @@ SEARCH = """
 import json, sys
 from pathlib import Path
 from pydantic import TypeAdapter
-from components.lifetime import leave_with_parent
+from components.workers.lifetime import leave_with_parent
 from components.tune.component import tune
 from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.recipe.settings import TuneSettings

@@ -12,9 +12,9 @@ from helpers.numbered_examples import COUNT, image, numbers_of, write_examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import memory, training_images
-from components.dataset import readable
-from components.training_images import TrainingImages
+from components.examples import memory, training_images
+from components.examples.dataset import readable
+from components.examples.training_images import TrainingImages
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import frame
 from schemas.errors import DataError
@@ -85,7 +85,7 @@ def test_images_to_measure_and_to_validate_come_as_they_are_stored(
 def test_a_limit_keeps_the_first_images_alone(
     limit: int, read: int, examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.dataset.READ", read)  # the limit may lie before a shard's last records
+    monkeypatch.setattr("components.examples.dataset.READ", read)  # the limit may lie before a shard's last records
     images = TrainingImages(examples, limit=limit)
     assert images.count == limit
     found = images.training(batch_size=4, seed=1, epochs=1, limit=limit)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from helpers.by_hand import describe
 
-from components import engine as module
-from components.engine import CLEARLY, STEPS_PER_CALL, WORTH, Engine, choose_engine, measure
+from components.engine import probe as module
+from components.engine.probe import CLEARLY, STEPS_PER_CALL, WORTH, Engine, choose_engine, measure
 from models.build import build_vae
 from schemas.recipe.model import BernoulliLoss, ConvModel
 from schemas.recipe.recipe import EngineSection

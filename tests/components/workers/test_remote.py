@@ -15,8 +15,8 @@ from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from helpers.paths import ROOT
 
-from components import remote
-from components.runner import UnitDoFn, run_units
+from components.workers import remote
+from components.workers.runner import UnitDoFn, run_units
 from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import BeamSection
 

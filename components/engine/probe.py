@@ -22,10 +22,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.accumulation import train_in_parts
-from components.console import say
-from components.dataset import ahead
-from components.fused_batch_norm import fuse_batch_norm
+from components.engine.accumulation import train_in_parts
+from components.engine.fused_batch_norm import fuse_batch_norm
+from components.examples.dataset import ahead
+from components.reporting.console import say
 from models.build import build_vae
 from models.vae import VAE
 from schemas import atomic

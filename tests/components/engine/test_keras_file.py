@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.keras_file import save_model
+from components.engine.keras_file import save_model
 
 
 def test_the_same_model_saved_later_and_elsewhere_is_the_same_bytes(
@@ -59,7 +59,7 @@ def test_a_save_that_fails_leaves_the_file_that_was_there(
     def full(*_: Any, **__: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("components.keras_file.zipfile.ZipFile.writestr", full)
+    monkeypatch.setattr("components.engine.keras_file.zipfile.ZipFile.writestr", full)
     with pytest.raises(OSError, match="no space left"):
         save_model(vae, target, work=work)
     assert target.read_bytes() == before

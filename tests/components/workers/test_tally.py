@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
-from components.tally import Tallied, Tally
+from components.workers.tally import Tallied, Tally
 
 
 def _work(folder: Path, done: int, rejected: int) -> None:

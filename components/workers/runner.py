@@ -17,8 +17,8 @@ from apache_beam.portability import python_urns
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import SubprocessSdkWorkerHandler, WorkerHandler
 
-from components import remote
-from components.lifetime import leave_with_parent
+from components.workers import remote
+from components.workers.lifetime import leave_with_parent
 from schemas.errors import DataError
 from schemas.recipe.recipe import BeamSection
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import ahead, batches, labelled_shard, read_statistics, training_batches, unreadable
-from components.memory import memory_bytes
-from components.training_order import in_training_order
+from components.examples.dataset import ahead, batches, labelled_shard, read_statistics, training_batches, unreadable
+from components.examples.memory import memory_bytes
+from components.examples.training_order import in_training_order
 from schemas.artifacts.kinds import Examples
 
 SHARE = 0.25  # of the machine's memory, up to which pixels are kept in it
@@ -58,7 +58,7 @@ class TrainingImages:
         limit: int | None = None,
         labelled: bool = False,
     ) -> tf.data.Dataset:
-        """Batches for training: see `components.dataset.training_batches`."""
+        """Batches for training: see `components.examples.dataset.training_batches`."""
         order: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epoch, "epochs": epochs}
         if not self.resident:
             return training_batches(self.examples, limit=limit, labelled=labelled, **order)

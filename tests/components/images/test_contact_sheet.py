@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.contact_sheet import COLUMNS, GAP, IMAGES, LABELLED_COLUMNS, WIDTH, contact_sheet, pictures
+from components.images.contact_sheet import COLUMNS, GAP, IMAGES, LABELLED_COLUMNS, WIDTH, contact_sheet, pictures
 
 quick = settings(deadline=None, max_examples=30)
 
@@ -135,7 +135,7 @@ def test_the_same_pixels_and_labels_are_the_same_bytes(size: int, channels: int)
 
 def test_the_font_is_found_without_importing_matplotlib() -> None:
     code = (
-        "import sys; from PIL import Image; from components.contact_sheet import contact_sheet; "
+        "import sys; from PIL import Image; from components.images.contact_sheet import contact_sheet; "
         "contact_sheet([Image.new('L', (8, 8))], labels=['hat']); print('matplotlib' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

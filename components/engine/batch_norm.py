@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import batch_count
+from components.examples.dataset import batch_count
 from models.vae import VAE
 
 IMAGES = 4096  # over which the statistics are averaged

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.optimizer import make_optimizer
+from components.engine.optimizer import make_optimizer
 from models.build import build_vae
 from schemas.artifacts.records import Statistics
 from schemas.recipe.model import ConvModel, MseLoss

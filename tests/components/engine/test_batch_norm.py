@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from helpers.by_hand import describe
 
-from components.batch_norm import PreciseBatchNorm
-from components.dataset import batches
+from components.engine.batch_norm import PreciseBatchNorm
+from components.examples.dataset import batches
 from models.build import build_vae
 from models.vae import VAE
 from schemas.artifacts import records

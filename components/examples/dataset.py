@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.training_order import in_training_order
+from components.examples.training_order import in_training_order
 from schemas.artifacts import records
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from helpers.numbered_examples import CHANNELS, COUNT, HEIGHT, WIDTH, image, numbers_of, write_examples
 
-from components.dataset import (
+from components.examples.dataset import (
     batch_count,
     batches,
     keys_of_batches,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.by_hand import describe
 
-from components.engine import Engine, halved
+from components.engine.probe import Engine, halved
 from models.vae import VAE
 from schemas.errors import DataError
 from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss

@@ -1,0 +1,1 @@
+"""Examples as training data: batches, their order, and images resident in memory."""

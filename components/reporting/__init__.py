@@ -1,0 +1,1 @@
+"""What a person reads: console lines, numbers, the style of figures, and HTML."""
