@@ -10,7 +10,7 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["schemas*", "models*", "components*", "pipeline*"]),
     package_data={
-        "components.evaluate": ["*.html.j2", "*.css", "*.js"],
+        "components.evaluate.report": ["*.html.j2", "*.css", "*.js"],
         "components.export": ["*.md.j2"],
         "pipeline.compare": ["*.html.j2"],
         "pipeline.explorer": ["page/**"],

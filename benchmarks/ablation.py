@@ -21,7 +21,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.engine.device import prepare_device
-from components.evaluate.importance import ImportanceBound
+from components.evaluate.reconstruction.importance import ImportanceBound
 from components.examples.dataset import labelled_batches, readable
 from models.noise import binarised
 from models.vae import VAE

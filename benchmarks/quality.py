@@ -24,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.engine.device import prepare_device
-from components.evaluate.classifier import feature_network, unlabelled
-from components.evaluate.features import FeatureSpace, classifier_space, features_of, random_space
-from components.evaluate.frechet import frechet_distance
-from components.evaluate.judge import SCALED, classifier_of, real_images
-from components.evaluate.kid import kernel_distance
-from components.evaluate.new_images import new_images, shared_labels
-from components.evaluate.sampler_choice import samplers_of
+from components.evaluate.samples.classifier import feature_network, unlabelled
+from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
+from components.evaluate.samples.frechet import frechet_distance
+from components.evaluate.samples.judge import SCALED, classifier_of, real_images
+from components.evaluate.samples.kid import kernel_distance
+from components.evaluate.samples.new_images import new_images, shared_labels
+from components.evaluate.samples.sampler_choice import samplers_of
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
 from components.reporting.console import bar

@@ -59,7 +59,7 @@ def mix(first: Path, second: Path, *, recipe: str, runs: Path, out: Path | None)
     images, decoded = _decode(first, second, steps=3, recipe=recipe, runs=runs, command="mix")
 
     def save(path: Path) -> None:
-        from components.evaluate.style import save as save_figure
+        from components.reporting.style import save as save_figure
 
         save_figure(mix_figure(images, decoded, names=(first.name, second.name)), path)
 
@@ -149,7 +149,7 @@ def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> F
         decoded: First, halfway, second: [3, H, W, C].
         names: Of the two.
     """
-    from components.evaluate import style
+    from components.reporting import style
 
     cells = np.stack([originals[0], *decoded, originals[1]])
     factor = max(1, round(MIX_WIDTH / (len(cells) * cells.shape[2])))

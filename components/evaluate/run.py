@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.engine.device import prepare_device
-from components.evaluate import gallery, gates, judge, latent, measure, report, wording
-from components.evaluate.measure import Measurement
-from components.evaluate.own_features import asked_spaces
-from components.evaluate.search import Search
+from components.evaluate.reconstruction import latent, measure
+from components.evaluate.reconstruction.measure import Measurement
+from components.evaluate.report import gallery, gates, page, wording
+from components.evaluate.report.search import Search
+from components.evaluate.samples import judge
+from components.evaluate.samples.own_features import asked_spaces
 from components.examples.dataset import batches, read_statistics, readable
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
@@ -96,7 +98,7 @@ def run(
         judgement=judged,
         beside=None if beside is None else _codes_of(beside, examples=examples, settings=settings),
     )
-    subject = report.Subject(
+    subject = page.Subject(
         settings=settings,
         statistics=statistics,
         examples=examples.manifest,
@@ -109,7 +111,7 @@ def run(
     )
     atomic.write_text(
         evaluation.report_path,
-        report.render(
+        page.render(
             subject, measurement=measurement, judgement=judged, gates=outcomes, smoothness=smooth, figures=shown
         ),
     )

@@ -13,10 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.evaluate import judge
-from components.evaluate.distances import Compared, Distances
-from components.evaluate.judge import Judgement
-from components.evaluate.sampler_choice import SamplerResult
+from components.evaluate.samples import judge
+from components.evaluate.samples.distances import Compared, Distances
+from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.sampler_choice import SamplerResult
 from models.likelihoods import WeightedMse
 from models.normalisation import Normalise
 from models.vae import VAE

@@ -108,7 +108,7 @@ def test_an_animation_goes_there_and_back_and_rests_at_the_ends() -> None:
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(8, 8, 1), (40, 24, 3), (100, 400, 3)])
 def test_a_mix_shows_five_images_in_a_row(height: int, width: int, channels: int, tmp_path: Path) -> None:
-    from components.evaluate.style import save
+    from components.reporting.style import save
 
     def flat(*values: int) -> np.ndarray[Any, Any]:
         return np.array(values, np.uint8)[:, None, None, None] * np.ones((1, height, width, channels), np.uint8)
@@ -132,7 +132,7 @@ def test_a_mix_shows_five_images_in_a_row(height: int, width: int, channels: int
 
 
 def test_a_name_in_any_script_and_of_any_length_is_no_reason_to_stop(tmp_path: Path) -> None:
-    from components.evaluate.style import save
+    from components.reporting.style import save
 
     images = np.zeros((3, MIXED_SIZE, MIXED_SIZE, 1), np.uint8)
     sizes = []

@@ -131,7 +131,7 @@ def noise_images() -> Callable[..., np.ndarray[Any, Any]]:
 @pytest.fixture
 def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
     """Writes a figure as the stage does, and reads it back: RGB pixels."""
-    from components.evaluate import style
+    from components.reporting import style
 
     def save(figure: Any) -> np.ndarray[Any, Any]:
         style.save(figure, tmp_path / "figure.png")
@@ -147,7 +147,7 @@ def quick_judge() -> Iterator[None]:
     from helpers.ring import CHOOSE
 
     from components.engine.device import prepare_device
-    from components.evaluate import classifier, features, sampler_choice
+    from components.evaluate.samples import classifier, features, sampler_choice
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "FILTERS", (4, 8, 16))

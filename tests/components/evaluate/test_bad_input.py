@@ -15,10 +15,11 @@ import keras
 import numpy as np
 import pytest
 
-from components.evaluate import gallery, judge, sampler_choice
 from components.evaluate.component import evaluate
-from components.evaluate.features import FeatureSpace
-from components.evaluate.gates import check_gates
+from components.evaluate.report import gallery
+from components.evaluate.report.gates import check_gates
+from components.evaluate.samples import judge, sampler_choice
+from components.evaluate.samples.features import FeatureSpace
 from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
 from schemas.recipe.recipe import EvaluateSection, Gate
 from schemas.recipe.settings import EvaluateSettings

@@ -52,7 +52,7 @@ MakeModel = Callable[..., Model]
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     """Small feature networks, few steps and few validation images."""
-    from components.evaluate import classifier, features, sampler_choice
+    from components.evaluate.samples import classifier, features, sampler_choice
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "FILTERS", (4, 8, 16))

@@ -1,0 +1,322 @@
+"""Curves over epochs as inline SVG: where every line, tick and label goes. The template draws them; no library does.
+
+Places are shares of the plot's area, in per cent from the left and from the top, so that a chart takes any width while its
+text keeps its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from components.evaluate.report.search import Search
+from components.reporting.numbers import number
+
+PLACES = 1000  # of a polyline, from the left and from the top
+LABEL_GAP = 9.0  # per cent between the labels of two curves
+ROOM = 0.06  # of a panel's range, above and below the curves
+MOST_OTHERS = 60  # faint lines of a search
+
+Value = float | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: a value per epoch, None where there is none.
+
+    Attributes:
+        name: What it is called; "" is drawn faintly and called nothing.
+        kind: How it is drawn: training, validation, only or other.
+    """
+
+    name: str
+    kind: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart.
+
+    Attributes:
+        title: What is drawn.
+        unit: Of its values.
+        series: Its curves, at least one.
+        log: Whether its scale is logarithmic.
+        wide: Whether it takes the page's width.
+    """
+
+    title: str
+    unit: str
+    series: tuple[Series, ...]
+    log: bool = False
+    wide: bool = False
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value that fit, on the panel's scale."""
+        found = [self._scaled(value) for series in self.series for value in series.values if value is not None]
+        low, high = (min(found), max(found)) if found else (0.0, 1.0)
+        room = ROOM * (high - low) or ROOM * abs(high) or 1.0
+        return low - room, high + room
+
+    def place(self, value: float) -> float:
+        """Per cent from the top."""
+        low, high = self.range
+        return round(100 * (high - self._scaled(value)) / (high - low), 3)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places of the horizontal lines, and what stands beside them."""
+        low, high = self.range
+        if self.log:
+            return [(self.place(value), f"{value:.3g}".replace("-", "−")) for value in _powers(10**low, 10**high)]
+        step = _step(high - low, most=5)
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        first = math.ceil(low / step - 1e-9)
+        values = [step * i for i in range(first, math.floor(high / step + 1e-9) + 1)]
+        return [(self.place(value), number(value, decimals=decimals)) for value in values]
+
+    def lines(self, series: Series) -> list[str]:
+        """The curve's polylines: several where values are missing."""
+        found: list[list[str]] = [[]]
+        for index, value in enumerate(series.values):
+            if value is None:
+                found.append([])
+            else:
+                x, y = (
+                    f"{share * PLACES / 100:.2f}" for share in (across(index, len(series.values)), self.place(value))
+                )
+                found[-1].append(f"{x},{y}")
+        return [" ".join(points) for points in found if points]
+
+    def places(self, series: Series) -> str:
+        """Per cent from the top for each epoch, "-" where there is no value: what the script moves dots by."""
+        return " ".join("-" if value is None else f"{self.place(value):g}" for value in series.values)
+
+    def place_at(self, series: Series, index: int) -> float:
+        """Where the dot of an epoch stands; out of sight where it has no value."""
+        value = series.values[index]
+        return -1000.0 if value is None else self.place(value)
+
+    def told(self, series: Series) -> str:
+        """Its values as they are printed, for the script."""
+        return "|".join(told(value) for value in series.values)
+
+    @property
+    def labels(self) -> list[tuple[float, str, str]]:
+        """Places of the curves' names at their ends, kept apart; names, and kinds."""
+        ends = [
+            (self.place(last), series.name, series.kind)
+            for series in self.series
+            if series.name and (last := _last(series.values)) is not None
+        ]
+        placed: list[tuple[float, str, str]] = []
+        for place, name, kind in sorted(ends):
+            placed.append((max(place, placed[-1][0] + LABEL_GAP) if placed else place, name, kind))
+        beyond = max(0.0, placed[-1][0] - 100) if placed else 0.0
+        return [(round(place - beyond, 3), name, kind) for place, name, kind in placed]
+
+    def described(self, epochs: Sequence[int]) -> str:
+        """The chart in words."""
+        named = [series for series in self.series if series.name]
+        runs = [
+            f"{series.name} from {told(series.values[0])} to {told(_last(series.values))}"
+            for series in named
+            if _last(series.values) is not None
+        ]
+        span = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]} to {epochs[-1]}"
+        return f"{self.title} over {span}, {self.unit}: {'; '.join(runs) or 'no value is a number'}."
+
+    def _scaled(self, value: float) -> float:
+        return math.log10(value) if self.log else value
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Charts over the same epochs, with one readout and one table.
+
+    Attributes:
+        name: Unique on the page.
+        title: What all of them are about.
+        epochs: Numbers of the epochs.
+        panels: The charts.
+        marked: Index of the epoch that is marked; None: none is.
+        mark: What is said of it.
+    """
+
+    name: str
+    title: str
+    epochs: tuple[int, ...]
+    panels: tuple[Panel, ...]
+    marked: int | None = None
+    mark: str = ""
+
+    @property
+    def ticks(self) -> list[tuple[float, int]]:
+        """Places and numbers of the epochs that stand below each panel."""
+        step = max(1, math.ceil(_step(len(self.epochs), most=6)))
+        shown = [index for index, epoch in enumerate(self.epochs) if epoch % step == 0 or index == 0]
+        return [(across(index, len(self.epochs)), self.epochs[index]) for index in shown]
+
+    def place(self, index: int) -> float:
+        """Per cent from the left."""
+        return across(index, len(self.epochs))
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """Kinds of curves, and what they are called, once each."""
+        found = {series.kind: series.name for _, series in self._named if series.kind != "only"}
+        others = (
+            [("other", "every other trial")] if any(not s.name for panel in self.panels for s in panel.series) else []
+        )
+        return [*found.items(), *others]
+
+    @property
+    def at(self) -> int:
+        """Index of the epoch that the readout begins with."""
+        return len(self.epochs) - 1 if self.marked is None else self.marked
+
+    def readout(self, index: int) -> str:
+        """The values of an epoch in a line; the script says the same of others."""
+        mark = f" ({self.mark})" if index == self.marked else ""
+        parts = [
+            f"{panel.title}: {', '.join(f'{one.name} {told(one.values[index])}' for one in panel.series if one.name)}"
+            for panel in self.panels
+        ]
+        return f"Epoch {self.epochs[index]:,}{mark} – {'; '.join(parts)}"
+
+    @property
+    def heads(self) -> list[str]:
+        """The table's columns, beside the epoch: the curves that have names."""
+        return [f"{panel.title}, {series.name}" for panel, series in self._named]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The table's rows, one for each epoch."""
+        return [[told(series.values[index]) for _, series in self._named] for index in range(len(self.epochs))]
+
+    @property
+    def _named(self) -> list[tuple[Panel, Series]]:
+        return [(panel, series) for panel in self.panels for series in panel.series if series.name]
+
+
+def training(history: pa.Table, *, unit: str) -> Curves:
+    """How training went.
+
+    Args:
+        history: `schemas.artifacts.tables.HISTORY`, a row per epoch, at least one.
+        unit: Of total and reconstruction; the KL is in nats.
+    """
+    columns = {name: tuple(finite(value) for value in history[name].to_pylist()) for name in history.column_names}
+
+    def both(name: str) -> tuple[Series, ...]:
+        return Series("training", "training", columns[name]), Series("validation", "validation", columns[f"val_{name}"])
+
+    panels = [
+        Panel("Loss", unit, both("loss"), wide=True),
+        Panel("Reconstruction", unit, both("reconstruction")),
+    ]
+    if any(columns["kl"]) or any(columns["val_kl"]):
+        panels.append(Panel("KL divergence", "nats per image", both("kl")))
+    rates = columns["learning_rate"]
+    if len(set(rates)) > 1:  # of one that stays, the recipe tells
+        shown = tuple(rate if rate is not None and rate > 0 else None for rate in rates)
+        panels.append(Panel("Learning rate", "logarithmic", (Series("rate", "only", shown),), log=True))
+    epochs = tuple(int(epoch) for epoch in history["epoch"].to_pylist())
+    losses = [math.inf if loss is None else loss for loss in columns["val_loss"]]
+    marked = losses.index(min(losses)) if min(losses) < math.inf else None
+    return Curves("training", "Training curves", epochs, tuple(panels), marked, "the best, whose weights were kept")
+
+
+def searching(search: Search) -> Curves | None:
+    """How the trials of a search went: the winner, the best of the others at each epoch, and faintly each of these."""
+    runs = {str(trial["trial"]): tuple(map(finite, trial["val_elbo_by_epoch"] or ())) for trial in search.trials}
+    count = max(map(len, runs.values()), default=0)
+    if not count:
+        return None
+    whole = {name: (*values, *[None] * (count - len(values))) for name, values in runs.items()}
+    winner = whole.pop(search.winner, (None,) * count)
+    others = list(whole.values())
+    best = tuple(
+        max((value for value in column if value is not None), default=None) for column in zip(*others, strict=True)
+    )
+    faint = tuple(Series("", "other", values) for values in others[:MOST_OTHERS])
+    named = [
+        Series("winner", "validation", winner),
+        *([Series("best other", "training", best)] if any(value is not None for value in best) else []),
+    ]
+    panel = Panel("Validation ELBO", "nats per image, higher is better", (*faint, *named), wide=True)
+    return Curves("search", "Search curves", tuple(range(1, count + 1)), (panel,))
+
+
+def trials_table(search: Search) -> tuple[list[str], list[tuple[bool, list[str]]]]:
+    """Headings, and rows with whether they are the winner's: trials from the best to those that failed."""
+    keys = search.keys
+    ordered = sorted(search.trials, key=lambda trial: (trial["val_elbo"] is None, -(trial["val_elbo"] or 0.0)))
+    rows = [
+        (
+            str(trial["trial"]) == search.winner,
+            [
+                str(trial["trial"]),
+                *(_setting(trial[key]) for key in keys),
+                f"{trial['epochs_run']:,}",
+                told(finite(trial["val_elbo"])),
+            ],
+        )
+        for trial in ordered
+    ]
+    return ["Trial", *keys, "Epochs", "Validation ELBO"], rows
+
+
+def across(index: int, count: int) -> float:
+    """Per cent from the left; a single epoch stands in the middle."""
+    return round(100 * index / (count - 1), 3) if count > 1 else 50.0
+
+
+def finite(value: Any) -> Value:
+    """A number, or None for what is none."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def told(value: Value) -> str:
+    """A value as it is printed, with five digits."""
+    if value is None:
+        return "–"
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    if magnitude < -4:
+        return f"{value:.3g}".replace("-", "−")
+    return number(value, decimals=max(0, 4 - magnitude))
+
+
+def _setting(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _last(values: Sequence[Value]) -> Value:
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _step(length: float, *, most: int) -> float:
+    """A step of 1, 2 or 5 times a power of ten, of which at most so many fit into a length."""
+    rough = length / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough - 1e-12)
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic scale: powers of ten, or their 1, 2 and 5 times where there are few."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    powers = [10.0**exponent for exponent in exponents if low <= 10.0**exponent <= high]
+    if len(powers) > 2:
+        return powers[:: math.ceil(len(powers) / 5)]
+    return [
+        factor * 10.0**exponent
+        for exponent in exponents
+        for factor in (1, 2, 5)
+        if low <= factor * 10.0**exponent <= high
+    ]

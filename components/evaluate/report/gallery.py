@@ -1,0 +1,305 @@
+"""Which figures a report shows, and what to look for in each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from components.evaluate.figures import grids, mosaics, scatter, training
+from components.evaluate.figures.mosaics import Images
+from components.evaluate.reconstruction.measure import Measurement, batch_size
+from components.evaluate.report import captions, wording
+from components.evaluate.report.page import Part, Shown
+from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.new_images import new_images, spread_labels
+from components.reporting import style
+from components.reporting.console import counted
+from models.code_samplers import CodeSampler
+from models.likelihoods import Bernoulli
+from models.vae import VAE
+from schemas.artifacts.records import Statistics
+
+PAIRS = mosaics.COLUMNS**2
+SAMPLES = mosaics.SIDE**2
+UNIFORM = 2 * grids.COLUMNS
+TSNE_IMAGES = 2000  # dots; t-SNE of more takes long and looks no different
+MAPS = ((10, 4.0), (30, 1.0))  # of a 2-D latent space: images beside each other, and the largest value of a code
+ROWS = 3  # of an interpolation
+STEPS = 9
+
+_PLAIN = (
+    "This is a plain autoencoder: nothing in its training drew codes towards the normal distribution, so its new images "
+    "are made of codes that may lie far from all of its own."
+)
+
+Beside = tuple[str, NDArray[Any]]
+
+
+class _Drawn(NamedTuple):
+    """A figure that is not saved yet; see `Shown`."""
+
+    name: str
+    figure: Figure
+    part: Part
+    layout: Literal["full", "half", "beside"]
+    title: str
+    alt: str
+    caption: str
+
+
+def draw(
+    vae: VAE,
+    *,
+    measurement: Measurement,
+    statistics: Statistics,
+    history: pa.Table,
+    folder: Path,
+    seed: int,
+    judgement: Judgement,
+    beside: Beside | None = None,
+) -> list[Shown]:
+    """Writes the figures as PNG files, and says of each what to look for, in the report's order.
+
+    Args:
+        vae: The model, which makes the new images.
+        measurement: The test split as the model sees it.
+        statistics: Of the Examples.
+        history: `schemas.artifacts.tables.HISTORY`.
+        folder: Where the files go.
+        seed: Of the new images' codes and of t-SNE; image i depends on (seed, i) alone.
+        judgement: Where codes of new images come from, and which training images they are nearest to.
+        beside: Another model's name and its codes of the same first test images, [n, D'], for a second panel of t-SNE.
+    """
+    names = statistics.labels
+    shown = []
+    for drawn in itertools.chain(
+        _images(vae, measurement, names=names, seed=seed, sampler=judgement.sampler),
+        _pairs(judgement),
+        _scatters(vae, measurement, names=names, seed=seed, beside=beside),
+        _maps(vae),
+        _ways(vae, measurement),
+        _training(vae, history),
+    ):
+        path = folder / f"{drawn.name}.png"
+        style.save(drawn.figure, path)
+        shown.append(
+            Shown(path, drawn.title, alt=drawn.alt, caption=drawn.caption, layout=drawn.layout, part=drawn.part)
+        )
+    return shown
+
+
+def _images(
+    vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, sampler: CodeSampler
+) -> Iterator[_Drawn]:
+    yield _Drawn(
+        "reconstructions",
+        mosaics.reconstructions(
+            measurement.originals,
+            measurement.reconstructions,
+            names=[names[label] if label >= 0 else "" for label in measurement.labels],
+        ),
+        part="likeness",
+        layout="full",
+        title="Test images beside their reconstructions",
+        alt=f"A grid of {counted(len(measurement.originals), 'pair')} in rows of {mosaics.COLUMNS}: left a test image, right "
+        "what the model makes of it.",
+        caption="The first images of the test split, none chosen by hand. Look for what is lost: a good model keeps "
+        "shape, position and shading, and loses texture and sharp edges first.",
+    )
+    yield _Drawn(
+        "samples",
+        mosaics.samples(
+            np.concatenate(
+                list(
+                    new_images(vae, count=SAMPLES, seed=seed, labels=spread_labels(vae, count=SAMPLES), sampler=sampler)
+                )
+            ),
+            source=wording.SAMPLERS[sampler.kind],
+        ),
+        part="new",
+        layout="half",
+        title="New images decoded from random codes",
+        alt=f"A grid of {SAMPLES} new images in rows of {mosaics.SIDE}, their codes from {wording.SAMPLERS[sampler.kind]}.",
+        caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
+        "shapes in between two kinds, show where the latent space is badly filled."
+        + ("" if vae.variational else f" {_PLAIN}")
+        + (" They are sorted by label, from the first to the last, as many of each." if vae.conditional else ""),
+    )
+    codes = grids.uniform_codes(measurement.codes, count=UNIFORM, seed=seed)
+    where = " Under each stands its code, to be found in the latent space." if vae.latent_dim == 2 else ""
+    yield _Drawn(
+        "uniform",
+        grids.uniform_samples(decode(vae, codes, labels=spread_labels(vae, count=UNIFORM)), codes),
+        part="new",
+        layout="half",
+        title="New images decoded from codes spread over the whole latent space",
+        alt=f"A grid of {UNIFORM} images in rows of {grids.COLUMNS}, decoded from codes drawn evenly from the box that the test "
+        "images’ codes span.",
+        caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
+        f"Look for images that fail: they show where no image has taught the model what to draw.{where}",
+    )
+
+
+def _pairs(judgement: Judgement) -> Iterator[_Drawn]:
+    found = judgement.memorisation
+    if isinstance(found, str) or not found.pairs:
+        return
+    yield _Drawn(
+        "closest",
+        mosaics.closest(
+            np.stack([pair.synthetic for pair in found.pairs]), np.stack([pair.training for pair in found.pairs])
+        ),
+        part="new",
+        layout="full",
+        title="The new images that are nearest to a training image",
+        alt=f"{counted(len(found.pairs), 'pair')}, the closest first: left a new image, right the training image nearest to it.",
+        caption=f"The {len(found.pairs)} closest of {found.images:,} new images. Look for pairs that are the same "
+        "picture: that is what nobody should share.",
+    )
+
+
+def _scatters(
+    vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, beside: Beside | None
+) -> Iterator[_Drawn]:
+    told = vae.conditional
+    yield _Drawn(
+        "latent",
+        scatter.latent_scatter(
+            measurement.codes,
+            dims=captions.shown_dimensions(measurement),
+            labels=measurement.code_labels,
+            names=names,
+            normal=vae.prior is None,
+        ),
+        part="latent",
+        layout="half" if beside is None else "beside",
+        title="Test images in the latent space",
+        alt=captions.latent_alt(measurement, labelled=bool(names), normal=vae.prior is None),
+        caption=captions.latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
+        + ("" if vae.variational else f" {_PLAIN}"),
+    )
+    found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
+    count = min(TSNE_IMAGES, *(len(codes) for _, codes in found))
+    yield _Drawn(
+        "tsne",
+        scatter.tsne_scatter(
+            [(title, scatter.embed(codes[:count], seed=seed)) for title, codes in found],
+            labels=measurement.code_labels[:count],
+            names=names,
+        ),
+        part="latent",
+        layout="half" if beside is None else "full",
+        title="Test images in the latent space, laid out by t-SNE",
+        alt=f"{'A scatter plot' if beside is None else 'Two scatter plots side by side'} of {counted(count, 'test image')}, "
+        f"laid out in two dimensions{', coloured by label' if names else ''}.",
+        caption=captions.tsne_caption(measurement, labelled=bool(names), told=told, beside=beside and beside[0]),
+    )
+
+
+def _maps(vae: VAE) -> Iterator[_Drawn]:
+    if vae.latent_dim != 2:
+        return
+    label = int(np.argmax(vae.label_shares)) if vae.conditional else 0
+    of_label = f" All are of the most frequent label, {vae.labels[label]}." if vae.conditional else ""
+    words = (
+        (
+            "The latent space as a map",
+            "Each image stands where its code lies. Look for kinds that turn into each other without a break. Of new "
+            "images, 99 in 100 come from within a distance of 3 of the centre: the rim is seldom seen.",
+        ),
+        (
+            "The middle of the map",
+            "The same map from nearby, where almost half of all new images come from. Look at the pace of change: "
+            "where it jumps, or where images lie over each other, the model knows nothing in between.",
+        ),
+    )
+    for (side, span), (title, caption) in zip(MAPS, words, strict=True):
+        codes = grids.manifold_codes(side, span)
+        images = decode(vae, codes, labels=np.full(len(codes), label), across=side)
+        figure = grids.manifold(images, side=side, span=span)
+        alt = f"A square of {side} × {side} images, decoded from the codes at their places, from −{span:g} to {span:g} both ways."
+        yield _Drawn(
+            f"manifold-{side}", figure, part="latent", layout="half", title=title, alt=alt, caption=caption + of_label
+        )
+
+
+def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
+    """Between the codes of the first test images and the second, the third and the fourth, and so on."""
+    count = min(len(measurement.originals), len(measurement.codes)) // 2 * 2
+    if count == 0:
+        return
+    first, second = (measurement.codes[start:count:2] for start in (0, 1))  # [pairs, D]
+    labels = measurement.code_labels[:count:2]  # of the first of each pair
+    of_first = " All are decoded with the label of the first." if vae.conditional else ""
+    pairs = min(grids.COLUMNS, count // 2)
+    left, right = (measurement.originals[start : 2 * pairs : 2] for start in (0, 1))
+    yield _Drawn(
+        "hybrids",
+        grids.hybrids((left, right), decode(vae, (first[:pairs] + second[:pairs]) / 2, labels=labels[:pairs])),
+        part="latent",
+        layout="beside",
+        title="Pairs of test images, and what lies halfway between them",
+        alt=f"{counted(pairs, 'column')} of three images: a test image above, another below, and between them the image decoded "
+        "from the mean of their two codes.",
+        caption="The first test images, two by two. In the middle stands what the mean of their two codes decodes to. "
+        "Look for an image that could be real: two images that shine through each other mean that the model has not "
+        "learned what lies between them." + of_first,
+    )
+    first, second = first[:ROWS, None], second[:ROWS, None]  # [rows, 1, D]
+    shares = np.linspace(0.0, 1.0, STEPS, dtype=np.float32)[:, None]
+    codes = first + shares * (second - first)  # [rows, STEPS, D]
+    images = decode(vae, codes.reshape(-1, vae.latent_dim), labels=np.repeat(labels[:ROWS], STEPS))
+    yield _Drawn(
+        "interpolation",
+        grids.interpolation(images.reshape(len(codes), STEPS, *vae.image_shape)),
+        part="latent",
+        layout="full",
+        title="From one test image to another, step by step",
+        alt=f"{counted(len(codes), 'row')} of {STEPS} images that turn from the first test image into the second in equal steps "
+        "between their codes.",
+        caption="The ends are the model’s own versions of two test images; the steps between their codes are of one "
+        "length. Look for a change at an even pace, in which every step could be a real image." + of_first,
+    )
+
+
+def loss_unit(vae: VAE) -> str:
+    """The unit of the total and of the reconstruction loss."""
+    in_nats = isinstance(vae.likelihood, Bernoulli) and vae.likelihood.reduction == "sum"
+    return "nats per image" if in_nats else "loss per image"
+
+
+def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
+    yield _Drawn(
+        "training",
+        training.training_curves(history, unit=loss_unit(vae)),
+        part="training",
+        layout="beside",
+        title="Training and validation loss per epoch",
+        alt="Curves of total loss, reconstruction loss and KL divergence over epochs, of training and of validation images.",
+        caption="Validation images steer training but are not learned from. The curves should fall together: a "
+        "validation curve that turns upwards means that the model learns its training images by heart. The weights of "
+        "the marked epoch are the ones measured here.",
+    )
+
+
+def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | None = None, across: int = 0) -> Images:
+    """Images of codes [n, D], in batches: [n, H, W, C], scale 0 to 1. Labels [n] count where the model takes them.
+
+    Those that are to stand `across` beside each other are shrunk batch by batch where they are large, so that a wide
+    figure's memory does not grow with the size of its images.
+    """
+    height, width, _ = vae.image_shape
+    size = batch_size(height, width)
+    parts = []
+    for first in range(0, len(codes), size):
+        of_label = labels[first : first + size] if vae.conditional and labels is not None else None
+        images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size], of_label)))
+        parts.append(mosaics.shrunk(images, row=across * width, most=grids.MOST))
+    return np.concatenate(parts)

@@ -1,0 +1,313 @@
+"""The report: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jinja2
+import pyarrow as pa
+
+from components.evaluate.reconstruction.latent import Smoothness
+from components.evaluate.reconstruction.measure import ACTIVE, Measurement
+from components.evaluate.reconstruction.metrics import METRICS, Metric
+from components.evaluate.report import curves, provenance, wording
+from components.evaluate.report.advice import Findings, advise
+from components.evaluate.report.gates import Outcome
+from components.evaluate.report.references import reference
+from components.evaluate.report.search import Search
+from components.evaluate.report.verdict import verdict
+from components.evaluate.samples.distances import Compared, Comparison
+from components.evaluate.samples.judge import Judgement
+from components.reporting.console import counted
+from schemas.artifacts.manifest import Manifest
+from schemas.artifacts.records import SPLITS, Statistics
+from schemas.recipe.settings import EvaluateSettings
+
+HERE = Path(__file__).parent
+_MOST_LABELS = 40  # rows; the rest is counted in one more
+_NORMALISATIONS = {
+    "unit": "pixels from 0 to 1",
+    "symmetric": "pixels from −1 to 1",
+    "standardise": "channel mean 0 and deviation 1, as measured on the training images",
+}
+_NETWORKS = {"dense": "fully connected", "conv": "convolutional", "resnet": "residual"}
+
+Part = Literal["new", "likeness", "latent", "training"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure of the report.
+
+    Attributes:
+        path: The PNG.
+        title: What it is called.
+        alt: What it shows, for somebody who does not see it.
+        caption: What to look for.
+        layout: Across the page, half of it, or beside its caption.
+        part: Section of the report that it stands in.
+    """
+
+    path: Path
+    title: str
+    alt: str
+    caption: str
+    layout: Literal["full", "half", "beside"]
+    part: Part
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the report is about.
+
+    Attributes:
+        settings: The recipe's name, title and seed, and what the report shows.
+        statistics: Of the Examples.
+        examples: Their manifest.
+        model: The model's manifest.
+        likelihood: What the decoder's output means, for a person.
+        parameters: How many numbers the network has learned.
+        history: `schemas.artifacts.tables.HISTORY`, of the training.
+        loss_unit: Of its total and reconstruction loss.
+        search: Whose values the model was trained with; None: there was none.
+    """
+
+    settings: EvaluateSettings
+    statistics: Statistics
+    examples: Manifest
+    model: Manifest
+    likelihood: str
+    parameters: int
+    history: pa.Table
+    loss_unit: str
+    search: Search | None = None
+
+
+def render(
+    subject: Subject,
+    *,
+    measurement: Measurement,
+    judgement: Judgement,
+    gates: Sequence[Outcome],
+    smoothness: Smoothness | None,
+    figures: Sequence[Shown],
+) -> str:
+    """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = ((HERE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    compared = None if isinstance(judgement.compared, str) else judgement.compared
+    advice = advise(_findings(subject, measurement=measurement, judgement=judgement))
+    trained = curves.training(subject.history, unit=subject.loss_unit)
+    return environment.get_template("report.html.j2").render(
+        style=style,
+        script=script,
+        allowed={"style": _hash(style), "script": _hash(script)},
+        name=subject.settings.name,
+        title=subject.settings.title or subject.settings.name,
+        trained=_trained(subject, measurement=measurement),
+        facts=_facts(subject, measurement=measurement),
+        verdict=[
+            (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
+        ],
+        summary=wording.summary(measurement),
+        tiles={
+            group: [
+                _tile(metric, measurement=measurement)
+                for metric in METRICS
+                if metric.group == group and metric.name in measurement.estimates
+            ]
+            for group in ("likeness", "likelihood")
+        },
+        active=int(measurement.active.sum()),
+        dims=len(measurement.active),
+        clause=_sentence(wording.dimensions(measurement)),
+        threshold=ACTIVE,
+        ways=wording.ways(measurement, smoothness),
+        told=measurement.untold is None,
+        images=measurement.images,
+        samples=measurement.importance_samples,
+        verdicts=wording.verdicts(),
+        distances=[] if compared is None else _distances(compared),
+        left_out={} if compared is None else compared.left_out,
+        compared=_sentence(wording.distances(judgement.compared)),
+        samplers=_samplers(judgement),
+        space=judgement.space,
+        unchosen=judgement.unchosen,
+        useful=_sentence(wording.usefulness(judgement.usefulness)),
+        memorised=_memorised(judgement),
+        gates=gates,
+        figures={
+            part: [(shown, _data_url(shown.path)) for shown in figures if shown.part == part]
+            for part in ("new", "likeness", "latent")  # training has curves of its own, which can be read off
+        },
+        curves=trained,
+        rates=_rates(subject.history),
+        searched=None if subject.search is None else curves.searching(subject.search),
+        search_verdict="" if subject.search is None else _sentence(subject.search.verdict).replace(" -", " −"),
+        trials=None if subject.search is None else curves.trials_table(subject.search),
+        lineage=provenance.lineage(subject.examples, subject.model, subject.search),
+        splits=SPLITS,
+        counts=_counts(subject.statistics),
+        normalisation=_NORMALISATIONS[subject.statistics.normalise],
+        rejected=subject.statistics.rejected,
+        recipe=provenance.as_yaml(
+            provenance.resolved(subject.examples, subject.model, subject.search, subject.settings)
+        ),
+    )
+
+
+def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgement) -> Findings:
+    samplers = () if isinstance(judgement.samplers, str) else judgement.samplers
+    return Findings(
+        settings=provenance.flat(provenance.trained_with(subject.model, subject.search)),
+        variational=_variational(subject),
+        dims=len(measurement.active),
+        active=None if measurement.untold else int(measurement.active.sum()),
+        ssim=measurement.estimates["ssim"].value,
+        history={name: subject.history[name].to_pylist() for name in subject.history.column_names},
+        flagged=not isinstance(judgement.memorisation, str) and judgement.memorisation.flagged,
+        wanted=subject.settings.evaluate.sampler,
+        taken=judgement.sampler.kind,
+        held_out={found.sampler.kind: found.held_out for found in samplers if found.held_out is not None},
+    )
+
+
+def _variational(subject: Subject) -> bool:
+    return bool(subject.model.settings.get("loss", {}).get("kl") != "none")
+
+
+def _trained(subject: Subject, *, measurement: Measurement) -> str:
+    """What was trained on what, in a sentence."""
+    found, network = subject.statistics, subject.model.settings.get("model", {})
+    words = ["conditional"] if network.get("conditional") else []
+    words += [_NETWORKS[network["network"]]] if network.get("network") in _NETWORKS else []
+    words += ["variational autoencoder" if _variational(subject) else "autoencoder"]
+    article = "An" if words[0][0] in "aeiou" else "A"
+    labels = f" with {counted(len(found.labels), 'label')}" if found.labels else ""
+    grey = "grey" if found.channels == 1 else "RGB"
+    return (
+        f"{article} {' '.join(words)} of {counted(subject.parameters, 'parameter')}, trained for "
+        f"{counted(subject.history.num_rows, 'epoch')} on {counted(found.images.get('train', 0), f'{grey} image')} of "
+        f"{found.width} × {found.height} pixels{labels}. It is measured on "
+        f"{counted(measurement.images, 'test image')} that it never saw."
+    )
+
+
+def _rates(history: pa.Table) -> str:
+    """The learning rate, where it stayed the same."""
+    rates = set(history["learning_rate"].to_pylist())
+    return f"The learning rate was {rates.pop():.3g} throughout." if len(rates) == 1 else ""
+
+
+def _tile(metric: Metric, *, measurement: Measurement) -> dict[str, str]:
+    value, error = wording.with_error(measurement.estimates[metric.name])
+    return {
+        "title": metric.title,
+        "value": value,
+        "error": error,
+        "unit": metric.unit,
+        "better": f"{metric.better} is better",
+        "doc": metric.doc,
+        "reference": reference(metric.name, measurement),
+    }
+
+
+def _distances(compared: Compared) -> list[tuple[str, str, tuple[str, ...], list[tuple[str, list[str]]]]]:
+    """Of each feature space: its name, its digest, its own names of both distances, if any, and rows of the table.
+
+    A row is what is compared with the test images, and its figures.
+    """
+
+    def row(side: Comparison) -> list[str]:
+        kernel, manifold = side.kernel, side.manifold
+        spread = "" if kernel.low is None else f" ({_short(kernel.low)} to {_short(kernel.high)})"
+        shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
+        return [_short(side.frechet), f"{_short(kernel.value)}{spread}", *(f"{share:.3f}" for share in shares)]
+
+    return [
+        (
+            found.space.doc,
+            found.space.digest[:12],
+            wording.CALLED.get(found.space.name, ()),
+            [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))],
+        )
+        for found in compared.found
+    ]
+
+
+def _memorised(judgement: Judgement) -> str:
+    found = judgement.memorisation
+    return _sentence(wording.copies(found)) if isinstance(found, str) else found.verdict
+
+
+def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:
+    """Rows of the table: where codes come from, whether new images are made so, and distances."""
+    if isinstance(judgement.samplers, str):
+        return []
+    return [
+        (
+            wording.SAMPLERS[result.sampler.kind],
+            result.sampler is judgement.sampler,
+            ["–" if value is None else _short(value) for value in (result.held_out, result.kernel, result.frechet)],
+        )
+        for result in judgement.samplers
+    ]
+
+
+def _short(value: float | None) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
+    dims = len(measurement.active)
+    return [
+        counted(dims, "latent dimension"),
+        f"{subject.likelihood} likelihood",
+        *([] if "kl" in measurement.estimates else ["plain autoencoder: no sampling, no KL"]),
+        f"recipe {subject.settings.name}",
+        f"seed {subject.settings.seed}",
+    ]
+
+
+def _counts(statistics: Statistics) -> list[tuple[str, list[int]]]:
+    """Rows of the table of images per split: the total, then the labels from the most frequent on."""
+    rows = [("all images", [statistics.images.get(split, 0) for split in SPLITS])]
+    labels = [
+        (label, [statistics.images_per_label.get(split, {}).get(label, 0) for split in SPLITS])
+        for label in statistics.labels
+    ]
+    if len(labels) <= _MOST_LABELS:
+        return rows + labels
+    labels.sort(key=lambda row: -sum(row[1]))
+    rest = [sum(column) for column in zip(*(row for _, row in labels[_MOST_LABELS:]), strict=True)]
+    return [*rows, *labels[:_MOST_LABELS], (f"{len(labels) - _MOST_LABELS:,} other labels", rest)]
+
+
+def _parts(text: str) -> list[str]:
+    """A sentence in pieces: every other one, from the second on, is a key of the recipe, and its value if it has one."""
+    return re.split(r"\b((?:train|model|loss|evaluate|generate)\.[a-z]\w*(?:: [\w.]*\w)?)", text)
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls an inline style or script by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _data_url(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."

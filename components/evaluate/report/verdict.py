@@ -1,0 +1,82 @@
+"""The report's first five lines: what a person who reads no further has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from components.evaluate.reconstruction.measure import ACTIVE, Measurement
+from components.evaluate.report import wording
+from components.evaluate.report.gates import Outcome
+from components.evaluate.samples.distances import Compared
+from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.privacy import LIMITS
+from components.reporting.console import counted
+from components.reporting.numbers import number
+
+Line = tuple[str, str]  # its label and a sentence
+
+
+def verdict(measurement: Measurement, judgement: Judgement, gates: Sequence[Outcome], *, advice: str) -> list[Line]:
+    """The five lines, each with the number that decides and its floor."""
+    return [
+        ("Quality", quality(judgement.compared)),
+        ("Use of the latent space", latent_space(measurement)),
+        ("Memorisation", memorisation(judgement)),
+        ("Gates", gated(gates)),
+        ("What to try next", advice),
+    ]
+
+
+def quality(found: Compared | str) -> str:
+    """How far new images are from real ones, in the features that know the images best."""
+    if isinstance(found, str) or not found.found:
+        return _sentence(wording.distances(found))
+    best = found.found[-1]
+    name = wording.CALLED.get(best.space.name, ("Fréchet distance",))[0]
+    new, floor = best.synthetic, best.floor
+    value, lowest = (number(side.frechet, decimals=3) for side in (new, floor))
+    times = f", {_times(new.frechet / floor.frechet)} the floor" if floor.frechet > 0 else ", above the floor"
+    covered, most = (f"{number(100 * side.manifold.coverage, decimals=0)}%" for side in (new, floor))
+    return (
+        f"New images lie at a {name} of {value} from test images{times} of {lowest} that training images set "
+        f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {covered} of the test images, where training "
+        f"images cover {most}."
+    )
+
+
+def latent_space(measurement: Measurement) -> str:
+    """How many dimensions carry something."""
+    dims, active = len(measurement.active), int(measurement.active.sum())
+    if measurement.untold:
+        return _sentence(measurement.untold)
+    if active == 0:
+        return _sentence(wording.dimensions(measurement))
+    subject = f"{active:,} of {counted(dims, 'latent dimension')} {'is' if active == 1 else 'are'} in use"
+    return f"{subject}: what counts is a variance above {ACTIVE} over the test images."
+
+
+def memorisation(judgement: Judgement) -> str:
+    """Whether new images are copies of training images, beside as many that the model never saw."""
+    found = judgement.memorisation
+    if isinstance(found, str):
+        return _sentence(wording.copies(found))
+    return found.verdict.removesuffix(LIMITS).rstrip()
+
+
+def gated(gates: Sequence[Outcome]) -> str:
+    """Whether the model is what the recipe demands."""
+    if not gates:
+        return "None demanded: evaluate.gates is empty."
+    failed = [outcome for outcome in gates if not outcome.passed]
+    if not failed:
+        return "Its only gate passed." if len(gates) == 1 else f"All {len(gates):,} passed."
+    first = wording.gate(failed[0]).removeprefix("failed: ").replace("found -", "found −")
+    return f"{len(failed):,} of {len(gates):,} failed: {first}{' …' if len(failed) > 1 else '.'}"
+
+
+def _times(ratio: float) -> str:
+    return f"{number(ratio, decimals=1 if ratio < 10 else 0)} times"
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."

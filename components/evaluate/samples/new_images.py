@@ -1,0 +1,56 @@
+"""New images of a model, as its evaluation judges them. Importing this module loads TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.evaluate.reconstruction.measure import batch_size
+from models.code_samplers import CodeSampler, Mixture
+from models.noise import standard_normal, uniform
+from models.vae import VAE
+
+FACTORS = 2**28  # bytes of the factors of a mixture's codes that are held at once, where codes have many dimensions
+
+
+def new_images(
+    vae: VAE, *, count: int, seed: int, labels: NDArray[np.int64], sampler: CodeSampler | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Decodes codes that a sampler draws; image i depends on (seed, i) and its label alone.
+
+    Args:
+        vae: The model.
+        count: How many.
+        seed: Of the codes.
+        labels: Of the images, [count], where the model takes them.
+        sampler: Where codes come from; none: the prior.
+
+    Returns:
+        Batches [B, H, W, C], scale 0 to 1.
+    """
+    sampler = sampler or vae.prior_sampler()
+    height, width, _ = vae.image_shape
+    size = batch_size(height, width)
+    if isinstance(sampler, Mixture):
+        size = max(1, min(size, FACTORS // (4 * vae.latent_dim**2)))
+    for start in range(0, count, size):
+        here = min(size, count - start)
+        normal = standard_normal(seed, start=start, count=here, size=vae.latent_dim)
+        of_label = labels[start : start + here] if vae.conditional else None
+        codes = sampler.codes(normal, uniform(seed, start=start, count=here), of_label)
+        yield np.asarray(vae.normalise.to_unit(vae.decode(codes, of_label)))
+
+
+def spread_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
+    """As many of each label as there is room for, in order: [count]."""
+    return np.arange(count) * len(vae.labels) // count
+
+
+def shared_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
+    """Of each label the share that it has in training, in order: [count]."""
+    places = (np.arange(count) + 0.5) / count
+    found: NDArray[Any] = np.searchsorted(np.cumsum(vae.label_shares), places)
+    return np.minimum(found, max(len(vae.labels) - 1, 0)).astype(np.int64)

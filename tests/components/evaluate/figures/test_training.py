@@ -1,0 +1,114 @@
+"""Figures: they draw for every kind of data, show pixels as they are, and are the same bytes each time."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components.evaluate.figures import mosaics, training
+from components.evaluate.report.wording import SAMPLERS
+from components.reporting import style
+from schemas.artifacts.tables import HISTORY
+
+Saved = Callable[..., np.ndarray[Any, Any]]
+
+SOURCE = "the normal distribution N(0, I)"
+HOSTILE = ("_hidden", "$10 & <b>", "\\frac", "", "鳥", "a label that goes on for far longer than there is room")
+
+
+def history(epochs: int, *, validation: list[float] | None = None) -> pa.Table:
+    names = [name for name in HISTORY.names if name != "epoch"]
+    rows = [{"epoch": epoch + 1, **dict.fromkeys(names, 1.0 / (epoch + 1))} for epoch in range(epochs)]
+    for row, value in zip(rows, validation or [], strict=False):
+        row["val_loss"] = value
+    return pa.Table.from_pylist(rows, schema=HISTORY)
+
+
+def texts(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
+
+
+def test_training_curves_mark_the_epoch_with_the_lowest_validation_loss(saved: Saved) -> None:
+    figure = training.training_curves(history(4, validation=[4.0, 2.0, 1.0, 3.0]), unit="nats per image")
+    assert "best epoch: 3" in texts(figure)
+    saved(figure)
+
+
+@pytest.mark.parametrize("validation", [[1.0], [float("nan")], [float("nan"), 2.0]])
+def test_training_curves_draw_whatever_training_left(validation: list[float], saved: Saved) -> None:
+    saved(training.training_curves(history(len(validation), validation=validation), unit="loss per image"))
+
+
+def test_small_images_are_enlarged_without_blur(saved: Saved) -> None:
+    images = np.zeros((100, 8, 8, 1), np.float32)
+    images[:, ::2] = 0.6
+    values = np.unique(saved(mosaics.samples(images, source=SOURCE))[400:, 100:-100])
+    assert values.tolist() == [0, 153, 255]  # black, 0.6 · 255, and the gaps' white
+
+
+def test_every_image_is_drawn(saved: Saved) -> None:
+    images = (np.arange(100, dtype=np.float32) / 255.0).reshape(100, 1, 1, 1) * np.ones((100, 28, 28, 1), np.float32)
+    assert set(range(100)) <= set(np.unique(saved(mosaics.samples(images, source=SOURCE))).tolist())
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (256, 256, 3), (64, 16, 3), (16, 100, 1)])
+@pytest.mark.parametrize("count", [1, 7, 25])
+def test_reconstructions_draw(shape: tuple[int, int, int], count: int, saved: Saved) -> None:
+    images = np.random.default_rng(0).uniform(size=(count, *shape)).astype(np.float32)
+    names = [HOSTILE[index % len(HOSTILE)] for index in range(count)]
+    pixels = saved(mosaics.reconstructions(images, 1 - images, names=names))
+    assert 900 < pixels.shape[1] < 3200
+
+
+def test_large_samples_shrink(saved: Saved) -> None:
+    images = np.random.default_rng(0).uniform(size=(100, 128, 128, 3)).astype(np.float32)
+    assert saved(mosaics.samples(images, source=SOURCE)).shape[1] < 1800
+    assert saved(mosaics.samples(images.repeat(2, axis=1).repeat(2, axis=2)[:9], source=SOURCE)).shape[1] < 1800
+
+
+def test_samples_say_where_their_codes_come_from() -> None:
+    figure = mosaics.samples(np.zeros((4, 8, 8, 1), np.float32), source=SOURCE)
+    assert any(SOURCE in text for text in texts(figure))
+
+
+@pytest.mark.parametrize("source", SAMPLERS.values())
+def test_no_heading_is_wider_than_its_figure(source: str) -> None:
+    figure = mosaics.samples(np.zeros((100, 28, 28, 1), np.float32), source=source)
+    edges = [text.get_window_extent().x1 for text in figure.findobj(matplotlib.text.Text)]
+    assert max(edges) <= figure.bbox.x1
+
+
+@pytest.mark.parametrize(("shape", "count"), [((8, 8, 1), 1), ((64, 64, 3), 10), ((16, 100, 1), 7)])
+def test_closest_pairs_draw_new_images_left_and_training_images_right(
+    shape: tuple[int, int, int], count: int, saved: Saved
+) -> None:
+    new, training = (np.full((count, *shape), value, np.float32) for value in (0.2, 0.8))
+    pixels = saved(mosaics.closest(new, training))[..., 0]
+    assert 900 < pixels.shape[1] < 3200
+    places = [np.flatnonzero((pixels == round(value * 255)).any(axis=0)) for value in (0.2, 0.8)]
+    assert places[0].min() < places[1].min()
+    assert places[0].max() < places[1].max()
+
+
+def test_shrinking_keeps_what_fits() -> None:
+    images = np.random.default_rng(0).uniform(size=(3, 9, 10, 1)).astype(np.float32)
+    assert mosaics.shrunk(images, row=100, most=100) is images
+    found = mosaics.shrunk(images, row=300, most=100)
+    np.testing.assert_allclose(found[:, 0, 0], images[:, :3, :3].mean(axis=(1, 2)), rtol=1e-6)
+    assert found.shape == (3, 3, 3, 1)
+
+
+def test_the_same_figure_is_the_same_bytes_whatever_settings_somebody_has(tmp_path: Path) -> None:
+    def draw(name: str) -> bytes:
+        style.save(training.training_curves(history(5), unit="nats per image"), tmp_path / f"{name}.png")
+        return (tmp_path / f"{name}.png").read_bytes()
+
+    first = draw("first")
+    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30, "savefig.facecolor": "black"}):
+        settings = dict(matplotlib.rcParams)
+        assert draw("second") == first
+        assert dict(matplotlib.rcParams) == settings

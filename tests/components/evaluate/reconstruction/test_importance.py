@@ -1,0 +1,113 @@
+"""The importance-weighted bound on a linear-Gaussian model, whose exact log-likelihood is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from components.evaluate.reconstruction.importance import ImportanceBound, Kept
+from models.likelihoods import WeightedMse
+from models.noise import standard_normal
+from models.normalisation import Normalise
+from models.vae import VAE
+
+Array = np.ndarray[Any, Any]
+SHAPE = (2, 2, 1)
+SIZE, LATENT = 4, 2
+VARIANCE = 0.05  # of a pixel given its code
+# Columns at right angles, so that the true posterior's dimensions are independent, as the encoder's are.
+LOADINGS = np.array([[0.4, 0.0], [0.3, 0.0], [0.0, 0.6], [0.0, -0.2]])
+OFFSET = np.array([0.5, 0.4, 0.6, 0.3])
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), dtype=np.uint8)
+
+
+def linear_gaussian(*, inflate: float = 1.0) -> VAE:
+    """``x = W z + b + noise``, with its true posterior as encoder, or one whose variance is `inflate` times as large."""
+    posterior_variance = 1.0 / (1.0 + np.square(LOADINGS).sum(axis=0) / VARIANCE)  # [D]
+    inwards = LOADINGS * posterior_variance / VARIANCE  # [SIZE, D]
+    images = keras.Input(SHAPE)
+    flat = keras.layers.Flatten()(images)
+    mean, log_variance = (keras.layers.Dense(LATENT, name=name) for name in ("mean", "log_variance"))
+    encoder = keras.Model(images, [mean(flat), log_variance(flat)])
+    mean.set_weights([inwards, -OFFSET @ inwards])
+    log_variance.set_weights([np.zeros((SIZE, LATENT)), np.log(inflate * posterior_variance)])
+    codes = keras.Input((LATENT,))
+    outwards = keras.layers.Dense(SIZE)
+    decoder = keras.Model(codes, keras.layers.Reshape(SHAPE)(outwards(codes)))
+    outwards.set_weights([LOADINGS.T, OFFSET])
+    return VAE(
+        encoder=encoder,
+        decoder=decoder,
+        likelihood=WeightedMse(SIZE / (2 * VARIANCE), "linear"),
+        normalise=Normalise([0.0], [1.0]),
+    )
+
+
+def exact() -> Array:
+    """log p(x) of each image: Tipping & Bishop 1999, equation 2."""
+    covariance = LOADINGS @ LOADINGS.T + VARIANCE * np.eye(SIZE)
+    found: Array = multivariate_normal(OFFSET, covariance).logpdf(PIXELS.reshape(-1, SIZE) / 255.0)
+    return found
+
+
+def bound(vae: VAE, *, samples: int, codes: int = 1000, seed: int = 0) -> Array:
+    """Of every image."""
+    found: Array = ImportanceBound(vae, samples=samples, codes=codes, seed=seed)(PIXELS, start=0)
+    return found
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_with_the_true_posterior_every_draw_gives_the_exact_value(samples: int) -> None:
+    np.testing.assert_allclose(bound(linear_gaussian(), samples=samples), exact(), rtol=1e-4, atol=1e-4)
+
+
+def test_with_another_posterior_it_rises_to_the_exact_value_with_more_codes() -> None:
+    vae = linear_gaussian(inflate=2.0)
+    gaps = [np.mean([exact() - bound(vae, samples=k, seed=seed) for seed in range(25)]) for k in (1, 10, 100, 1000)]
+    assert gaps[0] > gaps[1] > gaps[2] > 0
+    assert gaps[3] == pytest.approx(0.0, abs=0.01)
+    # KL of the inflated posterior from the true one: what the ELBO lacks.
+    assert gaps[0] == pytest.approx(LATENT * 0.5 * (2.0 - 1.0 - np.log(2.0)), abs=0.1)
+
+
+@pytest.mark.parametrize("codes", [1, 3, 5, 10, 1000])
+def test_how_many_codes_are_decoded_at_once_changes_nothing(codes: int) -> None:
+    vae = linear_gaussian(inflate=1.5)
+    np.testing.assert_allclose(bound(vae, samples=5, codes=codes), bound(vae, samples=5), rtol=1e-5)
+
+
+def test_an_images_bound_does_not_depend_on_those_beside_it() -> None:
+    vae = linear_gaussian(inflate=1.5)
+    found = ImportanceBound(vae, samples=5, codes=1000, seed=0)
+    np.testing.assert_allclose(found(PIXELS[2:], start=2), found(PIXELS, start=0)[2:], rtol=1e-6)
+
+
+def test_what_is_kept_is_not_measured_again_and_the_rest_is_as_if_nothing_had_been(tmp_path: Path) -> None:
+    vae, kept = linear_gaussian(inflate=1.5), Kept(tmp_path / "bound.npy")
+    kept.saved = -np.inf  # long ago
+    whole = bound(vae, samples=5)
+    ImportanceBound(vae, samples=5, codes=1000, seed=0, kept=kept)(PIXELS[:2], start=0)
+    again = ImportanceBound(vae, samples=5, codes=1000, seed=0, kept=Kept(kept.path))
+    log_weights, again._log_weights = again._log_weights, None  # type: ignore[assignment]
+    np.testing.assert_allclose(again(PIXELS[:2], start=0), whole[:2], rtol=1e-6)
+    again._log_weights = log_weights
+    np.testing.assert_allclose(again(PIXELS[2:], start=2), whole[2:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("content", [b"", b"no numbers"])
+def test_a_broken_file_of_kept_values_is_as_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bound.npy").write_bytes(content)
+    assert Kept(tmp_path / "bound.npy").get(0, 1) is None
+
+
+def test_it_is_the_mean_of_the_weights_of_the_images_own_noise() -> None:
+    vae = linear_gaussian(inflate=1.5)
+    noise = standard_normal(3, start=0, count=len(PIXELS), size=4 * LATENT).reshape(-1, 4, LATENT)
+    expected = logsumexp(np.asarray(vae.log_weights(PIXELS, noise), np.float64), axis=1) - np.log(4)
+    np.testing.assert_allclose(bound(vae, samples=4, seed=3), expected, rtol=1e-6)

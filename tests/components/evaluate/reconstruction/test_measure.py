@@ -1,0 +1,306 @@
+"""The pass over the test split: what it measures, what it keeps, and what it refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from components.evaluate.reconstruction import measure as module
+from components.evaluate.reconstruction.measure import batch_size, document, measure
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import Statistics
+from schemas.errors import DataError
+
+MakeExamples = Callable[..., Examples]
+
+
+class Shifted:
+    """A model whose terms are known: every reconstruction is darker by a quarter, codes hold the image's brightness."""
+
+    def __init__(self, *, broken: bool = False, variational: bool = True) -> None:
+        self.latent_dim = 3
+        self.variational = variational
+        self.conditional = self.binary = self.density = False
+        self.prior = None
+        self.broken = broken
+
+    def terms(self, pixels: Any, noise: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        targets = tf.cast(pixels, tf.float32) / 255.0
+        brightness = tf.reduce_mean(targets, axis=(1, 2, 3))  # [B]
+        mean = tf.stack([brightness * 100.0, 0.05 * brightness, tf.zeros_like(brightness)], axis=1)
+        log_prob = -100.0 * brightness
+        return {
+            "log_prob": tf.where(brightness > 0.5, np.nan, log_prob) if self.broken else log_prob,
+            "kl": tf.reduce_sum(tf.square(noise), axis=1),
+            "mean": mean,
+            "log_variance": tf.zeros_like(mean),
+            "targets": targets,
+            "reconstructions": targets - 0.25,
+        }
+
+    def log_weights(self, pixels: Any, noise: Any) -> Any:
+        import tensorflow as tf
+
+        brightness = tf.reduce_mean(tf.cast(pixels, tf.float32), axis=(1, 2, 3)) / 255.0
+        return -100.0 * brightness[:, None] + 0.0 * noise[:, :, 0]
+
+
+def run(
+    examples: Examples, *, vae: Any = None, seed: int = 0, codes: int = 1000, images: int = 25, **options: Any
+) -> Any:
+    return measure(vae or Shifted(), examples=examples, seed=seed, keep_codes=codes, keep_images=images, **options)
+
+
+def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: Any) -> None:
+    pixels = noise_images(30)
+    found = run(make_examples(pixels)).estimates
+    log_prob = -100.0 * (pixels / 255.0).mean(axis=(1, 2, 3))
+    assert found["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
+    assert found["log_prob"].standard_error == pytest.approx(log_prob.std(ddof=1) / np.sqrt(30), rel=1e-4)
+    assert found["elbo"].value == pytest.approx(found["log_prob"].value - found["kl"].value, rel=1e-5)
+    assert found["mse"].value == pytest.approx(0.0625, rel=1e-5)
+    assert found["mse"].standard_error == pytest.approx(0.0, abs=1e-7)
+    assert found["psnr"].value == pytest.approx(-10 * np.log10(0.0625), rel=1e-5)
+
+
+def test_one_colour_is_measured_beside_the_reconstructions(make_examples: MakeExamples, noise_images: Any) -> None:
+    pixels = noise_images(30)
+    found = run(make_examples(pixels))  # whose training images' mean is a half
+    squared = np.square(pixels / 255.0 - 0.5).mean(axis=(1, 2, 3))
+    assert list(found.plain) == ["ssim", "psnr", "mse"]
+    assert found.plain["mse"] == pytest.approx(squared.mean(), rel=1e-5)
+    assert found.plain["psnr"] == pytest.approx((-10 * np.log10(squared)).mean(), rel=1e-5)
+    assert 0 <= found.plain["ssim"] < 0.1  # noise has nothing in common with one colour
+    metrics = document(found)["metrics"]
+    assert metrics["mse"]["plain_colour"] == pytest.approx(found.plain["mse"], rel=1e-5)
+    assert "plain_colour" not in metrics["kl"]
+
+
+def test_a_plain_autoencoder_has_no_kl_and_so_no_bound(make_examples: MakeExamples) -> None:
+    found = run(make_examples(), vae=Shifted(variational=False))
+    assert list(found.estimates) == ["ssim", "psnr", "mse", "log_prob"]
+    assert list(document(found)["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
+
+
+def test_the_importance_weighted_bound_is_measured_where_it_is_asked_for(
+    make_examples: MakeExamples, noise_images: Any
+) -> None:
+    pixels = noise_images(30)
+    examples = make_examples(pixels)
+    assert "iwae" not in run(examples).estimates
+    assert "importance_samples" not in document(run(examples))
+    found = run(examples, importance_samples=3)
+    brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
+    assert found.estimates["iwae"].value == pytest.approx(-100.0 * brightness.mean(), rel=1e-5)
+    assert found.estimates["iwae"].standard_error == pytest.approx(
+        100.0 * brightness.std(ddof=1) / np.sqrt(30), rel=1e-4
+    )
+    assert document(found)["importance_samples"] == 3
+    assert "iwae" not in run(examples, vae=Shifted(variational=False), importance_samples=3).estimates
+
+
+def test_what_takes_long_is_kept_in_a_folder_of_its_own(make_examples: MakeExamples, tmp_path: Path) -> None:
+    examples = make_examples()
+    np.save(tmp_path / "importance.npy", np.full(30, -7.0))
+    found = run(examples, importance_samples=3, kept=tmp_path).estimates
+    assert found["iwae"].value == pytest.approx(-7.0)
+    assert found["log_prob"] == run(examples).estimates["log_prob"]
+
+
+def test_all_codes_together_are_measured(make_examples: MakeExamples, noise_images: Any) -> None:
+    pixels = noise_images(30)
+    examples = make_examples(pixels)
+    found = run(examples)
+    brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
+    means = np.stack([100.0 * brightness, 0.05 * brightness, 0.0 * brightness], axis=1)  # of variance 1
+    kl = (0.5 * means**2).mean(axis=0)
+    np.testing.assert_allclose(found.aggregate.kl_per_dimension, kl, rtol=1e-5, atol=1e-9)
+    latent = document(found)["latent"]
+    np.testing.assert_allclose(latent["kl_per_dimension"], kl, rtol=1e-4, atol=1e-9)
+    assert latent["aggregate_gap"] == pytest.approx(found.aggregate.gap, rel=1e-5)
+    plain = run(examples, vae=Shifted(variational=False))
+    assert plain.aggregate is None
+    assert "kl_per_dimension" not in document(plain)["latent"]
+
+
+def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = make_examples()
+    whole = run(examples)
+    monkeypatch.setattr(module, "BATCH_SIZE", 7)
+    parts = run(examples)
+    assert document(parts) == document(whole)
+    np.testing.assert_array_equal(parts.codes, whole.codes)
+    np.testing.assert_array_equal(parts.originals, whole.originals)
+
+
+def test_noise_follows_the_seed(make_examples: MakeExamples) -> None:
+    examples = make_examples()
+    assert run(examples, seed=1).estimates["kl"] == run(examples, seed=1).estimates["kl"]
+    assert run(examples, seed=1).estimates["kl"] != run(examples, seed=2).estimates["kl"]
+
+
+def test_a_dimension_is_active_if_its_mean_varies(make_examples: MakeExamples) -> None:
+    assert run(make_examples()).active.tolist() == [True, False, False]
+
+
+def test_first_images_are_kept(make_examples: MakeExamples, noise_images: Any) -> None:
+    pixels = noise_images(30)
+    labels = [index % 3 - 1 for index in range(30)]
+    found = run(make_examples(pixels, labels=labels, names=("a", "b")), codes=12, images=4)
+    np.testing.assert_allclose(found.originals, pixels[:4] / 255.0, atol=1e-6)
+    np.testing.assert_allclose(found.reconstructions, pixels[:4] / 255.0 - 0.25, atol=1e-6)
+    assert found.labels.tolist() == labels[:4]
+    assert found.codes.shape == (12, 3)
+    assert found.code_labels.tolist() == labels[:12]
+
+
+def test_progress_ends_at_all_images(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH_SIZE", 16)
+    told: list[int] = []
+    measure(Shifted(), examples=make_examples(), seed=0, keep_codes=1, keep_images=1, progress=told.append)
+    assert told == [16, 30]
+
+
+def test_large_images_come_in_small_batches() -> None:
+    assert batch_size(28, 28) == batch_size(64, 64) == 256
+    assert batch_size(256, 256) == 16
+    assert batch_size(1024, 1024) == 1
+
+
+def test_document_is_json_without_nan(make_examples: MakeExamples, noise_images: Any) -> None:
+    found = document(run(make_examples(noise_images(1))))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["split"] == "test"
+    assert found["images"] == 1
+    assert found["metrics"]["mse"]["standard_error"] is None
+    assert found["metrics"]["elbo"]["unit"] == "nats per image"
+    assert found["latent"] == {**found["latent"], "dimensions": 3, "active": None}
+
+
+def test_no_test_images(make_examples: MakeExamples, noise_images: Any) -> None:
+    with pytest.raises(DataError, match=r"expected test images, found none; raise preprocess\.test"):
+        run(make_examples(noise_images(0)))
+
+
+def test_values_that_are_not_finite(make_examples: MakeExamples) -> None:
+    dark, light = (np.full((3, 8, 8, 1), value, np.uint8) for value in (10, 240))
+    examples = make_examples(np.concatenate([dark, light[:2]]))
+    with pytest.raises(DataError, match=r"NaN or infinity for 2 of 5; lower train\.learning_rate"):
+        run(examples, vae=Shifted(broken=True))
+
+
+def test_a_shard_that_lacks_images(make_examples: MakeExamples) -> None:
+    examples = make_examples()
+    shard = examples.shards("test")[0]
+    size = len(shard.read_bytes()) // 30
+    shard.write_bytes(shard.read_bytes()[: 29 * size + 1])
+    with pytest.raises(DataError, match="expected"):
+        run(examples)
+
+
+def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples, noise_images: Any) -> None:
+    from models.build import build_vae
+    from models.noise import standard_normal
+    from schemas.recipe.model import BernoulliLoss, DenseModel
+
+    pixels = noise_images(20)
+    examples = make_examples(pixels)
+    statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
+    settings = DenseModel(network="dense", latent_dim=2, hidden=(8,))
+    vae = build_vae(settings, BernoulliLoss(likelihood="bernoulli"), statistics, seed=1)
+    found = run(examples, vae=vae, seed=4).estimates
+
+    images = pixels / 255.0
+    mean, log_variance = (np.asarray(part, np.float64) for part in vae.encoder(images))
+    kl = 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1)
+    codes = mean + np.exp(0.5 * log_variance) * standard_normal(4, start=0, count=20, size=2)
+    rebuilt = 1 / (1 + np.exp(-np.asarray(vae.decoder(codes), np.float64)))
+    log_prob = (images * np.log(rebuilt) + (1 - images) * np.log(1 - rebuilt)).sum(axis=(1, 2, 3))
+    assert found["kl"].value == pytest.approx(kl.mean(), rel=1e-4)
+    assert found["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
+    assert found["elbo"].value == pytest.approx((log_prob - kl).mean(), rel=1e-5)
+    assert found["elbo"].standard_error == pytest.approx((log_prob - kl).std(ddof=1) / np.sqrt(20), rel=1e-3)
+    assert found["mse"].value == pytest.approx(((images - rebuilt) ** 2).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "activation"),
+    [([0.0], [1.0], "sigmoid"), ([0.5], [0.5], "tanh"), ([0.4, 0.5, 0.6], [0.2, 0.3, 0.1], "linear")],
+)
+def test_bits_per_dimension_are_the_negative_elbo_of_256_levels(
+    mean: list[float], deviation: list[float], activation: Any, make_examples: MakeExamples, noise_images: Any
+) -> None:
+    from models.likelihoods import WeightedMse
+    from models.noise import standard_normal
+    from models.normalisation import Normalise
+
+    channels = len(mean)
+    pixels = noise_images(20, height=4, width=6, channels=channels)
+    vae = make_vae((4, 6, channels), WeightedMse(50.0, activation), Normalise(mean, deviation))
+    found = run(make_examples(pixels), vae=vae, seed=4)
+
+    size = 4 * 6 * channels
+    images = (pixels / 255.0 - mean) / deviation
+    posterior, log_variance = (np.asarray(part, np.float64) for part in vae.encoder(images))
+    codes = posterior + np.exp(0.5 * log_variance) * standard_normal(4, start=0, count=20, size=2)
+    rebuilt = np.asarray(vae.likelihood.mean(vae.decoder(codes)), np.float64)
+    variance = size / (2 * 50.0)
+    densities = scipy.stats.norm(rebuilt, np.sqrt(variance)).logpdf(images)  # of normalised values
+    widths = np.log(1 / (255.0 * np.array(deviation)))  # of a level, of 0 to 255, as it is normalised
+    kl = 0.5 * (posterior**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1)
+    nats = kl - (densities + widths).sum(axis=(1, 2, 3))  # of a level's probability
+    bits = nats / (np.log(2) * size)
+    assert found.estimates["bits_per_dim"].value == pytest.approx(bits.mean(), rel=1e-5)
+    assert found.estimates["bits_per_dim"].standard_error == pytest.approx(bits.std(ddof=1) / np.sqrt(20), rel=1e-3)
+    assert document(found)["metrics"]["bits_per_dim"]["better"] == "lower"
+
+
+def test_bits_per_dimension_do_not_depend_on_the_normalisation(make_examples: MakeExamples, noise_images: Any) -> None:
+    """The same Gaussian over pixels, told to the model on another scale."""
+    from models.likelihoods import WeightedMse
+    from models.normalisation import Normalise
+
+    examples = make_examples(noise_images(20, height=4, width=6))
+    found = []
+    for deviation in (1.0, 0.25):
+        vae = make_vae((4, 6, 1), WeightedMse(50.0 * deviation**2, "linear"), Normalise([0.0], [deviation]))
+        for network in (vae.encoder, vae.decoder):  # nothing but a constant image, and the prior
+            network.set_weights([0 * weight for weight in network.get_weights()])
+        found.append(run(examples, vae=vae).estimates)
+    assert found[0]["bits_per_dim"].value == pytest.approx(found[1]["bits_per_dim"].value, rel=1e-5)
+    assert found[0]["elbo"].value != pytest.approx(found[1]["elbo"].value, rel=0.1)
+
+
+def test_probabilities_and_plain_autoencoders_have_no_bits_per_dimension(
+    make_examples: MakeExamples, noise_images: Any
+) -> None:
+    from models.likelihoods import Bernoulli, WeightedMse
+    from models.normalisation import Normalise
+
+    examples = make_examples(noise_images(5))
+    unit = Normalise([0.0], [1.0])
+    assert "bits_per_dim" not in run(examples, vae=make_vae((8, 8, 1), Bernoulli(), unit)).estimates
+    plain = make_vae((8, 8, 1), WeightedMse(50.0, "sigmoid"), unit, kl="none")
+    assert "bits_per_dim" not in run(examples, vae=plain).estimates
+
+
+def make_vae(shape: tuple[int, int, int], likelihood: Any, normalise: Any, **options: Any) -> Any:
+    """Of dense layers with random weights, and two latent dimensions."""
+    import keras
+
+    from models.vae import VAE
+
+    keras.utils.set_random_seed(0)
+    images = keras.Input(shape)
+    flat = keras.layers.Flatten()(images)
+    encoder = keras.Model(images, [keras.layers.Dense(2, name=name)(flat) for name in ("mean", "log_variance")])
+    codes = keras.Input((2,))
+    outputs = keras.layers.Dense(int(np.prod(shape)))(codes)
+    decoder = keras.Model(codes, keras.layers.Reshape(shape)(outputs))
+    return VAE(encoder=encoder, decoder=decoder, likelihood=likelihood, normalise=normalise, **options)

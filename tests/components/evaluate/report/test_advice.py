@@ -1,0 +1,99 @@
+"""What to try next: an example of each rule, where it speaks and where it is silent, and which comes first."""
+
+from typing import Any
+
+import pytest
+
+from components.evaluate.report import advice
+from components.evaluate.report.advice import Findings, advise
+
+SETTINGS = {"model.latent_dim": 8, "train.epochs": 20, "train.schedule": "constant", "loss.reconstruction": "sum"}
+FALLING = [100.0, 60.0, 50.0, 48.0, 49.0]  # best in the fourth of five epochs
+
+
+def history(loss: list[float] = FALLING, *, ahead: float = 1.0) -> dict[str, list[float]]:
+    """Of a model whose training reconstruction is so far ahead of its validation reconstruction."""
+    return {"val_loss": loss, "val_reconstruction": loss, "reconstruction": [value - ahead for value in loss]}
+
+
+def findings(**others: Any) -> Findings:
+    """Of a model of which nothing is amiss."""
+    settings = {**SETTINGS, **others.pop("settings", {})}
+    good: dict[str, Any] = {
+        "variational": True,
+        "dims": 8,
+        "active": 8,
+        "ssim": 0.9,
+        "history": history(),
+        "flagged": False,
+        "wanted": "auto",
+        "taken": "mixture",
+        "held_out": {"normal": 3.0, "mixture": 2.5, "posterior": 0.1},
+    }
+    return Findings(settings=settings, **{**good, **others})
+
+
+def test_where_nothing_is_amiss_it_says_so() -> None:
+    assert advise(findings()).startswith("Nothing stands out")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"variational": False}, "loss.kl: sum"),
+        ({"active": 0, "settings": {"loss.reconstruction": "mean"}}, "loss.reconstruction: sum"),
+        ({"active": 0, "settings": {"loss.weight": 100.0}}, "loss.weight: 1000"),
+        ({"active": 0}, "loss.kl_warmup_epochs: 5"),
+        ({"active": 0, "settings": {"loss.kl_warmup_epochs": 5}}, "a lower train.learning_rate"),
+        ({"flagged": True}, "generate.drop_near_copies: true"),
+        ({"settings": {"train.epochs": 4}, "history": history(FALLING[:4])}, "number 4: try train.epochs: 10"),
+        ({"settings": {"train.epochs": 1}, "history": history([9.0])}, "number 1: try train.epochs: 10"),
+        ({"history": history([100.0 - i for i in range(20)])}, "number 20: try train.epochs: 40"),
+        ({"history": history(ahead=40.0)}, "train.weight_decay: 0.01"),
+        ({"ssim": 0.5}, "model.latent_dim: 16"),
+        (
+            {"ssim": 0.5, "dims": 1, "active": 1, "settings": {"model.latent_dim": 1}},
+            "the only latent dimension is in use",
+        ),
+        (
+            {"wanted": "normal", "taken": "normal", "held_out": {"normal": 9.0, "mixture": 2.0}},
+            "evaluate.sampler: auto",
+        ),
+        ({"held_out": {"normal": 9.0, "mixture": 2.0}}, "model.prior_components: 100"),
+        ({"active": 3}, "Only 3 of 8 latent dimensions are in use: model.latent_dim: 3"),
+    ],
+)
+def test_each_rule_names_its_recipe_key(found: dict[str, Any], said: str) -> None:
+    assert said in advise(findings(**found))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"settings": {"train.epochs": 5}},  # its best epoch was the fourth
+        {"settings": {"train.epochs": 9}, "history": history(FALLING[:4])},  # it was stopped early
+        {"settings": {"train.epochs": 4, "train.schedule": "cosine"}, "history": history([100.0, 50.0, 48.2, 48.0])},
+        {"history": history([float("nan")] * 3)},
+        {"history": history([50.0, 51.0], ahead=40.0)},  # the first epoch was the best: training's mean came before
+        {"ssim": 0.5, "active": 8, "settings": {"model.latent_dim": 4}},  # a second level has the others
+        {"active": None, "ssim": 0.5},
+        {"wanted": "normal", "taken": "normal", "held_out": {"normal": 2.1, "mixture": 2.0}},
+        {"wanted": "mixture", "held_out": {"mixture": 2.0, "posterior": 0.1}},  # codes of training images are no advice
+        {"held_out": {}},
+    ],
+)
+def test_a_rule_is_silent_where_it_does_not_apply(found: dict[str, Any]) -> None:
+    assert advise(findings(**found)).startswith("Nothing stands out")
+
+
+def test_under_a_cosine_the_loss_has_to_be_still_falling() -> None:
+    found = findings(
+        settings={"train.epochs": 4, "train.schedule": "cosine"}, history=history([100.0, 60.0, 55.0, 48.0])
+    )
+    assert "train.epochs: 10" in advise(found)
+
+
+def test_what_is_most_amiss_comes_first() -> None:
+    found = findings(active=0, flagged=True, ssim=0.2, held_out={"normal": 9.0, "mixture": 2.0})
+    assert "the KL has won" in advise(found)
+    assert [rule for rule in advice.RULES if rule(found)][:2] == [advice.collapsed, advice.copies]

@@ -1,0 +1,115 @@
+"""The five lines: each says the number that decides, and what it is held against."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.evaluate.reconstruction.measure import Measurement
+from components.evaluate.reconstruction.moments import Estimate
+from components.evaluate.report.gates import Outcome
+from components.evaluate.report.verdict import gated, latent_space, memorisation, quality, verdict
+from components.evaluate.samples.distances import Compared, Comparison, Distances
+from components.evaluate.samples.features import FeatureSpace
+from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.kid import Interval
+from components.evaluate.samples.neighbours import Manifold
+from components.evaluate.samples.privacy import LIMITS, Memorisation, Nearest
+from models.code_samplers import Normal
+
+
+def compared(frechet: float, floor: float, *, space: str = "classifier") -> Compared:
+    def side(value: float, coverage: float) -> Comparison:
+        return Comparison(value, Interval(0.1, None, None), Manifold(0.5, 0.5, 1.0, coverage))
+
+    found = FeatureSpace(space, "a network", "12ab" * 16, lambda images: images)
+    return Compared((Distances(found, 500, side(frechet, 0.789), side(floor, 0.97)),), {})
+
+
+def measured(variances: list[float], *, images: int = 300) -> Measurement:
+    nothing = np.zeros((0, 8, 8, 1), np.float32)
+    return Measurement(
+        images=images,
+        estimates={"ssim": Estimate(0.7, 0.001)},
+        mean_variance=np.asarray(variances),
+        codes=np.zeros((0, len(variances)), np.float32),
+        code_labels=np.zeros(0, np.int64),
+        originals=nothing,
+        reconstructions=nothing,
+        labels=np.zeros(0, np.int64),
+    )
+
+
+def judged(**found: Any) -> Judgement:
+    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
+    return Judgement(**{"sampler": Normal(2), "space": "", **nothing, **found})
+
+
+def memorised(*, near: int) -> Memorisation:
+    side = Nearest(0.2, 0.1)
+    return Memorisation(1000, 5000, side, side, closer=0.5, exact=0, near=near, near_held_out=1, pairs=())
+
+
+def gate(name: str, *, passed: bool) -> Outcome:
+    return Outcome(name, "at least 0", 0.5 if passed else -0.5, passed=passed)
+
+
+def test_there_are_five_lines_and_the_last_is_what_to_try() -> None:
+    lines = verdict(measured([1.0, 1.0]), judged(), [], advice="Try something.")
+    assert [label for label, _ in lines] == [
+        "Quality", "Use of the latent space", "Memorisation", "Gates", "What to try next",
+    ]  # fmt: skip
+    assert lines[-1][1] == "Try something."
+    assert all(not sentence[0].islower() and sentence.endswith(".") for _, sentence in lines)
+
+
+def test_quality_stands_beside_the_floor() -> None:
+    assert quality(compared(2.5, 0.5)) == (
+        "New images lie at a Fréchet distance of 2.500 from test images, 5.0 times the floor of 0.500 that training images set "
+        "(in a classifier’s features); they cover 79% of the test images, where training images cover 97%."
+    )
+    assert "39 times the floor" in quality(compared(19.5, 0.5))
+    assert "lie at a FID of" in quality(compared(19.5, 0.5, space="inception"))
+    assert "above the floor of 0.000" in quality(compared(1.0, 0.0))
+
+
+@pytest.mark.parametrize("found", ["nobody asked", Compared((), {"random": "nobody asked"})])
+def test_quality_that_nobody_measured_says_why(found: Compared | str) -> None:
+    assert quality(found) == "Not compared with test images: nobody asked."
+
+
+@pytest.mark.parametrize(
+    ("variances", "said"),
+    [
+        ([1.0, 0.5], "2 of 2 latent dimensions are in use: what counts is a variance above 0.01 over the test images."),
+        ([1.0, 0.001, 0.0], "1 of 3 latent dimensions is in use: what counts is"),
+        ([0.001, 0.001], "2 of 2 latent dimensions are unused, so it makes the same image from every code."),
+        ([1.0], "1 of 1 latent dimension is in use"),
+    ],
+)
+def test_how_many_latent_dimensions_are_in_use(variances: list[float], said: str) -> None:
+    assert latent_space(measured(variances)).startswith(said)
+
+
+def test_of_a_single_image_nobody_can_tell() -> None:
+    found = latent_space(measured([1.0], images=1))
+    assert found == "A single test image cannot tell how many latent dimensions are in use."
+
+
+@pytest.mark.parametrize("near", [1, 50])
+def test_memorisation_is_the_verdict_without_its_limits(near: int) -> None:
+    found = memorised(near=near)
+    said = memorisation(judged(memorisation=found))
+    assert f"{near} of 1,000 new images are copies" in said and "1 of 1,000 held-out images" in said
+    assert f"{said} {LIMITS}" == found.verdict
+    assert ("gives training images away" in said) == (near == 50)
+    assert memorisation(judged()) == "Not looked for: nobody asked."
+
+
+def test_gates() -> None:
+    assert gated([]) == "None demanded: evaluate.gates is empty."
+    assert gated([gate("metrics.a", passed=True)]) == "Its only gate passed."
+    assert gated([gate("metrics.a", passed=True)] * 3) == "All 3 passed."
+    failed = [gate("metrics.a", passed=True), gate("metrics.b", passed=False), gate("metrics.c", passed=False)]
+    assert gated(failed[:2]) == "1 of 2 failed: metrics.b expected at least 0, found −0.5."
+    assert gated(failed).startswith("2 of 3 failed: metrics.b expected")

@@ -1,0 +1,222 @@
+"""Numbers and verdicts in words."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.evaluate.reconstruction.latent import AggregatePosterior, Smoothness
+from components.evaluate.reconstruction.measure import Measurement
+from components.evaluate.reconstruction.moments import Estimate
+from components.evaluate.report import wording
+from components.evaluate.report.gates import Outcome
+from components.evaluate.samples.distances import Compared, Comparison, Distances
+from components.evaluate.samples.features import FeatureSpace
+from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.kid import Interval
+from components.evaluate.samples.neighbours import Manifold
+from components.evaluate.samples.privacy import Memorisation, Nearest
+from components.evaluate.samples.sampler_choice import SamplerResult
+from components.evaluate.samples.usefulness import Usefulness
+from models.code_samplers import CodeSampler, Normal, UniformBox
+from schemas.recipe.recipe import EvaluateSection
+
+BOX = UniformBox(np.zeros(2, np.float32), np.ones(2, np.float32))
+USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=0.9123)
+
+
+def measurement(variances: list[float], *, ssim: float = 0.7, images: int = 10_000) -> Measurement:
+    nothing = np.zeros((0, 4, 4, 1), np.float32)
+    return Measurement(
+        images=images,
+        estimates={"ssim": Estimate(ssim, 0.001), "psnr": Estimate(17.66, 0.02)},
+        mean_variance=np.array(variances),
+        codes=np.zeros((0, len(variances)), np.float32),
+        code_labels=np.zeros(0, np.int64),
+        originals=nothing,
+        reconstructions=nothing,
+        labels=np.zeros(0, np.int64),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "expected"),
+    [
+        (-247.9134, 0.8231, ("−247.91", "0.82")),
+        (0.017123, 0.000123, ("0.01712", "0.00012")),
+        (-25370.3633, 0.0052, ("−25,370.4", "0.0052")),
+        (-340496.2, 151.0, ("−340,496", "151")),
+        (100.0, 0.0, ("100.000", "0")),
+        (6.4401, None, ("6.440", "")),
+        (0.0, None, ("0.000", "")),
+        (-1e-12, 1e-13, ("0.00000000", "0.00000000")),
+    ],
+)
+def test_numbers_end_at_the_second_digit_of_their_error(
+    value: float, error: float | None, expected: tuple[str, str]
+) -> None:
+    assert wording.with_error(Estimate(value, error)) == expected
+
+
+@pytest.mark.parametrize(
+    ("variances", "expected"),
+    [
+        ([1.0], "the only latent dimension is in use"),
+        ([1.0, 0.5], "both latent dimensions are in use"),
+        ([1.0] * 32, "all 32 latent dimensions are in use"),
+        ([1.0, 0.0, 1.0], "1 of 3 latent dimensions is unused"),
+        ([1.0, 0.0, 0.01], "2 of 3 latent dimensions are unused"),
+        ([0.0, 0.0], "2 of 2 latent dimensions are unused, so it makes the same image from every code"),
+        ([0.0], "1 of 1 latent dimension is unused, so it makes the same image from every code"),
+    ],
+)
+def test_unused_dimensions_are_named(variances: list[float], expected: str) -> None:
+    assert wording.dimensions(measurement(variances)) == expected
+
+
+def test_one_image_tells_nothing_about_dimensions() -> None:
+    assert "a single test image cannot tell" in wording.summary(measurement([0.0, 0.0], images=1))
+
+
+def test_summary_backs_its_words_with_numbers() -> None:
+    assert wording.summary(measurement([1.0, 0.0])) == (
+        "On 10,000 test images that it never trained on, its reconstructions are recognisable, with fine detail "
+        "smoothed away (mean SSIM 0.70, mean PSNR 17.7 dB), and 1 of 2 latent dimensions is unused."
+    )
+
+
+@pytest.mark.parametrize(
+    ("ssim", "words"), [(1.0, "almost the same"), (0.85, "close"), (0.3, "rough"), (0.29, "hardly"), (-0.2, "hardly")]
+)
+def test_verdicts_follow_their_bounds(ssim: float, words: str) -> None:
+    assert wording.verdict(ssim).startswith(words)
+
+
+def distances(space: str, *, synthetic: float, floor: float, images: int = 10_000, coverage: float = 0.87) -> Distances:
+    """In a space of this name, by Fréchet distances."""
+    sides = (Comparison(value, Interval(0.1, None, None), Manifold(1, 1, 1, coverage)) for value in (synthetic, floor))
+    return Distances(FeatureSpace(space, "some network", "12ab" * 16, lambda images: images), images, *sides)
+
+
+def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
+    side = Nearest(0.2, 0.1)
+    return Memorisation(1000, 5000, side, side, closer=0.5, exact=exact, near=near, near_held_out=1, pairs=())
+
+
+def judged(**found: Any) -> Judgement:
+    """Nothing is known of new images but what is given."""
+    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
+    return Judgement(**{"sampler": Normal(2), "space": "", **nothing, **found})
+
+
+def test_distances_are_told_beside_their_floor() -> None:
+    found = Compared((distances("random", synthetic=1.23456, floor=0.1),), {})
+    assert wording.distances(found) == (
+        "10,000 new images: Fréchet distance 1.235 from test images in random features, where training images have 0.100; "
+        "they cover 87% of the test images"
+    )
+
+
+def test_of_several_spaces_the_last_one_speaks() -> None:
+    both = [distances("random", synthetic=1.0, floor=0.5), distances("classifier", synthetic=7.0, floor=2.0)]
+    assert "7.000 from test images in a classifier’s features" in wording.distances(Compared(tuple(both), {}))
+    left = Compared((both[0],), {"classifier": "there is a reason"})
+    assert "1.000 from test images in random features" in wording.distances(left)
+
+
+def test_distances_are_called_fid_and_kid_in_inceptions_features_alone() -> None:
+    found = [distances(name, synthetic=12.0, floor=3.0) for name in ("random", "classifier", "own", "inception")]
+    *others, inception = [wording.distances(Compared((one,), {})) for one in found]
+    assert inception == (
+        "10,000 new images: FID 12.000 and KID 0.10000 from test images in Inception’s features, where training images have "
+        "3.000 and 0.10000; they cover 87% of the test images"
+    )
+    assert not any(name in said for said in others for name in ("FID", "KID"))
+    assert "Fréchet distance 12.000 from test images in your own model’s features" in others[-1]
+
+
+def test_what_was_not_compared_says_why() -> None:
+    assert wording.distances("nobody asked") == "not compared with test images: nobody asked"
+    nothing = Compared((), {"random": "all test images have the same features"})
+    assert wording.distances(nothing) == "not compared with test images: all test images have the same features"
+
+
+def test_usefulness_is_told_by_its_accuracies() -> None:
+    assert wording.usefulness(USEFUL) == (
+        "a classifier trained on new images names 60.0% of the test images rightly, one trained on real images 90.0% "
+        "(ratio 0.667), one trained on both 91.2%"
+    )
+    assert wording.usefulness("nobody asked") == "not tried for training a classifier: nobody asked"
+
+
+def test_copies_are_told_in_a_clause() -> None:
+    assert wording.copies(memorised()) == "No sign of memorised images"
+    assert wording.copies(memorised(exact=1)) == "No clear sign of memorised images"
+    assert wording.copies(memorised(near=40, exact=3)).startswith(
+        "40 of 1,000 new images are copies of training images"
+    )
+    assert wording.copies("nobody asked") == "not looked for: nobody asked"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (
+            Outcome("metrics.mse", "at most 0.02", 0.0123456789, passed=True),
+            "passed: metrics.mse expected at most 0.02, found 0.0123457",
+        ),
+        (
+            Outcome("metrics.elbo", "at least 0", -42.5, passed=False),
+            "failed: metrics.elbo expected at least 0, found -42.5",
+        ),
+        (
+            Outcome("usefulness.ratio", "at least 0.9", None, passed=False, why="there are no labels"),
+            "failed: usefulness.ratio expected at least 0.9, there are no labels",
+        ),
+    ],
+)
+def test_a_gate_says_what_was_expected_and_found(outcome: Outcome, words: str) -> None:
+    assert wording.gate(outcome) == words
+
+
+def test_a_judgement_has_a_line_for_each_thing_that_was_looked_at() -> None:
+    everything = judged(
+        sampler=BOX,
+        samplers=(SamplerResult(BOX, 1.0, 1.0, 1.0),),
+        compared=Compared((distances("random", synthetic=1.0, floor=0.5),), {}),
+        usefulness=USEFUL,
+        memorisation=memorised(),
+    )
+    lines = dict(wording.judgement(everything))
+    assert list(lines) == ["new", "codes", "useful", "copies"]
+    assert lines["codes"] == "from the box that the training images' codes span"
+    assert lines["useful"] == wording.usefulness(USEFUL)
+
+
+def test_a_judgement_of_nothing_says_why() -> None:
+    assert wording.judgement(judged()) == [
+        ("new", "not compared with test images: nobody asked"),
+        ("copies", "not looked for: nobody asked"),
+    ]
+
+
+def test_every_sampler_that_a_recipe_may_name_has_words() -> None:
+    named = EvaluateSection.model_json_schema()["properties"]["sampler"]["enum"]
+    assert {"auto", *wording.SAMPLERS} == set(named)
+    assert set(wording.SAMPLERS) == {
+        kind.kind for kind in CodeSampler.__subclasses__() if kind.__module__.startswith("models")
+    }
+
+
+def test_where_codes_lie_and_how_images_change_between_them() -> None:
+    found = measurement([1.0])
+    assert wording.ways(found, None) == ""
+    said = wording.ways(found, Smoothness(length=1.44, largest_step=2.0))
+    assert said == (
+        "On a straight line between two codes, images change 1.4 times as much as the two ends differ, and the largest of 32 "
+        "steps is 2.0 times the mean one."
+    )
+    aggregate = AggregatePosterior(1)
+    aggregate.add(np.array([[-1.0], [1.0]]), np.zeros((2, 1)))
+    assert wording.ways(replace(found, aggregate=aggregate), None) == "All codes together lie 0.2 nats from N(0, I)."

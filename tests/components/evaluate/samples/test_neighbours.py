@@ -1,0 +1,78 @@
+"""Precision, recall, density and coverage against a plain reading of their definitions, and against published behaviour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.evaluate.samples import neighbours
+from components.evaluate.samples.neighbours import Manifold, manifold
+
+Array = np.ndarray[Any, Any]
+
+
+def by_definition(real: Array, synthetic: Array, *, k: int) -> Manifold:
+    """As `prdc` 0.2 computes them (Naeem et al. 2020), with whole matrices."""
+
+    def distances(first: Array, second: Array) -> Array:
+        found: Array = np.linalg.norm(first[:, None] - second[None], axis=2)
+        return found
+
+    real_radii = np.sort(distances(real, real), axis=1)[:, k]
+    synthetic_radii = np.sort(distances(synthetic, synthetic), axis=1)[:, k]
+    between = distances(real, synthetic)
+    within_real = between < real_radii[:, None]
+    return Manifold(
+        precision=within_real.any(axis=0).mean(),
+        recall=(between < synthetic_radii[None]).any(axis=1).mean(),
+        density=within_real.sum(axis=0).mean() / k,
+        coverage=(between.min(axis=1) < real_radii).mean(),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    real=st.integers(7, 40),
+    synthetic=st.integers(7, 40),
+    size=st.integers(1, 5),
+    k=st.integers(1, 6),
+    rows=st.sampled_from([3, 1024]),
+)
+def test_it_is_what_its_definition_says(seed: int, real: int, synthetic: int, size: int, k: int, rows: int) -> None:
+    random = np.random.default_rng(seed)
+    first, second = random.standard_normal((real, size)), random.standard_normal((synthetic, size)) * 1.2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "ROWS", rows)
+        found = manifold(first, second, neighbours=k)
+    expected = by_definition(first, second, k=k)
+    assert vars(found) == pytest.approx(vars(expected))
+
+
+def test_ten_thousand_draws_of_one_distribution_have_the_figures_of_prdc() -> None:
+    """Means and deviations of eight draws with `prdc` 0.2."""
+    random = np.random.default_rng(0)
+    found = manifold(random.standard_normal((10_000, 1000)), random.standard_normal((10_000, 1000)))
+    assert found.precision == pytest.approx(0.476, abs=4 * 0.013)
+    assert found.recall == pytest.approx(0.480, abs=4 * 0.011)
+    assert found.density == pytest.approx(0.990, abs=4 * 0.061)
+    assert found.coverage == pytest.approx(0.966, abs=4 * 0.006)
+
+
+def test_a_set_that_has_lost_a_mode_keeps_its_precision_and_loses_coverage() -> None:
+    random = np.random.default_rng(0)
+    real = random.standard_normal((400, 2)) + 20.0 * random.integers(0, 2, (400, 1))
+    one_mode = random.standard_normal((400, 2))
+    found = manifold(real, one_mode)
+    assert found.precision > 0.9
+    assert found.recall < 0.6
+    assert found.coverage < 0.6
+
+
+def test_too_few_images_are_an_error() -> None:
+    with pytest.raises(ValueError, match="expected more than 5 images, found 5"):
+        manifold(np.zeros((10, 2)), np.zeros((5, 2)))

@@ -1,0 +1,330 @@
+"""Feature spaces that a recipe asks for: a Keras model of one's own, and Inception; and what bad files get."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from helpers.ring import Bars, judged, ring_vae, spaces
+
+from components.evaluate.component import evaluate
+from components.evaluate.samples import own_features
+from components.evaluate.samples.features import FeatureSpace, features_of
+from components.evaluate.samples.frechet import frechet_distance
+from components.evaluate.samples.judge import Judgement, document
+from components.evaluate.samples.own_features import asked_spaces, inception_space, own_space
+from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
+from schemas.errors import UsageError
+from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.settings import EvaluateSettings
+
+Array = np.ndarray[Any, Any]
+GREY, RGB = (8, 8, 1), (8, 8, 3)
+layers = keras.layers
+
+
+def averages(*input_shape: int | None) -> keras.Model:
+    """A model whose features are the mean pixel of each channel."""
+    return keras.Sequential([keras.Input(input_shape), layers.GlobalAveragePooling2D()])
+
+
+def brightest(*input_shape: int | None) -> keras.Model:
+    """A model whose features are the brightest pixel of each channel."""
+    return keras.Sequential([keras.Input(input_shape), layers.GlobalMaxPooling2D()])
+
+
+@pytest.fixture
+def path_of(tmp_path: Path) -> Callable[[keras.Model], str]:
+    """Saves a model as a file, and says where."""
+
+    def save(network: keras.Model) -> str:
+        path = tmp_path / "mine.keras"
+        network.save(path)
+        return str(path)
+
+    return save
+
+
+def flat(*colours: tuple[int, ...]) -> Array:
+    """An image of each colour, given as pixels 0 to 255: [N, 8, 8, C], scale 0 to 1."""
+    pixels = np.array(colours, np.float32)[:, None, None, :]
+    return np.broadcast_to(pixels / np.float32(255), (len(colours), 8, 8, pixels.shape[3]))
+
+
+def features(space: FeatureSpace, images: Array) -> Array:
+    [found] = features_of([space], [images])
+    return found
+
+
+# A Keras model of one's own
+
+
+def test_a_model_gets_pixels_0_to_255_in_its_own_size(path_of: Callable[..., str]) -> None:
+    space = own_space(path_of(averages(4, 6, 1)), image_shape=GREY)
+    np.testing.assert_allclose(features(space, flat((0,), (7,), (255,))), [[0], [7], [255]], atol=1e-3)
+
+
+def test_grey_images_are_repeated_for_a_model_of_rgb(path_of: Callable[..., str]) -> None:
+    space = own_space(path_of(averages(4, 6, 3)), image_shape=GREY)
+    np.testing.assert_allclose(features(space, flat((7,), (200,))), [[7, 7, 7], [200, 200, 200]], atol=1e-3)
+
+
+def test_a_model_of_grey_images_gets_the_mean_of_rgb(path_of: Callable[..., str]) -> None:
+    space = own_space(path_of(averages(8, 8, 1)), image_shape=RGB)
+    np.testing.assert_allclose(features(space, flat((10, 20, 60))), [[30]], atol=1e-3)
+
+
+def test_a_model_of_any_size_and_channels_gets_images_as_they_are(path_of: Callable[..., str]) -> None:
+    lines = flat((0, 0, 0)).copy()
+    lines[:, :, ::4, 1] = 1.0
+    space = own_space(path_of(brightest(None, None, None)), image_shape=RGB)
+    np.testing.assert_allclose(features(space, lines), [[0, 255, 0]], atol=1e-3)
+
+
+def test_no_line_is_lost_where_an_image_is_made_smaller(path_of: Callable[..., str]) -> None:
+    lines = flat((0,)).copy()
+    lines[:, :, ::4] = 1.0  # none of them lies where a pixel of a quarter of the size has its centre
+    assert features(own_space(path_of(brightest(2, 2, 1)), image_shape=GREY), lines) > 30
+
+
+def test_maps_are_averaged_over_places(path_of: Callable[..., str]) -> None:
+    network = keras.Sequential([keras.Input(RGB), layers.Rescaling(2.0)])
+    space = own_space(path_of(network), image_shape=RGB)
+    np.testing.assert_allclose(features(space, flat((10, 20, 60), (0, 1, 2))), [[20, 40, 120], [0, 2, 4]], atol=1e-3)
+
+
+def test_a_model_may_name_its_input_and_its_output(path_of: Callable[..., str]) -> None:
+    images = keras.Input(GREY, name="images")
+    network = keras.Model({"images": images}, {"features": layers.GlobalAveragePooling2D()(images)})
+    np.testing.assert_allclose(features(own_space(path_of(network), image_shape=GREY), flat((7,))), [[7]], atol=1e-3)
+
+
+def test_how_many_images_come_at_once_changes_nothing(
+    path_of: Callable[..., str], noise_images: Callable[..., Array], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, images = own_space(path_of(averages(5, 5, 3)), image_shape=GREY), noise_images(7) / np.float32(255)
+    together = features(space, images)
+    monkeypatch.setattr(own_features, "BATCH", 2)
+    assert together.shape == (7, 3)
+    np.testing.assert_allclose(features(space, images), together, rtol=1e-5)
+
+
+def test_an_image_that_is_no_number_has_features_that_are_none(path_of: Callable[..., str]) -> None:
+    images = flat((7,), (8,), (9,)).copy()
+    images[1, 3, 3] = np.nan
+    found = features(own_space(path_of(brightest(4, 4, 1)), image_shape=GREY), images)
+    assert np.isnan(found).ravel().tolist() == [False, True, False]
+
+
+def test_it_is_named_with_its_file_and_the_files_sha256(
+    path_of: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(path_of(averages(*GREY)))
+    monkeypatch.chdir(tmp_path)
+    space = own_space("mine.keras", image_shape=GREY)
+    assert (space.name, space.doc) == ("own", "your own model mine.keras")
+    assert space.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def two_inputs() -> keras.Model:
+    inputs = [keras.Input(GREY), keras.Input(GREY)]
+    return keras.Model(inputs, layers.GlobalAveragePooling2D()(layers.Add()(inputs)))
+
+
+def two_outputs() -> keras.Model:
+    images = keras.Input(GREY)
+    return keras.Model(images, [layers.GlobalAveragePooling2D()(images), layers.GlobalMaxPooling2D()(images)])
+
+
+def with_a_lambda() -> keras.Model:
+    images = keras.Input(GREY)
+    return keras.Model(images, layers.GlobalAveragePooling2D()(layers.Lambda(lambda images: -images)(images)))
+
+
+SHAPES = "expected images [B, H, W, 1 or 3] in and features [B, D] or maps [B, h, w, D] out, found"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (two_inputs, "expected a functional or sequential model of 1 input and 1 output, found 2 and 1 in"),
+        (two_outputs, "expected a functional or sequential model of 1 input and 1 output, found 1 and 2 in"),
+        (lambda: keras.Sequential([keras.Input((4,)), layers.Dense(3)]), f"{SHAPES} (None, 4) and (None, 3) in"),
+        (lambda: averages(8, 8, 4), f"{SHAPES} (None, 8, 8, 4) and (None, 4) in"),
+        (
+            lambda: keras.Sequential([keras.Input(GREY), layers.Reshape((4, 16))]),
+            f"{SHAPES} (None, 8, 8, 1) and (None, 4, 16) in",
+        ),
+        (
+            lambda: keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(1, 16)]),
+            "expected a model that takes images of shape (8, 8, 1), found",
+        ),
+        (with_a_lambda, "expected a model that is safe to open, found"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_one_line(
+    make: Callable[[], keras.Model], said: str, path_of: Callable[..., str]
+) -> None:
+    path = path_of(make())
+    with pytest.raises(UsageError) as caught:
+        own_space(path, image_shape=GREY)
+    line = str(caught.value)
+    assert line.startswith(f"evaluate.feature_model: {said}")
+    assert path in line
+    assert "\n" not in line
+
+
+def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.keras"
+    missing = f"evaluate.feature_model: expected a Keras model (.keras), found no file {path}"
+    with pytest.raises(UsageError) as caught:
+        own_space(str(path), image_shape=GREY)
+    assert str(caught.value) == missing
+    path.write_bytes(b"no model")
+    with pytest.raises(UsageError) as caught:
+        own_space(str(path), image_shape=GREY)
+    line = str(caught.value)
+    assert line.startswith(
+        f"evaluate.feature_model: expected a Keras model (.keras), found {path}, which Keras cannot read"
+    )
+    assert "\n" not in line
+
+
+# Inception
+
+
+def test_another_file_than_inceptions_is_refused_unopened(tmp_path: Path) -> None:
+    path = tmp_path / "inception-2015-12-05.pt"
+    path.write_bytes(b"other weights")
+    with pytest.raises(UsageError) as caught:
+        inception_space(str(path))
+    assert str(caught.value) == (
+        "evaluate.inception: expected inception-2015-12-05.pt with sha256 "
+        f"f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4, found {path} with sha256 "
+        f"{hashlib.sha256(b'other weights').hexdigest()}"
+    )
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        inception_space(f"{tmp_path}/weights.pt")
+    assert str(caught.value) == (
+        f"evaluate.inception: expected inception-2015-12-05.pt, found no file {tmp_path}/weights.pt"
+    )
+
+
+@pytest.fixture
+def right_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file that passes for Inception's weights."""
+    path = tmp_path / "inception-2015-12-05.pt"
+    path.write_bytes(b"these weights")
+    monkeypatch.setattr(own_features, "WEIGHTS_SHA256", hashlib.sha256(b"these weights").hexdigest())
+    return str(path)
+
+
+def test_without_pytorch_the_line_says_how_to_get_it(right_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UsageError) as caught:
+        inception_space(right_file)
+    assert str(caught.value) == (
+        "evaluate.inception: expected PyTorch, found none; install what the extra `inception` names: "
+        ".venv/bin/pip install torch"
+    )
+
+
+def test_inception_gets_8_bit_rgb_with_channels_first(right_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Array] = []
+
+    def network(images: Array, *, return_features: bool) -> Any:
+        assert return_features
+        got.append(images)
+        return SimpleNamespace(numpy=lambda: images.mean(axis=(2, 3), dtype=np.float32))
+
+    loaded = SimpleNamespace(eval=lambda: network)
+    stand_in = SimpleNamespace(
+        jit=SimpleNamespace(load=lambda path, map_location: loaded),
+        from_numpy=lambda images: images,
+        no_grad=nullcontext,
+    )
+    monkeypatch.setitem(sys.modules, "torch", stand_in)
+    space = inception_space(right_file)
+    np.testing.assert_allclose(features(space, flat((7,), (200,))), [[7, 7, 7], [200, 200, 200]], rtol=1e-5)
+    np.testing.assert_allclose(features(space, flat((10, 20, 60))), [[10, 20, 60]], rtol=1e-5)
+    assert [images.shape for images in got] == [(2, 3, 8, 8), (1, 3, 8, 8)]
+    assert {images.dtype.name for images in got} == {"uint8"}
+    assert (space.name, space.digest) == ("inception", own_features.WEIGHTS_SHA256)
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of TorchScript's future
+def test_inceptions_own_file(noise_images: Callable[..., Array]) -> None:
+    path = os.environ.get("LATENT_MILL_INCEPTION")
+    if not path:
+        pytest.skip("LATENT_MILL_INCEPTION does not name inception-2015-12-05.pt")
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra `inception`)")
+    space = inception_space(path)
+    grey = noise_images(20, height=32, width=32) / np.float32(255)
+    found = features(space, grey)
+    assert found.shape == (20, 2048)
+    assert np.isfinite(found).all()
+    assert frechet_distance(found, found) == pytest.approx(0.0, abs=1e-2)
+    assert frechet_distance(found, features(space, grey / 2)) > 0.1
+    np.testing.assert_allclose(features(space, np.repeat(grey, 3, axis=3)), found, rtol=1e-4, atol=1e-4)
+
+
+# In an evaluation
+
+
+def test_nobody_has_to_ask_for_any() -> None:
+    assert asked_spaces(EvaluateSection(), image_shape=GREY) == []
+
+
+@pytest.mark.usefixtures("quick_judge")
+def test_a_space_that_is_asked_for_changes_no_choice(ring: Examples, plain: Judgement) -> None:
+    bars = Bars()
+    darkness = FeatureSpace("own", "how dark an image is", "12ab" * 16, lambda images: 1 - images.mean(axis=(1, 2)))
+    found = judged(ring_vae(), ring, asked=[darkness], bar=bars)
+    assert list(spaces(found)) == ["random", "own"]
+    assert spaces(found)["own"].images == 200
+    assert spaces(found)["random"].synthetic == spaces(plain)["random"].synthetic
+    assert (found.space, document(found)["samplers"]) == ("random", document(plain)["samplers"])
+    total, done = bars.told["further features"]
+    assert (total, done[-1]) == (600, 600)
+
+
+@pytest.mark.usefixtures("quick_judge")
+def test_an_evaluation_has_the_space_of_the_recipes_model(
+    path_of: Callable[..., str],
+    make_examples: Callable[..., Examples],
+    make_model: Callable[..., Model],
+    tmp_path: Path,
+) -> None:
+    examples, path = make_examples(training=20), path_of(averages(4, 4, 3))
+    evaluation = ModelEvaluation(tmp_path / "evaluation")
+    settings = EvaluateSettings("tiny", "", 0, EvaluateSection(feature_model=path))
+    evaluate(examples, make_model(examples), None, None, evaluation, settings)
+    found = json.loads(evaluation.metrics_path.read_text())
+    assert list(found["distances"]) == ["random", "own", "classifier"]
+    assert found["distances"]["own"]["network_sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert found["distances"]["own"]["synthetic"]["frechet"] > 0
+    assert found["samplers"]["space"] == "random"
+    assert "In the features of your own model mine.keras" in evaluation.report_path.read_text(encoding="utf-8")
+
+
+def test_a_wrong_path_is_said_before_any_work(
+    make_examples: Callable[..., Examples], make_model: Callable[..., Model], tmp_path: Path
+) -> None:
+    examples, evaluation = make_examples(), ModelEvaluation(tmp_path / "evaluation")
+    settings = EvaluateSettings("tiny", "", 0, EvaluateSection(inception="nowhere.pt"))
+    with pytest.raises(UsageError, match=r"evaluate\.inception: expected .*, found no file nowhere\.pt"):
+        evaluate(examples, make_model(examples), None, None, evaluation, settings)
+    assert not evaluation.path.exists()
