@@ -12,10 +12,10 @@ setup(
     package_data={
         "components.evaluate.report": ["*.html.j2", "*.css", "*.js"],
         "components.export": ["*.md.j2"],
-        "pipeline.compare": ["*.html.j2"],
-        "pipeline.explorer": ["page/**"],
+        "pipeline.tools.compare": ["*.html.j2"],
+        "pipeline.tools.explorer": ["page/**"],
     },
-    entry_points={"console_scripts": ["latent-mill=pipeline.__main__:main"]},
+    entry_points={"console_scripts": ["latent-mill=pipeline.cli.app:main"]},
     # Each has its reason in docs/dependencies.md.
     install_requires=[
         "apache-beam>=2.77",

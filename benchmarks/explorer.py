@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from chromium import browsing  # noqa: E402
 
-from pipeline.explorer.server import server_of  # noqa: E402
+from pipeline.tools.explorer.server import server_of  # noqa: E402
 
 SECONDS = 4
 

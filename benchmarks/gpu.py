@@ -41,7 +41,7 @@ from torch_peer import Training, build
 from torch_vae import TorchVAE
 
 from models.vae import VAE
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
 from schemas.recipe.recipe import Recipe
 
 RECIPES = {28: "fashion_bn", 128: "fashion_products", 256: "cartoon_faces"}

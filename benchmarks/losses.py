@@ -32,7 +32,7 @@ from components.engine.probe import Engine
 from components.examples.training_images import TrainingImages
 from models.build import build_vae
 from models.vae import VAE
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
 from schemas.recipe.recipe import Recipe
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import chain
-from pipeline.recipes import load_recipe
-from pipeline.run import run_stages
+from pipeline.core import chain
+from pipeline.core.run import run_stages
+from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import Examples
 
 

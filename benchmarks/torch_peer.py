@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch_vae import TorchVAE
 
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
 from schemas.recipe.recipe import Recipe
 
 STATISTICS_IMAGES = (

@@ -36,7 +36,7 @@ from components.engine.probe import choose_engine
 from components.examples.dataset import training_batches
 from components.examples.training_images import TrainingImages
 from models.build import build_vae
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
 from schemas.artifacts import records
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics

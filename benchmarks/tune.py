@@ -29,7 +29,7 @@ from real_examples import examples_of
 from components.engine.device import prepare_device
 from components.tune import trial
 from components.tune.component import tune
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.recipe.settings import TuneSettings
 

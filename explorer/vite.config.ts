@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const page = join(here, "../pipeline/explorer/page");
+const page = join(here, "../pipeline/tools/explorer/page");
 const runtime = join(here, "node_modules/onnxruntime-web/dist");
 
 /** The runtime's own two files beside the page. The WebAssembly is packed; whoever serves the page unpacks it. */
@@ -23,7 +23,7 @@ function shipRuntime(): Plugin {
   };
 }
 
-/** What the page was built from: sha256 over names and content, as tests/pipeline/explorer reckons it, too. */
+/** What the page was built from: sha256 over names and content, as tests/pipeline/tools/explorer reckons it, too. */
 function nameSources(): Plugin {
   return {
     name: "name-sources",

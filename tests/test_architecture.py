@@ -32,12 +32,12 @@ def test_imports_point_one_way() -> None:
 
 
 def test_help_imports_neither_tensorflow_nor_beam() -> None:
-    assert imported_by("from pipeline.__main__ import app, guarded\nguarded(lambda: app(['--help']))") == set()
+    assert imported_by("from pipeline.cli.app import app, guarded\nguarded(lambda: app(['--help']))") == set()
 
 
 def test_status_imports_neither_tensorflow_nor_beam(tmp_path: Path) -> None:
     command = ["status", "--runs", str(tmp_path)]
-    assert imported_by(f"from pipeline.__main__ import app, guarded\nguarded(lambda: app({command!r}))") == set()
+    assert imported_by(f"from pipeline.cli.app import app, guarded\nguarded(lambda: app({command!r}))") == set()
 
 
 def test_help_takes_less_than_a_second_of_a_core() -> None:

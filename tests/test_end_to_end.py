@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.paths import ROOT
 
-from pipeline import chain, recipes
+from pipeline.core import chain
+from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model, ModelEvaluation
 from schemas.artifacts.manifest import Artifact, Manifest
 from schemas.recipe.recipe import Recipe
@@ -41,7 +42,7 @@ def command(stage: str, runs: Path) -> list[str]:
 
 def load() -> Recipe:
     """The small chain's recipe."""
-    return recipes.load_recipe("demo", overrides=SETTINGS)
+    return load_recipe("demo", overrides=SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ interface FileEntry {
   sha256: string;
 }
 
-/** data/explorer.json, as pipeline/explorer_data.py writes it. */
+/** data/explorer.json, as pipeline/tools/explorer/data.py writes it. */
 export interface Description {
   format: number;
   recipe: string;

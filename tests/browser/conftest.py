@@ -15,9 +15,9 @@ from helpers.chromium import browsing, executable
 from helpers.small_chain import ROOT, words
 from numpy.typing import NDArray
 
-from pipeline.explorer.folder import build
-from pipeline.explorer.server import HOST, server_of
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
+from pipeline.tools.explorer.folder import build
+from pipeline.tools.explorer.server import HOST, server_of
 
 Pixels = NDArray[np.uint8]
 

@@ -14,8 +14,8 @@ import pytest
 from helpers.explorer_page import CANVAS, assert_decoded, code_of, downloaded, hold, hover, newer, settled
 from PIL import Image
 
-from pipeline.explorer.folder import build
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
+from pipeline.tools.explorer.folder import build
 
 
 def test_moving_the_pointer_decodes_where_it_is(opened: Any, decoder: Any) -> None:

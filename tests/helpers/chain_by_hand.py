@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import chain
-from pipeline.chain import STAGES, standings
+from pipeline.core import chain
+from pipeline.core.chain import STAGES, standings
 from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 

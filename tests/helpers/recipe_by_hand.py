@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.recipes import load_recipe
+from pipeline.recipes.load import load_recipe
 from schemas.errors import UsageError
 
 GOOD = """

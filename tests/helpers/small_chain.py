@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 
-from pipeline import recipes
+from pipeline.recipes.load import load_recipe
 from schemas.recipe.recipe import Recipe
 
 SETTINGS = (
@@ -23,4 +23,4 @@ def words(*overrides: str) -> list[str]:
 
 def load(*overrides: str) -> Recipe:
     """The small chain's recipe."""
-    return recipes.load_recipe("demo", overrides=[*SETTINGS, *overrides])
+    return load_recipe("demo", overrides=[*SETTINGS, *overrides])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.small_chain import ROOT, Command, load, words
 
-from pipeline import chain
+from pipeline.core import chain
 
 
 def digests_of(folder: Path) -> dict[str, str]:

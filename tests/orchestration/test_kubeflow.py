@@ -17,8 +17,8 @@ pytest.importorskip("kfp", reason="needs the extra tfx: make test-tfx")
 import yaml
 from helpers.small_chain import ROOT, Command, load, words
 
-from pipeline.chain import STAGES
-from pipeline.kubeflow import compile_pipeline
+from pipeline.core.chain import STAGES
+from pipeline.orchestrators.kubeflow import compile_pipeline
 from schemas.artifacts.kinds import open_artifact
 from schemas.errors import UsageError
 
@@ -130,7 +130,7 @@ def folder_recipe(tmp_path: Path, path: str) -> Any:
     file.write_text(
         text.replace("kind: digits", f"kind: folder\n    path: {path}").replace("name: demo", "name: photos")
     )
-    from pipeline.recipes import load_recipe
+    from pipeline.recipes.load import load_recipe
 
     return load_recipe(str(file))
 

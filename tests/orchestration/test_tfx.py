@@ -13,7 +13,7 @@ pytest.importorskip("tfx", reason="needs the extra tfx: make test-tfx")
 
 from helpers.small_chain import Command, load, words
 
-from pipeline.chain import STAGES
+from pipeline.core.chain import STAGES
 from schemas.artifacts.kinds import open_artifact
 
 pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes
@@ -116,7 +116,7 @@ def test_a_failure_is_one_line_and_the_same_command_goes_on(
 def test_the_standard_types_are_taken_where_the_full_tfx_is(monkeypatch: pytest.MonkeyPatch) -> None:
     from tfx.types import standard_artifacts
 
-    from pipeline import tfx
+    from pipeline.orchestrators import tfx
 
     own = {stage.output.TYPE: tfx.tfx_type(stage.output) for stage in STAGES}
     assert {kind.TYPE_NAME for kind in own.values()} == set(own)
@@ -128,7 +128,7 @@ def test_the_standard_types_are_taken_where_the_full_tfx_is(monkeypatch: pytest.
 
 
 def test_parameters_hold_what_decides_and_nothing_else() -> None:
-    from pipeline.tfx import PARAMETERS, parameters_of
+    from pipeline.orchestrators.tfx import PARAMETERS, parameters_of
 
     for stage in STAGES:
         plain, other = parameters_of(stage, load()), parameters_of(stage, load("beam.workers=2"))

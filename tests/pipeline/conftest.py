@@ -13,7 +13,7 @@ from helpers.chain_by_hand import Make
 from helpers.recipe_by_hand import GOOD
 from PIL import Image
 
-from pipeline.__main__ import app, guarded
+from pipeline.cli.app import app, guarded
 from schemas.artifacts.kinds import Generator
 from schemas.recipe.recipe import Recipe
 

@@ -1,0 +1,60 @@
+"""The commands about recipe files: `recipes`, `recipe`, `fetch` and `schema`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.reporting.console import console
+from pipeline.cli.options import RecipeName
+from pipeline.recipes.load import FOLDER, load_recipe, recipe_files
+from schemas.recipe.recipe import Recipe
+
+app = typer.Typer()
+
+
+@app.command("recipes")
+def list_recipes() -> None:
+    """The recipes that there are."""
+    files = recipe_files()
+    width = max(len(path.stem) for path in files)
+    for path in files:
+        console.print(f"[bold]{path.stem:<{width}}[/bold]  ", end="")
+        console.print(load_recipe(path.stem).title, markup=False)
+
+
+@app.command("recipe")
+def write_recipe(
+    name: Annotated[str, typer.Option("--name", help="Name of the new recipe.")],
+    source: Annotated[str, typer.Option("--source", "-s", help="Your images.")],
+) -> None:
+    """Look at your images, and write a recipe for them."""
+    from pipeline.recipes.new import new_recipe
+
+    path = new_recipe(name, source)
+    console.print(f"wrote {path}; next: make all RECIPE={name}", markup=False)
+
+
+@app.command("fetch")
+def fetch_data(
+    recipe: RecipeName = "demo",
+    into: Annotated[Path | None, typer.Option("--into", help="Folder. Default: data/<name of the recipe>.")] = None,
+) -> None:
+    """Download the public data set that a recipe names."""
+    from pipeline.recipes.fetch import fetch
+
+    loaded = load_recipe(recipe)
+    source = fetch(loaded, into=into.expanduser() if into else Path("data") / loaded.name)
+    console.print(f"next: make all RECIPE={shlex.quote(recipe)} SOURCE={shlex.quote(str(source))}", markup=False)
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON Schema of recipes, from which editors complete recipe files."""
+    path = FOLDER / "recipe.schema.json"
+    path.write_text(json.dumps(Recipe.model_json_schema(), indent=1) + "\n")
+    console.print(f"wrote {path}", markup=False)

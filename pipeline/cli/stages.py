@@ -1,0 +1,79 @@
+"""The commands that run stages: one per stage, `all`, and `figures`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import typer
+
+from components.reporting.console import console
+from pipeline.cli.options import RUNS, DryRun, InceptionPath, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
+from pipeline.core import chain, run
+from pipeline.recipes.load import load_recipe
+from schemas.artifacts.kinds import ImageSet, ModelEvaluation
+from schemas.recipe.recipe import Recipe
+
+app = typer.Typer()
+
+
+def _add_stage(name: str, doc: str) -> None:
+    def command(
+        recipe: RecipeName = "demo",
+        source: SourcePath = None,
+        overrides: Overrides = [],  # noqa: B006  typer copies it
+        inception: InceptionPath = None,
+        runs: RunsFolder = RUNS,
+        dry_run: DryRun = False,
+        verbose: Verbose = False,
+    ) -> None:
+        if inception is not None:
+            overrides = [*overrides, f"evaluate.inception={json.dumps(inception, ensure_ascii=False)}"]  # JSON is YAML
+        loaded = load_recipe(recipe, source=source, overrides=overrides)
+        run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose)
+        if name in ("all", "generate"):
+            if dry_run:
+                _tell_size(loaded, runs)
+            else:
+                _tell_results(loaded, runs, everything=name == "all")
+
+    app.command(name, help=doc)(command)
+
+
+for _stage in chain.STAGES:
+    _add_stage(_stage.name, _stage.doc)
+_add_stage("all", "All six stages.")
+
+
+def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
+    images = ImageSet(chain.artifact_path(recipe, ImageSet, runs=runs))
+    if everything:
+        evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
+        console.print(f"report         {evaluation.report_path}", markup=False)
+    console.print(f"contact sheet  {images.contact_sheet_path}", markup=False)
+
+
+def _tell_size(recipe: Recipe, runs: Path) -> None:
+    seen, wanted = recipe.preprocess, recipe.generate
+    if wanted.codes is not None or wanted.between is not None:
+        return  # as many images as these give
+    count = len(wanted.indices_of(None))
+    # Raw pixels, which no format exceeds by much, and a row with the code.
+    most = count * (seen.height * seen.width * seen.channels + 4 * recipe.model.latent_dim + 400)
+    folder = next(path for path in (runs.resolve(), *runs.resolve().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    text = f"set            {count:,} images, at most about {most / 1e6:,.1f} MB; on the disk {free / 1e6:,.0f} MB are free"
+    console.print(text, markup=False)
+
+
+@app.command()
+def figures(
+    recipe: RecipeName = "demo",
+    overrides: Overrides = [],  # noqa: B006
+    runs: RunsFolder = RUNS,
+    verbose: Verbose = False,
+) -> None:
+    """Draw the figures and the report anew, from the model that there is."""
+    evaluation = run.redraw(load_recipe(recipe, overrides=overrides), runs=runs, verbose=verbose)
+    console.print(f"figures        {evaluation.path / 'figures'}", markup=False)

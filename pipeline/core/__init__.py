@@ -1,0 +1,1 @@
+"""The chain of stages: which are stale and why, and how each is run."""

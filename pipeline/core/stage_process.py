@@ -1,0 +1,136 @@
+"""The process that one stage runs in: ``python -m pipeline.core.stage_process FD``, with its task as JSON on standard input.
+
+It writes the artifact in its staging folder, seals it, and gives it its name. An error that a person can mend is written
+to the file descriptor FD.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.workers.lifetime import leave_with_parent
+from pipeline.core.chain import STAGES, Standing, kinds_of
+from schemas.artifacts.manifest import Artifact
+from schemas.errors import DataError, UsageError
+from schemas.recipe.recipe import Recipe
+from schemas.stage import Stage
+
+LOCK_SECONDS = 10.0  # a killed run's last process is gone sooner
+
+
+def main() -> int:
+    """Runs the task; returns the exit status."""
+    leave_with_parent()
+    task = json.loads(sys.stdin.buffer.read())
+    try:
+        run_task(task)
+    except (UsageError, DataError) as error:
+        with os.fdopen(int(sys.argv[1]), "wb") as pipe:
+            pipe.write(json.dumps({"message": str(error)}).encode())
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        if error.errno is None:
+            raise
+        what = f"{error.filename or 'a file'}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = f"{Path(task['final']).parent}: expected room on the disk, found none left ({error.strerror})"
+        with os.fdopen(int(sys.argv[1]), "wb") as pipe:
+            message = f"{what}; what is finished is kept, the same command continues"
+            pipe.write(json.dumps({"message": message}).encode())
+        return 1
+    return 0
+
+
+def task_for(
+    stage: Stage, recipe: Recipe, *, given: Mapping[str, Artifact | None], inputs: Mapping[str, str], final: Path
+) -> dict[str, Any]:
+    """The task of one stage, as JSON data.
+
+    Args:
+        stage: The stage.
+        recipe: With overrides applied.
+        given: The artifacts that it reads, named and ordered as `inputs_of` has them.
+        inputs: Digests of these, and of what else it reads, by the manifest's names.
+        final: Where its artifact goes.
+    """
+    return {
+        "stage": stage.name,
+        "recipe": recipe.model_dump(mode="json"),
+        "given": {name: None if artifact is None else str(artifact.path) for name, artifact in given.items()},
+        "inputs": dict(inputs),
+        "final": str(final),
+    }
+
+
+def run_task(task: dict[str, Any]) -> None:
+    """Runs one stage from its inputs to its sealed and named artifact.
+
+    Raises:
+        UsageError: Something in the recipe cannot be used.
+        DataError: Something in the data cannot be used, or another process runs the same stage.
+    """
+    recipe = Recipe.model_validate(task["recipe"])
+    stage = next(stage for stage in STAGES if stage.name == task["stage"])
+    settings = stage.settings.of(recipe)
+    final = stage.output(Path(task["final"]))
+    staging = Standing(stage, final, settings, task["inputs"], "runs").staging()
+    kinds = kinds_of(stage)
+    artifacts = [None if path is None else kinds[name](Path(path)) for name, path in task["given"].items()]
+    for artifact in artifacts:
+        if artifact is not None:
+            artifact.check(thorough=True)
+    began = time.monotonic()
+    staging.root.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(staging.root.parent / f".lock-{final.path.name}"):
+        output = staging.open(stage.output)
+        counts = stage.run(*artifacts, output, settings)
+        output.seal(
+            inputs=task["inputs"],
+            settings=settings.content(),
+            counts=counts,
+            recipe=task["recipe"],
+            versions=versions_of(stage),
+            duration_seconds=round(time.monotonic() - began, 3),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        staging.publish()
+
+
+def versions_of(stage: Stage) -> dict[str, str]:
+    """Versions of what the manifest names beside Python: this project, and the packages that the stage declares."""
+    found = {"python": platform.python_version(), "latent-mill": importlib.metadata.version("latent-mill")}
+    return found | {name: importlib.metadata.version(name) for name in stage.packages}
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Holds a lock that the system releases when the process ends, however it ends."""
+    with path.open("w") as file:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise DataError(f"{path.parent}: expected to be alone, found another run writing there") from None
+                time.sleep(0.1)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

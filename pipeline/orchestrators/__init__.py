@@ -1,0 +1,1 @@
+"""The same stages under TFX, Kubeflow Pipelines and Vertex AI."""

@@ -1,0 +1,171 @@
+"""What the explorer's page is given: encoded test images, where they lie on its maps, and the generator's ONNX files.
+
+Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.tools.explorer.data GENERATOR EXAMPLES
+FOLDER``, with what the page is made from, digests by name, as JSON on standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from components.images.geometry import Crop
+from components.images.seen import preprocess_of
+from components.workers.lifetime import leave_with_parent
+from schemas.artifacts.generator import Description
+from schemas.artifacts.kinds import Examples, Generator
+from schemas.hashing import sha256_of_each
+
+FORMAT = 1  # of explorer.json; the page reads no other
+POINTS = 1000  # test images, at most
+DIRECTIONS = 8  # principal ones, at most
+SHEET_COLUMNS, SHEET_SIDE = 32, 48  # small images per row; pixels of the longer side, at most
+PERPLEXITY = 30.0  # of t-SNE, where there are images enough
+SIGNATURES = ("decode", "encode", "sample")
+BATCH = 64
+
+
+def write_data(generator: Generator, examples: Examples, folder: Path, *, made_from: dict[str, str]) -> None:
+    """Writes the folder ``data`` of an explorer.
+
+    Args:
+        generator: With ONNX files.
+        examples: Whose test images are encoded.
+        folder: To be made.
+        made_from: Digests that tell this explorer from another.
+    """
+    folder.mkdir()
+    described = Description.model_validate_json(generator.description_path.read_bytes())
+    recipe = generator.manifest.recipe
+    images, labels, names = read_images(examples)
+    for signature in SIGNATURES:
+        shutil.copy(generator.path / "onnx" / f"{signature}.onnx", folder)
+    codes = encode(folder / "encode.onnx", images, labels if described.labels else None)
+    principal = principal_directions(codes)
+    maps = maps_of(codes, principal)
+    codes.astype("<f4").tofile(folder / "codes.f32")
+    labels.astype("<i4").tofile(folder / "labels.i32")
+    for kind, places in maps.items():
+        places.astype("<f4").tofile(folder / f"{kind}.f32")
+    sheet(images).save(folder / "sheet.webp", quality=90, method=6)
+    preprocess = preprocess_of(generator)
+    height, width, channels = described.image_shape
+    files = sorted(path for path in folder.iterdir())
+    description = {
+        "format": FORMAT,
+        "recipe": recipe["name"],
+        "title": recipe["title"] or recipe["name"],
+        "generator": generator.digest,
+        "made_from": made_from,
+        "sampler": described.sampler,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "latent_dim": described.latent_dim,
+        "conditional": bool(described.labels),
+        "labels": list(described.labels) or names,
+        "geometry": preprocess.geometry,
+        "background": list(preprocess.background),
+        "points": len(codes),
+        "principal": {name: np.round(values, 6).tolist() for name, values in principal.items()},
+        "maps": list(maps),
+        "sheet": {"columns": SHEET_COLUMNS, "side": min(SHEET_SIDE, max(height, width))},
+        "files": {
+            path.name: {"size": path.stat().st_size, "sha256": sha256}
+            for path, sha256 in zip(files, sha256_of_each(files), strict=True)
+        },
+    }
+    (folder / "explorer.json").write_text(json.dumps(description, ensure_ascii=False))
+
+
+def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
+    """The first test images as the network sees them, [n, H, W, C], their labels [n], −1 for none, and the labels' names."""
+    from components.examples.dataset import labelled_batches, read_statistics, readable
+
+    statistics = read_statistics(examples)
+    centre = Crop(statistics.height, statistics.width)
+    with readable(examples):
+        batches = list(labelled_batches(examples, "test", batch_size=BATCH, limit=POINTS).as_numpy_iterator())
+    images = np.stack([centre.map(image) for pixels, _ in batches for image in pixels])
+    return images, np.concatenate([labels for _, labels in batches]), list(statistics.labels)
+
+
+def encode(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    """Means of the images' posteriors, [n, D], by the very file that the page runs."""
+    import onnxruntime  # type: ignore[import-untyped]
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    parts = []
+    for first in range(0, len(images), BATCH):
+        feeds: dict[str, Any] = {"images": images[first : first + BATCH]}
+        if labels is not None:
+            feeds["labels"] = np.maximum(labels[first : first + BATCH], 0)
+        parts.append(session.run(["mean"], feeds)[0])
+    return np.concatenate(parts)
+
+
+def principal_directions(codes: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    """Mean [D], components [K, D], deviations [K] along them, and the shares of the variance that they explain [K].
+
+    Source: principal component analysis, by the singular values of the centred codes.
+    """
+    mean = codes.mean(axis=0, dtype=np.float64)
+    _, singular, rows = np.linalg.svd(codes - mean, full_matrices=False)
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # one of two equal choices
+    count = min(DIRECTIONS, len(rows))
+    variances = singular**2
+    return {
+        "mean": mean,
+        "components": rows[:count],
+        "deviations": np.sqrt(variances[:count] / max(1, len(codes) - 1)),
+        "explained": variances[:count] / max(variances.sum(), 1e-12),
+    }
+
+
+def maps_of(codes: NDArray[np.float32], principal: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Where each code lies on each map, [n, 2]: the latent space itself where it has at most two dimensions, else its views."""
+    if codes.shape[1] <= 2:
+        return {"latent": np.pad(codes.astype(np.float64), ((0, 0), (0, 2 - codes.shape[1])))}
+    places = (codes - principal["mean"]) @ principal["components"].T
+    maps = {"principal": np.pad(places[:, :2], ((0, 0), (0, max(0, 2 - places.shape[1]))))}
+    if len(codes) > 3 * 5:
+        from sklearn.manifold import TSNE  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        with threadpool_limits(limits=1):  # sums in one order
+            perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
+            maps["tsne"] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    return maps
+
+
+def sheet(images: NDArray[np.uint8]) -> Image.Image:
+    """All images, small, in rows of `SHEET_COLUMNS` square cells."""
+    side = min(SHEET_SIDE, max(images.shape[1:3]))
+    rows = -(-len(images) // SHEET_COLUMNS)
+    whole = Image.new("RGB", (SHEET_COLUMNS * side, rows * side), "white")
+    for number, pixels in enumerate(images):
+        image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        small = ImageOps.pad(image, (side, side), color="white")
+        whole.paste(small, (number % SHEET_COLUMNS * side, number // SHEET_COLUMNS * side))
+    return whole
+
+
+def main(generator: str, examples: str, folder: str) -> None:
+    """Writes FOLDER from a generator and Examples; what it is made from comes on standard input."""
+    leave_with_parent()
+    from components.engine.device import prepare_device
+
+    prepare_device()
+    made_from = json.loads(sys.stdin.buffer.read())
+    write_data(Generator(Path(generator)), Examples(Path(examples)), Path(folder), made_from=made_from)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,122 @@
+"""Which artifacts, and what from outside, a stage is given."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers.chain_by_hand import NAMES, STAGE, Make, finish, stale
+
+from pipeline.core.chain import inputs_of, stages_for
+from schemas.errors import UsageError
+from schemas.recipe.recipe import Recipe
+from schemas.recipe.settings import GenerateSettings
+
+
+def taken(recipe: Recipe, runs: Path) -> bool:
+    """Whether train is given HyperParameters."""
+    found = inputs_of(STAGE["train"], recipe, runs=runs)
+    assert list(found) == ["Examples", "HyperParameters"]
+    return found["HyperParameters"] is not None
+
+
+def test_train_takes_the_hyperparameters_that_there_are_unless_the_recipe_says_not_to(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest")
+    assert not taken(make(), runs)
+    finish(make(), runs, "tune")
+    assert taken(make(), runs)
+    assert not taken(make({"train.use_tuned": False}), runs)
+
+
+def test_hyperparameters_for_other_examples_are_not_taken(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest", "tune")
+    finish(make(), runs, "ingest", content="other pixels")
+    assert not taken(make(), runs)
+
+
+def test_hyperparameters_that_come_later_make_the_model_stale(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest", "train")
+    assert stale(make(), runs, stages=stages_for("train")) == {}
+    finish(make(), runs, "tune")
+    assert re.fullmatch(r"HyperParameters changed: none → \w{8}…", stale(make(), runs)["train"])
+
+
+def test_where_all_stages_run_train_waits_for_a_search_that_is_stale(make: Make, runs: Path) -> None:
+    finish(make(), runs, *NAMES)
+    searched_anew = {"tune.max_trials": 3}
+    assert stale(make(searched_anew), runs)["train"] == "tune comes first"
+    assert "train" not in stale(make(searched_anew), runs, stages=stages_for("train"))
+
+
+def test_train_does_not_wait_for_a_search_that_there_never_was(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest", "train", "evaluate")
+    assert list(stale(make(), runs)) == ["tune", "export", "generate"]
+
+
+def test_train_does_not_wait_for_a_search_whose_result_it_does_not_take(make: Make, runs: Path) -> None:
+    own = {"train.use_tuned": False}
+    finish(make(own), runs, *NAMES)
+    assert list(stale(make({**own, "tune.max_trials": 3}), runs)) == ["tune"]
+
+
+def test_evaluate_reads_the_search_that_the_model_was_trained_with(make: Make, runs: Path) -> None:
+    finish(make(), runs, "ingest", "train", "evaluate")
+    assert inputs_of(STAGE["evaluate"], make(), runs=runs)["HyperParameters"] is None
+    assert "evaluate" not in stale(make(), runs)
+    finish(make(), runs, "tune", "train", "evaluate")
+    assert inputs_of(STAGE["evaluate"], make(), runs=runs)["HyperParameters"] is not None
+    assert "evaluate" not in stale(make(), runs)
+
+
+def test_a_search_whose_result_is_not_taken_makes_no_evaluation_stale(make: Make, runs: Path) -> None:
+    own = {"train.use_tuned": False}
+    finish(make(own), runs, "ingest", "train", "evaluate")
+    finish(make(own), runs, "tune")
+    assert inputs_of(STAGE["evaluate"], make(own), runs=runs)["HyperParameters"] is None
+    assert "evaluate" not in stale(make(own), runs)
+    assert "evaluate" not in stale(make({**own, "tune.max_trials": 3}), runs)
+
+
+def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs: Path) -> None:
+    finish(make(), runs, *NAMES)
+    beside = {"evaluate.beside": "others"}
+    assert stale(make(beside), runs) == {
+        "evaluate": "evaluate.beside changed: none → others",
+        "export": "evaluate comes first",
+        "generate": "export comes first",
+    }
+    finish(make(beside), runs, "evaluate", "export", "generate")
+    assert stale(make(beside), runs) == {}
+    finish(make({**beside, "name": "others"}), runs, "ingest", "train")
+    assert re.fullmatch(r"beside changed: none → \w{8}…", stale(make(beside), runs)["evaluate"])
+    found = inputs_of(STAGE["evaluate"], make(beside), runs=runs)
+    assert list(found) == ["Examples", "Model", "HyperParameters", "beside"]
+    assert found["beside"] is not None
+    assert found["beside"].path == runs / "others" / "model"
+
+
+def test_generate_takes_training_images_only_to_leave_out_copies_of_them(make: Make, runs: Path) -> None:
+    finish(make(), runs, *NAMES)
+    assert inputs_of(STAGE["generate"], make(), runs=runs)["Examples"] is None
+    filtered = make({"generate.drop_near_copies": True, "generate.name": "filtered"})
+    assert inputs_of(STAGE["generate"], filtered, runs=runs)["Examples"] is not None
+
+
+def test_given_codes_count_by_their_content_wherever_they_are(make: Make, source_folder: Path, tmp_path: Path) -> None:
+    def settings(path: Path) -> GenerateSettings:
+        return GenerateSettings.of(make({"generate.around": str(path), "generate.name": "near"}))
+
+    def read(path: Path) -> dict[str, str | None]:
+        assert STAGE["generate"].external is not None
+        return dict(STAGE["generate"].external(settings(path)))
+
+    before, there = read(source_folder), settings(source_folder).content()
+    moved = source_folder.rename(tmp_path / "moved")
+    assert (read(moved), settings(moved).content()) == (before, there)
+    (moved / "a.png").write_bytes(b"other pixels")
+    assert read(moved) != before
+    with pytest.raises(
+        UsageError, match=r"generate\.around: expected images, or a Parquet file of codes, at .*photos, found"
+    ):
+        read(source_folder)

@@ -1,0 +1,287 @@
+"""`compare`: one page of several runs, the same images and codes by each, and a line where something is wrong."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.by_hand import write_recipe
+from helpers.paths import ROOT
+from helpers.runs_by_hand import figure, picture, seal, write_run
+
+from components.images.seen import as_seen
+from pipeline.cli.app import app, guarded
+from pipeline.tools.compare.images import Made, choose, make, shown_to
+from pipeline.tools.compare.process import COUNT, asked, codes_of
+from pipeline.tools.compare.runs import read_runs
+from schemas.artifacts.kinds import Generator, HyperParameters, Model, ModelEvaluation
+from schemas.recipe.recipe import Recipe
+
+SHARED = range(6, 18)  # test images of `colour`; the first six of `grey`'s are not among them
+
+
+@pytest.fixture(scope="module")
+def shelf(home: Path) -> Path:
+    """Runs `grey`, `twin`, which has its Examples, `colour`, which has others, and `bare`, which has no generator."""
+    runs = home / "runs"
+    grey, colour = write_recipe(home, "grey"), write_recipe(home, "colour", channels=3)
+    metrics = {"ssim": figure(0.5, 0.01), "elbo": figure(-100.0, 1.0)}
+    write_run(runs / "grey", grey, metrics=metrics, train=[50])
+    twin = grey.model_copy(update={"name": "twin", "train": grey.train.model_copy(update={"epochs": 99})})
+    write_run(runs / "twin", twin, metrics={"ssim": figure(0.9, 0.01), "elbo": figure(-101.0, 1.0)}, train=[50])
+    shutil.copytree(runs / "grey" / "generator", runs / "twin" / "generator")
+    write_run(runs / "colour", colour, metrics=metrics, test=SHARED, train=[0, 1])
+    write_run(runs / "bare", grey, metrics=metrics, train=[50])
+    (runs / "empty").mkdir()
+    return runs
+
+
+@pytest.fixture
+def copied(shelf: Path, tmp_path: Path) -> Path:
+    """The same runs, to be damaged."""
+    return Path(shutil.copytree(shelf, tmp_path / "runs"))
+
+
+@pytest.fixture
+def compare(shelf: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command in this process: ``compare(a, b)`` → status, standard output, standard error."""
+
+    def run(*words: str | Path, runs: Path = shelf) -> tuple[int, str, str]:
+        status = guarded(lambda: app(["compare", *map(str, words), "--runs", str(runs)]))
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def made(shelf: Path) -> dict[str, Made]:
+    """What the generators of grey, twin and colour make."""
+    runs = read_runs(["grey", "twin", "colour"], runs=shelf)
+    return {each.run.name: each for each in make(runs, choose(runs))}
+
+
+class Page(HTMLParser):
+    """Tags of a page, with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text = f"{self.text} {' '.join(data.split())}"
+
+    def all(self, *names: str) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+def test_the_page_and_the_table_say_who_is_best(compare: Callable[..., tuple[int, str, str]], shelf: Path) -> None:
+    status, said, wrong = compare("grey", "twin", "bare")
+    assert (status, wrong) == (0, "")
+    path = shelf / "compare-grey-twin-bare.html"
+    assert f"wrote {path}" in said
+    assert re.search(r"SSIM +0\.500 ± 0\.010 ▽ behind +0\.900 ± 0\.010 ★ best", said)
+    assert "no images of bare: it has no generator; run make export RECIPE=bare" in said
+    page = Page(path.read_text())
+    assert "Best by more than the uncertainty: twin in 1 figure. No clear best in 1 figure." in page.text
+    assert "twin is best, ahead of grey by 0.400" in page.text
+    assert "Nothing by bare: it has no generator; run make export RECIPE=bare." in page.text
+    assert "3 dimensions: grey and twin" in page.text
+
+    # One file that needs nothing else; readable by ear and by keyboard.
+    sources = [image["src"] for image in page.all("img")]
+    assert len(sources) == 3 + 2 + 2
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(image["alt"] for image in page.all("img"))
+    assert not page.all("script", "link", "iframe")
+    links = [link["href"] for link in page.all("a")]
+    assert links == ["grey/evaluation/report.html", "twin/evaluation/report.html", "bare/evaluation/report.html"]
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    scrolled = [attributes for attributes in page.all("div") if attributes.get("class") == "scroll"]
+    assert all(attributes["tabindex"] == "0" and attributes["aria-label"] for attributes in scrolled)
+
+    # Only what differs stands open.
+    open_part, _, folded = path.read_text().replace("<wbr>", "").partition("<details>")
+    assert "train.epochs" in open_part
+    assert "99" in open_part
+    assert "train.batch_size" in folded
+    assert "train.batch_size" not in open_part
+
+
+def test_every_run_gets_the_same_images_and_codes(made: dict[str, Made], shelf: Path) -> None:
+    grey, twin = made["grey"], made["twin"]
+    assert grey.saw is not None
+    # 0 and 1 are passed over: colour was trained on them.
+    np.testing.assert_array_equal(grey.saw, [picture(number) for number in range(2, 12)])
+    np.testing.assert_array_equal(twin.saw, grey.saw)
+    found = asked(shelf / "grey" / "generator" / "saved_model", grey.saw, np.zeros(0, np.int64))
+    for name in ("reconstructed", "decoded", "sampled"):
+        assert len(getattr(grey, name)) == COUNT
+        np.testing.assert_array_equal(getattr(twin, name), getattr(grey, name))  # it is the same generator
+        assert np.abs(getattr(grey, name).astype(int) - found[name]).max() <= 1  # another process may round otherwise
+    assert grey.latent_dim == made["colour"].latent_dim == 3
+    assert (codes_of(3) == codes_of(3)).all()
+
+
+def test_an_image_is_seen_as_the_runs_own_examples_have_it_or_as_its_recipe_makes_it(
+    made: dict[str, Made], shelf: Path
+) -> None:
+    colour = made["colour"]
+    assert colour.saw is not None
+    preprocess = Recipe.model_validate(Generator(shelf / "colour" / "generator").manifest.recipe).preprocess
+    for place, number in enumerate(range(2, 12)):
+        expected = picture(number, channels=3) if number in SHARED else as_seen(picture(number), preprocess)
+        np.testing.assert_array_equal(colour.saw[place], expected)
+    assert colour.note == (
+        "6 images as its own Examples have them; the others are of grey’s test split, brought from 8 × 8 grey to 8 × 8 RGB as "
+        "its recipe says."
+    )
+
+
+def test_images_that_another_run_was_trained_on_are_shown_where_there_are_no_others(copied: Path) -> None:
+    recipe = Recipe.model_validate(Generator(copied / "colour" / "generator").manifest.recipe)
+    for name in ("examples", "evaluation"):
+        shutil.rmtree(copied / "colour" / name)
+    write_run(copied / "colour", recipe, test=[80], train=range(12))
+    runs = read_runs(["grey", "colour"], runs=copied)
+    chosen = choose(runs)
+    assert chosen is not None
+    assert (len(chosen.images), chosen.passed) == (COUNT, "")
+    _, _, note = shown_to(runs[1], Generator(copied / "colour" / "generator"), chosen)
+    assert note.endswith("It was trained on 10 of them.")
+
+
+def test_a_generator_of_another_model_shows_nothing(copied: Path) -> None:
+    recipe = Recipe.model_validate(Generator(copied / "grey" / "generator").manifest.recipe)
+    seal(Generator(copied / "twin" / "generator"), recipe, inputs={"Model": "34cd" * 16})
+    twin = read_runs(["grey", "twin"], runs=copied)[1]
+    assert twin.generator is None
+    assert twin.no_pictures == ("its generator is of another model than its evaluation; run make export RECIPE=twin")
+
+
+def test_what_a_search_chose_stands_in_place_of_the_recipes_value(copied: Path) -> None:
+    run = copied / "twin"
+    recipe = Recipe.model_validate(ModelEvaluation(run / "evaluation").manifest.recipe)
+    tuned, model = HyperParameters(run / "hyperparameters"), Model(run / "model")
+    tuned.path.mkdir()
+    tuned.best_path.write_text('{"train.learning_rate": 0.005}')
+    seal(tuned, recipe, inputs={})
+    model.path.mkdir()
+    seal(model, recipe, inputs={"HyperParameters": tuned.digest})
+    evaluation = ModelEvaluation(run / "evaluation")
+    seal(evaluation, recipe, inputs={**evaluation.manifest.inputs, "Model": model.digest})
+    found = read_runs(["grey", "twin"], runs=copied)[1].settings
+    assert found["train.learning_rate"] == "0.005 (tuned)"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        ([], 2, 'compare: expected two runs or more, found none; set RUNS="a b"'),
+        (["grey"], 2, 'compare: expected two runs or more, found grey alone; set RUNS="a b"'),
+        (
+            ["grey", "twyn"],
+            2,
+            "twyn: expected a run with an evaluation, found no folder {runs}/twyn; did you mean twin?",
+        ),
+        (["grey", "{runs}/grey"], 2, "{runs}/grey: expected runs that differ, found the same one twice (grey)"),
+        (
+            ["grey", "{runs}/grey/evaluation/metrics.json"],
+            2,
+            "metrics.json: expected the folder of a run, found a file",
+        ),
+        (
+            ["grey", "empty"],
+            1,
+            "{runs}/empty/evaluation: expected a ModelEvaluation, found none; run make evaluate RECIPE",
+        ),
+        (["grey", "twin", "--out", "a.png"], 2, "--out a.png: expected a name that ends in .html, found a.png"),
+        (
+            ["grey", "twin", "--out", "{runs}/grey/evaluation/a.html"],
+            2,
+            "expected a place outside artifacts, which hold",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: list[str], status: int, line: str, compare: Callable[..., tuple[int, str, str]], shelf: Path
+) -> None:
+    found, said, wrong = compare(*(word.format(runs=shelf) for word in words))
+    assert (found, said) == (status, "")
+    assert wrong.count("\n") == 1
+    assert line.format(runs=shelf) in wrong
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "evaluation/metrics.json",
+        "generator/saved_model/saved_model.pb",
+        "examples/Split-test/data_tfrecord-00000-of-00001",
+    ],
+)
+def test_a_damaged_artifact_is_one_line(
+    damaged: str, compare: Callable[..., tuple[int, str, str]], copied: Path
+) -> None:
+    path = copied / "grey" / damaged
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1  # of the same size
+    path.write_bytes(data)
+    status, said, wrong = compare("grey", "twin", runs=copied)
+    assert (status, said) == (1, "")
+    assert wrong.count("\n") == 1
+    assert f"{path}: expected " in wrong
+
+
+def test_a_generator_that_tensorflow_cannot_load_is_one_line(
+    compare: Callable[..., tuple[int, str, str]], copied: Path
+) -> None:
+    generator = Generator(copied / "grey" / "generator")
+    (generator.saved_model_path / "saved_model.pb").write_bytes(b"none")
+    seal(generator, Recipe.model_validate(generator.manifest.recipe), inputs=generator.manifest.inputs)
+    status, _, wrong = compare("grey", "bare", runs=copied)
+    assert status == 1
+    assert wrong.startswith("error: compare: ended unexpectedly (status 1): ")
+    assert not (copied / "compare-grey-bare.html").exists()
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(shelf: Path, copied: Path) -> None:
+    assert [run.name for run in read_runs(["bare", str(copied / "bare")], runs=shelf)] == [
+        str(shelf / "bare"),
+        str(copied / "bare"),
+    ]
+
+
+def test_comparing_figures_alone_loads_neither_tensorflow_nor_beam_and_makes_the_same_bytes(
+    compare: Callable[..., tuple[int, str, str]], copied: Path
+) -> None:
+    shutil.rmtree(copied / "grey" / "generator")
+    heavy = ("tensorflow", "keras", "apache_beam", "matplotlib", "sklearn")
+    code = (
+        "import sys; from pipeline.cli.app import app, guarded\n"
+        f"status = guarded(lambda: app(['compare', 'grey', 'bare', '--runs', {str(copied)!r}]))\n"
+        f"sys.exit(status or bool([name for name in {heavy!r} if name in sys.modules]))"
+    )
+    environment: Any = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (copied / "compare-grey-bare.html").read_bytes()
+    assert "replaced" in compare("grey", "bare", runs=copied)[1]
+    assert (copied / "compare-grey-bare.html").read_bytes() == page

@@ -1,0 +1,201 @@
+"""Two of a person's own images, and what a generator sees between them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.by_hand import MIXED_SIZE
+from helpers.paths import ROOT
+from PIL import Image
+
+from pipeline.tools import mixing
+from schemas.errors import UsageError
+from schemas.recipe.preprocess import PreprocessSettings
+
+
+def signatures(home: Path, name: str) -> tuple[Any, Callable[[str, Any], dict[str, np.ndarray[Any, Any]]]]:
+    """The SavedModel, and a function that calls one of its signatures on an array."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(home / "runs" / name / "generator" / "saved_model"))
+
+    def call(signature: str, array: Any) -> dict[str, np.ndarray[Any, Any]]:
+        argument = "codes" if signature == "decode" else "images"
+        found = loaded.signatures[signature](**{argument: tf.constant(array)})
+        return {key: value.numpy() for key, value in found.items()}
+
+    return loaded, call
+
+
+def seen(photos: tuple[Path, Path], *, channels: int) -> np.ndarray[Any, Any]:
+    preprocess = PreprocessSettings(height=MIXED_SIZE, width=MIXED_SIZE, channels=channels)
+    return np.stack([mixing.seen(path, preprocess) for path in photos])
+
+
+@pytest.mark.parametrize(("name", "channels"), [("grey", 1), ("colour", 3)])
+def test_ends_are_the_reconstructions_and_halfway_is_the_decoded_mean(
+    name: str, channels: int, home: Path, photos: tuple[Path, Path]
+) -> None:
+    images = seen(photos, channels=channels)
+    saved_model = home / "runs" / name / "generator" / "saved_model"
+    found = mixing.decoded_between(saved_model, images, np.array([0, 0.5, 1], np.float32))
+    assert found.shape == (3, MIXED_SIZE, MIXED_SIZE, channels)
+    assert found.dtype == np.uint8
+
+    _loaded, call = signatures(home, name)
+    first, second = (call("encode", image[None])["mean"] for image in images)
+    for share, code in enumerate((first, (first + second) / 2, second)):
+        np.testing.assert_array_equal(found[share], call("decode", code)["images"][0])
+    rebuilt = call("reconstruct", images)["images"]
+    # Two at a time here and one there: a value that lies on the edge may be rounded the other way.
+    assert np.abs(found[[0, 2]].astype(int) - rebuilt.astype(int)).max() <= 1
+    assert (found[0] != found[1]).any()
+    assert (found[1] != found[2]).any()
+
+
+def test_a_code_is_the_same_image_for_any_number_of_steps(home: Path, photos: tuple[Path, Path]) -> None:
+    images = seen(photos, channels=1)
+    saved_model = home / "runs" / "grey" / "generator" / "saved_model"
+    few, many = (
+        mixing.decoded_between(saved_model, images, np.linspace(0, 1, steps, dtype=np.float32)) for steps in (3, 9)
+    )
+    assert len(many) == 9
+    np.testing.assert_array_equal(few, many[[0, 4, 8]])
+
+
+@pytest.mark.parametrize(("crop", "margin"), [("none", 0), ("baked", 4), ("fresh", 4)])
+def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tuple[Path, Path]) -> None:
+    preprocess = PreprocessSettings.model_validate(
+        {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": 3, "crop": crop, "crop_margin": 0.5}
+    )
+    found = mixing.seen(photos[0], preprocess)
+    stored = MIXED_SIZE + margin
+    with Image.open(photos[0]) as image:  # 30 × 20: the middle 20 × 20
+        whole = np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC, box=(5, 0, 25, 20)))
+    edge = margin // 2
+    np.testing.assert_array_equal(found, whole[edge : edge + MIXED_SIZE, edge : edge + MIXED_SIZE])
+
+
+def test_a_transparent_image_is_laid_on_the_background(tmp_path: Path) -> None:
+    Image.new("RGBA", (9, 9), (1, 2, 3, 0)).save(tmp_path / "glass.png")
+    found = mixing.seen(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
+    assert (found == 7).all()
+
+
+def test_an_image_beyond_max_pixels_is_not_decoded(photos: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match=r"one\.png: expected an image, found none that can be used \(too_large: 30 ×"):
+        mixing.seen(photos[0], PreprocessSettings(max_pixels=500))
+
+
+def test_an_animation_goes_there_and_back_and_rests_at_the_ends() -> None:
+    images = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 20, 30, 3), np.uint8)
+    frames, times = mixing.there_and_back(images)
+    assert [frame.getpixel((0, 0))[0] for frame in frames] == [0, 1, 2, 3, 2, 1]
+    assert {frame.size for frame in frames} == {(240, 160)}  # eight times as large
+    assert times == [640, 80, 80, 640, 80, 80]
+
+    frames, times = mixing.there_and_back(np.zeros((2, 300, 300, 1), np.uint8))
+    assert [frame.size for frame in frames] == [(300, 300)] * 2
+    assert times == [640, 640]
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(8, 8, 1), (40, 24, 3), (100, 400, 3)])
+def test_a_mix_shows_five_images_in_a_row(height: int, width: int, channels: int, tmp_path: Path) -> None:
+    from components.reporting.style import save
+
+    def flat(*values: int) -> np.ndarray[Any, Any]:
+        return np.array(values, np.uint8)[:, None, None, None] * np.ones((1, height, width, channels), np.uint8)
+
+    figure = mixing.mix_figure(flat(10, 200), flat(50, 100, 150), names=("one.png", "two.png"))
+    save(figure, tmp_path / "mix.png")
+    with Image.open(tmp_path / "mix.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    factor = max(1, round(1500 / (5 * width)))
+    for value in (10, 50, 100, 150, 200):
+        # Each pixel a square of whole pixels. Letters may have a value, too, but not along half a side.
+        block = pixels == value
+        rows, columns = (
+            np.flatnonzero(block.sum(axis) >= factor * side / 2) for axis, side in ((1, width), (0, height))
+        )
+        assert (len(rows), len(columns)) == (height * factor, width * factor)
+        assert block[np.ix_(rows, columns)].all()
+    row = pixels[rows[len(rows) // 2]]
+    order = [int(row[place]) for place in np.flatnonzero(np.diff(row, prepend=255)) if row[place] != 255]
+    assert order == [10, 50, 100, 150, 200]
+
+
+def test_a_name_in_any_script_and_of_any_length_is_no_reason_to_stop(tmp_path: Path) -> None:
+    from components.reporting.style import save
+
+    images = np.zeros((3, MIXED_SIZE, MIXED_SIZE, 1), np.uint8)
+    sizes = []
+    for names in (("one.png", "two.png"), ("$x_$ ^ котик.png", "猫" * 99)):
+        save(mixing.mix_figure(images[:2], images, names=names), tmp_path / "mix.png")
+        with Image.open(tmp_path / "mix.png") as image:
+            sizes.append(image.size)
+    assert sizes[0] == sizes[1]
+
+
+def test_the_command_writes_a_strip_and_an_animation_and_one_line(
+    home: Path, photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = photos
+    arguments = ["interpolate", first, second, "--steps", "5", "--gif", "--recipe", home / "grey.yaml"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *map(str, arguments), "--runs", str(home / "runs")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "wrote interpolate-one-two.png and interpolate-one-two.gif\n"
+    assert done.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "one.png",
+        "two.jpg",
+        "interpolate-one-two.png",
+        "interpolate-one-two.gif",
+    }
+
+    saved_model = home / "runs" / "grey" / "generator" / "saved_model"
+    shares = np.linspace(0, 1, 5, dtype=np.float32)
+    expected = mixing.decoded_between(saved_model, seen(photos, channels=1), shares)[..., 0].astype(int)  # [5, H, W]
+    with Image.open(tmp_path / "interpolate-one-two.gif") as animation:
+        assert animation.n_frames == 8
+        assert animation.info["loop"] == 0
+        for number, place in enumerate((0, 1, 2, 3, 4, 3, 2, 1)):
+            animation.seek(number)
+            assert animation.info["duration"] == (640 if number in (0, 4) else 80)
+            frame = np.asarray(animation.convert("L")).astype(int)
+            assert frame.shape == (256, 256)
+            assert np.abs(frame - expected[place].repeat(32, axis=0).repeat(32, axis=1)).max() <= 1
+    with Image.open(tmp_path / "interpolate-one-two.png") as strip:
+        pixels = np.asarray(strip.convert("L")).astype(int)
+    cell = (strip.width - 4) // 5  # an image and the gap after it
+    factor = (cell - 4) // MIXED_SIZE
+    assert strip.size == (5 * cell + 4, cell + 4)
+    for place in range(5):
+        middles = 4 + factor // 2 + factor * np.arange(MIXED_SIZE)
+        assert np.abs(pixels[np.ix_(middles, middles + place * cell)] - expected[place]).max() <= 1
+
+
+def test_a_mix_lies_in_the_current_folder_and_replaces_only_its_own_like(
+    command: Callable[..., tuple[int, str, str]],
+    photos: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mix-one-two.png").write_bytes(b"of yesterday")
+    assert command("mix", *photos, recipe="colour") == (0, "replaced mix-one-two.png\n", "")
+    with Image.open("mix-one-two.png") as image:
+        assert image.width > 1500

@@ -1,0 +1,138 @@
+"""An image of a set leads back to what it was made from; where it does not, one line says why."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.by_hand import MIXED_SIZE
+from PIL import Image
+
+from components.generate.component import generate
+from pipeline.cli.app import app, guarded
+from schemas.artifacts.kinds import Generator, ImageSet
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import GenerateSettings
+
+Why = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def sets(home: Path) -> Path:
+    """The folder of sets of a generator that nobody trained: one of PNG, one of Parquet files, one near images of one's own."""
+    generator = Generator(home / "runs" / "grey" / "generator")
+    reseal(generator, inputs={"Model": "12ab"}, settings={}, recipe=generator.manifest.recipe)
+    folder = home / "runs" / "grey" / "images"
+    photos = home / "photos"
+    photos.mkdir()
+    for level in (20, 200):
+        Image.fromarray(np.full((MIXED_SIZE, MIXED_SIZE), level, np.uint8)).save(photos / f"{level}.png")
+    for name, wanted in (
+        ("png", {"format": "png"}),
+        ("parquet", {"format": "parquet"}),
+        ("near", {"format": "parquet", "around": str(photos)}),
+    ):
+        images = ImageSet(folder / name, work=folder / f".work-{name}")
+        for path in (images.path, images.work):
+            path.mkdir(parents=True)
+        settings = GenerateSettings(GenerateSection(count=300, seed=7, **wanted), BeamSection(workers=1))
+        generate(generator, None, images, settings)
+        reseal(images, inputs={"Generator": generator.digest}, settings=settings.content())
+    return folder
+
+
+def reseal(artifact: Generator | ImageSet, **said: dict[str, object]) -> None:
+    """Seals an artifact as the pipeline does."""
+    nothing = {"counts": {"images": 300}, "recipe": {}, "versions": {}}
+    artifact.seal(**{**nothing, **said}, duration_seconds=0.0, created="today")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def why(capsys: pytest.CaptureFixture[str]) -> Why:
+    """Asks: ``why(image)`` → status, standard output, standard error."""
+
+    def ask(*arguments: object) -> tuple[int, str, str]:
+        status = guarded(lambda: app(["why", *map(str, arguments)]))
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return ask
+
+
+def test_an_image_tells_its_lineage_as_far_as_it_is_there_and_is_made_again(sets: Path, why: Why) -> None:
+    status, out, err = why(sets / "png" / "images" / "0000" / "00000299.png")
+    assert (status, err) == (0, "")
+    assert "made      as image 299 of seed 7, code from normal\n" in out
+    assert f"Generator {Generator(sets.parent / 'generator').digest}  {sets.parent / 'generator'}" in out
+    assert f"Model     12ab  ({sets.parent / 'model'}: not there any more)" in out
+    assert "again     the same bytes, sha256 " in out
+
+
+def test_an_image_among_many_in_a_file_is_named_by_its_index(sets: Path, why: Why) -> None:
+    file = sets / "parquet" / "data" / "images-00000-of-00001.parquet"
+    status, out, _ = why(file, "--index", "12")
+    assert status == 0
+    assert "as image 12 of seed 7" in out
+    assert "again     the same bytes" in out
+
+
+def test_an_image_near_one_of_ones_own_is_made_again_without_that(sets: Path, why: Why, home: Path) -> None:
+    (home / "photos" / "200.png").unlink()
+    status, out, _ = why(sets / "near", "--index", "297")
+    assert status == 0
+    assert "as image 297 of seed 7, code from around: 200.png" in out
+    assert "again     the same bytes" in out
+
+
+def test_an_image_that_was_changed_is_found_out(sets: Path, why: Why, tmp_path: Path) -> None:
+    shutil.copytree(sets.parent, tmp_path / "grey")
+    image = tmp_path / "grey" / "images" / "png" / "images" / "0000" / "00000001.png"
+    image.write_bytes(image.read_bytes() + b"\0")
+    status, _, err = why(image)
+    assert status == 1
+    assert err.startswith(f"error: {image}: expected sha256 ")
+    assert "it was changed after it was made" in err
+
+
+@pytest.mark.parametrize("left", ["none", "another"])
+def test_without_its_generator_it_cannot_be_made_again(left: str, sets: Path, why: Why, tmp_path: Path) -> None:
+    shutil.copytree(sets.parent, tmp_path / "grey")
+    generator = Generator(tmp_path / "grey" / "generator")
+    if left == "none":
+        shutil.rmtree(generator.path)
+    else:
+        reseal(generator, inputs={"Model": "cd34"}, settings={})
+    image = tmp_path / "grey" / "images" / "png" / "images" / "0000" / "00000001.png"
+    status, out, err = why(image)
+    assert status == 1
+    assert "error" in err
+    assert "expected the generator that made it beside its set" in err
+    assert ("not there any more" if left == "none" else "now there: ") in out
+
+
+@pytest.mark.parametrize(
+    ("image", "arguments", "said"),
+    [
+        ("parquet", [], "expected --index, which says what image of it is meant"),
+        ("parquet", ["--index", "300"], "found none numbered 300"),
+        ("png/contact_sheet.png", [], "expected an image of "),
+        ("../../..", [], "expected an image within a set of `make generate`, found no manifest.json"),
+    ],
+)
+def test_what_is_no_image_of_a_set_is_one_line(
+    image: str, arguments: list[str], said: str, sets: Path, why: Why
+) -> None:
+    status, _, err = why(sets / image, *arguments)
+    assert status == 2
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_of_another_artifact_is_no_image(sets: Path, why: Why) -> None:
+    status, _, err = why(sets.parent / "generator" / "generator.json")
+    assert status == 1
+    assert "expected an artifact of type ImageSet, found Generator" in err
