@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.chromium import browsing, executable
-from helpers.small_chain import ROOT, words
+from helpers.paths import ROOT
+from helpers.small_chain import words
 from numpy.typing import NDArray
 
 from pipeline.recipes.load import load_recipe

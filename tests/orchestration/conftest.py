@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.small_chain import ROOT, Command, load, words
+from helpers.paths import ROOT
+from helpers.small_chain import Command, load, words
 
 from pipeline.core import chain
 

@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("kfp", reason="needs the extra tfx: make test-tfx")
 
 import yaml
-from helpers.small_chain import ROOT, Command, load, words
+from helpers.paths import ROOT
+from helpers.small_chain import Command, load, words
 
 from pipeline.core.chain import STAGES
 from pipeline.orchestrators.kubeflow import compile_pipeline

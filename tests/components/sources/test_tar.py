@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import pytest
+from helpers.read_through import found_in, images_of, items_of
+from helpers.tars import COMPRESSIONS, add, pack
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from tests.read_through import found_in, images_of, items_of
-from tests.tars import COMPRESSIONS, add, pack
 
 from components.sources import Source, open_source
 from schemas.errors import DataError, UsageError

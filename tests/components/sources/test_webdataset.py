@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from helpers.read_through import found_in, images_of, items_of
+from helpers.tars import pack
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from tests.read_through import found_in, images_of, items_of
-from tests.tars import pack
 
 from components.sources import Source, open_source
 from components.sources.webdataset import holds_samples
