@@ -36,7 +36,7 @@ def given_digest(settings: GenerateSettings) -> dict[str, str | None]:
     Raises:
         UsageError: They are not there.
     """
-    if settings.generate.given is None:
+    if settings.generate.code_source is None:
         return {}
     from components.generate.own_codes import digest_of
 

@@ -26,7 +26,7 @@ class Given:
     i // S to the next one.
 
     Attributes:
-        kind: One of `schemas.recipe.generate.GIVEN`.
+        kind: One of `schemas.recipe.generate.CODE_SOURCES`.
         means: [M, D].
         deviations: Of codes of new images of the same label: [M, D].
         labels: Numbers of labels, from 0; -1: none: [M].
@@ -88,11 +88,11 @@ class Given:
     @classmethod
     def load(cls, path: Path, wanted: GenerateSection) -> Given:
         """What `save` has written, and what a recipe says is to become of it."""
-        assert wanted.given is not None
+        assert wanted.code_source is not None
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             arrays: dict[str, Any] = dict(found)
         names = arrays.pop("names").tolist()
-        return cls(wanted.given[0], **arrays, names=names, strength=wanted.strength, steps=wanted.steps)
+        return cls(wanted.code_source[0], **arrays, names=names, strength=wanted.strength, steps=wanted.steps)
 
     def _indices(self, start: int) -> NDArray[np.int64]:
         found = np.arange(start, start + BLOCK, dtype=np.int64)

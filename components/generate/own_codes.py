@@ -54,7 +54,7 @@ def read_codes(
     """The codes that `wanted` gives.
 
     Args:
-        wanted: The recipe's `generate` section, in which one of `GIVEN` is set.
+        wanted: The recipe's `generate` section, in which one of `CODE_SOURCES` is set.
         labels: Names of the labels, where the generator takes them.
         latent_dim: D, of a code.
         preprocess: What was done to the training images.
@@ -65,7 +65,7 @@ def read_codes(
         UsageError: There is nothing that could be used.
         DataError: A code is not one of the generator's.
     """
-    path, (kind, said) = _checked(wanted), wanted.given or ("", "")
+    path, (kind, said) = _checked(wanted), wanted.code_source or ("", "")
     if path.suffix == ".parquet":
         found = _of_table(path, kind, latent_dim=latent_dim)
         named = found.pop("labels")
@@ -82,7 +82,7 @@ def read_codes(
 
 
 def _checked(wanted: GenerateSection) -> Path:
-    kind, said = wanted.given or ("", "")
+    kind, said = wanted.code_source or ("", "")
     path = Path(said).expanduser()
     if not path.exists():
         raise UsageError(
@@ -100,7 +100,7 @@ def _numbering(wanted: GenerateSection, labels: Sequence[str]) -> Callable[[str 
         if not places:
             return -1
         if label not in places:
-            kind, said = wanted.given or ("", "")
+            kind, said = wanted.code_source or ("", "")
             shown = ", ".join(list(places)[:20])
             found = "none" if label is None else label
             raise UsageError(

@@ -31,7 +31,7 @@ class Origin:
 
     Attributes:
         model: Digest of the model.
-        sampler: Where codes come from: a sampler's kind, or one of `schemas.recipe.generate.GIVEN`.
+        sampler: Where codes come from: a sampler's kind, or one of `schemas.recipe.generate.CODE_SOURCES`.
         seed: Of the set.
     """
 

@@ -48,7 +48,7 @@ def run(
     if wanted.drop_near_copies and examples is None:
         raise DataError("generate.drop_near_copies: expected Examples to compare with, found none; run ingest")
     say(f"reads   {generator.saved_model_path}")
-    given = _read_given(generator, wanted, work=images.work) if wanted.given else None
+    given = _read_given(generator, wanted, work=images.work) if wanted.code_source else None
     indices, dropped = _indices(wanted, generator=generator, images=images, examples=examples, given=given)
     height, width, channels = about.image_shape
     files = plan_files(indices, image_bytes=height * width * channels)
@@ -125,7 +125,7 @@ def _indices(
     indices = wanted.indices_of(available)
     if available is not None and indices[-1] >= available:
         raise UsageError(f"generate.indices: expected numbers below {available:,}, found {indices[-1]:,}")
-    if not wanted.filtered:
+    if not wanted.has_filters:
         return indices, {}
     path = images.work / SELECTED
     if not path.exists():

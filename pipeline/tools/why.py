@@ -23,7 +23,7 @@ from pipeline.core.child_process import run_module
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST, Artifact
 from schemas.errors import DataError, UsageError
-from schemas.recipe.generate import GIVEN, GenerateSection
+from schemas.recipe.generate import CODE_SOURCES, GenerateSection
 from schemas.recipe.recipe import BeamSection
 from schemas.recipe.settings import GenerateSettings
 
@@ -134,14 +134,14 @@ def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> 
         "drop_unlikely": 0.0,
     }
     with tempfile.TemporaryDirectory() as folder:
-        if any(wanted.get(kind) is not None for kind in GIVEN):
+        if any(wanted.get(kind) is not None for kind in CODE_SOURCES):
             place = index % BLOCK  # where it was among those that were decoded together
             path = Path(folder, "codes.parquet")
             table = pa.table(
                 {"code": [row["code"]] * (place + 1), "label": pa.array([row["label"]] * (place + 1), pa.string())}
             )
             pq.write_table(table, path)
-            alone |= {**dict.fromkeys(GIVEN), "codes": str(path), "indices": str(place), "label": None}
+            alone |= {**dict.fromkeys(CODE_SOURCES), "codes": str(path), "indices": str(place), "label": None}
         given = json.dumps({**wanted, **alone}).encode()
         run_module("pipeline.tools.why", [generator.path, folder], command="why", given=given)
         found: str = pq.read_table(ImageSet(Path(folder) / "set").metadata_path)["sha256"][0].as_py()

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from schemas.recipe.section import Section
 
 MOST_INDICES = 10_000_000  # that are named one by one, and so held in memory
-GIVEN = ("codes", "around", "between")  # ways to give codes instead of having them drawn
+CODE_SOURCES = ("codes", "around", "between")  # ways to give codes instead of having them drawn
 
 
 class GenerateSection(Section):
@@ -86,12 +86,12 @@ class GenerateSection(Section):
     )
 
     @property
-    def given(self) -> tuple[str, str] | None:
-        """One of `GIVEN`, and its path; None where codes are drawn."""
-        return next(((kind, path) for kind in GIVEN if (path := getattr(self, kind)) is not None), None)
+    def code_source(self) -> tuple[str, str] | None:
+        """One of `CODE_SOURCES`, and its path; None where codes are drawn."""
+        return next(((kind, path) for kind in CODE_SOURCES if (path := getattr(self, kind)) is not None), None)
 
     @property
-    def filtered(self) -> bool:
+    def has_filters(self) -> bool:
         """Whether some images are left out."""
         return self.drop_near_copies or self.drop_unlikely > 0
 
@@ -119,9 +119,9 @@ class GenerateSection(Section):
 
     @property
     def _way(self) -> str:
-        if self.given is None:
+        if self.code_source is None:
             return "" if self.sampler == "auto" else f"{self.sampler}-"
-        kind, path = self.given
+        kind, path = self.code_source
         amount = {"codes": "", "around": f"x{self.strength:g}-", "between": f"by{self.steps}-"}[kind]
         return f"{kind}-{_plain(PurePath(path).stem)}-{amount}"
 
@@ -178,7 +178,7 @@ class GenerateSection(Section):
 
     @model_validator(mode="after")
     def _codes_come_from_one_place(self) -> Self:
-        given = [kind for kind in GIVEN if getattr(self, kind) is not None]
+        given = [kind for kind in CODE_SOURCES if getattr(self, kind) is not None]
         if not given:
             return self
         others = given[1:] + [
@@ -192,7 +192,7 @@ class GenerateSection(Section):
 
     @model_validator(mode="after")
     def _others_can_take_the_place(self) -> Self:
-        if self.filtered and (self._listed or self.indices is not None):
+        if self.has_filters and (self._listed or self.indices is not None):
             key = "drop_near_copies" if self.drop_near_copies else "drop_unlikely"
             found = "indices" if self.indices is not None else "codes" if self.codes is not None else "between"
             raise ValueError(f"{key}: expected images that others can take the place of, found {found}")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
-from schemas.recipe.generate import GIVEN, GenerateSection
+from schemas.recipe.generate import CODE_SOURCES, GenerateSection
 from schemas.recipe.model import LossSettings, ModelSettings
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.recipe import (
@@ -136,7 +136,7 @@ class GenerateSettings(StageSettings):
     def content(self) -> dict[str, Any]:
         """As of every stage, without paths of given codes, whose content counts."""
         found = super().content()
-        found["generate"] |= {kind: None if getattr(self.generate, kind) is None else "given" for kind in GIVEN}
+        found["generate"] |= {kind: None if getattr(self.generate, kind) is None else "given" for kind in CODE_SOURCES}
         return found
 
 
