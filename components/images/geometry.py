@@ -92,7 +92,7 @@ class Stretch(Geometry):
 def framing(preprocess: PreprocessSettings) -> Geometry:
     """How a recipe brings images into the frame that crops, the centre or random ones, are then cut from."""
     kind = {"crop": Cover, "pad": Pad, "fit": Fit, "stretch": Stretch}[preprocess.geometry]
-    return kind(preprocess.cropped_height, preprocess.cropped_width, preprocess.background)
+    return kind(preprocess.uncropped_height, preprocess.uncropped_width, preprocess.background)
 
 
 def channels_last(image: Image.Image) -> np.ndarray:

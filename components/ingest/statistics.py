@@ -36,7 +36,7 @@ def statistics_of(
     }
     rejected = dict(sorted(catalogue.reasons().items()))
     widths, heights = (np.concatenate([pair[side] for pair in sizes.values()]) for side in (0, 1))
-    height, width = preprocess.cropped_height, preprocess.cropped_width
+    height, width = preprocess.uncropped_height, preprocess.uncropped_width
     facts = Facts(
         height=height,
         width=width,

@@ -91,12 +91,12 @@ class PreprocessSettings(Section):
         return self.width + self._margin(self.width, "fresh")
 
     @property
-    def cropped_height(self) -> int:
+    def uncropped_height(self) -> int:
         """Height of what a crop is taken from, in pixels: by ingest (`baked`), or from what is stored (`fresh`)."""
         return self.height + self._margin(self.height, "baked", "fresh")
 
     @property
-    def cropped_width(self) -> int:
+    def uncropped_width(self) -> int:
         """Width of what a crop is taken from, in pixels."""
         return self.width + self._margin(self.width, "baked", "fresh")
 
