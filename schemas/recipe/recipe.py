@@ -108,7 +108,7 @@ class Gate(Section):
             raise ValueError("expected at_least or at_most, found neither")
         return self
 
-    def holds(self, value: float) -> bool:
+    def passes(self, value: float) -> bool:
         """Whether a figure passes; what is no number does not."""
         low = -math.inf if self.at_least is None else self.at_least
         high = math.inf if self.at_most is None else self.at_most
@@ -119,7 +119,7 @@ class Gate(Section):
         return " and ".join(f"{words} {limit:g}" for words, limit in limits if limit is not None)
 
 
-GATED = ("metrics", "latent", "distances", "samplers", "usefulness", "memorisation")  # parts of metrics.json
+GATE_SECTIONS = ("metrics", "latent", "distances", "samplers", "usefulness", "memorisation")  # parts of metrics.json
 
 
 class EvaluateSection(Section):
@@ -166,8 +166,10 @@ class EvaluateSection(Section):
     @model_validator(mode="after")
     def _gates_can_be_found(self) -> Self:
         for name in self.gates:
-            if name.partition(".")[0] not in GATED:
-                raise ValueError(f"gates: expected names that begin with one of {', '.join(GATED)}, found {name}")
+            if name.partition(".")[0] not in GATE_SECTIONS:
+                raise ValueError(
+                    f"gates: expected names that begin with one of {', '.join(GATE_SECTIONS)}, found {name}"
+                )
         return self
 
 

@@ -55,4 +55,4 @@ def _check(name: str, gate: Gate, document: Mapping[str, Any]) -> Outcome:
         why = (found is None and left_out) or "there is no number"
         return Outcome(name, str(gate), None, passed=False, why=str(why))
     value = float(found)
-    return Outcome(name, str(gate), value, passed=gate.holds(value))
+    return Outcome(name, str(gate), value, passed=gate.passes(value))

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluate.report.gates import Outcome, check_gates, document
-from schemas.recipe.recipe import GATED, EvaluateSection, Gate
+from schemas.recipe.recipe import GATE_SECTIONS, EvaluateSection, Gate
 
 FOUND: dict[str, Any] = {
     "images": 30,
@@ -184,7 +184,7 @@ def test_a_gate_with_other_limits_is_refused(limits: dict[str, Any]) -> None:
         Gate(**limits)
 
 
-@pytest.mark.parametrize("part", GATED)
+@pytest.mark.parametrize("part", GATE_SECTIONS)
 def test_a_recipe_may_demand_whatever_is_measured(part: str) -> None:
     gates = EvaluateSection.model_validate({"gates": {f"{part}.something": {"at_most": 1}}}).gates
     assert gates == {f"{part}.something": Gate(at_most=1)}
