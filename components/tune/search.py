@@ -112,7 +112,7 @@ def _write(hyperparameters: HyperParameters, rows: list[dict[str, Any]], setting
 
 
 def _write_table(hyperparameters: HyperParameters, rows: list[dict[str, Any]], keys: list[str]) -> None:
-    schema = tables.trials({key: [row[key] for row in rows] for key in keys})
+    schema = tables.trials_schema({key: [row[key] for row in rows] for key in keys})
     as_text = [key for key in keys if schema.field(key).type == "string"]
 
     def plain(value: Any) -> Any:

@@ -71,7 +71,7 @@ class HyperParameters(Artifact):
 
     @property
     def trials_path(self) -> Path:
-        """A row per trial (`schemas.artifacts.tables.trials`)."""
+        """A row per trial (`schemas.artifacts.tables.trials_schema`)."""
         return self.path / "trials.parquet"
 
     @property

@@ -59,7 +59,7 @@ REJECTED = pa.schema(
     ]
 )
 
-TRIALS = pa.schema(  # and a column for each searched key: see `trials`
+TRIALS = pa.schema(  # and a column for each searched key: see `trials_schema`
     [
         pa.field("trial", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),  # COMPLETED or FAILED
@@ -73,7 +73,7 @@ TRIALS = pa.schema(  # and a column for each searched key: see `trials`
 )
 
 
-def trials(values: Mapping[str, Sequence[Any]]) -> pa.Schema:
+def trials_schema(values: Mapping[str, Sequence[Any]]) -> pa.Schema:
     """The table of a search's trials: `TRIALS`, and a column named after each searched key.
 
     Args:

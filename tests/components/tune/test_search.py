@@ -52,7 +52,7 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
     assert counts == {"trials": len(epochs), "failed": 0, "ended_early": early}
     assert 1 <= len(epochs) <= TRIALS
     expected = {"model.latent_dim": [2], "train.learning_rate": [1e-3]}
-    assert pq.read_schema(found.trials_path).equals(tables.trials(expected))
+    assert pq.read_schema(found.trials_path).equals(tables.trials_schema(expected))
     assert [row["epochs"] for row in rows] == epochs
     assert len({row["trial"] for row in rows}) == len(rows)
     for row in rows:

@@ -19,7 +19,7 @@ from schemas.artifacts.tables import (
     TRIALS,
     Reason,
     read_table,
-    trials,
+    trials_schema,
     write_table,
 )
 
@@ -30,7 +30,13 @@ TRIED = {
     "train.learning_rate": [1e-3, 1],
     "loss.free_bits": [None, 0.5],
 }
-SCHEMAS = {"images": IMAGES, "rejected": REJECTED, "trials": trials(TRIED), "history": HISTORY, "generated": GENERATED}
+SCHEMAS = {
+    "images": IMAGES,
+    "rejected": REJECTED,
+    "trials": trials_schema(TRIED),
+    "history": HISTORY,
+    "generated": GENERATED,
+}
 Row = dict[str, Any]
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.string(): st.text(),
@@ -94,8 +100,8 @@ def test_a_row_with_a_misspelt_column_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_trials_table_has_a_column_for_each_searched_key_of_the_type_of_its_values() -> None:
-    assert trials(TRIED).names == [*TRIALS.names, *TRIED]
-    types = [str(trials(TRIED).field(key).type) for key in TRIED]
+    assert trials_schema(TRIED).names == [*TRIALS.names, *TRIED]
+    types = [str(trials_schema(TRIED).field(key).type) for key in TRIED]
     assert types == ["int64", "string", "bool", "double", "double"]
 
 
