@@ -71,7 +71,7 @@ help: ## This page
 	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only say what would run"
 	@echo "  PORT     $(or $(PORT),8765)	of the explorer, on this machine alone"
 	@echo "  OUT      $(or $(OUT),none)	for explore: write the page there, and serve nothing"
-	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: the libraries' log on the screen"
+	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: every setting and the libraries' log on the screen"
 
 setup: $(INSTALLED) ## Install into .venv, from the lock of your Python
 

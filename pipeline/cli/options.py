@@ -13,7 +13,7 @@ Overrides = Annotated[list[str], typer.Option("--set", help="Another value, such
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
 InceptionPath = Annotated[str | None, typer.Option("--inception", help="inception-2015-12-05.pt, for FID and KID.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' log.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every setting and the libraries' log.")]
 RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help="Names below --runs, or paths of runs' folders.")]
 Page = Annotated[Path | None, typer.Option("--out", help="The HTML file. Default: compare-A-B.html in --runs.")]
 

@@ -14,6 +14,7 @@ from components.reporting.console import console
 from components.workers.lifetime import with_parent
 from pipeline.core.chain import Standing, inputs_of, standing
 from pipeline.core.stage_process import task_for
+from pipeline.recipes.summary import print_recipe
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
@@ -38,7 +39,7 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
         stages: In order, each after what it needs.
         runs: Folder of all runs.
         dry_run: Only say what would run.
-        verbose: Let the libraries' log reach the screen.
+        verbose: Print every setting, and let the libraries' log reach the screen.
 
     Returns:
         The stages' artifacts.
@@ -48,7 +49,7 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
         StageFailed: A stage ended without one.
     """
     found: list[Standing] = []
-    told = False
+    printed = False
     for stage in stages:
         now = standing(stage, recipe, runs=runs, before=found)
         if now.damaged:
@@ -56,9 +57,9 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
         if now.fresh:
             console.print(f"[bold]{stage.name:<9}[/bold] [green]up to date[/green]")
         else:
-            if not told:
-                tell_recipe(recipe)
-                told = True
+            if not printed:
+                print_recipe(recipe, full=verbose)
+                printed = True
             verb = "would run" if dry_run else "runs"
             console.print(f"[bold]{stage.name:<9}[/bold] {verb}: ", end="")
             console.print(now.reason, markup=False)
@@ -80,15 +81,6 @@ def redraw(recipe: Recipe, *, runs: Path, verbose: bool) -> Artifact:
     console.print(f"[bold]{now.stage.name:<9}[/bold] runs: the figures are drawn anew")
     _run(now, recipe, runs=runs, verbose=verbose)
     return now.output
-
-
-def tell_recipe(recipe: Recipe) -> None:
-    """Prints the resolved recipe, a line per section."""
-    console.print(f"[bold]{recipe.name}[/bold]  ", end="")
-    console.print(recipe.title, markup=False)
-    for section, value in recipe.model_dump(mode="json", exclude={"name", "title", "data"}).items():
-        text = json.dumps(value, ensure_ascii=False).replace('"', "")
-        console.print(f"  {section:<11} {text}", style="dim", markup=False)
 
 
 def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:

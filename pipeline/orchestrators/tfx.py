@@ -33,10 +33,11 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.reporting.console import console
 from pipeline.core.chain import BESIDE, STAGES, inputs_of, kinds_of, wanted
-from pipeline.core.run import run_process, tell_recipe
+from pipeline.core.run import run_process
 from pipeline.core.stage_process import task_for, versions_of
 from pipeline.orchestrators.code_digest import code_digest
 from pipeline.orchestrators.container_step import RECIPE, recipe_in_environment
+from pipeline.recipes.summary import print_recipe
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import UsageError
 from schemas.recipe.recipe import Recipe
@@ -205,7 +206,7 @@ def run(recipe: Recipe, *, runs: Path, verbose: bool) -> None:
     """
     from pipeline.orchestrators.tfx_lineage import last_run
 
-    tell_recipe(recipe)
+    print_recipe(recipe, full=verbose)
     pipeline = create_pipeline(recipe, runs=runs)
     os.environ[RECIPE] = recipe.model_dump_json()
     if verbose:
