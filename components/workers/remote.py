@@ -110,10 +110,10 @@ def run_to_end(pipeline: beam.Pipeline) -> None:
         UsageError: The runner lacks an option.
         DataError: The job failed, or gave no sign for `--job_server_timeout` seconds.
     """
-    runner = runner_of(pipeline.cli.options)  # asked now: the portable runner removes its own name
-    timeout = pipeline.cli.options.view_as(PortableOptions).job_server_timeout
+    runner = runner_of(pipeline.options)  # asked now: the portable runner removes its own name
+    timeout = pipeline.options.view_as(PortableOptions).job_server_timeout
     try:
-        result = pipeline.core.run()
+        result = pipeline.run()
         try:
             state = result.wait_until_finish()
         except BaseException:  # Ctrl-C, too: nobody should go on writing
