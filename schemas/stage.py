@@ -23,8 +23,6 @@ class Stage:
         run: Called with the inputs, the output, and the settings, in this order; returns counts for the manifest.
         optional: Further inputs, each with whether it is wanted, given the stage's settings; None where it is not, or where there
             is none for the other inputs.
-        beside: Of another recipe, an artifact of this type that is None where there is none, and that recipe's name,
-            given the stage's settings; None where none is wanted. It comes after the other inputs.
         external: Digests of what the stage reads from outside the pipeline, by the manifest's names for them, given its settings;
             None of what the recipe leaves open.
         packages: Whose versions the manifest records.
@@ -37,6 +35,5 @@ class Stage:
     settings: type[StageSettings]
     run: Callable[..., dict[str, int]]
     optional: Mapping[type[Artifact], Callable[[Any], bool]] = field(default_factory=dict)
-    beside: tuple[type[Artifact], Callable[[Any], str | None]] | None = None
     external: Callable[[Any], Mapping[str, str | None]] | None = None
     packages: tuple[str, ...] = ("numpy",)

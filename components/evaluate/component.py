@@ -11,7 +11,6 @@ def evaluate(
     examples: Examples,
     model: Model,
     hyperparameters: HyperParameters | None,
-    beside: Model | None,
     evaluation: ModelEvaluation,
     settings: EvaluateSettings,
 ) -> dict[str, int]:
@@ -21,7 +20,6 @@ def evaluate(
         examples: Whose test split is measured.
         model: What `train` made of these Examples.
         hyperparameters: The search whose values the model was trained with, which the report draws; None: there was none.
-        beside: Another model, whose codes of the same images are drawn beside this one's.
         evaluation: Where ``metrics.json``, ``figures/*.png`` and ``report.html`` go.
         settings: The recipe's name, title, seed, and what the report shows.
 
@@ -34,7 +32,7 @@ def evaluate(
     """
     from components.evaluate.run import run
 
-    return run(examples, model, hyperparameters, beside, evaluation, settings)
+    return run(examples, model, hyperparameters, evaluation, settings)
 
 
 STAGE = Stage(
@@ -45,6 +43,5 @@ STAGE = Stage(
     output=ModelEvaluation,
     settings=EvaluateSettings,
     run=evaluate,
-    beside=(Model, lambda settings: settings.evaluate.beside),
     packages=("tensorflow", "keras", "numpy", "scikit-learn", "matplotlib"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +15,7 @@ from components.evaluate.report import gallery, gates, page, wording
 from components.evaluate.report.search import Search
 from components.evaluate.samples import judge
 from components.evaluate.samples.own_features import asked_spaces
-from components.examples.dataset import batches, read_statistics, readable
+from components.examples.dataset import read_statistics
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
@@ -41,7 +40,6 @@ def run(
     examples: Examples,
     model: Model,
     hyperparameters: HyperParameters | None,
-    beside: Model | None,
     evaluation: ModelEvaluation,
     settings: EvaluateSettings,
 ) -> dict[str, int]:
@@ -96,7 +94,6 @@ def run(
         folder=evaluation.figures_path,
         seed=settings.seed,
         judgement=judged,
-        beside=None if beside is None else _codes_of(beside, examples=examples, settings=settings),
     )
     subject = page.Subject(
         settings=settings,
@@ -128,23 +125,6 @@ def _decoded(vae: VAE, codes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Images of codes, all of the most frequent label where the model takes one."""
     labels = np.full(len(codes), np.argmax(vae.label_shares)) if vae.conditional else None
     return gallery.decode(vae, codes, labels=labels)
-
-
-def _codes_of(other: Model, *, examples: Examples, settings: EvaluateSettings) -> tuple[str, Any]:
-    """Another model's name, and its codes of the first test images: [n, D']."""
-    statistics = read_statistics(examples)
-    vae = _load(other, statistics=statistics)
-    size = measure.batch_size(statistics.stored_height, statistics.stored_width)
-    with readable(examples):
-        found = batches(
-            examples,
-            measure.SPLIT,
-            batch_size=size,
-            limit=settings.evaluate.scatter_images,
-            labelled=vae.conditional,
-        )
-        codes = np.concatenate([np.asarray(vae.encode(inputs)[0]) for inputs in found])
-    return str(settings.evaluate.beside), codes
 
 
 def _load(model: Model, *, statistics: Statistics) -> VAE:

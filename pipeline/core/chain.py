@@ -23,7 +23,6 @@ from schemas.recipe.settings import StageSettings
 from schemas.stage import Stage
 
 STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
-BESIDE = "beside"  # and of another recipe's artifact
 
 _FOLDERS = {
     "Examples": "examples",
@@ -90,25 +89,18 @@ def stages_for(target: str) -> list[Stage]:
 
 def kinds_of(stage: Stage) -> dict[str, type[Artifact]]:
     """The types of all artifacts that a stage may be called with, in order, by their names in its manifest."""
-    kinds = {kind.TYPE: kind for kind in (*stage.inputs, *stage.optional)}
-    return kinds if stage.beside is None else kinds | {BESIDE: stage.beside[0]}
+    return {kind.TYPE: kind for kind in (*stage.inputs, *stage.optional)}
 
 
 def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> dict[str, Artifact | None]:
     """The artifacts that a stage is called with, in order, named as in its manifest.
 
-    An optional one is None where there is none for the others, and so is another recipe's where that has none.
+    An optional one is None where there is none for the others.
     """
     found: dict[str, Artifact | None] = {
         kind.TYPE: kind(artifact_path(recipe, kind, runs=runs)) for kind in stage.inputs
     }
-    found |= {kind.TYPE: _optional(stage, kind, recipe, runs=runs) for kind in stage.optional}
-    if stage.beside is not None:
-        kind, name_of = stage.beside
-        name = name_of(stage.settings.of(recipe))
-        other = None if name is None else kind(runs / name / _FOLDERS[kind.TYPE])
-        found[BESIDE] = other if other is not None and other.exists else None
-    return found
+    return found | {kind.TYPE: _optional(stage, kind, recipe, runs=runs) for kind in stage.optional}
 
 
 def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path) -> Artifact | None:

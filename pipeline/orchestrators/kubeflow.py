@@ -48,11 +48,6 @@ def compile_pipeline(recipe: Recipe, *, image: str, path: Path) -> list[str]:
         UsageError: The recipe asks for what such a pipeline has not.
         DataError: What the loader found is not what was meant.
     """
-    if recipe.evaluate.beside is not None:
-        raise UsageError(
-            f"evaluate.beside: expected null in a pipeline of one recipe, found {recipe.evaluate.beside}; "
-            "add --set evaluate.beside=null"
-        )
     uris = [uri for source in recipe.sources if "://" in (uri := getattr(source, "path", None) or "")]
     if uris and len(recipe.sources) > 1:
         raise UsageError(f"sources: expected one where its path is a URI, found {len(recipe.sources)}")

@@ -21,7 +21,6 @@ from typing import Any
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
-from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -32,7 +31,7 @@ from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.reporting.console import console
-from pipeline.core.chain import BESIDE, STAGES, inputs_of, kinds_of, wanted
+from pipeline.core.chain import STAGES, kinds_of, wanted
 from pipeline.core.run import run_process
 from pipeline.core.stage_process import task_for, versions_of
 from pipeline.orchestrators.code_digest import code_digest
@@ -114,7 +113,7 @@ class StageExecutor(BaseExecutor):
 
 def component_of(stage: Stage) -> type[BaseComponent]:
     """The TFX component of a stage."""
-    optional = {kind.TYPE for kind in stage.optional} | {BESIDE}
+    optional = {kind.TYPE for kind in stage.optional}
     spec = type(
         f"{stage.name.capitalize()}Spec",
         (ComponentSpec,),
@@ -160,7 +159,7 @@ def create_pipeline(recipe: Recipe, *, runs: Path) -> Pipeline:
 
     Args:
         recipe: With overrides applied.
-        runs: Folder of all runs; of another recipe that one is set beside, too.
+        runs: Folder of all runs.
 
     Raises:
         UsageError: What a stage reads from outside is not there.
@@ -170,18 +169,6 @@ def create_pipeline(recipe: Recipe, *, runs: Path) -> Pipeline:
     nodes: list[Any] = []
     for stage in STAGES:
         channels = {kind.TYPE: made[kind.TYPE] for kind in wanted(stage, recipe)}
-        beside = inputs_of(stage, recipe, runs=runs).get(BESIDE)
-        if beside is not None:
-            kind = tfx_type(type(beside))
-            digest = {"digest": beside.digest}
-            imported = Importer(
-                source_uri=str(beside.path.resolve()),
-                artifact_type=kind,
-                properties=digest if _is_own(kind) else None,
-                custom_properties=None if _is_own(kind) else digest,
-            ).with_id(BESIDE)
-            nodes.append(imported)
-            channels[BESIDE] = imported.outputs["result"]
         component = component_of(stage)
         outputs = {stage.output.TYPE: Channel(type=tfx_type(stage.output))}
         spec = component.SPEC_CLASS(**parameters_of(stage, recipe), **channels, **outputs)

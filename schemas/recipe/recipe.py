@@ -157,11 +157,6 @@ class EvaluateSection(Section):
         description="What a model has to reach before export takes it: where the figure stands in metrics.json, with dots, such "
         "as distances.classifier.synthetic.frechet, and {at_least: …} or {at_most: …}.",
     )
-    beside: str | None = Field(
-        None,
-        pattern=r"^[a-z0-9][a-z0-9_-]*$",
-        description="Another recipe, whose model's codes are drawn beside this one's, once it has a model.",
-    )
 
     @model_validator(mode="after")
     def _gates_can_be_found(self) -> Self:

@@ -21,7 +21,6 @@ from helpers.small_chain import Command, load, words
 from pipeline.core.chain import STAGES
 from pipeline.orchestrators.kubeflow import compile_pipeline
 from schemas.artifacts.kinds import open_artifact
-from schemas.errors import UsageError
 
 pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes
 IMAGE = "example.org/latent-mill:1"
@@ -145,9 +144,3 @@ def test_images_in_a_bucket_are_brought_by_the_engine_and_never_taken_from_its_c
     assert tasks_in(tmp_path / "photos.kfp.yaml")["train"]["cachingOptions"]["enableCache"]
     arguments = spec["deploymentSpec"]["executors"]["exec-ingest"]["container"]["args"]
     assert "{{$.inputs.artifacts['source'].path}}" in arguments
-
-
-def test_a_recipe_that_looks_at_another_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"evaluate\.beside: expected null"):
-        compile_pipeline(load("evaluate.beside=other"), image=IMAGE, path=tmp_path / "x.yaml")
-    assert not (tmp_path / "x.yaml").exists()

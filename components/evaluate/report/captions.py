@@ -44,16 +44,14 @@ def latent_alt(measurement: Measurement, *, labelled: bool, normal: bool) -> str
     return f"A scatter plot of {count} by latent dimensions {first} and {second}{coloured}{dashed}."
 
 
-def tsne_caption(measurement: Measurement, *, labelled: bool, told: bool, beside: str | None) -> str:
-    """What to look for in t-SNE's layout; `beside` names another model that is shown, too."""
+def tsne_caption(measurement: Measurement, *, labelled: bool, told: bool) -> str:
+    """What to look for in t-SNE's layout."""
     dims = len(measurement.active)
     start = (
         "t-SNE lays the codes out anew, such that near neighbours stay neighbours. "
         if dims <= 2
         else f"t-SNE lays all {dims:,} latent dimensions out in two, such that near neighbours stay neighbours. "
     )
-    if beside is not None:
-        start += f"Left this model, right {beside}, on the same test images. "
     look = "Look for islands: kinds that the model tells apart without having been told. "
     if told:
         look = f"{TOLD} "

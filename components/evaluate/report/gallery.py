@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,8 +39,6 @@ _PLAIN = (
     "are made of codes that may lie far from all of its own."
 )
 
-Beside = tuple[str, NDArray[Any]]
-
 
 class _Drawn(NamedTuple):
     """A figure that is not saved yet; see `Shown`."""
@@ -63,7 +61,6 @@ def draw(
     folder: Path,
     seed: int,
     judgement: Judgement,
-    beside: Beside | None = None,
 ) -> list[Shown]:
     """Writes the figures as PNG files, and says of each what to look for, in the report's order.
 
@@ -75,14 +72,13 @@ def draw(
         folder: Where the files go.
         seed: Of the new images' codes and of t-SNE; image i depends on (seed, i) alone.
         judgement: Where codes of new images come from, and which training images they are nearest to.
-        beside: Another model's name and its codes of the same first test images, [n, D'], for a second panel of t-SNE.
     """
     names = statistics.labels
     shown = []
     for drawn in itertools.chain(
         _images(vae, measurement, names=names, seed=seed, sampler=judgement.sampler),
         _pairs(judgement),
-        _scatters(vae, measurement, names=names, seed=seed, beside=beside),
+        _scatters(vae, measurement, names=names, seed=seed),
         _maps(vae),
         _ways(vae, measurement),
         _training(vae, history),
@@ -165,9 +161,7 @@ def _pairs(judgement: Judgement) -> Iterator[_Drawn]:
     )
 
 
-def _scatters(
-    vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, beside: Beside | None
-) -> Iterator[_Drawn]:
+def _scatters(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int) -> Iterator[_Drawn]:
     told = vae.conditional
     yield _Drawn(
         "latent",
@@ -179,27 +173,22 @@ def _scatters(
             normal=vae.prior is None,
         ),
         part="latent",
-        layout="half" if beside is None else "beside",
+        layout="half",
         title="Test images in the latent space",
         alt=captions.latent_alt(measurement, labelled=bool(names), normal=vae.prior is None),
         caption=captions.latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
         + ("" if vae.variational else f" {_PLAIN}"),
     )
-    found = [("" if beside is None else "This model", measurement.codes), *([] if beside is None else [beside])]
-    count = min(TSNE_IMAGES, *(len(codes) for _, codes in found))
+    codes, labels = measurement.codes[:TSNE_IMAGES], measurement.code_labels[:TSNE_IMAGES]
     yield _Drawn(
         "tsne",
-        scatter.tsne_scatter(
-            [(title, scatter.embed(codes[:count], seed=seed)) for title, codes in found],
-            labels=measurement.code_labels[:count],
-            names=names,
-        ),
+        scatter.tsne_scatter([("", scatter.embed(codes, seed=seed))], labels=labels, names=names),
         part="latent",
-        layout="half" if beside is None else "full",
+        layout="half",
         title="Test images in the latent space, laid out by t-SNE",
-        alt=f"{'A scatter plot' if beside is None else 'Two scatter plots side by side'} of {counted(count, 'test image')}, "
-        f"laid out in two dimensions{', coloured by label' if names else ''}.",
-        caption=captions.tsne_caption(measurement, labelled=bool(names), told=told, beside=beside and beside[0]),
+        alt=f"A scatter plot of {counted(len(codes), 'test image')}, laid out in two dimensions"
+        f"{', coloured by label' if names else ''}.",
+        caption=captions.tsne_caption(measurement, labelled=bool(names), told=told),
     )
 
 

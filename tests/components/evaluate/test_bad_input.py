@@ -96,9 +96,7 @@ def evaluated(make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyP
         model = make_model(examples, latent_dim=latent_dim, mse=True, conditional=conditional)
         evaluation = ModelEvaluation(tmp_path / "evaluation")
         asked = EvaluateSection(**{"importance_samples": 2, **section})
-        evaluate(
-            examples, model, None, None, evaluation, EvaluateSettings(name="tiny", title="", seed=0, evaluate=asked)
-        )
+        evaluate(examples, model, None, evaluation, EvaluateSettings(name="tiny", title="", seed=0, evaluate=asked))
         page = evaluation.report_path.read_text(encoding="utf-8")
         words = html.unescape(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", page, flags=re.DOTALL))
         return Found(json.loads(evaluation.metrics_path.read_text(encoding="utf-8")), " ".join(words.split()))

@@ -75,7 +75,7 @@ def judged(whole: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFacto
     section = EvaluateSection(sampler="uniform", gates=gates)
     evaluation = ModelEvaluation(tmp_path_factory.mktemp("judged") / "evaluation")
     with redirect_stdout(StringIO()) as printed:
-        evaluate(*whole, None, None, evaluation, EvaluateSettings(name="tiny", title="", seed=0, evaluate=section))
+        evaluate(*whole, None, evaluation, EvaluateSettings(name="tiny", title="", seed=0, evaluate=section))
     return evaluation, printed.getvalue()
 
 
@@ -98,7 +98,7 @@ def test_twice_the_same_bytes(make_examples: MakeExamples, make_model: MakeModel
     made = []
     for name in ("first", "second"):
         evaluation = ModelEvaluation(tmp_path / name)
-        assert evaluate(examples, model, None, None, evaluation, SETTINGS) == {"test_images": 30}
+        assert evaluate(examples, model, None, evaluation, SETTINGS) == {"test_images": 30}
         made.append(contents(evaluation))
     assert made[0] == made[1]
     assert list(made[0]) == WRITTEN
@@ -108,7 +108,7 @@ def test_twice_the_same_bytes_of_all_that_can_be_judged(whole: tuple[Examples, M
     made = []
     for name in ("first", "second"):
         evaluation = ModelEvaluation(tmp_path / name)
-        evaluate(*whole, None, None, evaluation, SETTINGS)
+        evaluate(*whole, None, evaluation, SETTINGS)
         made.append(contents(evaluation))
     assert made[0] == made[1]
     others = [name for name in made[0] if name.startswith("other_samplers/")]
@@ -167,25 +167,10 @@ def test_where_nothing_is_judged_codes_come_from_the_prior(
 ) -> None:
     examples = make_examples()
     evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples, latent_dim=3), None, None, evaluation, SETTINGS)
+    evaluate(examples, make_model(examples, latent_dim=3), None, evaluation, SETTINGS)
     sampler = read_sampler(evaluation.sampler_path)
     assert isinstance(sampler, Normal)
     assert sampler.latent_dim == 3
-
-
-def test_another_models_codes_are_drawn_beside_this_ones(
-    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
-) -> None:
-    examples = make_examples()
-    model, other = make_model(examples), make_model(examples, latent_dim=5)
-    settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(beside="other"))
-    evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, model, None, other, evaluation, settings)
-    alone = ModelEvaluation(tmp_path / "alone")
-    evaluate(examples, model, None, None, alone, SETTINGS)
-    differs = {name for name, data in contents(alone).items() if contents(evaluation)[name] != data}
-    assert differs == {"figures/tsne.png", "report.html"}
-    assert "other" in evaluation.report_path.read_text(encoding="utf-8")
 
 
 def test_a_conditional_model_is_judged_with_the_labels_of_the_test_images(
@@ -196,7 +181,7 @@ def test_a_conditional_model_is_judged_with_the_labels_of_the_test_images(
     for name, given in labels.items():
         examples = make_examples(labels=given, names=("hat", "shoe", "bag"))
         evaluation = ModelEvaluation(tmp_path / name)
-        evaluate(examples, make_model(examples, conditional=True), None, None, evaluation, SETTINGS)
+        evaluate(examples, make_model(examples, conditional=True), None, evaluation, SETTINGS)
         assert list(contents(evaluation)) == WRITTEN
         elbo[name] = json.loads(evaluation.metrics_path.read_text())["metrics"]["elbo"]["value"]
     report = (tmp_path / "right" / "report.html").read_text(encoding="utf-8")
@@ -211,16 +196,6 @@ def test_a_conditional_model_is_judged_with_the_labels_of_the_test_images(
     assert elbo["right"] != elbo["other"]
 
 
-def test_a_conditional_models_codes_can_be_drawn_beside(
-    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
-) -> None:
-    examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"))
-    settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(beside="other"))
-    evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples), None, make_model(examples, conditional=True), evaluation, settings)
-    assert "Left this model, right other" in evaluation.report_path.read_text(encoding="utf-8")
-
-
 def test_another_seed_draws_other_codes(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:
     examples = make_examples()
     model = make_model(examples)
@@ -228,7 +203,7 @@ def test_another_seed_draws_other_codes(make_examples: MakeExamples, make_model:
     for seed in (0, 1):
         evaluation = ModelEvaluation(tmp_path / f"seed {seed}")
         settings = EvaluateSettings(name="tiny", title="", seed=seed, evaluate=EvaluateSection())
-        evaluate(examples, model, None, None, evaluation, settings)
+        evaluate(examples, model, None, evaluation, settings)
         found.append(json.loads(evaluation.metrics_path.read_text())["metrics"])
     assert found[0]["elbo"]["value"] != found[1]["elbo"]["value"]
     assert found[0]["kl"] == found[1]["kl"]
@@ -252,7 +227,7 @@ def test_other_shapes(
 ) -> None:
     examples = make_examples(noise_images(**images))
     evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples, **model_options), None, None, evaluation, SETTINGS)
+    evaluate(examples, make_model(examples, **model_options), None, evaluation, SETTINGS)
     metrics = json.loads(evaluation.metrics_path.read_text())
     assert metrics["images"] == images["count"]
     assert metrics["latent"]["dimensions"] == model_options["latent_dim"]
@@ -270,7 +245,7 @@ def test_images_with_a_margin_are_measured_at_their_centre(
         ("none", make_examples(pixels[:, 2:-2, 2:-2])),
     ):
         evaluation = ModelEvaluation(tmp_path / name)
-        evaluate(examples, make_model(examples), None, None, evaluation, SETTINGS)
+        evaluate(examples, make_model(examples), None, evaluation, SETTINGS)
         found.append(evaluation.metrics_path.read_text())
     assert found[0] == found[1]
 
@@ -280,7 +255,7 @@ def test_a_file_that_is_no_model(make_examples: MakeExamples, make_model: MakeMo
     model = make_model(examples)
     model.vae_path.write_bytes(b"no model")
     with pytest.raises(DataError, match="expected the model that train saved"):
-        evaluate(examples, model, None, None, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)
+        evaluate(examples, model, None, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)
 
 
 def test_a_model_of_other_images(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:
@@ -289,4 +264,4 @@ def test_a_model_of_other_images(make_examples: MakeExamples, make_model: MakeMo
     statistics = json.loads(examples.statistics_path.read_text())
     examples.statistics_path.write_text(json.dumps({**statistics, "height": 4}))
     with pytest.raises(DataError, match=r"expected a model of images of shape \(4, 8, 1\), found \(8, 8, 1\)"):
-        evaluate(examples, model, None, None, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)
+        evaluate(examples, model, None, ModelEvaluation(tmp_path / "evaluation"), SETTINGS)

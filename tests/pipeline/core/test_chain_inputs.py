@@ -78,24 +78,6 @@ def test_a_search_whose_result_is_not_taken_makes_no_evaluation_stale(make: Make
     assert "evaluate" not in stale(make({**own, "tune.max_trials": 3}), runs)
 
 
-def test_another_recipes_model_stands_beside_once_there_is_one(make: Make, runs: Path) -> None:
-    finish(make(), runs, *NAMES)
-    beside = {"evaluate.beside": "others"}
-    assert stale(make(beside), runs) == {
-        "evaluate": "evaluate.beside changed: none → others",
-        "export": "evaluate comes first",
-        "generate": "export comes first",
-    }
-    finish(make(beside), runs, "evaluate", "export", "generate")
-    assert stale(make(beside), runs) == {}
-    finish(make({**beside, "name": "others"}), runs, "ingest", "train")
-    assert re.fullmatch(r"beside changed: none → \w{8}…", stale(make(beside), runs)["evaluate"])
-    found = inputs_of(STAGE["evaluate"], make(beside), runs=runs)
-    assert list(found) == ["Examples", "Model", "HyperParameters", "beside"]
-    assert found["beside"] is not None
-    assert found["beside"].path == runs / "others" / "model"
-
-
 def test_generate_takes_training_images_only_to_leave_out_copies_of_them(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
     assert inputs_of(STAGE["generate"], make(), runs=runs)["Examples"] is None

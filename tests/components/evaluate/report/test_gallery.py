@@ -139,14 +139,6 @@ def test_unused_dimensions_break_nothing(latent_dim: int, tmp_path: Path) -> Non
     draw(vae, make_measurement(codes), tmp_path)
 
 
-def test_another_model_beside(tmp_path: Path) -> None:
-    shown = draw(make_vae(3), make_measurement(normal(40, 3)), tmp_path, beside=("$a_b <i>", normal(30, 5)))
-    found = {figure.path.stem: figure for figure in shown}
-    assert found["tsne"].layout == "full"
-    assert found["latent"].layout == "beside"
-    assert "right $a_b <i>" in found["tsne"].caption
-
-
 def test_a_plain_autoencoder_is_called_one(tmp_path: Path) -> None:
     def called(vae: Any) -> set[str]:
         shown = draw(vae, make_measurement(normal(40, 3)), tmp_path)
@@ -164,16 +156,15 @@ def test_at_most_so_many_images_go_through_tsne(tmp_path: Path, monkeypatch: pyt
         return codes[:, :2]
 
     monkeypatch.setattr(gallery.scatter, "embed", embed)
-    draw(make_vae(3), make_measurement(normal(2100, 3)), tmp_path, beside=("other", normal(2050, 4)))
-    draw(make_vae(3), make_measurement(normal(50, 3)), tmp_path, beside=("other", normal(20, 4)))
-    assert counts == [(2000, 2)] * 2 + [(20, 2)] * 2
+    draw(make_vae(3), make_measurement(normal(2100, 3)), tmp_path)
+    draw(make_vae(3), make_measurement(normal(50, 3)), tmp_path)
+    assert counts == [(2000, 2), (50, 2)]
 
 
 def test_twice_the_same_bytes(tmp_path: Path) -> None:
     vae, measurement = make_vae(2), make_measurement(normal(60, 2))
     files = [
-        [figure.path.read_bytes() for figure in draw(vae, measurement, tmp_path / name, beside=("b", normal(60, 5)))]
-        for name in ("first", "second")
+        [figure.path.read_bytes() for figure in draw(vae, measurement, tmp_path / name)] for name in ("first", "second")
     ]
     assert files[0] == files[1]
 

@@ -57,7 +57,7 @@ def artifacts(make_examples: Callable[..., Examples], make_model: Callable[..., 
 def path(artifacts: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = EvaluateSettings(name="tiny", title="Tiny <i>images</i>", seed=0, evaluate=EvaluateSection())
     evaluation = ModelEvaluation(tmp_path_factory.mktemp("report") / "evaluation")
-    evaluate(*artifacts, None, None, evaluation, settings)
+    evaluate(*artifacts, None, evaluation, settings)
     return evaluation.report_path
 
 
@@ -87,7 +87,7 @@ def test_new_images_stand_beside_real_ones(
     examples = make_examples(training=30)
     settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(importance_samples=2))
     evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples), None, None, evaluation, settings)
+    evaluate(examples, make_model(examples), None, evaluation, settings)
     words = page_of(evaluation.report_path).words
     assert "30 new images: Fréchet distance" in words
     assert "New images" in words and "Training images: the floor" in words
@@ -140,7 +140,7 @@ def test_it_names_no_date_and_no_duration(path: Path) -> None:
 def test_a_recipe_without_a_title_goes_by_its_name(artifacts: tuple[Examples, Model], tmp_path: Path) -> None:
     evaluation = ModelEvaluation(tmp_path / "untitled")
     settings = EvaluateSettings(name="nameless", title="", seed=0, evaluate=EvaluateSection(scatter_images=1))
-    evaluate(*artifacts, None, None, evaluation, settings)
+    evaluate(*artifacts, None, evaluation, settings)
     assert "<h1>nameless</h1>" in evaluation.report_path.read_text(encoding="utf-8")
 
 

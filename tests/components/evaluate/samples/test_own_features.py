@@ -311,7 +311,7 @@ def test_an_evaluation_has_the_space_of_the_recipes_model(
     examples, path = make_examples(training=20), path_of(averages(4, 4, 3))
     evaluation = ModelEvaluation(tmp_path / "evaluation")
     settings = EvaluateSettings("tiny", "", 0, EvaluateSection(feature_model=path))
-    evaluate(examples, make_model(examples), None, None, evaluation, settings)
+    evaluate(examples, make_model(examples), None, evaluation, settings)
     found = json.loads(evaluation.metrics_path.read_text())
     assert list(found["distances"]) == ["random", "own", "classifier"]
     assert found["distances"]["own"]["network_sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -326,5 +326,5 @@ def test_a_wrong_path_is_said_before_any_work(
     examples, evaluation = make_examples(), ModelEvaluation(tmp_path / "evaluation")
     settings = EvaluateSettings("tiny", "", 0, EvaluateSection(inception="nowhere.pt"))
     with pytest.raises(UsageError, match=r"evaluate\.inception: expected .*, found no file nowhere\.pt"):
-        evaluate(examples, make_model(examples), None, None, evaluation, settings)
+        evaluate(examples, make_model(examples), None, evaluation, settings)
     assert not evaluation.path.exists()
