@@ -23,8 +23,12 @@ PYTHON ?= python3
 VENV := .venv
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 LOCK := requirements/py$(VERSION).txt
-INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
+UV_LOCK := requirements/uv.txt
+PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check
+UV_PIP := $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) $(UV_LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 PIPELINE := $(VENV)/bin/python -m pipeline
+PYTEST := $(VENV)/bin/python -m pytest
 
 BROWSER_LOCK := requirements/browser.txt
 BROWSER_INSTALLED := $(VENV)/.playwright-$(shell cat $(BROWSER_LOCK) $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
@@ -43,7 +47,7 @@ RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
 
 STAGES := ingest tune train evaluate export generate
 
-.PHONY: help setup demo $(STAGES) all figures compare explore explorer systems tensorboard status verify recipes recipe fetch schema lint test bench lock clean tfx setup-tfx test-tfx test-browser
+.PHONY: help setup demo $(STAGES) all figures compare explore explorer systems tensorboard status verify recipes recipe fetch schema lint test coverage bench lock clean tfx setup-tfx test-kills test-tfx test-browser
 
 help: ## This page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
@@ -75,12 +79,14 @@ help: ## This page
 
 setup: $(INSTALLED) ## Install into .venv, from the lock of your Python
 
-$(INSTALLED): $(wildcard $(LOCK)) setup.py
+$(INSTALLED): $(wildcard $(LOCK)) $(UV_LOCK) setup.py
 	@test -f '$(LOCK)' || { echo "error: PYTHON=$(PYTHON): expected Python 3.11, 3.12 or 3.13, found $(or $(VERSION),none); set PYTHON=python3.12" >&2; exit 2; }
 	@echo "Installing into $(VENV) (some 100 packages, once; a minute or two)"
 	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(LOCK)
-	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# pip brings uv, which installs the rest in a fraction of pip's time; where there is no uv, pip does it all.
+	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || echo "uv is not to be had for this machine: pip installs, which takes longer"
+	@$(UV_PIP) --require-hashes -r $(LOCK) || $(PIP) --require-hashes -r $(LOCK)
+	@$(UV_PIP) --no-deps --no-build-isolation -e . || $(PIP) --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-* && touch $@
 
 demo: setup ## 5,000 digits that ship with a package, through all six stages
@@ -143,17 +149,17 @@ schema: setup ## Write recipes/recipe.schema.json, for editors
 
 lint: setup ## ruff, mypy, import-linter, hadolint
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/hadolint Dockerfile
-test: setup ## The test suite
-	@# A process per part, because op determinism belongs to the whole process; two at a time, the longest first.
-	@{ printf '%s\n' tests/components/train tests/test_end_to_end.py tests/components/tune tests/components/ingest tests/components/evaluate \
-		"tests --ignore tests/components --ignore tests/test_end_to_end.py --ignore tests/orchestration --ignore tests/browser"; \
-		ls -d tests/components/*/ tests/components/test_*.py | grep -v '__pycache__\|/train/\|/tune/\|/ingest/\|/evaluate/'; } | \
-		xargs -P 2 -I{} sh -c \
-		'said=$$($(VENV)/bin/python -m pytest {} 2>&1); status=$$?; echo "== {}"; echo "$$said"; exit $$status'
+test: setup ## The test suite, in two processes
+	@$(PYTEST) -n 2 --dist loadgroup -m 'not kills and not browser and not tfx'
+test-kills: setup ## The tests that kill every stage at random moments: KILLS=3 for more of them
+	@$(PYTEST) -n 2 --dist loadgroup -m kills
+coverage: setup ## The test suite, with its coverage by lines and branches
+	@rm -f .coverage .coverage.* && $(VENV)/bin/coverage run -m pytest -n 2 --dist loadgroup -m 'not kills and not browser and not tfx'
+	@$(VENV)/bin/coverage combine --quiet && $(VENV)/bin/coverage report
 test-browser: $(BROWSER_INSTALLED) ## The tests of the explorer's page, in Chromium
-	@$(VENV)/bin/python -m pytest tests/browser
+	@$(PYTEST) tests/browser
 $(BROWSER_INSTALLED): $(BROWSER_LOCK) | setup
-	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(BROWSER_LOCK)
+	@$(UV_PIP) --require-hashes -r $(BROWSER_LOCK) || $(PIP) --require-hashes -r $(BROWSER_LOCK)
 	@rm -f $(VENV)/.playwright-* && touch $@
 test-tfx: setup-tfx ## The tests of TFX and Kubeflow, in their own environment
 	@$(TFX_VENV)/bin/python -m pytest tests/orchestration
@@ -167,6 +173,8 @@ lock: setup ## Resolve the locks anew, one per supported Python
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev --extra tfx -o $(TFX_LOCK)
+	@echo uv | $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --upgrade - -o $(UV_LOCK)
 	@echo playwright | $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --upgrade --constraints requirements/py3.11.txt - -o $(BROWSER_LOCK)
 clean: ## Remove .venv and caches; runs/ is yours and stays

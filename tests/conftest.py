@@ -1,0 +1,88 @@
+"""The set-up of the test session: a deterministic TensorFlow on one thread per operation, and artifacts that tests share.
+
+Nothing here imports TensorFlow: a worker whose tests do without it starts at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Read when TensorFlow, OpenMP and OpenBLAS are loaded, and inherited by the processes that tests start. Two workers share
+# two cores: more threads would only wait for each other.
+os.environ.update(
+    TF_DETERMINISTIC_OPS="1",
+    TF_NUM_INTRAOP_THREADS="1",
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
+    TF_CPP_MIN_LOG_LEVEL="2",
+)
+
+# `ci` looks longer than a developer wants to wait. No deadlines: no test depends on how fast the machine is.
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=25)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+_FOLDERS = {"browser": "browser", "orchestration": "tfx"}  # markers of whole folders
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole folders, and send the tests of one file to one worker, so that they share its fixtures."""
+    tests = Path(__file__).parent
+    for item in items:
+        path = item.path.relative_to(tests)
+        if path.parts[0] in _FOLDERS:
+            item.add_marker(_FOLDERS[path.parts[0]])
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(path.as_posix()))
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Seed what a test draws without a seed of its own, which a deterministic TensorFlow otherwise refuses."""
+    if "keras" in sys.modules:
+        import keras
+
+        keras.utils.set_random_seed(0)
+
+
+Build = Callable[[Path], object]
+Once = Callable[[str, Build], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Once]:
+    """Build a folder once for all workers: ``once("tiny-model", build)`` calls ``build(folder)`` in the first that asks.
+
+    The folder is read-only by agreement; the session fails where a test has changed it.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # which the workers share
+    built: dict[Path, dict[Path, int]] = {}
+
+    def get(name: str, build: Build) -> Path:
+        folder, whole = root / "once" / name, root / "once" / f".{name}.whole"
+        folder.parent.mkdir(exist_ok=True)
+        with (folder.parent / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                folder.mkdir(exist_ok=True)
+                build(folder)
+                whole.touch()
+        built.setdefault(folder, _times(folder))
+        return folder
+
+    yield get
+    changed = [str(folder) for folder, times in built.items() if _times(folder) != times]
+    assert not changed, f"a test changed what all tests share: {changed}"
+
+
+def _times(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
