@@ -166,8 +166,8 @@ test-tfx: setup-tfx ## The tests of TFX and Kubeflow, in their own environment
 explorer: ## Build the explorer's page from explorer/, with Node
 	@cd explorer && npm ci --silent --ignore-scripts && npm test --silent && npm run --silent build
 bench: setup ## Measure beside peers, in one run
-	@$(VENV)/bin/python benchmarks/train.py
-	@$(VENV)/bin/python benchmarks/systems.py --runs '$(RUNS)'
+	@$(VENV)/bin/python -m benchmarks.train
+	@$(VENV)/bin/python -m benchmarks.systems --runs '$(RUNS)'
 lock: setup ## Resolve the locks anew, one per supported Python
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done

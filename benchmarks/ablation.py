@@ -1,10 +1,10 @@
-"""What each part of a recipe's training gains: it is trained on the ELBO, and with one part changed at a time.
+"""What each part of a recipe's training gains: the recipe is trained as it is, and then with one part changed at a time.
 
-    python benchmarks/ablation.py --source …/fashion-mnist --runs runs-ablation
+    .venv/bin/python -m benchmarks.ablation --source …/fashion-mnist --runs runs-ablation
 
-The figure is the importance-weighted bound on images that the training has not seen, each with the same binarisation and the same
-noise for all variants, so that differences from the first row have errors of their own. The data set's test images are not
-read: a share of its training images stands for them. A model that is in --runs is not trained again.
+The figure is the importance-weighted bound on images that the training has not seen. All variants get the same binarised images
+and the same noise, so the difference from the first row has a standard error of its own. The data set's test images are not
+read: a share of its training images takes their place. A model that is already in --runs is not trained again.
 """
 
 from __future__ import annotations
@@ -44,67 +44,68 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 
 def main() -> None:
-    """Prints a line per variant, and one JSON object."""
-    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("--source", type=Path, required=True, help="folder of Fashion-MNIST's IDX files")
-    arguments.add_argument("--runs", type=Path, required=True, help="where the variants' models go")
-    arguments.add_argument("--epochs", type=int, default=8)
-    arguments.add_argument("--samples", type=int, default=100, help="codes per image of the bound")
-    given = arguments.parse_args()
+    """Print a line per variant, and one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, required=True, help="folder of Fashion-MNIST's IDX files")
+    parser.add_argument("--runs", type=Path, required=True, help="where the variants' models go")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--samples", type=int, default=100, help="codes per image of the bound")
+    options = parser.parse_args()
     for name, changes in VARIANTS.items():
-        _train(given, given.runs / _slug(name), changes)
+        _train(options.runs / _slug(name), changes, source=options.source / TRAINING_IMAGES, epochs=options.epochs)
     prepare_device()
-    base, rows = np.empty(0), {}
+    baseline: NDArray[np.float64] | None = None
+    rows: dict[str, dict[str, float]] = {}
     for name in VARIANTS:
-        run = given.runs / _slug(name) / RECIPE
-        bounds = _bounds(run, samples=given.samples)
-        base = base if len(base) else bounds
-        gain = bounds - base
-        rows[name] = {
+        run = options.runs / _slug(name) / RECIPE
+        bounds = _bounds(run, samples=options.samples)
+        baseline = bounds if baseline is None else baseline
+        gain = bounds - baseline
+        rows[name] = row = {
             "bound": float(bounds.mean()),
             "difference": float(gain.mean()),
-            "standard_error": float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(rows) else 0.0,
+            "standard_error": float(gain.std(ddof=1) / np.sqrt(len(gain))),
             "minutes": Model(run / "model").manifest.duration_seconds / 60,
         }
-        row = rows[name]
         print(
             f"{name:26} {row['bound']:9.2f} nats   {row['difference']:+6.2f} ± {row['standard_error']:.2f}   "
             f"{row['minutes']:5.1f} min",
             flush=True,
         )
-    print(json.dumps({"epochs": given.epochs, "samples": given.samples, "images": len(base), "variants": rows}))
+    print(json.dumps({"epochs": options.epochs, "samples": options.samples, "images": len(bounds), "variants": rows}))
 
 
-def _train(given: argparse.Namespace, runs: Path, changes: dict[str, str]) -> None:
+def _train(runs: Path, changes: dict[str, str], *, source: Path, epochs: int) -> None:
+    """Ingest and train a variant of the recipe, each stage by the command."""
     settings = {
         "preprocess.test": "0.05",
-        "train.epochs": str(given.epochs),
-        "train.patience": str(given.epochs),
+        "train.epochs": str(epochs),
+        "train.patience": str(epochs),
         "loss.kl_warmup_epochs": "2",
-        "loss.importance_epochs": "0",  # which take six times as long
+        "loss.importance_epochs": "0",  # importance-weighted epochs take six times as long
         **changes,
     }
-    pairs = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    source = str(given.source / TRAINING_IMAGES)
+    overrides = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     for stage in ("ingest", "train"):
-        command = [sys.executable, "-m", "pipeline", stage, "--recipe", RECIPE, "--source", source]
-        subprocess.run([*command, "--runs", str(runs), *pairs], check=True, stdout=sys.stderr)
+        command = [sys.executable, "-m", "pipeline", stage, "--recipe", RECIPE, "--source", str(source)]
+        subprocess.run([*command, "--runs", str(runs), *overrides], check=True, stdout=sys.stderr)
 
 
 def _bounds(run: Path, *, samples: int) -> NDArray[np.float64]:
-    """Of each image of the share that training has not seen: [N], nats."""
+    """Return the bound of each image that the training has not seen: [N], nats."""
     vae: VAE = keras.models.load_model(Model(run / "model").vae_path, compile=False, safe_mode=True)
     bound, examples = ImportanceBound(vae, samples=samples, codes=CODES, seed=0), Examples(run / "examples")
-    found: list[NDArray[np.float64]] = []
-    done = 0
+    batches: list[NDArray[np.float64]] = []
+    start = 0
     with readable(examples):
         for pixels, _labels in labelled_batches(examples, "test", batch_size=BATCH):
-            found.append(bound(tf.constant(binarised(pixels.numpy(), seed=0, start=done)), start=done))
-            done += len(found[-1])
-    return np.concatenate(found)
+            batches.append(bound(tf.constant(binarised(pixels.numpy(), seed=0, start=start)), start=start))
+            start += len(batches[-1])
+    return np.concatenate(batches)
 
 
 def _slug(name: str) -> str:
+    """Return the name as a folder's name: words in small letters, joined by hyphens."""
     return "-".join("".join(letter if letter.isalnum() else " " for letter in name.lower()).split())
 
 

@@ -1,9 +1,11 @@
-"""How heavy the explorer's page is, how soon it shows an image, and how many it decodes a second while the pointer moves.
+"""Size of the explorer's page, time to its first image, and images decoded per second while the pointer moves.
 
-``.venv/bin/python benchmarks/explorer.py FOLDER …``: folders that `make explore OUT=FOLDER` wrote. Needs Playwright and Chromium
-(`make test-browser`). Each folder is opened anew in each round, with nothing kept from before, from a server of this machine:
-once with the headers of `make explore`, by which the page may use threads, once without, as a plain web host would serve it.
-The peer in the same run is a timer of 60 frames a second: what a page reaches that decodes nothing.
+    .venv/bin/python -m benchmarks.explorer FOLDER …
+
+Each FOLDER was written by `make explore OUT=FOLDER`. Needs Playwright and Chromium (`make test-browser` installs Playwright). In
+each round a folder is opened by a fresh browser context with an empty cache, from a server on this machine: once with the headers
+of `make explore`, which allow threads, and once without, as a plain web host serves it. The peer in the same run is a page that
+decodes nothing: its frames per second are the most that any page can reach. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -14,19 +16,14 @@ import gzip
 import http.server
 import json
 import statistics
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from chromium import browsing  # noqa: E402
-
-from pipeline.tools.explorer.server import server_of  # noqa: E402
+from pipeline.tools.explorer.server import server_of
+from tests.helpers.chromium import browsing
 
 SECONDS = 4
 
@@ -64,15 +61,18 @@ async (seconds) => {
 """
 
 
-class _Plain(http.server.SimpleHTTPRequestHandler):
+class _PlainHandler(http.server.SimpleHTTPRequestHandler):
+    """Files without the headers that allow threads."""
+
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
+        """Print nothing: the terminal shows the results."""
 
 
 @contextmanager
-def serving(folder: Path, *, plain: bool) -> Iterator[str]:
+def serve(folder: Path, *, plain: bool) -> Iterator[str]:
+    """Serve a folder while the context lasts, and yield its address; plain: without the headers of `make explore`."""
     if plain:
-        handler = functools.partial(_Plain, directory=str(folder))
+        handler = functools.partial(_PlainHandler, directory=str(folder))
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     else:
         server = server_of(folder, port=0)
@@ -82,20 +82,23 @@ def serving(folder: Path, *, plain: bool) -> Iterator[str]:
     server.server_close()
 
 
-def weigh(folder: Path) -> dict[str, float]:
-    """Megabytes of a folder's parts, as they are and as a host that packs would send them."""
+def measure_size(folder: Path) -> dict[str, float]:
+    """Return the megabytes of the page and of its data, plain and as a host that compresses would send them."""
     data = folder / "data"
-    parts = {"page": [path for path in folder.rglob("*") if path.is_file() and data not in path.parents]}
-    parts["data"] = [path for path in data.iterdir() if path.name not in ("encode.onnx", "sample.onnx")]
-    found = {}
+    parts = {
+        "page": [path for path in folder.rglob("*") if path.is_file() and data not in path.parents],
+        "data": [path for path in data.iterdir() if path.name not in ("encode.onnx", "sample.onnx")],
+    }
+    sizes = {}
     for name, paths in parts.items():
-        found[f"{name}_mb"] = round(sum(path.stat().st_size for path in paths) / 1e6, 2)
-        found[f"{name}_gzip_mb"] = round(sum(len(gzip.compress(path.read_bytes(), 6)) for path in paths) / 1e6, 2)
-    return found
+        sizes[f"{name}_mb"] = round(sum(path.stat().st_size for path in paths) / 1e6, 2)
+        sizes[f"{name}_gzip_mb"] = round(sum(len(gzip.compress(path.read_bytes(), 6)) for path in paths) / 1e6, 2)
+    return sizes
 
 
-def measure(browser: Any, folder: Path, *, plain: bool) -> dict[str, float]:
-    with serving(folder, plain=plain) as address:
+def measure_speed(browser: Any, folder: Path, *, plain: bool) -> dict[str, float]:
+    """Open the page once; return the milliseconds to its first image, and rates per second."""
+    with serve(folder, plain=plain) as address:
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
         page = context.new_page()
         page.add_init_script(
@@ -118,6 +121,7 @@ def measure(browser: Any, folder: Path, *, plain: bool) -> dict[str, float]:
 
 
 def main() -> None:
+    """Print a line per folder and way of serving, and one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
@@ -125,19 +129,18 @@ def main() -> None:
     result: dict[str, Any] = {}
     with browsing() as browser:
         for folder in options.folders:
-            described = json.loads((folder / "data" / "explorer.json").read_text())
-            name = f"{described['recipe']} {described['height']}x{described['width']}x{described['channels']}"
-            result[name] = weigh(folder)
-            found: dict[str, list[dict[str, float]]] = {"threads": [], "plain": []}
+            explorer = json.loads((folder / "data" / "explorer.json").read_text())
+            name = f"{explorer['recipe']} {explorer['height']}x{explorer['width']}x{explorer['channels']}"
+            result[name] = measure_size(folder)
+            rounds: dict[str, list[dict[str, float]]] = {"threads": [], "plain": []}
             for _ in range(options.rounds):
-                for kind, rounds in found.items():
-                    rounds.append(measure(browser, folder, plain=kind == "plain"))
-            for kind, rounds in found.items():
-                medians = {key: round(statistics.median(one[key] for one in rounds), 1) for key in rounds[0]}
+                for kind, speeds in rounds.items():
+                    speeds.append(measure_speed(browser, folder, plain=kind == "plain"))
+            for kind, speeds in rounds.items():
+                medians = {key: round(statistics.median(speed[key] for speed in speeds), 1) for key in speeds[0]}
                 result[name][kind] = medians
-                print(
-                    f"{name:<32} {kind:<8} " + "  ".join(f"{key} {value}" for key, value in medians.items()), flush=True
-                )
+                columns = "  ".join(f"{key} {value}" for key, value in medians.items())
+                print(f"{name:<32} {kind:<8} {columns}", flush=True)
     print(json.dumps(result))
 
 

@@ -1,16 +1,16 @@
 """Training steps on one device: the recipes' networks under Keras's JAX back end beside the same layers in PyTorch, in one run.
 
-    PYTHONPATH=. /path/to/a/python benchmarks/gpu.py [photos.npz …] [--sizes 28 128 256] [--batches 128 1024]
+    /path/to/a/python -m benchmarks.gpu [photos.npz …] [--sizes 28 128 256] [--batches 128 1024]
 
-That Python has keras, jax, torch, pydantic and PyYAML; TensorFlow is not needed. Made for a GPU; runs on a CPU, too. An `.npz`
-holds one array of uint8 images [N, H, W, C]; for a size without a file one is made, of random pixels. Images lie on the device
-as uint8, and a step draws a batch, casts and normalises it there. Before anything is timed, both sides get the same weights,
+That Python has keras, jax, torch, pydantic and PyYAML; it does not need TensorFlow. Made for a GPU; it runs on a CPU too. An
+`.npz` holds one array of uint8 images [N, H, W, C]; a size without a file gets random pixels. Images lie on the device as
+uint8, and a step draws a batch, casts and normalises it there. Before anything is timed, both sides get the same weights,
 images and noise, and must have the same loss.
 
-Rounds alternate between the engines. Rates are medians, without compilation, which is named apart. FLOPs are a training step's
-per image, as XLA counts them before it compiles; their share of the device's bfloat16 peak is given where that peak is known.
-In float32 both sides may use TF32 where the device has it; in bfloat16 the last layers of Keras's encoder and decoder stay in
-float32, as our models have it, and PyTorch's do not. The last line is JSON.
+Rounds alternate between the engines. Rates are medians without compilation, which is reported separately. FLOPs are those of a
+training step per image, as XLA counts them before it compiles; their share of the device's bfloat16 peak is given where that
+peak is known. In float32 both sides may use TF32 where the device has it. In bfloat16 the last layers of Keras's encoder and
+decoder stay in float32, as in our models; PyTorch's do not. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,30 +37,46 @@ import jax
 import keras
 import numpy as np
 import torch
-from jax_steps import Engine, KerasJax
-from torch_peer import Training, build
-from torch_vae import TorchVAE
+from numpy.typing import NDArray
 
+from benchmarks.keras_jax import KerasJax, RunSteps
+from benchmarks.peers.torch_training import Training, build
+from benchmarks.peers.torch_vae import TorchVAE
 from models.vae import VAE
 from pipeline.recipes.load import load_recipe
 from schemas.recipe.recipe import Recipe
 
 RECIPES = {28: "fashion_bn", 128: "fashion_products", 256: "cartoon_faces"}
-IMAGES = {28: 16_384, 128: 4_096, 256: 1_024}  # made where there is no file
-BATCHES = {
+IMAGES = {28: 16_384, 128: 4_096, 256: 1_024}  # random ones, where there is no file
+BATCHES: dict[str, dict[int, tuple[int, ...]]] = {
     "gpu": {28: (128, 1024, 8192), 128: (128, 512, 1024), 256: (64, 128, 256)},
     "cpu": {28: (128,), 128: (32,), 256: (8,)},
 }
 SCANNED = 16  # steps that one call hands to a GPU
 CHECKED = 8  # images on which both sides must agree
-# Dense bfloat16 in TFLOP/s, from NVIDIA's data sheets. The first name that the device's holds counts.
+# Dense bfloat16 in TFLOP/s, from NVIDIA's data sheets. The first name that is part of the device's name counts.
 PEAKS = {"H200": 989, "H100 PCIe": 756, "H100 NVL": 835, "H100": 989, "A100": 312, "L40S": 362, "L4": 121}
 
 SIDES = ("keras_jax", "torch")
 
 
-def torch_engine(recipe: Recipe, images: torch.Tensor, *, batch_size: int, bfloat16: bool, compiled: bool) -> Engine:
-    """The peer's steps on random batches."""
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of several engines.
+
+    Attributes:
+        rates: Images per second, per engine and round.
+        first_call_seconds: Of each engine's first call, which compiles.
+        failed: Why an engine did not run.
+    """
+
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    first_call_seconds: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def torch_engine(recipe: Recipe, images: Any, *, batch_size: int, bfloat16: bool, compiled: bool) -> RunSteps:
+    """Return what trains the peer on random batches."""
     torch._dynamo.reset()
     vae = build(recipe, images).to(images.device)
     # CUDA's graphs spare the host a launch per kernel.
@@ -77,8 +94,8 @@ def torch_engine(recipe: Recipe, images: torch.Tensor, *, batch_size: int, bfloa
     return run
 
 
-def check_peer(ours: VAE, peer: TorchVAE, images: np.ndarray) -> None:
-    """Holds that both sides have as many weights, and in float32 the same loss of the same images, weights and noise.
+def check_peer(ours: VAE, peer: TorchVAE, images: NDArray[np.uint8]) -> None:
+    """Check that both sides have as many weights, and in float32 the same loss for the same images, weights and noise.
 
     Raises:
         AssertionError: They do not.
@@ -90,8 +107,8 @@ def check_peer(ours: VAE, peer: TorchVAE, images: np.ndarray) -> None:
         targets = ours.normalise(images)
         mean, log_variance = ours.encoder(targets, training=True)
         outputs = ours.decoder(ours.sampler(mean, log_variance, noise), training=True)
-        made = {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
-        expected_loss = float(ours.compute_loss(y_pred=made))
+        predictions = {"targets": targets, "mean": mean, "log_variance": log_variance, "outputs": outputs}
+        expected_loss = float(ours.compute_loss(y_pred=predictions))
     peer.take_weights([*ours.encoder.get_weights(), *ours.decoder.get_weights()])
     device = peer.pixel_mean.device
     mirrored = torch.from_numpy(images[:, ::-1, ::-1].copy()).to(device).permute(0, 3, 1, 2)
@@ -104,51 +121,56 @@ def check_peer(ours: VAE, peer: TorchVAE, images: np.ndarray) -> None:
     )
 
 
-def measure(
-    engines: dict[str, Callable[[], Engine]], *, batch_size: int, rounds: int, seconds: float
-) -> dict[str, Any]:
-    """Images per second of each engine in each round; the seconds of its first call; and which did not run, and why."""
-    ready: dict[str, tuple[Engine, int]] = {}
-    found: dict[str, Any] = {"images_per_second": {}, "first_call_seconds": {}, "failed": {}}
+def measure(engines: dict[str, Callable[[], RunSteps]], *, batch_size: int, rounds: int, seconds: float) -> Measured:
+    """Time each engine for some seconds in each round; one that cannot run is reported and left out."""
+    ready: dict[str, tuple[RunSteps, int]] = {}
+    measured = Measured()
     for name, make in engines.items():
         try:
-            engine = make()
-            began = time.perf_counter()
-            engine(1)
-            found["first_call_seconds"][name] = round(time.perf_counter() - began, 1)
-            engine(2)  # what records its graphs at the second call
-            began = time.perf_counter()
-            steps = engine(1)
-            ready[name] = engine, math.ceil(seconds * steps / (time.perf_counter() - began))
+            run = make()
+            start = time.perf_counter()
+            run(1)
+            measured.first_call_seconds[name] = round(time.perf_counter() - start, 1)
+            run(2)  # some engines record their graphs at the second call
+            start = time.perf_counter()
+            steps = run(1)
+            ready[name] = run, math.ceil(seconds * steps / (time.perf_counter() - start))
         except Exception as error:  # no memory, no compiler: the others still count
-            found["failed"][name] = f"{type(error).__name__}: {error}"[:300]
-    rates: dict[str, list[float]] = {name: [] for name in ready}
+            measured.failed[name] = f"{type(error).__name__}: {error}"[:300]
+    measured.rates.update({name: [] for name in ready})
     for _ in range(rounds):
-        for name, (engine, steps) in ready.items():
-            began = time.perf_counter()
-            done = engine(steps)
-            rates[name].append(done * batch_size / (time.perf_counter() - began))
-    return found | {"images_per_second": rates}
+        for name, (run, steps) in ready.items():
+            start = time.perf_counter()
+            done = run(steps)
+            measured.rates[name].append(done * batch_size / (time.perf_counter() - start))
+    return measured
 
 
-def compare(found: dict[str, Any]) -> dict[str, Any]:
-    """Medians, each side's best, and ours over PyTorch's, per round."""
-    rates = found["images_per_second"]
+def compare(measured: Measured) -> dict[str, Any]:
+    """Return medians, each side's best, and our rate over PyTorch's, per round."""
+    rates = measured.rates
     medians = {name: round(stats.median(values), 1) for name, values in rates.items()}
-    engine = {
-        side: max((name for name in medians if name.startswith(side)), key=medians.get, default=None) for side in SIDES
+    best: dict[str, str | None] = {
+        side: max((name for name in medians if name.startswith(side)), key=lambda name: medians[name], default=None)
+        for side in SIDES
     }
-    row = {**found, "images_per_second": medians, "best": {side: medians.get(engine[side]) for side in SIDES}}
-    if all(engine.values()):
-        ratios = [ours / peer for ours, peer in zip(*(rates[engine[side]] for side in SIDES), strict=True)]
+    row: dict[str, Any] = {
+        "images_per_second": medians,
+        "first_call_seconds": measured.first_call_seconds,
+        "failed": measured.failed,
+        "best": {side: medians[name] if name else None for side, name in best.items()},
+    }
+    names = [name for name in best.values() if name]
+    if len(names) == len(SIDES):
+        ratios = [ours / peer for ours, peer in zip(*(rates[name] for name in names), strict=True)]
         row |= {"ratio_median": round(stats.median(ratios), 3), "ratios": [round(ratio, 3) for ratio in ratios]}
     return row
 
 
-def read_images(path: Path) -> np.ndarray:
-    """The one array of an `.npz`: [N, H, W, C], uint8."""
+def read_images(path: Path) -> NDArray[np.uint8]:
+    """Read the one array of an `.npz`: [N, H, W, C], uint8."""
     with np.load(path) as archive:
-        images = archive[archive.files[0]]
+        images: NDArray[np.uint8] = archive[archive.files[0]]
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         sys.exit(f"{path}: expected uint8 images [N, H, W, C], found {images.dtype} {list(images.shape)}")
     if images.shape[1] != images.shape[2] or images.shape[1] not in RECIPES:
@@ -157,27 +179,31 @@ def read_images(path: Path) -> np.ndarray:
 
 
 def make_images(size: int, folder: Path) -> Path:
-    """An `.npz` of random pixels."""
+    """Write an `.npz` of random pixels, and return its path."""
     shape = (IMAGES[size], size, size, load_recipe(RECIPES[size]).preprocess.channels)
     path = folder / f"{size}.npz"
     np.savez(path, images=np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
     return path
 
 
-def examine(size: int, images: np.ndarray, given: argparse.Namespace, *, peak: float | None) -> dict[str, Any]:
-    """All that is measured at a size."""
+def examine(size: int, images: NDArray[np.uint8], options: argparse.Namespace, *, peak: float | None) -> dict[str, Any]:
+    """Measure everything at one size of images."""
     recipe = load_recipe(RECIPES[size])
     pixels = torch.from_numpy(images).to("cuda" if torch.cuda.is_available() else "cpu").permute(0, 3, 1, 2)
     ours = KerasJax(recipe, images, bfloat16=False)
     check_peer(ours.vae, build(recipe, pixels).to(pixels.device), images[:CHECKED])
     flops, weights = ours.flops(), ours.vae.count_params()
     print(f"\n{size} × {size}, {recipe.name}: {weights:,} weights, {flops / 1e6:,.1f} MFLOP per image", flush=True)
-    rows = []
-    batch_sizes = given.batches or BATCHES[jax.default_backend()][size]
+    rows: list[dict[str, Any]] = []
+    batch_sizes = options.batches or BATCHES[jax.default_backend()][size]
     for bfloat16, batch_size in itertools.product((False, True), batch_sizes):
         engines = engines_for(recipe, images, pixels, batch_size=batch_size, bfloat16=bfloat16)
-        found = measure(engines, batch_size=batch_size, rounds=given.rounds, seconds=given.seconds)
-        row = {"precision": "bfloat16" if bfloat16 else "float32", "batch_size": batch_size, **compare(found)}
+        measured = measure(engines, batch_size=batch_size, rounds=options.rounds, seconds=options.seconds)
+        row: dict[str, Any] = {
+            "precision": "bfloat16" if bfloat16 else "float32",
+            "batch_size": batch_size,
+            **compare(measured),
+        }
         rows.append(row)
         rates = "  ".join(f"{name} {rate:,.1f}" for name, rate in row["images_per_second"].items())
         print(f"{row['precision']:<8} {batch_size:>5} per step  {rates} images/s  {row['failed'] or ''}", flush=True)
@@ -196,26 +222,26 @@ def examine(size: int, images: np.ndarray, given: argparse.Namespace, *, peak: f
 
 
 def engines_for(
-    recipe: Recipe, images: np.ndarray, pixels: torch.Tensor, *, batch_size: int, bfloat16: bool
-) -> dict[str, Callable[[], Engine]]:
-    """What is timed; an engine's name begins with its side's."""
+    recipe: Recipe, images: NDArray[np.uint8], pixels: Any, *, batch_size: int, bfloat16: bool
+) -> dict[str, Callable[[], RunSteps]]:
+    """Return makers of what is timed; an engine's name begins with its side's."""
     ours = KerasJax(recipe, images, bfloat16=bfloat16)
 
-    def peer(*, compiled: bool) -> Engine:
+    def peer(*, compiled: bool) -> RunSteps:
         return torch_engine(recipe, pixels, batch_size=batch_size, bfloat16=bfloat16, compiled=compiled)
 
-    engines: dict[str, Callable[[], Engine]] = {
-        "keras_jax": lambda: ours.engine(batch_size=batch_size),
+    engines: dict[str, Callable[[], RunSteps]] = {
+        "keras_jax": lambda: ours.compiled(batch_size=batch_size),
         "torch": lambda: peer(compiled=False),
         "torch_compiled": lambda: peer(compiled=True),
     }
     if jax.default_backend() == "gpu":
-        engines["keras_jax_scanned"] = lambda: ours.engine(batch_size=batch_size, scanned=SCANNED)
+        engines["keras_jax_scanned"] = lambda: ours.compiled(batch_size=batch_size, scanned=SCANNED)
     return engines
 
 
 def free_memory() -> None:
-    """Gives the device's memory back, both sides'."""
+    """Free the device's memory that both sides hold."""
     keras.utils.clear_session()
     jax.clear_caches()
     gc.collect()
@@ -223,23 +249,23 @@ def free_memory() -> None:
 
 
 def main() -> None:
-    """See the module."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, help=".npz files of uint8 images")
     parser.add_argument("--sizes", nargs="+", type=int, choices=tuple(RECIPES), default=list(RECIPES))
     parser.add_argument("--batches", nargs="+", type=int, help="images per step, at every size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of an engine in a round")
-    given = parser.parse_args()
+    options = parser.parse_args()
     device = jax.devices()[0].device_kind
     peak = next((peak for name, peak in PEAKS.items() if name in device), None)
     print(f"{device}; keras {keras.__version__}, jax {jax.__version__}, torch {torch.__version__}")
-    files = {images.shape[1]: images for images in map(read_images, given.files)}
-    found = {}
+    files = {images.shape[1]: images for images in map(read_images, options.files)}
+    sizes = {}
     with tempfile.TemporaryDirectory() as folder:
-        for size in given.sizes:
+        for size in options.sizes:
             images = files[size] if size in files else read_images(make_images(size, Path(folder)))
-            found[str(size)] = examine(size, images, given, peak=peak and peak * 1e12)
+            sizes[str(size)] = examine(size, images, options, peak=peak and peak * 1e12)
             free_memory()
     versions = {"keras": keras.__version__, "jax": jax.__version__, "torch": torch.__version__}
     result = {
@@ -247,9 +273,9 @@ def main() -> None:
         "device": device,
         "cores": os.cpu_count(),
         "bf16_peak_tflops": peak,
-        "rounds": given.rounds,
+        "rounds": options.rounds,
     }
-    print(json.dumps(result | {"versions": versions, "sizes": found}))
+    print(json.dumps(result | {"versions": versions, "sizes": sizes}))
 
 
 if __name__ == "__main__":

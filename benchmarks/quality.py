@@ -1,12 +1,12 @@
 """How good recipes' new images are, beside each other's and those of pythae's VAE, trained for the same time on the same machine.
 
-    python benchmarks/quality.py runs/fashion_mnist_best --pythae-python …/python
-    python benchmarks/quality.py runs/clothes_best runs/fashion_products
+    .venv/bin/python -m benchmarks.quality runs/fashion_mnist_best --pythae-python …/python
+    .venv/bin/python -m benchmarks.quality runs/clothes_best runs/fashion_products
 
-The recipes' models must have been trained (`make train`); all are set beside the images of the first one. pythae
-(`benchmarks/pythae_peer.py`, in an environment of its own) is given the time that the first model's manifest says it took.
+The recipes' models must have been trained (`make train`); all are compared with the images of the first one. pythae
+(`benchmarks/peers/pythae_vae.py`, in an environment of its own) trains for as long as the first model did, by its manifest.
 Fréchet and kernel distance are from the test images, in the features of one network, the same for all rows: a classifier of the
-real training images; where these have no labels, the network of random weights.
+real training images; where these have no labels, a network of random weights. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -41,54 +41,57 @@ SEED = 0
 
 
 def main() -> None:
-    """Prints a line per sampler, and one JSON object."""
-    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument(
+    """Print a line per set of images, and one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
         "runs", type=Path, nargs="+", help="folders of recipes' artifacts, such as runs/fashion_mnist_best"
     )
-    arguments.add_argument("--count", type=int, default=10_000, help="images of each set")
-    arguments.add_argument("--pythae-python", type=Path, help="a Python with pythae; none: without it")
-    arguments.add_argument(
-        "--minutes", type=float, help="that pythae trains; as long as the recipe's model took, if not given"
+    parser.add_argument("--count", type=int, default=10_000, help="images of each set")
+    parser.add_argument("--pythae-python", type=Path, help="a Python with pythae; without it that peer is left out")
+    parser.add_argument(
+        "--minutes", type=float, help="of pythae's training; by default as long as the first model's training took"
     )
-    given = arguments.parse_args()
+    options = parser.parse_args()
     prepare_device()
-    trained = [_trained(run) for run in given.runs]
+    trained = [_load(run) for run in options.runs]
     vae, images = trained[0]
-    count = min(given.count, images.statistics.records["test"], images.count)
-    minutes = given.minutes or Model(given.runs[0] / "model").manifest.duration_seconds / 60
+    count = min(options.count, images.statistics.records["test"], images.count)
+    minutes = options.minutes or Model(options.runs[0] / "model").manifest.duration_seconds / 60
     with tempfile.TemporaryDirectory() as folder:
         peers = {}
-        if given.pythae_python:
-            peers = _pythae(vae, images, folder=Path(folder), python=given.pythae_python, minutes=minutes, count=count)
+        if options.pythae_python:
+            peers = _pythae(
+                vae, images, folder=Path(folder), python=options.pythae_python, minutes=minutes, count=count
+            )
         space = _space(vae, images)
-        found = _distances(dict(zip(given.runs, trained, strict=True)), space=space, peers=peers, count=count)
-    for name, row in found.items():
+        rows = _distances(dict(zip(options.runs, trained, strict=True)), space=space, peers=peers, count=count)
+    for name, row in rows.items():
         low, high = row["kernel_interval"]
-        interval = "" if low is None else f" ({low:.5f} to {high:.5f})"  # none of so few images
+        interval = "" if low is None else f" ({low:.5f} to {high:.5f})"  # too few images have no interval
         print(f"{name:34} Fréchet {row['frechet']:9.4f}   kernel {row['kernel']:9.5f}{interval}")
-    print(json.dumps({"minutes": minutes, "images": count, "space": space.name, "sets": found}))
+    print(json.dumps({"minutes": minutes, "images": count, "space": space.name, "sets": rows}))
 
 
 def _space(vae: VAE, images: TrainingImages) -> FeatureSpace:
-    """The network that knows most of such images."""
+    """Return the feature network that knows most about such images."""
     if unlabelled(images) is not None:
         return random_space(vae.image_shape)
-    some = next(iter(real_images(vae, images.examples, split="train", count=SCALED)))
-    return classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), some))
+    batch = next(iter(real_images(vae, images.examples, split="train", count=SCALED)))
+    return classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), batch))
 
 
 def _pythae(
     vae: VAE, images: TrainingImages, *, folder: Path, python: Path, minutes: float, count: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Images of pythae's VAE, from its own samplers: [count, H, W, C] each, scale 0 to 1."""
+    """Train pythae's VAE; return images from its own samplers: [count, H, W, C] each, scale 0 to 1."""
     pixels = np.concatenate(list(real_images(vae, images.examples, split="train", count=images.count)))
     np.save(folder / "train.npy", np.rint(pixels * 255.0).astype(np.uint8))
-    script, made = Path(__file__).with_name("pythae_peer.py"), folder / "made.npz"
-    command = [python, script, folder / "train.npy", made, "--minutes", str(minutes), "--count", str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    print(done.stdout.strip().splitlines()[-1])
-    with np.load(made, allow_pickle=False) as sets:
+    drawn = folder / "drawn.npz"
+    command = [str(python), "-m", "benchmarks.peers.pythae_vae", str(folder / "train.npy"), str(drawn)]
+    command += ["--minutes", str(minutes), "--count", str(count)]
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    print(process.stdout.strip().splitlines()[-1])
+    with np.load(drawn, allow_pickle=False) as sets:
         return {f"pythae, {name}": sets[name].astype(np.float32) / 255.0 for name in sets.files}
 
 
@@ -99,39 +102,41 @@ def _distances(
     peers: dict[str, NDArray[np.float32]],
     count: int,
 ) -> dict[str, dict[str, Any]]:
-    """Of every set of images from the first run's test images, the floor's among them."""
+    """Return the distances of every set of images from the first run's test images; training images are the floor."""
     first, (vae, images) = next(iter(trained.items()))
     examples = images.examples
     test = _features(space, real_images(vae, examples, split="test", count=count))
     sets = {"floor: training images": _features(space, real_images(vae, examples, split="train", count=count))}
-    for run, (own, seen) in trained.items():
+    for run, (own, own_images) in trained.items():
         if own.image_shape != vae.image_shape:
             raise SystemExit(f"{run}: expected images of {vae.image_shape}, as in {first}, found {own.image_shape}")
         labels = shared_labels(own, count=count)
-        with readable(seen.examples), bar("samplers", total=seen.count) as update:
-            samplers = samplers_of(own, seen, seed=SEED, progress=update)
+        with readable(own_images.examples), bar("samplers", total=own_images.count) as update:
+            samplers = samplers_of(own, own_images, seed=SEED, progress=update)
         for sampler in samplers:
             drawn = new_images(own, count=count, seed=SEED, labels=labels, sampler=sampler)
             sets[f"{run.name}, {sampler.kind}"] = _features(space, drawn)
-    for name, made in peers.items():
-        sets[name] = _features(space, iter(np.array_split(made[:count], max(1, count // 256))))
-    found = {}
+    for name, peer_images in peers.items():
+        sets[name] = _features(space, iter(np.array_split(peer_images[:count], max(1, count // 256))))
+    rows = {}
     for name, features in sets.items():
         kernel = kernel_distance(test, features, seed=SEED)
-        found[name] = {
+        rows[name] = {
             "frechet": frechet_distance(test, features),
             "kernel": kernel.value,
             "kernel_interval": [kernel.low, kernel.high],
         }
-    return found
+    return rows
 
 
-def _trained(run: Path) -> tuple[VAE, TrainingImages]:
+def _load(run: Path) -> tuple[VAE, TrainingImages]:
+    """Return a run's model and its Examples."""
     vae: VAE = keras.models.load_model(Model(run / "model").vae_path, compile=False, safe_mode=True)
     return vae, TrainingImages(Examples(run / "examples"))
 
 
 def _features(space: FeatureSpace, batches: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the features of the images: [N, F]."""
     return features_of([space], batches)[0]
 
 

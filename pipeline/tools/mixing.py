@@ -128,7 +128,7 @@ def decoded_between(saved_model: Path, images: Images, shares: NDArray[np.float3
     Returns:
         An image per point: [n, H, W, C].
     """
-    import tensorflow as tf  # type: ignore[import-untyped]
+    import tensorflow as tf
 
     loaded = tf.saved_model.load(str(saved_model))  # it holds the weights
     encode, decode_codes = loaded.signatures["encode"], loaded.signatures["decode"]

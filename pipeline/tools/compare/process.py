@@ -36,7 +36,7 @@ def asked(saved_model: Path, images: NDArray[np.uint8], numbers: NDArray[np.int6
     Returns:
         reconstructed [n, H, W, C]; decoded, of `codes_of`, and sampled, the first of seed `SEED`: [COUNT, H, W, C]; latent_dim.
     """
-    import tensorflow as tf  # type: ignore[import-untyped]
+    import tensorflow as tf
 
     loaded = tf.saved_model.load(str(saved_model))  # it holds the weights
     signatures = loaded.signatures

@@ -1,4 +1,4 @@
-"""Our networks' training steps under Keras's JAX back end, for `benchmarks/gpu.py`, which chooses the back end."""
+"""Our networks' training steps under Keras's JAX back end, for `benchmarks/gpu.py`, which selects that back end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from typing import Any
 import jax
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from models.build import build_vae
 from models.vae import VAE
 from schemas.artifacts.records import Statistics
 from schemas.recipe.recipe import Recipe
 
-Engine = Callable[[int], int]  # does so many steps or some more, waits for them, returns how many they were
+# Takes a number of steps, does that many or a few more, waits until they are done, and returns how many they were.
+RunSteps = Callable[[int], int]
 
 
 class KerasJax:
-    """Our network and `fit`'s own training step."""
+    """Our network, and the training step that `fit` takes.
 
-    def __init__(self, recipe: Recipe, images: np.ndarray, *, bfloat16: bool) -> None:
+    Args:
+        recipe: Its model, loss and learning rate are used.
+        images: What is trained on: [N, H, W, C], uint8.
+        bfloat16: Whether to train in mixed precision.
+    """
+
+    def __init__(self, recipe: Recipe, images: NDArray[np.uint8], *, bfloat16: bool) -> None:
         keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
         _, height, width, channels = images.shape
         statistics = Statistics(
@@ -47,8 +55,8 @@ class KerasJax:
         self.vae.optimizer.build(self.vae.trainable_variables)
         self.images = images
 
-    def state(self) -> tuple[list[jax.Array], ...]:
-        """A copy of what `train_step` takes and returns."""
+    def state(self) -> tuple[list[Any], ...]:
+        """Return a copy of what `train_step` takes and returns."""
         vae = self.vae
         groups = (
             vae.trainable_variables,
@@ -58,27 +66,28 @@ class KerasJax:
         )
         return tuple([jax.numpy.copy(variable.value) for variable in group] for group in groups)
 
-    def step(self, state: Any, batch: jax.Array) -> tuple[Any, jax.Array]:
-        """The next state, and the loss."""
+    def step(self, state: Any, batch: Any) -> tuple[Any, Any]:
+        """Train on a batch; return the next state and the loss."""
         logs, state = self.vae.train_step(state, (batch,))
         return state, logs["loss"]
 
     def flops(self) -> float:
-        """Floating-point operations of a step per image."""
+        """Return the floating-point operations of a training step, per image."""
         count = min(8, len(self.images))
         lowered = jax.jit(self.step).lower(self.state(), jax.numpy.asarray(self.images[:count]))
-        return lowered.cost_analysis()["flops"] / count
+        return float(lowered.cost_analysis()["flops"]) / count
 
-    def engine(self, *, batch_size: int, scanned: int = 1) -> Engine:
-        """Steps on random batches; a call hands the device so many at once."""
+    def compiled(self, *, batch_size: int, scanned: int = 1) -> RunSteps:
+        """Return what trains on random batches; one call to the device does `scanned` steps."""
         images = jax.device_put(self.images)
         state = self.state()
 
-        def call(state: Any, images: jax.Array, key: jax.Array) -> tuple[Any, jax.Array]:
+        def call(state: Any, images: Any, key: Any) -> tuple[Any, Any]:
             rows = jax.random.randint(key, (scanned, batch_size), 0, len(images))
             if scanned == 1:  # XLA's convolutions are slow inside a loop on CPUs
                 return self.step(state, images[rows[0]])
-            return jax.lax.scan(lambda state, some: self.step(state, images[some]), state, rows)
+            next_state, losses = jax.lax.scan(lambda state, row: self.step(state, images[row]), state, rows)
+            return next_state, losses
 
         compiled = jax.jit(call, donate_argnums=0)
 

@@ -1,0 +1,1 @@
+"""What other tools do with the same images: each is timed in the same run as ours."""
