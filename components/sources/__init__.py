@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.sources.array import Array
-from components.sources.base import FileNames, Found, Item, Part, RawImage, ReadError, Source
+from components.sources.base import FileNames, Item, Part, RawImage, ReadError, Source, SourceImage
 from components.sources.digits import Digits
 from components.sources.folder import Folder
 from components.sources.idx import Idx
@@ -29,13 +29,13 @@ _CLASSES: dict[type, type[Source]] = {
 
 
 def open_source(settings: sources.Source, preprocess: PreprocessSettings | None = None) -> Source:
-    """The source that a recipe's entry describes, under the limits of its `preprocess` section.
+    """Open the source that an entry of a recipe describes, with the limits of its `preprocess` section.
 
     Raises:
-        UsageError: It is not there, or not of this kind.
-        DataError: It is broken.
+        UsageError: The source is not there, or not of this kind.
+        DataError: The source is broken.
     """
     return _CLASSES[type(settings)](settings, preprocess or PreprocessSettings())
 
 
-__all__ = ["FileNames", "Found", "Item", "Part", "RawImage", "ReadError", "Source", "open_source"]
+__all__ = ["FileNames", "Item", "Part", "RawImage", "ReadError", "Source", "SourceImage", "open_source"]

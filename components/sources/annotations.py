@@ -1,4 +1,4 @@
-"""What data sets say of an image, its label and its split, in one spelling."""
+"""Labels and splits as data sets write them, brought into one spelling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Name = TypeVar("Name")
 
 
 def label_text(value: object) -> str | None:
-    """A label as text: true and false as in JSON, whole numbers without a point; None where there is none.
+    """Return a label as text: true and false as in JSON, whole numbers without a point; None for no label.
 
     Raises:
         ValueError: It is neither text nor a number.
@@ -33,16 +33,16 @@ def label_text(value: object) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, str | int | float):
-        return str(value).encode("utf-8", "replace").decode()  # JSON and NumPy can hold halves of a character
+        return str(value).encode("utf-8", "replace").decode()  # JSON and NumPy can hold half of a surrogate pair
     raise ValueError(f"expected a label of text or a number, found {type(value).__name__}")
 
 
 def split_in(name: str) -> str | None:
-    """The split that a name speaks of, by the first of SPLIT_WORDS in it: ``x_train``, ``test-00000-of-00001``."""
+    """Return the split that a name mentions first: ``x_train``, ``test-00000-of-00001``."""
     return next((SPLIT_WORDS[word] for word in re.findall("[a-z]+", name.lower()) if word in SPLIT_WORDS), None)
 
 
-def divided(splits: Mapping[Name, str | None]) -> dict[Name, str | None]:
-    """Splits by name, or None for all where no name is held out, or every one is: half a division is none."""
+def splits_if_divided(splits: Mapping[Name, str | None]) -> dict[Name, str | None]:
+    """Return the splits by name if some names are held out and others are not; else None for every name."""
     held_out = [split for split in splits.values() if split in ("validation", "test")]
     return dict(splits) if 0 < len(held_out) < len(splits) else dict.fromkeys(splits)

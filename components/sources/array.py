@@ -8,20 +8,24 @@ import re
 import zipfile
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.sources import files
-from components.sources.annotations import divided, label_text, split_in
-from components.sources.base import Found, Item, Part, ReadError, Source
-from components.sources.npy import Header, Place, opened, reading, up_to, wrong_length
+from components.sources.annotations import label_text, split_in, splits_if_divided
+from components.sources.base import Item, Part, ReadError, Source, SourceImage
+from components.sources.npy import ArrayPlace, errors_of, open_array
+from components.sources.raw_array import ArrayHeader
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ArraySource
 
 _IMAGES_PER_PART = 10_000
-_LABELS_BESIDE = (("images", "labels"), ("image", "label"), ("imgs", "labels"), ("x", "y"), ("X", "y"), ("X", "Y"))
-_LABELS_ALONE = ("labels", "label", "y")
+# How the name of an array of images becomes the name of its labels.
+_LABEL_NAMES = (("images", "labels"), ("image", "label"), ("imgs", "labels"), ("x", "y"), ("X", "y"), ("X", "Y"))
+_LABEL_NAMES_IF_ALONE = ("labels", "label", "y")
 
 
 class Array(Source):
@@ -39,200 +43,191 @@ class Array(Source):
         self.root, self.files = files.find_files(settings, endings=(".npy", ".npz"))
 
     def digest(self) -> str:
-        """Sha256 over the files' names and contents, those of labels beside included."""
+        """Return the sha256 over the names and contents of all files, those of labels included."""
         paths = {place.path for pair in self._arrays.items() for place in pair if place}
         lines = (f"{files.name_in(self.root, path)}\0{files.digest_of(path)}\n" for path in sorted(paths))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def parts(self) -> Iterator[Part]:
-        """An array of an `.npz`, or a stretch of an `.npy`."""
-        for images, labels in self._arrays.items():
-            with opened(images) as (_, header):
-                self._check(images, header)
-            split = self._splits[images] or ""
-            names = [files.name_in(self.root, images.path), images.name, *(labels or ("", "")), split]
-            if images.name:
+        """Yield each array of an `.npz` whole, and an `.npy` in stretches of 10,000 images."""
+        for place, labels in self._arrays.items():
+            with open_array(place) as array:
+                header = array.header
+                self._check(place, header)
+                if not place.name:
+                    array.check_file_size(files.size_of(place.path))
+            names = [files.name_in(self.root, place.path), place.name, *(labels or ("", "")), self._splits[place] or ""]
+            if place.name:
                 yield Part([*names, "0", str(header.count)], header.count)
                 continue
-            found = files.size_of(images.path) - header.length
-            if found != header.count * header.image_bytes:
-                raise wrong_length(images, header, found)
             for first in range(0, header.count, _IMAGES_PER_PART):
                 stop = min(first + _IMAGES_PER_PART, header.count)
                 yield Part([*names, str(first), str(stop)], stop - first)
 
-    def images(self, names: list[str]) -> Iterator[Found]:
-        """Images in the array's order."""
-        name, array, labels_path, labels_name, split, first, stop = names
-        place = Place(files.path_in(self.root, name), array)
-        with opened(place) as (file, header):
-            labels = _labels(Place(labels_path, labels_name), count=header.count) if labels_path else None
-            if int(first):
-                file.seek(int(first) * header.image_bytes, os.SEEK_CUR)
-            for number in range(int(first), int(stop)):
-                key = f"{name}/{array}#{number:06d}" if array else f"{name}#{number:06d}"
+    def images(self, names: list[str]) -> Iterator[SourceImage]:
+        """Yield images in the array's order."""
+        name, array_name, labels_path, labels_name, split = names[:5]
+        first, stop = map(int, names[5:])
+        prefix = f"{name}/{array_name}" if array_name else name
+        with open_array(ArrayPlace(files.path_in(self.root, name), array_name)) as array:
+            count = array.header.count
+            labels = _read_labels(ArrayPlace(labels_path, labels_name), count=count) if labels_path else None
+            for number, data in enumerate(array.items(first, stop), start=first):
+                key = f"{prefix}#{number:06d}"
                 label = None if labels is None else label_text(labels[number].item())
-                data = up_to(file, header.image_bytes)
-                if len(data) < header.image_bytes:
-                    raise wrong_length(place, header, number * header.image_bytes + len(data))
-                yield Item(key, label, split or None, None if array else key), _image(data, header)
-            if array and file.read(1):
-                raise wrong_length(place, header, header.count * header.image_bytes + 1)
+                yield Item(key, label, split or None, None if array_name else key), _pixels(data, array.header)
+            if array_name:
+                array.check_end()
 
-    def read(self, place: str) -> np.ndarray:
-        """One image of an `.npy`: [H, W] or [H, W, C], uint8."""
+    def read(self, place: str) -> NDArray[np.uint8]:
+        """Return one image of an `.npy`: [H, W] or [H, W, C], uint8."""
         name, number = place.rsplit("#", 1)
         try:
-            with opened(Place(files.path_in(self.root, name), "")) as (file, header):
-                file.seek(int(number) * header.image_bytes, os.SEEK_CUR)
-                data = file.read(header.image_bytes)
+            with open_array(ArrayPlace(files.path_in(self.root, name), "")) as array:
+                pixels = _pixels(array.item(int(number)), array.header)
         except DataError as error:
             raise ReadError(f"listed, then another file: {error}") from None
-        if len(data) < header.image_bytes:
-            raise ReadError("the file has become shorter")
-        image = _image(data, header)
-        if isinstance(image, ReadError):
-            raise image
-        return image
+        if isinstance(pixels, ReadError):
+            raise pixels
+        return pixels
 
     @cached_property
-    def _arrays(self) -> dict[Place, Place | None]:
-        """Every array of images, and where its labels are."""
-        found: dict[Place, Place | None] = {}
+    def _arrays(self) -> dict[ArrayPlace, ArrayPlace | None]:
+        """The place of every array of images, and of its labels."""
+        places: dict[ArrayPlace, ArrayPlace | None] = {}
         for path in self.files:
             if path.lower().endswith(".npz"):
-                members = self._members(path)
-                chosen = self._chosen(path, members)
-                for name in chosen:
-                    labels = self._labels_name(name, list(members), alone=len(chosen) == 1)
-                    found[Place(path, name)] = None if labels is None else Place(path, labels)
+                headers = self._headers(path)
+                image_names = self._image_names(path, headers)
+                for name in image_names:
+                    labels = self._labels_name(name, list(headers), alone=len(image_names) == 1)
+                    places[ArrayPlace(path, name)] = None if labels is None else ArrayPlace(path, labels)
             else:
-                found[Place(path, "")] = self._labels_beside(path)
-        listed = set(found.values())
-        return {images: labels for images, labels in found.items() if images not in listed}
+                places[ArrayPlace(path, "")] = self._labels_beside(path)
+        label_places = set(places.values())
+        return {place: labels for place, labels in places.items() if place not in label_places}
 
-    def _members(self, path: str) -> dict[str, Header]:
-        """The arrays of an `.npz`.
+    def _headers(self, path: str) -> dict[str, ArrayHeader]:
+        """Read the header of every array of an `.npz`.
 
         Raises:
-            DataError: It is none, or would unpack to more than `preprocess` allows.
+            DataError: It is no `.npz`, or would unpack to more than `preprocess` allows.
         """
-        with files.open_file(path) as raw, reading(path), zipfile.ZipFile(raw) as archive:
-            infos = [info for name, info in sorted(archive.NameToInfo.items()) if name.endswith(".npy")]
-        if len(infos) > self.preprocess.max_members:
-            raise DataError(f"{path}: expected at most {self.preprocess.max_members:,} arrays, found {len(infos):,}")
-        for info in infos:
+        with files.open_file(path) as raw, errors_of(path), zipfile.ZipFile(raw) as archive:
+            members = [info for name, info in sorted(archive.NameToInfo.items()) if name.endswith(".npy")]
+        if len(members) > self.preprocess.max_members:
+            raise DataError(f"{path}: expected at most {self.preprocess.max_members:,} arrays, found {len(members):,}")
+        for info in members:
             if info.file_size > self.preprocess.max_expansion * max(info.compress_size, 1 << 10):
                 raise DataError(
                     f"{path}: expected arrays that unpack to at most {self.preprocess.max_expansion:,} times their bytes, "
                     f"found {info.filename}; raise preprocess.max_expansion if that is right"
                 )
         headers = {}
-        for info in infos:
+        for info in members:
             name = info.filename.removesuffix(".npy")
-            with opened(Place(path, name)) as (_, headers[name]):
-                pass
+            with open_array(ArrayPlace(path, name)) as array:
+                headers[name] = array.header
         return headers
 
-    def _chosen(self, path: str, members: dict[str, Header]) -> list[str]:
-        """Names of the arrays of images."""
-        there = ", ".join(f"{name} {header.said}" for name, header in members.items()) or "none"
+    def _image_names(self, path: str, headers: dict[str, ArrayHeader]) -> list[str]:
+        """Choose the arrays of images among those of an `.npz`."""
+        contents = ", ".join(f"{name} {header.text}" for name, header in headers.items()) or "none"
         if self.settings.images is not None:
-            if self.settings.images not in members:
+            if self.settings.images not in headers:
                 raise UsageError(
-                    f"sources.images: expected an array of {path}, found {self.settings.images!r}; it has {there}"
+                    f"sources.images: expected an array of {path}, found {self.settings.images!r}; it has {contents}"
                 )
             return [self.settings.images]
-        names = [name for name, header in members.items() if len(header.shape) in (3, 4)]
+        names = [name for name, header in headers.items() if len(header.shape) in (3, 4)]
         splits = [split_in(name) for name in names]
         if not names:
-            raise DataError(f"{path}: expected an array of images [N, H, W] or [N, H, W, C], found {there}")
+            raise DataError(f"{path}: expected an array of images [N, H, W] or [N, H, W, C], found {contents}")
         if len(names) > 1 and (None in splits or len(set(splits)) < len(splits)):
             raise UsageError(f"sources.images: expected the name of one of {', '.join(names)} in {path}, found none")
         return names
 
-    def _labels_name(self, images: str, there: list[str], *, alone: bool) -> str | None:
-        wanted = self.settings.labels
-        if wanted == "none":
+    def _labels_name(self, image_name: str, array_names: list[str], *, alone: bool) -> str | None:
+        """Choose the array of labels in an `.npz`; `alone` says whether it has no other array of images."""
+        setting = self.settings.labels
+        if setting == "none":
             return None
-        if wanted is not None:
-            if wanted not in there:
-                raise UsageError(f"sources.labels: expected one of {', '.join(there)}, or none, found {wanted!r}")
-            return wanted
-        names = [*_named_like(images), *(_LABELS_ALONE if alone else ())]
-        return next((name for name in names if name in there), None)
+        if setting is not None:
+            if setting not in array_names:
+                raise UsageError(
+                    f"sources.labels: expected one of {', '.join(array_names)}, or none, found {setting!r}"
+                )
+            return setting
+        candidates = [*_label_names_of(image_name), *(_LABEL_NAMES_IF_ALONE if alone else ())]
+        return next((name for name in candidates if name in array_names), None)
 
-    def _labels_beside(self, path: str) -> Place | None:
-        """Of an `.npy`, the `.npy` of its labels in the same folder."""
+    def _labels_beside(self, path: str) -> ArrayPlace | None:
+        """Return the place of an `.npy`'s labels: another `.npy` in the same folder."""
         if self.settings.labels == "none":
             return None
         folder, base = os.path.split(path)
         stem, ending = os.path.splitext(base)
-        names = [self.settings.labels] if self.settings.labels else _named_like(stem)
-        paths = [os.path.join(folder, f"{name}{ending}") for name in names]
-        there = next((beside for beside in paths if files.is_file(beside)), None)
-        if self.settings.labels and not there:
-            raise UsageError(f"sources.labels: expected an array's name, or none, found nothing at {paths[0]}")
-        return Place(there, "") if there else None
+        names = [self.settings.labels] if self.settings.labels else _label_names_of(stem)
+        candidates = [os.path.join(folder, f"{name}{ending}") for name in names]
+        labels_path = next((candidate for candidate in candidates if files.is_file(candidate)), None)
+        if self.settings.labels and not labels_path:
+            raise UsageError(f"sources.labels: expected an array's name, or none, found nothing at {candidates[0]}")
+        return ArrayPlace(labels_path, "") if labels_path else None
 
     @cached_property
-    def _splits(self) -> dict[Place, str | None]:
-        return divided(
+    def _splits(self) -> dict[ArrayPlace, str | None]:
+        return splits_if_divided(
             {place: split_in(place.name) or split_in(os.path.basename(place.path)) for place in self._arrays}
         )
 
-    def _check(self, place: Place, header: Header) -> None:
-        shape, expected = header.shape, "images [N, H, W] or [N, H, W, 1, 3 or 4]"
-        one = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
-        if one or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
-            more = "; one image needs a first axis: image[None]" if one else ""
-            raise DataError(f"{place}: expected {expected}, found {header.said}{more}")
-        if (header.dtype.kind, header.dtype.itemsize) not in (
-            ("u", 1),
-            ("u", 2),
-            ("b", 1),
-        ) and header.dtype.kind != "f":
-            raise DataError(f"{place}: expected uint8, bool, uint16 or floats from 0 to 1, found {header.said}")
-        if header.fortran:
+    def _check(self, place: ArrayPlace, header: ArrayHeader) -> None:
+        """Check that an array holds images that can be used."""
+        shape = header.shape
+        one_image = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+        if one_image or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
+            hint = "; one image needs a first axis: image[None]" if one_image else ""
+            raise DataError(f"{place}: expected images [N, H, W] or [N, H, W, 1, 3 or 4], found {header.text}{hint}")
+        kind, size = header.dtype.kind, header.dtype.itemsize
+        if kind != "f" and (kind, size) not in (("u", 1), ("u", 2), ("b", 1)):
+            raise DataError(f"{place}: expected uint8, bool, uint16 or floats from 0 to 1, found {header.text}")
+        if header.columns_first:
             raise DataError(
                 f"{place}: expected rows first (C order), found columns first; np.ascontiguousarray turns them"
             )
         if not 0 < shape[1] * shape[2] <= self.preprocess.max_pixels:
             raise DataError(
                 f"{place}: expected images of 1 to {self.preprocess.max_pixels:,} pixels (preprocess.max_pixels), "
-                f"found {header.said}"
+                f"found {header.text}"
             )
 
 
-def _named_like(images: str) -> list[str]:
-    """Names that the labels of images of such a name have: ``y_train`` of ``x_train``."""
-    found = [re.sub(f"(?<![A-Za-z]){old}(?![A-Za-z])", new, images) for old, new in _LABELS_BESIDE]
-    return [name for name in found if name != images]
+def _label_names_of(image_name: str) -> list[str]:
+    """Return the names that labels of such images usually have: ``y_train`` for ``x_train``."""
+    names = [re.sub(f"(?<![A-Za-z]){old}(?![A-Za-z])", new, image_name) for old, new in _LABEL_NAMES]
+    return [name for name in names if name != image_name]
 
 
-def _image(data: bytes, header: Header) -> np.ndarray | ReadError:
+def _pixels(data: bytes, header: ArrayHeader) -> NDArray[np.uint8] | ReadError:
+    """Scale one image to uint8; return the error if its floats are not from 0 to 1."""
     kind, shape = header.dtype.kind, header.shape[1:]
     if kind == "b":
         return (np.frombuffer(data, np.uint8) != 0).astype(np.uint8).reshape(shape) * np.uint8(255)
-    values = np.frombuffer(data, header.dtype).reshape(shape)
+    values: NDArray[Any] = np.frombuffer(data, header.dtype).reshape(shape)
     if kind == "f":
         low, high = values.min(), values.max()
-        if not (low >= 0 and high <= 1):  # not a number is neither
+        if not (low >= 0 and high <= 1):  # so written that NaN fails
             return ReadError(f"expected floats from 0 to 1, found {low:g} to {high:g}")
         return np.rint(values.astype(np.float64) * 255).astype(np.uint8)
-    return (values // 257).astype(np.uint8) if header.dtype.itemsize == 2 else values
+    return (values // 257).astype(np.uint8) if header.dtype.itemsize == 2 else values.astype(np.uint8, copy=False)
 
 
-def _labels(place: Place, *, count: int) -> np.ndarray:
-    """One label per image: [N]."""
-    with opened(place) as (file, header):
+def _read_labels(place: ArrayPlace, *, count: int) -> NDArray[Any]:
+    """Read one label per image: [N]."""
+    with open_array(place) as array:
+        header = array.header
         if header.shape not in ((count,), (count, 1)) or header.dtype.kind not in "biufSU":
             raise DataError(
-                f"{place}: expected {count:,} labels of text or numbers, found {header.said}; "
+                f"{place}: expected {count:,} labels of text or numbers, found {header.text}; "
                 "name others by sources.labels, or set it to none"
             )
-        size = count * header.dtype.itemsize
-        data = up_to(file, size)
-        if len(data) < size:
-            raise wrong_length(place, header, len(data))
-        return np.frombuffer(data, header.dtype)
+        return array.values().reshape(count)

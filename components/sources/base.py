@@ -1,4 +1,4 @@
-"""What every source does."""
+"""The interface of all sources, and what sources of named image files share."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ImageFiles
 
 T = TypeVar("T")
 
-RawImage = bytes | np.ndarray  # a file's bytes, or uint8 pixels [H, W] or [H, W, C]
+RawImage = bytes | NDArray[np.uint8]  # a file's bytes, or pixels [H, W] or [H, W, C]
 
-NAMES_PER_PART = 1_000  # of large photographs, some seconds of reading
+NAMES_PER_PART = 1_000  # reading as many large photographs takes some seconds
 
 
 class ReadError(Exception):
-    """One image cannot be read. The message says why."""
+    """One image cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Item:
     """One image of a source.
 
     Attributes:
-        key: Names it within the source, for good.
-        label: Its label, where the source has one.
+        key: Its permanent name within the source.
+        label: Its label, if the source has one.
         split: The split that the source itself puts it in: train, validation, test, or None.
-        place: Where `Source.read` finds it again; None where it can only be had while its part is read through.
+        place: Where `Source.read` finds it again; None if it is only available while its part is read from front to back.
     """
 
     key: str
@@ -43,10 +44,10 @@ class Item:
 
 
 class Part(NamedTuple):
-    """What a worker lists in one go.
+    """A part of a source that one worker lists at a time.
 
     Attributes:
-        names: What `Source.images` is to read: names of images, or of one file that holds many.
+        names: Argument of `Source.images`: names of images, or of one file that holds many.
         images: How many images these are, or are likely to be.
     """
 
@@ -54,18 +55,18 @@ class Part(NamedTuple):
     images: int
 
 
-Found = tuple[Item, RawImage | OSError | ReadError]
+SourceImage = tuple[Item, RawImage | OSError | ReadError]  # an image, or the error that reading it raised
 
 
 class Source(ABC):
-    """A place that images come from. It is only ever read.
+    """A place that images come from; it is only read, never written.
 
     Args:
         settings: The recipe's entry.
-        preprocess: Whose limits hold while it is read: what is larger is cut off one byte beyond, and rejected later.
+        preprocess: Its limits apply while images are read: a larger file is cut one byte beyond them, and rejected later.
 
     Attributes:
-        encoded: Whether its images are files that have to be decoded, and not pixels.
+        encoded: Whether its images are files that have to be decoded, rather than pixels.
     """
 
     encoded = True
@@ -76,15 +77,15 @@ class Source(ABC):
 
     @abstractmethod
     def digest(self) -> str:
-        """Sha256 (hex) of the content: the same images under the same names give the same digest anywhere."""
+        """Return the sha256 (hex) of the content; the same images under the same names have the same digest anywhere."""
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:
-        """All of it, part by part, in an order that depends on names alone. No image is read."""
+        """Yield all parts, in an order that depends on names alone, without reading an image."""
 
     @abstractmethod
-    def images(self, names: list[str]) -> Iterator[Found]:
-        """Every image of a part, undecoded where it is a file; or, in its stead, why it cannot be read.
+    def images(self, names: list[str]) -> Iterator[SourceImage]:
+        """Yield every image of a part; files are not decoded.
 
         Raises:
             DataError: The part itself is broken.
@@ -92,34 +93,34 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, place: str) -> RawImage:
-        """An image that has a place.
+        """Return the image at a place.
 
         Raises:
-            FileNotFoundError: It has gone.
+            FileNotFoundError: It is no longer there.
             OSError, ReadError: It cannot be read.
         """
 
 
 class FileNames(Source):
-    """A place of image files with names, each of which can be read by itself: a folder, a zip archive."""
+    """A source of image files with names, each of which can be read by itself: a folder, a zip archive."""
 
     settings: ImageFiles
 
     @abstractmethod
     def keys(self) -> Iterator[str]:
-        """Every file's name, with its folders, in an order that depends on names alone."""
+        """Yield every file's name, with its folders, in an order that depends on names alone."""
 
     def items(self) -> Iterator[Item]:
-        """What the names say, without reading a file."""
+        """Return the item of every name, without reading a file."""
         return map(self.item, self.keys())
 
     def parts(self) -> Iterator[Part]:
-        """A thousand names each."""
+        """Yield parts of a thousand names each."""
         for names in chunks(self.keys(), NAMES_PER_PART):
             yield Part(names, len(names))
 
-    def images(self, names: list[str]) -> Iterator[Found]:
-        """These files."""
+    def images(self, names: list[str]) -> Iterator[SourceImage]:
+        """Yield the files with these names."""
         for key in names:
             item = self.item(key)
             try:
@@ -128,26 +129,26 @@ class FileNames(Source):
                 yield item, error
 
     def item(self, key: str) -> Item:
-        """What a name says of label and split."""
+        """Return the item of a name, with the label and the split that follow from it."""
         return named_item(key, self.settings, place=key)
 
 
 def named_item(key: str, settings: ImageFiles, *, place: str | None) -> Item:
-    """What an image file's name says of its label and its split."""
+    """Return the item of an image file, with the label and the split that follow from its name."""
     folders = key.split("/")[:-1]
     label = {"none": [], "first_folder": folders[:1], "last_folder": folders[-1:]}[settings.label]
     return Item(key, label[0] if label else None, own_split(key, settings.test), place)
 
 
 def own_split(key: str, test: Sequence[str]) -> str | None:
-    """The split that a source's `test` patterns put a name in; None where there are no patterns."""
+    """Return the split that a source's `test` patterns put a name in; None without patterns."""
     if not test:
         return None
     return "test" if any(fnmatchcase(key, pattern) for pattern in test) else "train"
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Values in lists of so many; the last may be shorter."""
+    """Yield values in lists of this size; the last one may be shorter."""
     iterator = iter(values)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 PATTERN = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")
 
 
-def expanded(path: str) -> Iterator[str]:
-    """Every path that one with braces stands for, in order; other braces are letters like any other.
+def expand(path: str) -> Iterator[str]:
+    """Yield every path that a path with braces stands for, in order; braces of another form are left as they are.
 
-    Numbers are as wide as the wider of the two that are given, where either begins with 0.
+    If the first or the last number begins with 0, all numbers are as wide as the wider of the two.
     """
-    found = PATTERN.search(path)
-    if not found:
+    match = PATTERN.search(path)
+    if not match:
         yield path
         return
-    first, last, words = found.groups()
+    first, last, words = match.groups()
     for word in words.split(",") if words is not None else _numbers(first, last):
-        for rest in expanded(path[found.end() :]):
-            yield f"{path[: found.start()]}{word}{rest}"
+        for rest in expand(path[match.end() :]):
+            yield f"{path[: match.start()]}{word}{rest}"
 
 
 def _numbers(first: str, last: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Files and folders, on this machine or wherever Beam's file systems reach (`gs://`, `s3://`, …).
+"""Files and folders, on this machine or on any of Beam's file systems (`gs://`, `s3://`, …).
 
-What is on this machine is read without Beam, which takes a second to import.
+Files of this machine are read without Beam, which takes a second to import.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ _WILD = re.compile(r"[*?\[]")
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path has a scheme, such as ``gs://bucket/photos``."""
+    """Return whether a path has a scheme, such as ``gs://bucket/photos``."""
     return re.match(r"[a-z][a-z0-9+.-]*://", path) is not None
 
 
 def find(settings: Any) -> tuple[str, list[str]]:
-    """What a source's `path` stands for: the folder that names count from, and the files and folders, by name.
+    """Find the files and folders of a source's `path`.
 
     A path with `*`, `?` or `[…]` stands for all that match it, `**` for any depth, unless something of that very name is
     there; one with braces, `{000..099}` or `{train,val}`, for each path that these make, and each has to be there. Names
     then count from the last folder before the first such sign.
+
+    Returns:
+        The folder that names count from, and the files and folders, sorted.
 
     Raises:
         UsageError: No path is set, or nothing is there.
@@ -42,43 +45,43 @@ def find(settings: Any) -> tuple[str, list[str]]:
     path = settings.path if is_remote(settings.path) else str(Path(settings.path).expanduser())
     if not is_remote(path) and os.path.lexists(path):
         return (path, [path]) if os.path.isdir(path) else (os.path.dirname(path) or ".", [path])
-    found: list[str] = []
-    for pattern in braces.expanded(path):
-        matching = _match(pattern)
-        if not matching:
+    paths: list[str] = []
+    for pattern in braces.expand(path):
+        matches = _match(pattern)
+        if not matches:
             raise UsageError(f"sources.path: expected a file or folder, found nothing at {pattern}; set SOURCE=…")
-        found += matching
-    found = sorted(set(found))
+        paths += matches
+    paths = sorted(set(paths))
     fixed = re.split(f"{_WILD.pattern}|{braces.PATTERN.pattern}", path)[0]
     root = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
-    return (path if found == [path] and is_folder(path) else root or "/"), found
+    return (path if paths == [path] and is_folder(path) else root or "/"), paths
 
 
 def find_files(settings: Any, *, endings: tuple[str, ...]) -> tuple[str, list[str]]:
-    """As `find`, with the files below each folder in the folder's place; of several, those with one of these endings.
+    """Find files as `find` does, those below folders included; one file may have any name, several need these endings.
 
     Raises:
         UsageError: No path is set, or no such file is there.
     """
-    root, found = find(settings)
-    if len(found) == 1 and not is_folder(found[0]):
-        return root, found
-    inside = (path for one in found for path in (walk(one) if is_folder(one) else [one]))
+    root, paths = find(settings)
+    if len(paths) == 1 and not is_folder(paths[0]):
+        return root, paths
+    inside = (path for each in paths for path in (walk(each) if is_folder(each) else [each]))
     named = [path for path in inside if path.lower().endswith(endings)]
     if not named:
         raise UsageError(
-            f"sources.path: kind {settings.kind} expects files named *{' or *'.join(endings)}, found none in {found[0]}"
+            f"sources.path: kind {settings.kind} expects files named *{' or *'.join(endings)}, found none in {paths[0]}"
         )
     return root, named
 
 
 def name_in(folder: str, path: str) -> str:
-    """A path's name, counted from a folder that it lies in."""
+    """Return the name of a path relative to a folder that contains it."""
     return path.removeprefix("./") if folder == "." else path[len(folder.rstrip("/")) + 1 :]
 
 
 def path_in(folder: str, name: str) -> str:
-    """The path of a name that counts from a folder."""
+    """Return the path of a name that is relative to a folder."""
     return f"{folder.rstrip('/')}/{name}"
 
 
@@ -87,32 +90,32 @@ def _match(pattern: str) -> list[str]:
         return sorted(glob.glob(pattern, recursive=True))
     if not _WILD.search(pattern) and is_folder(pattern):
         return [pattern]
-    return sorted(found.path for found in _beam().match([pattern])[0].metadata_list)
+    return sorted(file.path for file in _beam().match([pattern])[0].metadata_list)
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path is a folder; in a bucket, whether names go on after it."""
+    """Return whether a path is a folder; in a bucket, whether longer names begin with it."""
     if not is_remote(path):
         return os.path.isdir(path)
     return bool(_beam().match([f"{path.rstrip('/')}/**"], [1])[0].metadata_list)
 
 
 def is_file(path: str) -> bool:
-    """Whether a path is a file."""
+    """Return whether a path is a file."""
     return bool(_beam().exists(path)) if is_remote(path) else os.path.isfile(path)
 
 
 def walk(folder: str, *, deep: bool = True) -> Iterator[str]:
-    """Paths of all files below a folder, by folder and name. Hidden ones, links, pipes and devices are passed over.
+    """Yield the paths of all files below a folder, by folder and name; skip hidden files, links, pipes and devices.
 
     Args:
-        folder: Where they are.
-        deep: Whether folders within it count too.
+        folder: The folder.
+        deep: Whether to go into the folders within it.
     """
     if is_remote(folder):
         root = folder.rstrip("/")
         pattern = f"{root}/**" if deep else f"{root}/*"
-        for path in sorted(found.path for found in _beam().match([pattern])[0].metadata_list):
+        for path in _match(pattern):
             if not any(part.startswith(".") for part in path[len(root) + 1 :].split("/")) and not path.endswith("/"):
                 yield path
         return
@@ -128,11 +131,11 @@ def _is_regular(path: str) -> bool:
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
-        return True  # listed, and said to be gone when it is read
+        return True  # it has vanished since; reading it will say so
 
 
 def open_file(path: str) -> IO[bytes]:
-    """Opens a file for reading, at any place.
+    """Open a file for reading, on any file system.
 
     Raises:
         OSError: It is not there, or cannot be read.
@@ -150,24 +153,24 @@ def open_file(path: str) -> IO[bytes]:
 
 
 def is_odd(path: str) -> bool:
-    """Whether a path on this machine is a folder, a pipe or a device. To open a pipe is to wait for ever."""
+    """Return whether a path on this machine is a folder, a pipe or a device; opening a pipe would wait for ever."""
     return not is_remote(path) and os.path.exists(path) and not os.path.isfile(path)
 
 
 def size_of(path: str) -> int:
-    """Bytes of a file."""
+    """Return the size of a file in bytes."""
     return int(_beam().get_filesystem(path).size(path)) if is_remote(path) else os.stat(path).st_size
 
 
 def digest_of(path: str) -> str:
-    """Sha256 (hex) of a file's bytes; of a remote one, of its size and of the checksum that its storage keeps."""
+    """Return the sha256 (hex) of a file's bytes; for a remote file, that of its size and its storage's checksum."""
     if not is_remote(path):
         return hashing.sha256_of(Path(path))
     return hashlib.sha256(f"{size_of(path)} {_beam().checksum(path)}".encode()).hexdigest()
 
 
 def digests(paths: Iterable[str]) -> Iterator[str]:
-    """Of many files, in order; "unreadable" for those that are, which ingest lists among the rejected."""
+    """Yield the digests of many files, in order; "unreadable" for a file that ingest will list among the rejected."""
 
     def digest(path: str) -> str:
         try:
@@ -179,23 +182,23 @@ def digests(paths: Iterable[str]) -> Iterator[str]:
 
 
 def digest_of_all(paths: Mapping[str, str]) -> str:
-    """The digest of one file, or sha256 (hex) over names and digests of several, given by name."""
-    found = {name: digest_of(path) for name, path in paths.items()}
-    if len(found) == 1:
-        return next(iter(found.values()))
-    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in found.items()).encode()).hexdigest()
+    """Return the digest of one file, or the sha256 (hex) over the names and digests of several."""
+    digests = {name: digest_of(path) for name, path in paths.items()}
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in digests.items()).encode()).hexdigest()
 
 
-_UNSAFE = re.compile("[%\udc80-\udcff]")  # where a name is not UTF-8, Python puts these surrogates
+_UNSAFE = re.compile("[%\udc80-\udcff]")  # Python decodes bytes that are not UTF-8 to these surrogates
 
 
-def quoted(name: str) -> str:
-    """A file's name as text: bytes that are not UTF-8 stand as in a URL, `caf%E9.png`, and so does `%` itself, as `%25`."""
-    return _UNSAFE.sub(lambda found: f"%{os.fsencode(found[0])[0]:02X}", name)
+def quote(name: str) -> str:
+    """Write a file's name as text: bytes that are not UTF-8 as in a URL, `caf%E9.png`, and `%` itself as `%25`."""
+    return _UNSAFE.sub(lambda match: f"%{os.fsencode(match[0])[0]:02X}", name)
 
 
-def unquoted(name: str) -> str:
-    """The name that `quoted` was given."""
+def unquote(name: str) -> str:
+    """Return the name that became this text in `quote`."""
     return os.fsdecode(unquote_to_bytes(name))
 
 

@@ -15,22 +15,22 @@ from schemas.recipe.sources import FolderSource
 
 
 class Folder(FileNames):
-    """Every file below a folder, at any depth, by name. Hidden files, links, pipes and devices are passed over.
+    """All files below a folder, at any depth, by name; hidden files, links, pipes and devices are skipped.
 
-    Whether a file is an image is decided when it is opened, so one that is not ends among the rejected and is counted.
-    Bytes of a name that are not UTF-8 stand in its key as in a URL, `caf%E9.png`, and so does `%` itself, as `%25`.
+    Whether a file is an image is decided when it is opened, so a file that is none is counted among the rejected.
+    In keys, bytes that are not UTF-8 stand as in a URL, `caf%E9.png`, and `%` itself as `%25`.
     """
 
     settings: FolderSource
 
     def __init__(self, settings: FolderSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
-        self.root, self.found = files.find(settings)
-        if self.found[1:] == [] and not files.is_folder(self.found[0]):
-            raise UsageError(f"sources.path: kind folder expects a folder, found the file {self.found[0]}")
+        self.root, self.paths = files.find(settings)
+        if self.paths[1:] == [] and not files.is_folder(self.paths[0]):
+            raise UsageError(f"sources.path: kind folder expects a folder, found the file {self.paths[0]}")
 
     def digest(self) -> str:
-        """Sha256 over every file's name and content."""
+        """Return the sha256 over every file's name, content and label."""
         total = hashlib.sha256()
         keys, same_keys = tee(self.keys())
         for key, sha256 in zip(keys, files.digests(map(self._path, same_keys)), strict=True):
@@ -38,15 +38,15 @@ class Folder(FileNames):
         return total.hexdigest()
 
     def keys(self) -> Iterator[str]:
-        """Files by folder and name."""
-        for found in self.found:
-            for path in files.walk(found) if files.is_folder(found) else [found]:
-                yield files.quoted(files.name_in(self.root, path).replace(os.sep, "/"))
+        """Yield the names of all files, by folder and name."""
+        for top in self.paths:
+            for path in files.walk(top) if files.is_folder(top) else [top]:
+                yield files.quote(files.name_in(self.root, path).replace(os.sep, "/"))
 
     def _path(self, key: str) -> str:
-        return files.path_in(self.root, files.unquoted(key))
+        return files.path_in(self.root, files.unquote(key))
 
     def read(self, place: str) -> bytes:
-        """A file's bytes."""
+        """Return a file's bytes."""
         with files.open_file(self._path(place)) as file:
             return file.read(self.preprocess.max_bytes + 1)

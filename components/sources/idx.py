@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import math
 import os
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.sources import files
-from components.sources.base import Found, Item, Part, ReadError, Source
+from components.sources.base import Item, Part, Source, SourceImage
+from components.sources.raw_array import ArrayHeader, RawArray
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import IdxSource
 
 _UBYTE = 0x08
-_SPLITS = {"train": "train", "t10k": "test", "test": "test"}  # by the file name's first part
+_SPLITS = {"train": "train", "t10k": "test", "test": "test"}  # by the first part of the file's name
 _IMAGES_PER_PART = 50_000
-_PIECE = 1 << 24
 
 
 class Idx(Source):
@@ -35,145 +35,122 @@ class Idx(Source):
 
     def __init__(self, settings: IdxSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
-        self.root, found = files.find(settings)
-        inside = [path for folder in found if files.is_folder(folder) for path in files.walk(folder, deep=False)]
+        self.root, paths = files.find(settings)
+        inside = [path for folder in paths if files.is_folder(folder) for path in files.walk(folder, deep=False)]
         named = [path for path in inside if "images" in os.path.basename(path) and "idx3" in os.path.basename(path)]
-        self.files = _packed_once([*named, *(path for path in found if not files.is_folder(path))])
+        self.files = _without_packed_twins([*named, *(path for path in paths if not files.is_folder(path))])
         if not self.files:
             raise UsageError(
-                f"sources.path: kind idx expects files named …-images-idx3-ubyte or ….gz, found none in {found[0]}"
+                f"sources.path: kind idx expects files named …-images-idx3-ubyte or ….gz, found none in {paths[0]}"
             )
 
     def digest(self) -> str:
-        """Sha256 over the files' names and contents."""
-        names = sorted([*self.files, *(found for file in self.files if (found := _labels_of(file)))])
-        lines = (f"{os.path.basename(name)}\0{files.digest_of(name)}\n" for name in names)
+        """Return the sha256 over the names and contents of all files."""
+        labels = [path for file in self.files if (path := _labels_path(file))]
+        lines = (f"{os.path.basename(path)}\0{files.digest_of(path)}\n" for path in sorted([*self.files, *labels]))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def parts(self) -> Iterator[Part]:
-        """A gzipped file, or a stretch of one that is not."""
-        for file in self.files:
-            with _opened(file, dimensions=3) as (_, (count, height, width)):
-                pass
-            if file.endswith(".gz"):
-                yield Part([self._name(file)], count)
+        """Yield each gzipped file whole, and the others in stretches of 50,000 images."""
+        for path in self.files:
+            packed = path.endswith(".gz")
+            with _open_array(path, dimensions=3) as array:
+                count = array.header.count
+                if not packed:
+                    array.check_file_size(files.size_of(path))
+            if packed:
+                yield Part([self._name(path)], count)
                 continue
-            _check_length(file, (count, height, width))
             for first in range(0, count, _IMAGES_PER_PART):
                 stop = min(first + _IMAGES_PER_PART, count)
-                yield Part([self._name(file), str(first), str(stop)], stop - first)
+                yield Part([self._name(path), str(first), str(stop)], stop - first)
 
-    def images(self, names: list[str]) -> Iterator[Found]:
-        """Images in the file's order, keyed `<file>#<number>`; those of a gzipped file have no place."""
+    def images(self, names: list[str]) -> Iterator[SourceImage]:
+        """Yield images in the file's order, keyed `<file>#<number>`; those of a gzipped file have no place."""
         name, *stretch = names
         path = files.path_in(self.root, name)
-        with _opened(path, dimensions=3) as (file, shape):
-            labels = _labels(path, count=shape[0])
-            first, stop = map(int, stretch or (0, shape[0]))
-            if first:
-                file.seek(first * shape[1] * shape[2], os.SEEK_CUR)
-            for number in range(first, stop):
+        with _open_array(path, dimensions=3) as array:
+            labels = _read_labels(path, count=array.header.count)
+            first, stop = map(int, stretch or (0, array.header.count))
+            for number, data in enumerate(array.items(first, stop), start=first):
                 key = f"{name}#{number:06d}"
                 label = None if labels is None else str(labels[number])
-                data = _up_to(file, shape[1] * shape[2])
-                if len(data) < shape[1] * shape[2]:
-                    raise _wrong_length(path, shape, number * shape[1] * shape[2] + len(data))
-                place = key if stretch else None
-                yield Item(key, label, self._splits[name], place), np.frombuffer(data, np.uint8).reshape(shape[1:])
-            if not stretch and file.read(1):
-                raise _wrong_length(path, shape, math.prod(shape) + 1)
+                item = Item(key, label, self._splits[name], place=key if stretch else None)
+                yield item, _pixels(data, array.header)
+            if not stretch:
+                array.check_end()
 
-    def read(self, place: str) -> np.ndarray:
-        """One image: [H, W], uint8."""
+    def read(self, place: str) -> NDArray[np.uint8]:
+        """Return one image: [H, W], uint8."""
         name, number = place.rsplit("#", 1)
-        with _opened(files.path_in(self.root, name), dimensions=3) as (file, (_, height, width)):
-            file.seek(int(number) * height * width, os.SEEK_CUR)
-            data = file.read(height * width)
-        if len(data) < height * width:
-            raise ReadError("the file has become shorter")
-        return np.frombuffer(data, np.uint8).reshape(height, width)
+        with _open_array(files.path_in(self.root, name), dimensions=3) as array:
+            return _pixels(array.item(int(number)), array.header)
 
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        found = {self._name(file): _SPLITS.get(os.path.basename(file).split("-")[0]) for file in self.files}
-        divided = "test" in found.values() and set(found.values()) != {"test"}
-        return found if divided else dict.fromkeys(found)  # half a division is none
+        splits = {self._name(path): _SPLITS.get(os.path.basename(path).split("-")[0]) for path in self.files}
+        divided = "test" in splits.values() and set(splits.values()) != {"test"}
+        return splits if divided else dict.fromkeys(splits)  # a test split alone divides nothing
 
-    def _name(self, file: str) -> str:
-        return files.name_in(self.root, file)
+    def _name(self, path: str) -> str:
+        return files.name_in(self.root, path)
 
 
-def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> np.ndarray:
-    """The values of an IDX file of unsigned bytes, with so many dimensions.
+def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> NDArray[np.uint8]:
+    """Read a whole IDX file of unsigned bytes that has this number of dimensions.
 
     Raises:
         DataError: It is not such a file, or its length is not what its header says.
     """
-    with _opened(os.fspath(path), dimensions=dimensions) as (file, shape):
-        size = math.prod(shape)
-        data = _up_to(file, size + 1)
-    if len(data) != size:
-        raise _wrong_length(os.fspath(path), shape, len(data))
-    return np.frombuffer(data, np.uint8).reshape(shape)
-
-
-def _up_to(file: IO[bytes], size: int) -> bytes:
-    """So many bytes, or what there is, in pieces: a header that lies cannot make us reserve memory for its lie."""
-    pieces = []
-    while size > 0 and (piece := file.read(min(_PIECE, size))):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
+    with _open_array(os.fspath(path), dimensions=dimensions) as array:
+        values = array.values()
+        array.check_end()
+    return values
 
 
 @contextmanager
-def _opened(path: str, *, dimensions: int) -> Iterator[tuple[IO[bytes], tuple[int, ...]]]:
-    """The file after its header, and the shape that the header claims."""
+def _open_array(path: str, *, dimensions: int) -> Iterator[RawArray]:
+    """Open a file, gzipped or not, for as long as the block lasts."""
+    offset = 4 + 4 * dimensions
     try:
         with files.open_file(path) as raw, gzip.open(raw) if path.endswith(".gz") else raw as file:
-            header = file.read(4 + 4 * dimensions)
-            if len(header) < 4 + 4 * dimensions or header[:4] != bytes((0, 0, _UBYTE, dimensions)):
+            start = file.read(offset)
+            if len(start) < offset or start[:4] != bytes((0, 0, _UBYTE, dimensions)):
                 raise DataError(
                     f"{path}: expected an IDX header of unsigned bytes in {dimensions} dimensions "
-                    f"(00 00 08 {dimensions:02x}), found {header[:4].hex(' ') or 'an empty file'}"
+                    f"(00 00 08 {dimensions:02x}), found {start[:4].hex(' ') or 'an empty file'}"
                 )
-            yield file, struct.unpack(f">{dimensions}I", header[4:])
+            shape = struct.unpack(f">{dimensions}I", start[4:])
+            text = " × ".join(f"{length:,}" for length in shape)
+            yield RawArray(path, ArrayHeader(shape, np.dtype(np.uint8), offset, text), cast("IO[bytes]", file))
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path}: expected whole gzip data, found a broken file ({error})") from None
 
 
-def _labels(path: str, *, count: int) -> np.ndarray | None:
-    file = _labels_of(path)
-    if file is None:
+def _pixels(data: bytes, header: ArrayHeader) -> NDArray[np.uint8]:
+    return np.frombuffer(data, np.uint8).reshape(header.shape[1:])
+
+
+def _read_labels(images_path: str, *, count: int) -> NDArray[np.uint8] | None:
+    """Read the labels of a file of images: [count]; None if there is no file of labels."""
+    path = _labels_path(images_path)
+    if path is None:
         return None
-    labels = read_idx(file, dimensions=1)
+    labels = read_idx(path, dimensions=1)
     if len(labels) != count:
-        raise DataError(f"{file}: expected {count:,} labels, found {len(labels):,}")
+        raise DataError(f"{path}: expected {count:,} labels, found {len(labels):,}")
     return labels
 
 
-def _check_length(path: str, shape: tuple[int, ...]) -> None:
-    found = files.size_of(path) - 4 - 4 * len(shape)
-    if found != math.prod(shape):
-        raise _wrong_length(path, shape, found)
-
-
-def _wrong_length(path: str, shape: tuple[int, ...], found: int) -> DataError:
-    size = math.prod(shape)
-    claim = " × ".join(f"{length:,}" for length in shape)
-    more = "more" if found > size else f"{found:,}"
-    return DataError(f"{path}: expected {size:,} bytes after a header that says {claim}, found {more}")
-
-
-def _packed_once(found: list[str]) -> list[str]:
-    """Without the `.gz` of a file that was unpacked beside it."""
-    return [path for path in found if not path.endswith(".gz") or path.removesuffix(".gz") not in found]
-
-
-def _labels_of(path: str) -> str | None:
-    folder, name = os.path.split(path)
+def _labels_path(images_path: str) -> str | None:
+    folder, name = os.path.split(images_path)
     name = name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
-    for candidate in (os.path.join(folder, name), os.path.join(folder, f"{name}.gz")):
-        if candidate != path and files.is_file(candidate):
-            return candidate
+    for path in (os.path.join(folder, name), os.path.join(folder, f"{name}.gz")):
+        if path != images_path and files.is_file(path):
+            return path
     return None
+
+
+def _without_packed_twins(paths: list[str]) -> list[str]:
+    """Leave out each `.gz` whose unpacked file is there too."""
+    return [path for path in paths if not path.endswith(".gz") or path.removesuffix(".gz") not in paths]

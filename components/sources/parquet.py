@@ -1,4 +1,4 @@
-"""Parquet files with a column of images, as Hugging Face's data sets ship them."""
+"""Parquet files with a column of images, as in Hugging Face's data sets."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.sources import files
-from components.sources.annotations import divided, label_text, split_in
-from components.sources.base import NAMES_PER_PART, Found, Item, Part, RawImage, ReadError, Source, own_split
+from components.sources.annotations import label_text, split_in, splits_if_divided
+from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
 
-if TYPE_CHECKING:  # where it is needed it is imported below, since status and the like open sources, too
+if TYPE_CHECKING:  # imported below where it is needed, because commands like status open sources too
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_ROWS = 8  # decoded at a time: a dictionary can make one image's bytes into any number of rows
+_ROWS = 8  # decoded at a time; more could be much memory, as a dictionary can repeat one large image in many rows
 _BUFFER = 1 << 20
 
 
 class _Columns(NamedTuple):
-    """Which columns are read, and the words for labels that are numbers."""
+    """The columns that are read, and the words for labels that are numbers."""
 
     image: str
     label: str | None
@@ -34,10 +34,10 @@ class _Columns(NamedTuple):
 
 
 class Parquet(Source):
-    """Rows of Parquet files, keyed `<file>#<row>`. The column holds bytes, or structs `{bytes, path}`.
+    """Rows of Parquet files, keyed `<file>#<row>`, with a column of bytes or of structs `{bytes, path}`.
 
-    Files are read page by page, so a row group may be of any size; what is in memory is a page of each column (pyarrow
-    writes 1,024 rows to one, whatever their size) and a few rows. Pages cannot be looked up, so images have no place.
+    Files are read page by page, so a row group may be of any size. Memory holds one page of each column (pyarrow writes
+    1,024 rows to a page, whatever their size) and a few rows. Pages cannot be looked up, so images have no place.
     """
 
     settings: ParquetSource
@@ -47,15 +47,15 @@ class Parquet(Source):
         self.root, self.files = files.find_files(settings, endings=(".parquet",))
 
     def digest(self) -> str:
-        """Sha256 over the files' names and contents."""
+        """Return the sha256 over the names and contents of all files."""
         lines = (f"{files.name_in(self.root, path)}\0{files.digest_of(path)}\n" for path in self.files)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def parts(self) -> Iterator[Part]:
-        """Row groups of a file, as many as hold some thousand rows."""
+        """Yield row groups of a file, together at least a thousand rows except at its end."""
         for path in self.files:
-            with _opened(path) as file:
-                self._columns(file.schema_arrow, path)  # so that a wrong one is said before anything is read
+            with _open_file(path) as file:
+                self._columns(file.schema_arrow, path)  # reports a wrong column before anything is read
                 counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
             name = files.name_in(self.root, path)
             first = rows = 0
@@ -65,15 +65,16 @@ class Parquet(Source):
                     yield Part([name, str(first), str(group + 1)], rows)
                     first, rows = group + 1, 0
 
-    def images(self, names: list[str]) -> Iterator[Found]:
-        """Images in the file's order. What the bytes hold is not looked at."""
+    def images(self, names: list[str]) -> Iterator[SourceImage]:
+        """Yield images in the file's order, without looking into their bytes."""
         name, first, stop = names[0], int(names[1]), int(names[2])
         path = files.path_in(self.root, name)
-        with _opened(path) as file:
+        with _open_file(path) as file:
             columns = self._columns(file.schema_arrow, path)
             number = sum(file.metadata.row_group(group).num_rows for group in range(first))
-            read = [columns.image, *([columns.label] if columns.label else [])]
-            for batch in file.iter_batches(_ROWS, row_groups=range(first, stop), columns=read, use_threads=False):
+            column_names = [columns.image, *([columns.label] if columns.label else [])]
+            row_groups = range(first, stop)
+            for batch in file.iter_batches(_ROWS, row_groups=row_groups, columns=column_names, use_threads=False):
                 values = batch.column(columns.image).to_pylist()
                 labels = batch.column(columns.label).to_pylist() if columns.label else [None] * len(values)
                 for value, label in zip(values, labels, strict=True):
@@ -83,7 +84,7 @@ class Parquet(Source):
                     number += 1
 
     def read(self, place: str) -> RawImage:
-        """No image has a place."""
+        """Refuse: no image has a place."""
         raise ReadError(f"an image of a Parquet file has no place, found {place}")
 
     def _image(self, value: Any) -> bytes | ReadError:
@@ -95,26 +96,28 @@ class Parquet(Source):
 
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        return divided({files.name_in(self.root, path): split_in(os.path.basename(path)) for path in self.files})
+        return splits_if_divided(
+            {files.name_in(self.root, path): split_in(os.path.basename(path)) for path in self.files}
+        )
 
     def _columns(self, schema: pa.Schema, path: str) -> _Columns:
         image = self.settings.image
-        there = ", ".join(schema.names) or "none"
+        contents = ", ".join(schema.names) or "none"
         if schema.names.count(image) != 1:
             raise UsageError(
-                f"sources.image: expected the column of images, found no {image!r} in {path}; it has {there}"
+                f"sources.image: expected the column of images, found no {image!r} in {path}; it has {contents}"
             )
         if not _holds_bytes(schema.field(image).type):
             raise UsageError(
                 f"sources.image: expected a column of bytes, or of structs with bytes, "
-                f"found {image!r} of type {schema.field(image).type} in {path}; it has {there}"
+                f"found {image!r} of type {schema.field(image).type} in {path}; it has {contents}"
             )
         label = self.settings.label or next((name for name in ("label", "text") if name in schema.names), "none")
         if label == "none":
             return _Columns(image, None, [])
         if schema.names.count(label) != 1:
             raise UsageError(
-                f"sources.label: expected a column of labels, found no {label!r} in {path}; it has {there}"
+                f"sources.label: expected a column of labels, found no {label!r} in {path}; it has {contents}"
             )
         if not _holds_labels(schema.field(label).type):
             raise UsageError(
@@ -125,8 +128,8 @@ class Parquet(Source):
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[pq.ParquetFile]:
-    """The file, to be read in pieces: without a buffer size, pyarrow reads a column's whole row group at once."""
+def _open_file(path: str) -> Iterator[pq.ParquetFile]:
+    """Open a file with a buffer size: without one, pyarrow reads a column's whole row group at once."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -160,10 +163,10 @@ def _holds_labels(kind: pa.DataType) -> bool:
 
 
 def _class_names(schema: pa.Schema, label: str) -> list[str]:
-    """The words of a column of Hugging Face's type ClassLabel; nothing for others."""
+    """Return the words of a column of Hugging Face's type ClassLabel; none for other columns."""
     try:
-        said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        names = said["info"]["features"][label]["names"]
+        description = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = description["info"]["features"][label]["names"]
     except (ValueError, KeyError, TypeError):
         return []
     return [str(name) for name in names] if isinstance(names, list) else []

@@ -1,4 +1,4 @@
-"""A table of paths: a CSV, TSV or JSONL file that lists images, their labels and their splits."""
+"""Tables of paths: CSV, TSV or JSONL files that list images, their labels and their splits."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import tee
 from typing import NamedTuple
 
 from components.sources import files
 from components.sources.annotations import SPLIT_WORDS, label_text
-from components.sources.base import NAMES_PER_PART, Found, Item, Part, ReadError, Source, chunks
+from components.sources.base import NAMES_PER_PART, Item, Part, ReadError, Source, SourceImage, chunks
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import TableSource
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
-_LONGEST_LINE = 1 << 20  # characters
+_MAX_LINE = 1 << 20  # characters
 
 
 class _Row(NamedTuple):
@@ -29,26 +29,26 @@ class _Row(NamedTuple):
 
 
 class Table(Source):
-    """Every image that a table lists, in its order, keyed by its path as it is written there.
+    """All images that a table lists, in its order, keyed by their paths as the table writes them.
 
-    A path counts from the table's folder, unless it begins with `/` or has a scheme, such as `gs://`; with `..` and over
-    links it may lead anywhere, because whoever wrote the table meant it. Where the path of the source stands for several
-    tables, keys begin with the table's name.
+    A path counts from the table's folder, unless it begins with `/` or has a scheme, such as `gs://`. It may lead anywhere,
+    also by `..` and links, because the author of the table chose it. If the path of the source stands for several tables,
+    keys begin with the table's name.
     """
 
     settings: TableSource
 
     def __init__(self, settings: TableSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
-        root, found = files.find(settings)
-        for path in found:
+        root, paths = files.find(settings)
+        for path in paths:
             if _ending(path) not in _SEPARATORS or files.is_folder(path):
                 raise UsageError(f"sources.path: kind table expects {_one_of(_SEPARATORS)} files, found {path}")
-        names = [""] if len(found) == 1 else [f"{files.name_in(root, path)}/" for path in found]
-        self.tables = dict(zip(names, found, strict=True))
+        prefixes = [""] if len(paths) == 1 else [f"{files.name_in(root, path)}/" for path in paths]
+        self.tables = dict(zip(prefixes, paths, strict=True))
 
     def digest(self) -> str:
-        """Sha256 over every listed file's name and content, its label and its split."""
+        """Return the sha256 over every listed file's name, content, label and split."""
         total = hashlib.sha256()
         rows, same_rows = tee(row for part in self.parts() for row in part.names)
         for row, sha256 in zip(rows, files.digests(self._path(json.loads(row)[0]) for row in same_rows), strict=True):
@@ -56,18 +56,18 @@ class Table(Source):
         return total.hexdigest()
 
     def parts(self) -> Iterator[Part]:
-        """Some thousand rows each.
+        """Yield parts of a thousand rows each.
 
         Raises:
-            DataError: A table is not what it should be.
+            DataError: A table cannot be read, or has a wrong header or row.
         """
         for prefix, path in self.tables.items():
             rows = (json.dumps([f"{prefix}{row.path}", row.label, row.split]) for row in _rows(path))
             for names in chunks(rows, NAMES_PER_PART):
                 yield Part(names, len(names))
 
-    def images(self, names: list[str]) -> Iterator[Found]:
-        """The files of these rows."""
+    def images(self, names: list[str]) -> Iterator[SourceImage]:
+        """Yield the files of these rows."""
         for row in names:
             key, label, split = json.loads(row)
             item = Item(key, label, split, place=key)
@@ -77,14 +77,14 @@ class Table(Source):
                 yield item, error
 
     def read(self, place: str) -> bytes:
-        """A file's bytes."""
+        """Return a file's bytes."""
         path = self._path(place)
         if files.is_odd(path):
             raise ReadError("a folder, a pipe or a device")
         try:
             with files.open_file(path) as file:
                 return file.read(self.preprocess.max_bytes + 1)
-        except ValueError as error:  # Beam's, of a scheme that it knows no file system for
+        except ValueError as error:  # Beam's, for a scheme without a file system
             raise ReadError(str(error)) from None
 
     def _path(self, key: str) -> str:
@@ -109,10 +109,10 @@ def _rows(path: str) -> Iterator[_Row]:
 
 def _lines(text: io.TextIOWrapper, path: str) -> Iterator[str]:
     number = 0
-    while line := text.readline(_LONGEST_LINE):
+    while line := text.readline(_MAX_LINE):
         number += 1
-        if len(line) == _LONGEST_LINE:
-            raise DataError(f"{path}, line {number}: expected less than {_LONGEST_LINE:,} characters, found more")
+        if len(line) == _MAX_LINE:
+            raise DataError(f"{path}, line {number}: expected less than {_MAX_LINE:,} characters, found more")
         yield line
 
 
@@ -131,9 +131,9 @@ def _separated_rows(lines: Iterator[str], path: str, separator: str) -> Iterator
                     )
             elif len(values) > len(header):
                 raise DataError(f"{where}: expected {len(header)} values, found {len(values)}; quote what holds commas")
-            elif values:  # no value at all is an empty line
-                found = dict(zip(header, values, strict=False))
-                yield _row(found.get("path"), found.get("label") or None, found.get("split"), where)
+            elif values:  # an empty line has none
+                row = dict(zip(header, values, strict=False))
+                yield _row(row.get("path"), row.get("label") or None, row.get("split"), where)
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: expected a row of values, found {error}") from None
     if header is None:
@@ -146,12 +146,12 @@ def _json_rows(lines: Iterator[str], path: str) -> Iterator[_Row]:
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where}: expected a JSON object, found something else ({error})") from None
-        if not isinstance(found, dict):
-            raise DataError(f"{where}: expected a JSON object with a path, found {type(found).__name__}")
-        yield _row(found.get("path"), found.get("label"), found.get("split"), where)
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: expected a JSON object with a path, found {type(row).__name__}")
+        yield _row(row.get("path"), row.get("label"), row.get("split"), where)
 
 
 def _row(path: object, label: object, split: object, where: str) -> _Row:
@@ -172,6 +172,6 @@ def _ending(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def _one_of(words: dict[str, object] | dict[str, str]) -> str:
+def _one_of(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} or {last}"

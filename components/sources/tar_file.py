@@ -1,7 +1,7 @@
-"""A tar archive, compressed or not, member by member in the order of the file, and trusted in nothing.
+"""A tar archive, compressed or not, read member by member in the order of the file, without trusting it.
 
-tarfile reads the headers. But it takes a header that it cannot read, and the end of a file that was cut off, for the end
-of the archive, and it sets no limit to what headers and data unpack to. Both are held here.
+tarfile reads the headers. But it mistakes a broken header, or the end of a truncated file, for the end of the archive, and
+it does not limit what headers and data unpack to. This module checks both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any, cast
 
 from components.sources import files
 from components.sources.base import ReadError
@@ -22,22 +22,24 @@ from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 
 _BLOCK = 512
-_PIECE = 1 << 20
-_HEADERS = 1 << 22  # bytes that may stand before a member: its header, long names and PAX records
-_FLOOR = 1 << 16  # compressed bytes that always may unpack to max_expansion times as many: blank images come first, too
+_CHUNK = 1 << 20
+_MAX_HEADER_BYTES = 1 << 22  # before a member: its header, long names and PAX records
+_MIN_PACKED_BYTES = (
+    1 << 16
+)  # counted at least when expansion is limited, because an archive may begin with blank images
 _COMPRESSIONS = {b"\x1f\x8b\x08": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in an archive, or what stands in a file's place.
+    """A file in an archive, or an entry of another kind, such as a link.
 
     Attributes:
-        name: With its folders; see `files.quoted`. Without the `./` that tar puts before names.
-        offset: Where its bytes begin, in what the archive unpacks to.
-        size: Their number.
-        problem: Why it must not be read: it is a link, or leads elsewhere.
+        name: With its folders, without the `./` that tar puts before names; see `files.quote`.
+        offset: Where its bytes begin in the unpacked archive.
+        size: The number of its bytes.
+        problem: Why it must not be read: it is a link, or its name leads out of the archive.
     """
 
     name: str
@@ -47,27 +49,29 @@ class Member:
 
     @property
     def stretch(self) -> str:
-        """Where `read_stretch` finds it in an archive that is not compressed."""
+        """Offset and size, as `read_stretch` takes them for an archive that is not compressed."""
         return f"{self.offset}+{self.size}"
 
 
 @contextmanager
-def opened(path: str, preprocess: PreprocessSettings) -> Iterator[Archive]:
-    """An archive, for as long as the block lasts.
+def open_archive(path: str, preprocess: PreprocessSettings) -> Iterator[Archive]:
+    """Open an archive for as long as the block lasts; errors while it is read are translated too.
 
     Raises:
-        DataError: It is none, or broken, or cut off, or larger than the limits of `preprocess` allow. Also while it is read.
+        DataError: It is no archive, broken, cut off, or larger than the limits of `preprocess` allow.
     """
     try:
         with files.open_file(path) as file:
             yield Archive(path, file, preprocess)
     except _BROKEN as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: expected a whole tar archive, found one that is broken or cut off ({why})") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path}: expected a whole tar archive, found one that is broken or cut off ({reason})"
+        ) from None
 
 
 class Archive:
-    """An archive that is open.
+    """An open archive.
 
     Attributes:
         compressed: Whether it can only be read from front to back.
@@ -77,16 +81,16 @@ class Archive:
         self.path = path
         self.preprocess = preprocess
         self._file = file
-        self._unpacked = _Unpacked(path, file, max_expansion=preprocess.max_expansion)
+        self._unpacked = _UnpackedStream(path, file, max_expansion=preprocess.max_expansion)
         self.compressed = self._unpacked.compressed
-        self._tar = tarfile.TarFile(fileobj=self._unpacked, mode="r", encoding="utf-8")
+        self._tar = tarfile.TarFile(fileobj=cast("IO[bytes]", self._unpacked), mode="r", encoding="utf-8")
 
     def members(self) -> Iterator[Member]:
-        """Every member but folders, hidden files, and what macOS adds."""
+        """Yield every member except folders, hidden files, and files that macOS adds."""
         count = 0
         while (info := self._tar.next()) is not None:
-            self._tar.members = []  # or it would keep all of them
-            self._unpacked.stop = self._tar.offset + _HEADERS
+            self._tar.members = []  # type: ignore[attr-defined]  # otherwise tarfile keeps all of them in memory
+            self._unpacked.stop = self._tar.offset + _MAX_HEADER_BYTES
             count += 1
             if count > self.preprocess.max_members:
                 raise DataError(
@@ -97,13 +101,14 @@ class Archive:
             hidden = any(part.startswith(".") and part != ".." for part in folders)
             if not info.isdir() and not hidden and folders[:1] != ["__MACOSX"]:
                 absolute = "/" if info.name.startswith("/") else ""
-                yield Member(
-                    files.quoted(absolute + "/".join(folders)), info.offset_data, info.size, _problem(info, folders)
-                )
-        self._unpacked.end()
+                name = files.quote(absolute + "/".join(folders))
+                yield Member(name, info.offset_data, info.size, _problem(info, folders))
+        self._unpacked.check_end()
 
     def read(self, member: Member) -> bytes:
-        """A member's bytes, of a compressed archive only while it is the latest; of too many, one more than are allowed.
+        """Return a member's bytes, or one byte more than the limit allows if it is too large.
+
+        In a compressed archive only the latest member can be read.
 
         Raises:
             ReadError: It must not be read.
@@ -122,10 +127,10 @@ class Archive:
 
 
 def read_stretch(path: str, stretch: str, *, max_bytes: int) -> bytes:
-    """The bytes of a member of an archive that is not compressed; of too many, one more than are allowed.
+    """Return the bytes of a member of a plain archive, or one byte more than the limit allows if it is too large.
 
     Raises:
-        OSError: The archive has gone, or cannot be read.
+        OSError: The archive is no longer there, or cannot be read.
         ReadError: It has become shorter.
     """
     offset, size = map(int, stretch.split("+"))
@@ -148,31 +153,31 @@ def _problem(info: tarfile.TarInfo, folders: list[str]) -> str | None:
 
 def _read_at(file: IO[bytes], offset: int, size: int) -> bytes:
     file.seek(offset)
-    pieces = []  # a header that lies cannot make us reserve memory for its lie
-    while size > 0 and (piece := file.read(min(size, _PIECE))):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
+    chunks = []  # in chunks, so that a header with a false size does not make us reserve that much memory
+    while size > 0 and (chunk := file.read(min(size, _CHUNK))):
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
 
 
-class _Unpacked:
-    """What an archive unpacks to, read forward within limits. For tarfile it is a file.
+class _UnpackedStream:
+    """The unpacked archive, as a file that tarfile reads forward within limits.
 
     Attributes:
-        compressed: Whether there was anything to unpack.
-        stop: Where headers and data have to end.
+        compressed: Whether the archive is compressed.
+        stop: The position at which the current headers or data must have ended.
     """
 
     def __init__(self, path: str, file: IO[bytes], *, max_expansion: int) -> None:
         self.path = path
         self.max_expansion = max_expansion
-        self.stop = _HEADERS
+        self.stop = _MAX_HEADER_BYTES
         self._packed = file
         start = file.read(max(map(len, _COMPRESSIONS)))
         file.seek(0)
         opener = next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
         self.compressed = opener is not None
-        self._file = opener(_SmallPieces(file)) if opener else file
+        self._file: IO[bytes] = cast(Any, opener)(_SmallReads(file)) if opener else file
         self._position = 0
         self._latest = b""
 
@@ -184,47 +189,47 @@ class _Unpacked:
             raise tarfile.ReadError("a header that points backwards")
         if not self.compressed:
             self._position = position
-        while self._position < position and self._piece(position - self._position):
+        while self._position < position and self._next_chunk(position - self._position):
             pass
 
     def read(self, size: int) -> bytes:
         if size < 0 or self._position + size > self.stop:
             raise tarfile.ReadError("headers without an end")
-        pieces = []
-        while size > 0 and (piece := self._piece(size)):
-            pieces.append(piece)
-            size -= len(piece)
-        self._latest = b"".join(pieces)
+        chunks = []
+        while size > 0 and (chunk := self._next_chunk(size)):
+            chunks.append(chunk)
+            size -= len(chunk)
+        self._latest = b"".join(chunks)
         return self._latest
 
-    def end(self) -> None:
-        """Reads to the end, so that checksums are checked, too.
+    def check_end(self) -> None:
+        """Read to the end, so that checksums are checked too.
 
         Raises:
-            tarfile.ReadError: What was read last is not a block of zeros, as it is at the end of every archive, or more
-                than zeros follow.
+            tarfile.ReadError: The last block read is not zeros, which mark the end of an archive, or more than zeros
+                follow.
         """
         if self._latest != bytes(_BLOCK):
             raise tarfile.ReadError("no mark of its end where it ends")
-        while piece := self._piece(_PIECE):
-            if piece.count(0) != len(piece):
+        while chunk := self._next_chunk(_CHUNK):
+            if chunk.count(0) != len(chunk):
                 raise tarfile.ReadError("more after the mark of its end")
 
-    def _piece(self, size: int) -> bytes:
+    def _next_chunk(self, size: int) -> bytes:
         if not self.compressed:
             self._file.seek(self._position)
-        piece = self._file.read(min(size, _PIECE))
-        self._position += len(piece)
-        if self.compressed and self._position > self.max_expansion * max(self._packed.tell(), _FLOOR):
+        chunk = self._file.read(min(size, _CHUNK))
+        self._position += len(chunk)
+        if self.compressed and self._position > self.max_expansion * max(self._packed.tell(), _MIN_PACKED_BYTES):
             raise DataError(
                 f"{self.path}: expected a byte to unpack to at most {self.max_expansion:,}, found more than "
                 f"{self._packed.tell():,} that unpack to {self._position:,}; raise preprocess.max_expansion if that is right"
             )
-        return piece
+        return chunk
 
 
-class _SmallPieces:
-    """A file as decompressors see it: none is ahead of what it has unpacked by more than a few thousand bytes."""
+class _SmallReads:
+    """A file that gives decompressors a few thousand bytes at a time, so that its position says how much they used."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -16,19 +16,19 @@ from schemas.recipe.sources import ZipSource
 
 
 class Zip(FileNames):
-    """Every file in an archive, by name, read in place. Hidden files are passed over, and so is what macOS adds.
+    """All files of an archive, by name, read in place; hidden files and those that macOS adds are skipped.
 
-    Nothing is ever extracted, so no name can lead anywhere; links and names with `..` are rejected all the same. Where
-    the path stands for several archives, names begin with the archive's.
+    Nothing is ever extracted, so a name cannot lead out of the archive; links and names with `..` are rejected all the
+    same. If the path stands for several archives, names begin with the archive's.
     """
 
     settings: ZipSource
 
     def __init__(self, settings: ZipSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
-        root, found = files.find(settings)
-        names = [""] if len(found) == 1 else [f"{files.name_in(root, path)}/" for path in found]
-        self.archives = dict(zip(names, map(_opened, found), strict=True))
+        root, paths = files.find(settings)
+        prefixes = [""] if len(paths) == 1 else [f"{files.name_in(root, path)}/" for path in paths]
+        self.archives = dict(zip(prefixes, map(_open_archive, paths), strict=True))
         members = sum(len(archive.NameToInfo) for archive in self.archives.values())
         if members > preprocess.max_members:
             raise DataError(
@@ -37,11 +37,11 @@ class Zip(FileNames):
             )
 
     def digest(self) -> str:
-        """Sha256 of the archive, or over the archives' names and contents."""
-        return files.digest_of_all({name: str(archive.filename) for name, archive in self.archives.items()})
+        """Return the sha256 of the archive, or over the names and contents of several."""
+        return files.digest_of_all({prefix: str(archive.filename) for prefix, archive in self.archives.items()})
 
     def keys(self) -> Iterator[str]:
-        """Files by name; of several with one name the last counts, as everywhere."""
+        """Yield the names of all files, sorted; of several with one name, the last counts, as in other zip tools."""
         for prefix, archive in self.archives.items():
             for name, info in sorted(archive.NameToInfo.items()):
                 hidden = any(part.startswith(".") and part != ".." for part in name.split("/"))
@@ -49,7 +49,7 @@ class Zip(FileNames):
                     yield f"{prefix}{name}"
 
     def read(self, place: str) -> bytes:
-        """A file's bytes."""
+        """Return a file's bytes."""
         prefix = next(prefix for prefix in self.archives if place.startswith(prefix))
         archive, name = self.archives[prefix], place[len(prefix) :]
         info = archive.getinfo(name)
@@ -66,11 +66,11 @@ class Zip(FileNames):
             with archive.open(info) as file:
                 return file.read(self.preprocess.max_bytes + 1)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
-            # RuntimeError: it is encrypted, or packed in a way that zipfile cannot read.
+            # zipfile raises RuntimeError for an encrypted member and for an unknown compression.
             raise ReadError(f"{type(error).__name__}: {error}") from error
 
 
-def _opened(path: str) -> zipfile.ZipFile:
+def _open_archive(path: str) -> zipfile.ZipFile:
     if files.is_folder(path):
         raise UsageError(f"sources.path: kind zip expects an archive, found the folder {path}")
     try:

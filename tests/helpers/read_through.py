@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from components.sources import Found, Item, RawImage, Source
+from components.sources import Item, RawImage, Source, SourceImage
 
 
-def found_in(source: Source) -> list[Found]:
+def found_in(source: Source) -> list[SourceImage]:
     """Every image of a source, or why it cannot be read."""
     return [found for part in source.parts() for found in source.images(part.names)]
 

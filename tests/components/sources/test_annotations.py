@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sources.annotations import divided, label_text, split_in
+from components.sources.annotations import label_text, split_in, splits_if_divided
 
 splits = st.sampled_from([None, "train", "validation", "test"])
 
@@ -47,7 +47,7 @@ def test_a_split_is_a_word_of_its_own_in_a_name(name: str, split: str | None) ->
 
 @given(st.dictionaries(st.integers(), splits))
 def test_a_division_is_kept_whole_or_not_at_all(found: dict[int, str | None]) -> None:
-    kept = divided(found)
+    kept = splits_if_divided(found)
     held_out = {"validation", "test"} & set(found.values())
     others = {None, "train"} & set(found.values())
     assert kept == (found if held_out and others else dict.fromkeys(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.sources.braces import expanded
+from components.sources.braces import expand
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ from components.sources.braces import expanded
     ],
 )
 def test_a_path_stands_for_what_a_shell_makes_of_it(path: str, paths: list[str]) -> None:
-    assert list(expanded(path)) == paths
+    assert list(expand(path)) == paths
