@@ -31,7 +31,7 @@ from components.engine.device import prepare_device
 from components.engine.probe import plain_engine
 from components.examples.dataset import batches, read_statistics
 from components.examples.training_images import TrainingImages
-from components.images.contact_sheet import pictures
+from components.images.contact_sheet import pillow_images
 from components.images.decode import decode
 from components.images.geometry import Cover
 from components.sources import open_source
@@ -60,7 +60,7 @@ def read_test_images(recipe: Recipe) -> NDArray[np.uint8]:
             if isinstance(raw, Exception):
                 raise raw
             # Decoded in full, as the articles do; ingest decodes large JPEGs at a fraction.
-            images.append(cover.map(pictures(decode(raw, preprocess)[None])[0]))
+            images.append(cover.map(pillow_images(decode(raw, preprocess)[None])[0]))
     return np.stack(images)
 
 

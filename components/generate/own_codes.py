@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from components.generate.given import Given
 from components.generate.plan import BLOCK
-from components.images.rejected import Rejected, usable
-from components.images.seen import as_seen
+from components.images.prepare import prepare_image
+from components.images.rejected import Rejected, require_image
 from components.reporting.console import counted, say
 from components.sources import Source, open_source
 from components.sources.base import chunks
@@ -175,7 +175,7 @@ def _of_images(
         for part in source.parts():
             for item, raw in source.images(part.names):
                 try:
-                    pixels = as_seen(usable(raw), preprocess)
+                    pixels = prepare_image(require_image(raw), preprocess)
                 except Rejected as error:
                     rejected.append(f"{item.key} ({error})")
                     continue

@@ -19,7 +19,7 @@ from components.generate.render import Origin, RenderDoFn
 from components.generate.room import MANY, look_for_room, size
 from components.generate.writers import ArrayFile, Target
 from components.images.contact_sheet import IMAGES, contact_sheet
-from components.images.seen import preprocess_of
+from components.images.prepare import preprocess_of
 from components.reporting.console import bar, counted, say, watched
 from components.workers.runner import run_units
 from schemas import atomic

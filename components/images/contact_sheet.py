@@ -1,4 +1,4 @@
-"""Some images of a set on one sheet, with their labels below where they have any. Pillow draws it."""
+"""Contact sheets: some images of a set on one sheet, each with its label below, drawn by Pillow."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ INK = "#5f6d7a"
 def contact_sheet(
     images: Sequence[Image.Image], *, labels: Sequence[str | None] = (), columns: int | None = None
 ) -> Image.Image:
-    """Lays images of one size out in rows on white.
+    """Lay out images of one size in rows on a white sheet.
 
-    Small ones are enlarged by whole numbers, so that pixels stay sharp; large ones are shrunk.
+    Small images are enlarged by whole numbers, so that pixels stay sharp; large ones are shrunk.
 
     Args:
         images: At least one, of any mode.
         labels: One per image, or none at all. A label that is too long ends in …; None and "" leave the place empty.
-        columns: Images per row, where that matters.
+        columns: Images per row; None chooses a number by the sheet's width.
     """
     labelled = any(labels)
     columns = min(columns or (LABELLED_COLUMNS if labelled else COLUMNS), len(images))
@@ -59,24 +59,26 @@ def contact_sheet(
     return sheet
 
 
-def pictures(pixels: NDArray[np.uint8]) -> list[Image.Image]:
-    """Images of mode L or RGB: [n, H, W, C] with 1 or 3 channels."""
+def pillow_images(pixels: NDArray[np.uint8]) -> list[Image.Image]:
+    """Convert pixels [n, H, W, C] with 1 or 3 channels to images of mode L or RGB."""
     return [Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image) for image in pixels]
 
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which lies in matplotlib's folder: Pillow's own font has no more than ASCII.
+    """Load DejaVu Sans from matplotlib's folder, because Pillow's own font has only ASCII.
 
-    matplotlib is looked for, not imported. A letter of a script that the font lacks is drawn as a box.
+    matplotlib is located, not imported. A letter that the font lacks is drawn as a box.
     """
-    folder = Path(importlib.util.find_spec("matplotlib").origin).parent
-    path = folder / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    spec = importlib.util.find_spec("matplotlib")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _shortened(label: str, *, font: ImageFont.FreeTypeFont, room: int) -> str:
-    """As much of a label as has room, on one line."""
+    """Shorten a label to what fits into so many pixels, on one line."""
     text = "".join(letter for letter in " ".join(label.split()) if letter.isprintable())
     if font.getlength(text) <= room:
         return text

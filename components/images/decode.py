@@ -1,10 +1,10 @@
-"""From a source's bytes to clean pixels in grey or RGB, or a reason why not.
+"""Decodes a source's bytes to clean pixels in grey or RGB, or says why they cannot be used.
 
-The policy, whatever the file: limits are checked before a decoder runs (`opening`); EXIF orientation is applied; of an
-animation the first frame counts, unless it is rejected; 16-bit values are scaled, palettes resolved, transparent pixels
-laid on the background, CMYK made RGB (`flatten`); a truncated file is rejected.
+The policy is the same for all files. Limits are checked before a decoder runs (`opening`). EXIF orientation is applied.
+Animations are rejected, or their first frame is taken. 16-bit values are scaled, palettes resolved, transparent pixels
+laid on the background, and CMYK is converted to RGB (`flatten`). A truncated file is rejected.
 
-JPEGs are decoded at 1/2, 1/4 or 1/8 where that is enough: libjpeg-turbo then leaves out most of the inverse DCT.
+JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where that is enough: libjpeg-turbo then skips most of the inverse DCT.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from components.images.flatten import flatten
 from components.images.geometry import Box, Geometry, channels_last
-from components.images.opening import limit_pixels, open_image, read_exif, rejection
+from components.images.opening import check_pixels, open_image, read_exif, rejection
 from components.sources import RawImage
 from schemas.recipe.preprocess import PreprocessSettings
 
-# A JPEG is decoded no smaller than this many times what it becomes. docs/ingest.md has the measurement.
+# A JPEG is decoded to no less than this many times its final size; docs/benchmarks.md has the measurement.
 MARGIN = 1.25
 
-TURNS = {  # EXIF orientation to what sets the image upright
+TURNS = {  # from EXIF orientation to the transposition that sets the image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -37,7 +38,7 @@ TURNS = {  # EXIF orientation to what sets the image upright
 
 @dataclass(frozen=True)
 class Header:
-    """What is known before decoding: format and size in pixels, as stored."""
+    """Format and size in pixels, as stored: what is known before decoding."""
 
     format: str
     width: int
@@ -45,27 +46,27 @@ class Header:
 
 
 def read_header(raw: RawImage, preprocess: PreprocessSettings) -> Header:
-    """Format and size of an image, from its header.
+    """Read format and size of an image from its header.
 
     Raises:
         Rejected: It is empty, of no format of `preprocess.formats`, broken, or beyond a limit.
     """
     if isinstance(raw, np.ndarray):
         height, width = raw.shape[:2]
-        limit_pixels(width, height, preprocess)
+        check_pixels(width, height, preprocess)
         return Header("pixels", width, height)
     with open_image(raw, preprocess) as image:
-        # MPO is a JPEG with a second picture behind the first.
+        # MPO is a JPEG followed by a second picture.
         return Header("JPEG" if image.format == "MPO" else str(image.format), image.width, image.height)
 
 
-def decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry | None = None) -> np.ndarray:
-    """Decodes one image.
+def decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry | None = None) -> NDArray[np.uint8]:
+    """Decode one image.
 
     Args:
         raw: A file's bytes, or pixels.
         preprocess: Channels, background and limits.
-        geometry: What its shape becomes; None leaves it as it is.
+        geometry: How to resize it; None keeps its size.
 
     Returns:
         Upright pixels: [height, width, channels], uint8.
@@ -81,30 +82,30 @@ def decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry 
         image = flatten(stored, preprocess.background).convert(mode)
         return geometry.map(image) if geometry else channels_last(image)
     with open_image(raw, preprocess) as image, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd metadata
+        warnings.simplefilter("ignore")  # about odd metadata
         try:
-            box = _scale(image, mode, geometry)
+            box = _scale_while_decoding(image, mode, geometry)
             image.load()
             turn = _orientation(image)
             upright = flatten(image, preprocess.background)
-            if upright.mode != mode:  # `convert` copies where it need not
+            if upright.mode != mode:  # `convert` would copy the image even to the same mode
                 upright = upright.convert(mode)
             if turn in TURNS:
                 upright = upright.transpose(TURNS[turn])
-        except Exception as error:  # decoders raise whatever they like on broken data
+        except Exception as error:  # decoders raise errors of any type on broken data
             raise rejection(error, raw) from None
     return geometry.map(upright, box=_turned(box, turn, upright)) if geometry else channels_last(upright)
 
 
-def _scale(image: Image.Image, mode: str, geometry: Geometry | None) -> Box | None:
-    """Has a JPEG decoded at a fraction of its size, where that is enough, and in grey, where that is asked for.
+def _scale_while_decoding(image: Image.Image, mode: str, geometry: Geometry | None) -> Box | None:
+    """Let a JPEG be decoded at a fraction of its size, if that is enough, and in grey, if mode is L.
 
     Returns:
-        The picture's bounds in the decoded pixels, of which the last are only partly picture: 501 pixels at 1/4 are
-        125.25. To take them for 126 would shift the picture. None where nothing is scaled.
+        The picture's bounds in the decoded pixels; None if nothing is scaled. The last pixels are only partly picture: 501
+        pixels at 1/4 are 125.25, and taking them for 126 would shift the picture.
     """
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in ("L", "RGB"):
-        return None  # what is CMYK is converted whole
+        return None  # CMYK is converted at full size
     reduction = 1
     if geometry:
         size = image.size[::-1] if _orientation(image) >= 5 else image.size
@@ -115,7 +116,7 @@ def _scale(image: Image.Image, mode: str, geometry: Geometry | None) -> Box | No
 
 
 def _turned(box: Box | None, turn: int, upright: Image.Image) -> Box | None:
-    """Bounds in stored pixels, whose part-filled ones are at the right and the bottom, in upright pixels."""
+    """Convert bounds in stored pixels, whose incomplete ones are at the right and the bottom, to upright pixels."""
     if box is None:
         return None
     width, height = (box[3], box[2]) if turn >= 5 else (box[2], box[3])
@@ -125,6 +126,6 @@ def _turned(box: Box | None, turn: int, upright: Image.Image) -> Box | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8, of what an opened image is or, once loaded, still is (Pillow turns TIFF itself)."""
-    found = read_exif(image).get(ExifTags.Base.Orientation, 1)
-    return found if found in TURNS else 1
+    """Return the EXIF orientation, 1 to 8, of an image; after loading, a TIFF's is 1, because Pillow turns it itself."""
+    orientation = read_exif(image).get(ExifTags.Base.Orientation, 1)
+    return orientation if orientation in TURNS else 1

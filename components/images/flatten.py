@@ -1,4 +1,4 @@
-"""Any mode that Pillow knows to L or RGB: opaque, 8 bits."""
+"""Converts images of any of Pillow's modes to L or RGB: opaque, 8 bits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ BITS_PER_SAMPLE = 258  # a TIFF's tag
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """A decoded image in L or RGB.
+    """Convert a decoded image to L or RGB.
 
-    Alpha, of pixels, palettes or of one colour that is set transparent, is laid on the background. Whole numbers of 9
-    to 16 bits are scaled to 8. Palettes are resolved; CMYK becomes RGB by Pillow's formula, and colour profiles are
-    passed over.
+    Transparent pixels, palette entries or colours are laid on the background. Integers of 9 to 16 bits are scaled to 8.
+    Palettes are resolved; CMYK becomes RGB by Pillow's formula, and colour profiles are ignored.
 
     Raises:
-        Rejected: Its values are floating-point numbers or whole ones of 32 bits, of which nobody says what is white.
+        Rejected: Its values are floats or 32-bit integers, for which no value is known to be white.
     """
     if image.mode.startswith("I"):
         return _sixteen_bits(image, background)
@@ -27,7 +26,7 @@ def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
         raise Rejected(Reason.UNSUPPORTED, "floating-point pixels, whose range is not known")
     if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         if image.mode not in ("LA", "RGBA") or "transparency" in image.info:
-            image = image.convert("RGBA")  # which copies, and large images are many bytes
+            image = image.convert("RGBA")  # not always, because it copies, and large images take much memory
         ground = Image.new("RGB", image.size, background)
         ground.paste(image, mask=image)
         return ground
@@ -36,7 +35,7 @@ def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
 
 def _sixteen_bits(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     values = np.asarray(image)
-    if image.mode == "I" and image.format != "PPM":  # Pillow scales a PPM's values to 16 bits, whatever their maximum
+    if image.mode == "I" and image.format != "PPM":  # Pillow scales a PPM's values to 16 bits
         raise Rejected(Reason.UNSUPPORTED, "pixels of 32 bits, or signed ones, whose range is not known")
     bits = max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,)))
     levels = np.rint(np.arange(1 << 16) * (255 / ((1 << bits) - 1))).clip(0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How many frames or pages a file has, found without decoding any of them, and without going on for ever."""
+"""Counts the frames or pages of a file, up to a limit and without decoding any."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import struct
 from PIL import Image
 
 
-def count_frames(image: Image.Image, raw: bytes, *, most: int) -> int:
-    """Frames of an animation, or pages, of a file that was opened: at most `most` + 1, which is to say: more.
+def count_frames(image: Image.Image, raw: bytes, *, limit: int) -> int:
+    """Count the frames or pages of an opened file; a result of `limit` + 1 means more than `limit`.
 
-    Pillow's `n_frames` reads a GIF's and a TIFF's every frame, so those are counted here. A second picture behind a
-    JPEG (MPO: what a camera or a telephone adds) is no frame.
+    Pillow's `n_frames` reads every frame of a GIF and a TIFF, so those are counted here. The second picture of an MPO, a
+    JPEG that cameras and telephones write, does not count.
     """
     if image.format == "GIF":
-        return _gif_frames(raw, most=most)
+        return _gif_frames(raw, limit=limit)
     if image.format == "TIFF":
-        return _tiff_pages(raw, most=most)
-    return 1 if image.format in ("JPEG", "MPO") else min(getattr(image, "n_frames", 1), most + 1)
+        return _tiff_pages(raw, limit=limit)
+    return 1 if image.format in ("JPEG", "MPO") else min(getattr(image, "n_frames", 1), limit + 1)
 
 
-def _gif_frames(raw: bytes, *, most: int) -> int:
-    """Image descriptors of a GIF (https://www.w3.org/Graphics/GIF/spec-gif89a.txt)."""
+def _gif_frames(raw: bytes, *, limit: int) -> int:
+    """Count the image descriptors of a GIF (https://www.w3.org/Graphics/GIF/spec-gif89a.txt)."""
     frames = 0
     try:
         at = 13 + _colour_table(raw[10])
-        while frames <= most:
-            if raw[at] == 0x2C:  # an image: its descriptor, its colours, its code size
+        while frames <= limit:
+            if raw[at] == 0x2C:  # an image: descriptor, colour table, code size
                 frames += 1
                 at += 11 + _colour_table(raw[at + 9])
             elif raw[at] == 0x21:  # an extension
                 at += 2
-            else:  # the trailer, or nothing that belongs here
+            else:  # the trailer, or a broken file
                 break
             while raw[at]:  # sub-blocks, each with its length
                 at += raw[at] + 1
             at += 1
-    except IndexError:  # it ends early, which is for the decoder to say
+    except IndexError:  # the file ends early; the decoder will say so
         pass
     return frames
 
@@ -45,18 +45,18 @@ def _colour_table(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _tiff_pages(raw: bytes, *, most: int) -> int:
-    """Directories of a TIFF (https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf) or a BigTIFF."""
+def _tiff_pages(raw: bytes, *, limit: int) -> int:
+    """Count the directories of a TIFF (https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf) or a BigTIFF."""
     order = "<" if raw[:2] == b"II" else ">"
     big = raw[2] == 43 or raw[3] == 43
     count, offset, entry = (f"{order}Q", f"{order}Q", 20) if big else (f"{order}H", f"{order}L", 12)
     pages: set[int] = set()
     try:
         (at,) = struct.unpack_from(offset, raw, 8 if big else 4)
-        while at and at not in pages and len(pages) <= most:
+        while at and at not in pages and len(pages) <= limit:
             pages.add(at)
             (entries,) = struct.unpack_from(count, raw, at)
             (at,) = struct.unpack_from(offset, raw, at + struct.calcsize(count) + entry * entries)
-    except (struct.error, OverflowError):  # it ends early
+    except (struct.error, OverflowError):  # the file ends early
         pass
     return len(pages)

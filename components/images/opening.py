@@ -1,7 +1,7 @@
-"""The one way in: a file is opened within limits, and no decoder runs before they are kept.
+"""Opens image files and checks limits before any decoder runs; there is no other way to open one.
 
-Limits on bytes, pixels, frames and formats are settings of `preprocess`. What a header can do to whoever merely reads
-it is bounded here, too: metadata that point to the same bytes over and over, tiles and scans without end.
+Limits on bytes, pixels, frames and formats are settings of `preprocess`. The work of merely reading a header is limited
+here too: metadata can point to the same bytes again and again, and there can be endless tiles and scans.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from components.images.rejected import Rejected
 from schemas.artifacts.tables import Reason
 from schemas.recipe.preprocess import PreprocessSettings
 
-# A progressive JPEG needs some ten. Each costs a pass over all of the image, and only some bytes of the file.
+# A progressive JPEG needs about ten scans. Each takes only some bytes of the file, but a pass over the whole image.
 MAX_SCANS = 200
-# EXIF of so few bytes cannot unfold to much, however often it points to itself.
+# EXIF of at most this many bytes cannot unfold to much, however often it points to itself.
 SMALL_EXIF = 1 << 17
 
-# Our own limit, preprocess.max_pixels, is checked instead; Pillow's would only warn.
+# preprocess.max_pixels is checked instead; Pillow's limit would only warn.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def open_image(raw: bytes, limits: PreprocessSettings) -> Image.Image:
-    """An image, opened and not decoded: format, size and metadata are known.
+    """Open an image without decoding it; afterwards format, size and metadata are known.
 
     Raises:
         Rejected: It is empty, of no format of `formats`, beyond a limit, or its header is broken.
@@ -37,13 +37,13 @@ def open_image(raw: bytes, limits: PreprocessSettings) -> Image.Image:
         raise Rejected(Reason.TOO_LARGE, f"{len(raw):,} bytes, more than {limits.max_bytes:,}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("ignore")  # about odd metadata
             image = _open(raw, limits)
-            limit_pixels(image.width, image.height, limits)
-            _limit_work(image, raw, limits)
-    except Exception as error:  # parsers of headers raise whatever they like
+            check_pixels(image.width, image.height, limits)
+            _check_work(image, raw, limits)
+    except Exception as error:  # parsers of headers raise errors of any type
         raise rejection(error, raw) from None
-    frames = count_frames(image, raw, most=limits.max_frames)
+    frames = count_frames(image, raw, limit=limits.max_frames)
     if frames > limits.max_frames:
         raise Rejected(Reason.TOO_LARGE, f"more than {limits.max_frames:,} frames")
     if frames > 1 and limits.animated == "reject":
@@ -51,8 +51,8 @@ def open_image(raw: bytes, limits: PreprocessSettings) -> Image.Image:
     return image
 
 
-def limit_pixels(width: int, height: int, limits: PreprocessSettings) -> None:
-    """Checks a size.
+def check_pixels(width: int, height: int, limits: PreprocessSettings) -> None:
+    """Check the size of an image.
 
     Raises:
         Rejected: There are no pixels, or more than `max_pixels`.
@@ -64,14 +64,16 @@ def limit_pixels(width: int, height: int, limits: PreprocessSettings) -> None:
 
 
 def read_exif(image: Image.Image) -> Image.Exif:
-    """An opened image's EXIF; empty where it is damaged.
+    """Read an opened image's EXIF; the result is empty if it is damaged.
 
     Raises:
         Rejected: It unfolds to much more than its size.
     """
     try:
-        _limit_exif(image.info.get("exif", b""))
-        if len(image.info.get("Raw profile type exif", "")) > 2 * SMALL_EXIF:  # hexadecimal, of ImageMagick's PNGs
+        _check_exif(image.info.get("exif", b""))
+        if (
+            len(image.info.get("Raw profile type exif", "")) > 2 * SMALL_EXIF
+        ):  # in hexadecimal, as ImageMagick writes it
             return Image.Exif()
         return image.getexif()
     except Rejected:
@@ -81,61 +83,67 @@ def read_exif(image: Image.Image) -> Image.Exif:
 
 
 def rejection(error: Exception, raw: bytes) -> Rejected:
-    """What a decoder's exception says of a file."""
+    """Convert a decoder's exception to a reason for rejecting the file."""
     if isinstance(error, Rejected):
         return error
     text = f"{type(error).__name__}: {error}"[:200]
-    # A RIFF file (WebP) says how long it is; its decoder does not say what it missed.
+    # The header of a RIFF file (WebP) says how long it is; its decoder's message does not say that the end is missing.
     riff_ends_early = raw[:4] == b"RIFF" and int.from_bytes(raw[4:8], "little") + 8 > len(raw)
     truncated = isinstance(error, EOFError) or "truncated" in text.lower() or "EOF" in text or riff_ends_early
     return Rejected(Reason.TRUNCATED if truncated else Reason.CORRUPT, text)
 
 
 class _ReadOnce(io.BytesIO):
-    """A file of which no more may be read than it holds, and a bit.
+    """A file that can be read once: little more than its size, in all reads together.
 
-    An entry of a TIFF directory or of EXIF names a place and a length, and Pillow copies what is there: thousands of
-    entries that name the same megabyte are gigabytes.
+    An entry of a TIFF directory or of EXIF names a place and a length, and Pillow copies the bytes there. Thousands of
+    entries that name the same megabyte would make gigabytes.
+
+    Attributes:
+        remaining: Bytes that may still be read.
+        ended_early: Whether the file had fewer bytes than a read asked for.
     """
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(raw)
-        self.left: float = len(raw) + (1 << 20)
-        self.ran_out = False
+        self.remaining: float = len(raw) + (1 << 20)
+        self.ended_early = False
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As `io.BytesIO.read`, while it lasts."""
-        found = super().read(size)
-        self.ran_out |= len(found) < (size or 0)
-        self.left -= len(found)
-        if self.left < 0:
+        """Read like `io.BytesIO.read`, as long as bytes remain."""
+        data = super().read(size)
+        self.ended_early |= len(data) < (size or 0)
+        self.remaining -= len(data)
+        if self.remaining < 0:
             raise Rejected(Reason.CORRUPT, "a header that unfolds to more than the file")
-        return found
+        return data
 
 
 def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
     if raw[:3] == b"\xff\xd8\xff" and len(raw) > SMALL_EXIF:
-        _limit_exif(_jpeg_exif(raw))  # Pillow reads it while it opens a JPEG
+        _check_exif(_jpeg_exif(raw))  # Pillow reads it while it opens a JPEG
     file = _ReadOnce(raw)
     try:
         image = Image.open(file, formats=limits.formats)
     except UnidentifiedImageError as error:
         for name in limits.formats:
-            if (accepts := Image.OPEN[name][1]) and accepts(raw[:16]) is True:  # it begins like one
-                reason = Reason.TRUNCATED if file.ran_out else Reason.CORRUPT
+            if (accepts := Image.OPEN[name][1]) and accepts(raw[:16]) is True:  # the file begins like this format
+                reason = Reason.TRUNCATED if file.ended_early else Reason.CORRUPT
                 raise Rejected(reason, f"a broken header of {name}") from error
         raise Rejected(Reason.UNKNOWN_FORMAT, f"not one of {', '.join(limits.formats)}") from error
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        exif = image.getexif()  # what Pillow will read while it decodes, and keeps
+        exif = (
+            image.getexif()
+        )  # Pillow would read it while decoding; here the reads are limited, and it keeps the result
         for group in TiffTags.TAGS_V2_GROUPS:
             if group in exif:
                 exif.get_ifd(group)
-    file.left = float("inf")
+    file.remaining = float("inf")
     return image
 
 
-def _limit_work(image: Image.Image, raw: bytes, limits: PreprocessSettings) -> None:
-    """Few pixels can still be much work."""
+def _check_work(image: Image.Image, raw: bytes, limits: PreprocessSettings) -> None:
+    """Check tiles and scans, which can make much work of few pixels."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tile = [image.tag_v2.get(tag, 0) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)]
         if all(isinstance(length, int) for length in tile) and tile[0] * tile[1] > limits.max_pixels:
@@ -144,7 +152,7 @@ def _limit_work(image: Image.Image, raw: bytes, limits: PreprocessSettings) -> N
         raise Rejected(Reason.TOO_LARGE, f"more than {MAX_SCANS} scans")
 
 
-def _limit_exif(block: bytes) -> None:
+def _check_exif(block: bytes) -> None:
     if len(block) <= SMALL_EXIF:
         return
     while block.startswith(b"Exif\0\0"):
@@ -156,12 +164,12 @@ def _limit_exif(block: bytes) -> None:
         directory.load(file)
     except Rejected:
         raise
-    except Exception:  # damaged: Pillow passes over it, too
+    except Exception:  # it is damaged; Pillow ignores it too
         return
 
 
 def _jpeg_exif(raw: bytes) -> bytes:
-    """All EXIF segments of a JPEG, one after another, found in the way in which Pillow finds them."""
+    """Return all EXIF segments of a JPEG, joined, by the same search as Pillow's."""
     blocks, at = [], 2
     while 0 <= (at := raw.find(b"\xff", at)) < len(raw) - 4:
         marker = int.from_bytes(raw[at : at + 2], "big")

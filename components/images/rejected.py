@@ -1,4 +1,4 @@
-"""The one exception that bad images raise, and how a source's own becomes one."""
+"""The exception for images that cannot be used, and the conversion of a source's errors to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from schemas.artifacts.tables import Reason
 
 
 class Rejected(Exception):
-    """An image that cannot be used, with a reason of the closed list."""
+    """An image cannot be used, for a reason of the closed list."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -15,11 +15,11 @@ class Rejected(Exception):
         self.detail = detail
 
 
-def usable(raw: RawImage | OSError | ReadError) -> RawImage:
-    """An image that a source found.
+def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
+    """Return the image that a source has read.
 
     Raises:
-        Rejected: It could not be read.
+        Rejected: The source has an error in its place.
     """
     if isinstance(raw, FileNotFoundError):
         raise Rejected(Reason.VANISHED, "listed, then gone")

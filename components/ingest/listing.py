@@ -13,9 +13,9 @@ from pathlib import Path
 import apache_beam as beam
 import numpy as np
 
-from components.images.contact_sheet import pictures
+from components.images.contact_sheet import pillow_images
 from components.images.decode import decode, read_header
-from components.images.rejected import Rejected, usable
+from components.images.rejected import Rejected, require_image
 from components.ingest.catalogue import LISTED, Catalogue
 from components.ingest.perceptual import perceptual_hash
 from components.ingest.unpacked import Unpacked
@@ -138,7 +138,7 @@ class ListDoFn(UnitDoFn):
             for item, raw in self.sources[unit.source].images(names):
                 key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
                 try:
-                    image = usable(raw)
+                    image = require_image(raw)
                     header = read_header(image, preprocess)
                     perceptual = None if preprocess.near_duplicates is None else _look_of(image, preprocess)
                 except Rejected as error:
@@ -174,7 +174,7 @@ def _look_of(raw: RawImage, preprocess: PreprocessSettings) -> int:
     Raises:
         Rejected: It cannot be decoded.
     """
-    found = perceptual_hash(pictures(decode(raw, preprocess)[None])[0])
+    found = perceptual_hash(pillow_images(decode(raw, preprocess)[None])[0])
     return found - (1 << 64) if found >> 63 else found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from components.images.contact_sheet import contact_sheet, pictures
+from components.images.contact_sheet import contact_sheet, pillow_images
 from components.images.geometry import Crop
 from components.ingest.catalogue import Catalogue
 from components.ingest.listing import list_images
@@ -122,7 +122,7 @@ def _write_contact_sheet(examples: Examples, shards: list[Path], statistics: Sta
         pixels.append(crop.map(np.frombuffer(image, np.uint8).reshape(stored)))  # type: ignore[arg-type]
         labels.append(statistics.labels[label] if label >= 0 else None)
     with atomic.replacing(examples.contact_sheet_path) as temporary:
-        contact_sheet(pictures(np.stack(pixels)), labels=labels).save(temporary, format="PNG")
+        contact_sheet(pillow_images(np.stack(pixels)), labels=labels).save(temporary, format="PNG")
 
 
 def _tell(statistics: Statistics) -> None:

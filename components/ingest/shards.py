@@ -14,7 +14,7 @@ import numpy as np
 
 from components.images.decode import decode
 from components.images.geometry import Crop, framing
-from components.images.rejected import Rejected, usable
+from components.images.rejected import Rejected, require_image
 from components.ingest.anomalies import is_grey
 from components.ingest.listing import sha256_of_image
 from components.ingest.plan import ShardUnit
@@ -161,7 +161,7 @@ class WriteShardDoFn(UnitDoFn):
                 return read_unpacked(self.folders.listing / row["unpacked"], row["place"])
             return self.sources[row["source"]].read(row["place"])
         except (OSError, ReadError) as error:
-            return usable(error)
+            return require_image(error)
 
     def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[np.ndarray]:
         """What is stored of one image: once, or once per baked crop. [H', W', C], uint8."""

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from components.examples.dataset import labelled_batches
-from components.images.contact_sheet import contact_sheet, pictures
+from components.images.contact_sheet import contact_sheet, pillow_images
 from models.noise import standard_normal, uniform
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
@@ -66,7 +66,7 @@ class Pictures(keras.callbacks.Callback):
 
     def _save(self, pixels: np.ndarray, name: str) -> None:
         with atomic.replacing(self.folder / name) as temporary:
-            contact_sheet(pictures(pixels), columns=COLUMNS).save(temporary, format="PNG")
+            contact_sheet(pillow_images(pixels), columns=COLUMNS).save(temporary, format="PNG")
 
 
 def make_film(folder: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from components.images.decode import decode
-from components.images.rejected import Rejected, usable
+from components.images.rejected import Rejected, require_image
 from components.ingest.anomalies import is_grey
 from components.sources import FileNames, Item, RawImage, ReadError, Source, open_source
 from components.sources.annotations import SPLIT_WORDS
@@ -119,7 +119,7 @@ def _decoded(raws: Iterable[RawImage | OSError | ReadError]) -> list[np.ndarray]
     found = []
     for raw in raws:
         try:
-            found.append(decode(usable(raw), PreprocessSettings(channels=3)))
+            found.append(decode(require_image(raw), PreprocessSettings(channels=3)))
         except Rejected:
             continue
     return found

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.images.contact_sheet import contact_sheet, pictures
+from components.images.contact_sheet import contact_sheet, pillow_images
+from components.images.prepare import prepare_image, preprocess_of
 from components.images.rejected import Rejected
-from components.images.seen import as_seen, preprocess_of
 from components.reporting.console import console
 from components.workers.lifetime import leave_with_parent
 from pipeline.core.chain import artifact_path
@@ -90,7 +90,7 @@ def interpolate(first: Path, second: Path, *, steps: int, gif: bool, recipe: str
 
     def save_strip(path: Path) -> None:
         with atomic.replacing(path) as temporary:
-            contact_sheet(pictures(decoded)).save(temporary, format="PNG")
+            contact_sheet(pillow_images(decoded)).save(temporary, format="PNG")
 
     def save_animation(path: Path) -> None:
         with atomic.replacing(path) as temporary:
@@ -112,7 +112,7 @@ def seen(path: Path, preprocess: PreprocessSettings) -> Images:
         found = "a folder" if path.is_dir() else "no such file"
         raise UsageError(f"{path}: expected an image, found {found}")
     try:
-        return as_seen(path.read_bytes(), preprocess)
+        return prepare_image(path.read_bytes(), preprocess)
     except Rejected as error:
         raise UsageError(f"{path}: expected an image, found none that can be used ({error})") from None
 
@@ -181,7 +181,7 @@ def there_and_back(images: Images) -> tuple[list[Image.Image], list[int]]:
     Small images are enlarged by a whole number, so that pixels stay sharp.
     """
     factor = max(1, FRAME_SIDE // max(images.shape[1:3]))
-    there = pictures(images.repeat(factor, axis=1).repeat(factor, axis=2))
+    there = pillow_images(images.repeat(factor, axis=1).repeat(factor, axis=2))
     between = [FRAME_TIME] * (len(there) - 2)
     return there + there[-2:0:-1], [END_TIME, *between, END_TIME, *between]
 

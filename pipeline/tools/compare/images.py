@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.images.geometry import Crop
+from components.images.prepare import prepare_image, preprocess_of
 from components.images.rejected import Rejected
-from components.images.seen import as_seen, preprocess_of
 from components.reporting.console import counted
 from pipeline.core.child_process import run_module
 from pipeline.tools.compare.process import COUNT
@@ -142,7 +142,7 @@ def shown_to(run: Run, generator: Generator, chosen: Chosen | None) -> tuple[Ima
     try:
         images = np.stack(
             [
-                own[sha] if sha in own else as_seen(image, preprocess)
+                own[sha] if sha in own else prepare_image(image, preprocess)
                 for sha, image in zip(chosen.sha256, chosen.images, strict=True)
             ]
         )

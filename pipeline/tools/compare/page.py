@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.images.contact_sheet import pictures
+from components.images.contact_sheet import pillow_images
 from pipeline.tools.compare.images import Chosen, Made
 from pipeline.tools.compare.metrics import Group
 from pipeline.tools.compare.process import SEED
@@ -207,7 +207,7 @@ def _strip(name: str, images: NDArray[np.uint8], *, what: str, note: str = "") -
 
 def _row(images: NDArray[np.uint8]) -> Image.Image:
     """Images side by side, nothing between them: small ones enlarged by a whole number, large ones shrunk."""
-    cells = [image.convert("RGB") for image in pictures(images)]
+    cells = [image.convert("RGB") for image in pillow_images(images)]
     width, height = cells[0].size
     if max(width, height) > LARGEST:
         scale = LARGEST / max(width, height)

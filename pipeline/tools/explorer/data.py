@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from components.images.geometry import Crop
-from components.images.seen import preprocess_of
+from components.images.prepare import preprocess_of
 from components.workers.lifetime import leave_with_parent
 from schemas.artifacts.generator import Description
 from schemas.artifacts.kinds import Examples, Generator

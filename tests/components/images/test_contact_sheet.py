@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.images.contact_sheet import COLUMNS, GAP, IMAGES, LABELLED_COLUMNS, WIDTH, contact_sheet, pictures
+from components.images.contact_sheet import COLUMNS, GAP, IMAGES, LABELLED_COLUMNS, WIDTH, contact_sheet, pillow_images
 
 quick = settings(deadline=None, max_examples=30)
 
@@ -125,12 +125,12 @@ def test_the_same_pixels_and_labels_are_the_same_bytes(size: int, channels: int)
 
     def png() -> bytes:
         buffer = io.BytesIO()
-        contact_sheet(pictures(pixels), labels=["hat", "shoes"] * 6).save(buffer, "PNG")
+        contact_sheet(pillow_images(pixels), labels=["hat", "shoes"] * 6).save(buffer, "PNG")
         return buffer.getvalue()
 
     assert png() == png()
-    assert {image.mode for image in pictures(pixels)} == {"L" if channels == 1 else "RGB"}
-    np.testing.assert_array_equal(np.asarray(pictures(pixels)[3]).reshape(size, size, channels), pixels[3])
+    assert {image.mode for image in pillow_images(pixels)} == {"L" if channels == 1 else "RGB"}
+    np.testing.assert_array_equal(np.asarray(pillow_images(pixels)[3]).reshape(size, size, channels), pixels[3])
 
 
 def test_the_font_is_found_without_importing_matplotlib() -> None:

@@ -19,7 +19,7 @@ from helpers.by_hand import write_recipe
 from helpers.paths import ROOT
 from helpers.runs_by_hand import figure, picture, seal, write_run
 
-from components.images.seen import as_seen
+from components.images.prepare import prepare_image
 from pipeline.cli.app import app, guarded
 from pipeline.tools.compare.images import Made, choose, make, shown_to
 from pipeline.tools.compare.process import COUNT, asked, codes_of
@@ -147,7 +147,7 @@ def test_an_image_is_seen_as_the_runs_own_examples_have_it_or_as_its_recipe_make
     assert colour.saw is not None
     preprocess = Recipe.model_validate(Generator(shelf / "colour" / "generator").manifest.recipe).preprocess
     for place, number in enumerate(range(2, 12)):
-        expected = picture(number, channels=3) if number in SHARED else as_seen(picture(number), preprocess)
+        expected = picture(number, channels=3) if number in SHARED else prepare_image(picture(number), preprocess)
         np.testing.assert_array_equal(colour.saw[place], expected)
     assert colour.note == (
         "6 images as its own Examples have them; the others are of grey’s test split, brought from 8 × 8 grey to 8 × 8 RGB as "

@@ -1,4 +1,4 @@
-"""Images of a person's own, as a network sees them."""
+"""Prepares a user's own images for a network, in the way in which ingest prepared the training images."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 
 
-def as_seen(raw: RawImage, preprocess: PreprocessSettings) -> NDArray[np.uint8]:
-    """An image as the network sees it when it is judged: [H, W, C].
+def prepare_image(raw: RawImage, preprocess: PreprocessSettings) -> NDArray[np.uint8]:
+    """Return an image as the network gets it in evaluation: [H, W, C].
 
-    Where training crops, that is the centre of the image with its margin, as ingest and evaluate have it.
+    If training crops images, it is the centre of the image with its margin, as in ingest and evaluate.
 
     Raises:
         Rejected: It cannot be used.
@@ -28,10 +28,10 @@ def as_seen(raw: RawImage, preprocess: PreprocessSettings) -> NDArray[np.uint8]:
 
 
 def preprocess_of(generator: Generator) -> PreprocessSettings:
-    """What was done to the images that a generator has learnt, whatever the recipe says by now.
+    """Return the `preprocess` settings of a generator's training images, also if the recipe has changed since.
 
     Raises:
-        DataError: Its manifest does not say.
+        DataError: Its manifest does not hold them.
     """
     try:
         return PreprocessSettings.model_validate(generator.manifest.recipe["preprocess"])
