@@ -18,6 +18,7 @@ from components.evaluate.samples.own_features import asked_spaces
 from components.examples.dataset import read_statistics
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
+from components.reporting.numbers import with_error
 from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
@@ -148,6 +149,7 @@ def _outcome(measurement: Measurement) -> str:
     for name, title, unit in (("elbo", "ELBO", " nats per image"), ("psnr", "PSNR", " dB"), ("ssim", "SSIM", "")):
         if name not in measurement.estimates:
             continue
-        value, error = wording.with_error(measurement.estimates[name])
+        estimate = measurement.estimates[name]
+        value, error = with_error(estimate.value, estimate.standard_error)
         parts.append(f"{title} {value}{f' ± {error}' if error else ''}{unit}")
     return ", ".join(parts)

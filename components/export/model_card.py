@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from components.reporting.html import templates
 from models.vae import VAE
 from schemas.artifacts.kinds import Model, ModelEvaluation
 from schemas.artifacts.records import Statistics
@@ -35,34 +34,35 @@ def model_card(
         settings: Of the export.
         infra: What each form took, by its name.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # Markdown
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     recipe, trained = model.manifest.recipe, model.manifest
     height, width, channels = vae.image_shape
     labels = ", ".join(vae.labels[:SHOWN]) + (
         f" and {len(vae.labels) - SHOWN:,} more" if len(vae.labels) > SHOWN else ""
     )
-    return environment.get_template("model_card.md.j2").render(
-        name=recipe["name"],
-        title=recipe["title"] or recipe["name"],
-        about=" ".join((recipe["data"] or {}).get("about", "").split()),
-        kinds=sorted({source["kind"] for source in recipe["sources"]}),
-        licence=settings.export.licence,
-        shape=f"{height}×{width}×{channels}",
-        latent_dim=vae.latent_dim,
-        conditional=vae.conditional,
-        labels=labels,
-        network=trained.settings["model"]["network"],
-        likelihood=trained.settings["loss"]["likelihood"],
-        counts=statistics.images,
-        epochs=trained.counts["epochs"],
-        version=trained.versions["latent-mill"],
-        digests={"Examples": trained.inputs["Examples"], "Model": trained.digest, "ModelEvaluation": evaluation.digest},
-        found=json.loads(evaluation.metrics_path.read_bytes()),
-        infra=infra,
+    return (
+        templates(Path(__file__).parent, html=False)
+        .get_template("model_card.md.j2")
+        .render(
+            name=recipe["name"],
+            title=recipe["title"] or recipe["name"],
+            about=" ".join((recipe["data"] or {}).get("about", "").split()),
+            kinds=sorted({source["kind"] for source in recipe["sources"]}),
+            licence=settings.export.licence,
+            shape=f"{height}×{width}×{channels}",
+            latent_dim=vae.latent_dim,
+            conditional=vae.conditional,
+            labels=labels,
+            network=trained.settings["model"]["network"],
+            likelihood=trained.settings["loss"]["likelihood"],
+            counts=statistics.images,
+            epochs=trained.counts["epochs"],
+            version=trained.versions["latent-mill"],
+            digests={
+                "Examples": trained.inputs["Examples"],
+                "Model": trained.digest,
+                "ModelEvaluation": evaluation.digest,
+            },
+            found=json.loads(evaluation.metrics_path.read_bytes()),
+            infra=infra,
+        )
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from components.generate.plan import plan_files
 from components.generate.render import RenderDoFn
 from components.generate.writers import ArrayFile, Target
+from components.reporting.numbers import data_size
 from schemas.errors import DataError
 
 MANY = 20_000  # images from which on a look pays
@@ -37,12 +38,7 @@ def look_for_room(worker: RenderDoFn, *, images: int, shape: tuple[int, int, int
     needed, free = taken * images // unit.images, shutil.disk_usage(worker.target.artifact).free
     if needed > free:
         raise DataError(
-            f"{worker.target.artifact}: expected {size(needed)} on the disk for {images:,} images as {worker.wanted.format}, "
-            f"found {size(free)}; fewer images (N), another format (FORMAT) or another disk (RUNS)"
+            f"{worker.target.artifact}: expected {data_size(needed)} on the disk for {images:,} images as "
+            f"{worker.wanted.format}, found {data_size(free)}; fewer images (N), another format (FORMAT) or another disk (RUNS)"
         )
     return needed
-
-
-def size(count: int) -> str:
-    """So many bytes, for a person."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

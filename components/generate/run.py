@@ -16,11 +16,12 @@ from components.generate.own_codes import read_codes
 from components.generate.plan import FileUnit, deal, plan_files
 from components.generate.reading import read_images
 from components.generate.render import Origin, RenderDoFn
-from components.generate.room import MANY, look_for_room, size
+from components.generate.room import MANY, look_for_room
 from components.generate.writers import ArrayFile, Target
 from components.images.contact_sheet import IMAGES, contact_sheet
 from components.images.prepare import preprocess_of
 from components.reporting.console import bar, counted, say, watched
+from components.reporting.numbers import data_size
 from components.workers.runner import run_units
 from schemas import atomic
 from schemas.artifacts import tables
@@ -74,7 +75,7 @@ def run(
         say(f"resumes with {counted(left, 'image')} to do")
     if left >= MANY:
         needed = look_for_room(worker, images=left, shape=about.image_shape)
-        say(f"needs   about {size(needed)} on the disk")
+        say(f"needs   about {data_size(needed)} on the disk")
     if todo:
 
         def done() -> int:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
+from components.reporting.numbers import fixed, general
 from components.tune.importance import position
 from components.tune.space import told
 from schemas.recipe.search import Range
@@ -75,7 +76,7 @@ def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any],
         )
     for column, key in enumerate(keys):
         _scale(axes, column, _ticks(space[key]))
-    heights = [(place, f"{low + place * (high - low):.1f}".replace("-", "−")) for place in np.linspace(0, 1, 5)]
+    heights = [(place, fixed(low + place * (high - low), decimals=1)) for place in np.linspace(0, 1, 5)]
     if elbo.min() < low:
         heights[0] = (0.0, f"≤ {heights[0][1]}")
     _scale(axes, len(keys), heights)
@@ -141,8 +142,8 @@ def _ticks(values: Any) -> list[tuple[float, str]]:
         return [(position(value, values), label) for value, label in zip(values, short, strict=True)]
     places = np.linspace(0, 1, 5)
     if values.log:
-        return [(place, f"{values.low * (values.high / values.low) ** place:.2g}") for place in places]
-    return [(place, f"{values.low + place * (values.high - values.low):.3g}") for place in places]
+        return [(place, general(values.low * (values.high / values.low) ** place, digits=2)) for place in places]
+    return [(place, general(values.low + place * (values.high - values.low), digits=3)) for place in places]
 
 
 def _best_so_far(axes: Axes, done: list[dict[str, Any]]) -> None:

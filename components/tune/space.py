@@ -7,6 +7,7 @@ from typing import Any
 
 import keras_tuner
 
+from components.reporting.numbers import general
 from schemas.recipe.search import Range
 from schemas.recipe.settings import TuneSettings, value_at, with_values
 
@@ -42,13 +43,13 @@ def values_of(hyperparameters: keras_tuner.HyperParameters, settings: TuneSettin
 
 def told(value: Any) -> str:
     """A value as people read it."""
-    return f"{value:.3g}" if isinstance(value, float) else json.dumps(value).replace('"', "")
+    return general(value, digits=3) if isinstance(value, float) else json.dumps(value).replace('"', "")
 
 
 def told_space(space: dict[str, Any]) -> str:
     """Where a search looks, such as `model.latent_dim: 2, 4, 8 × train.learning_rate: 0.0001 to 0.01`."""
     return " × ".join(
-        f"{key}: {values.low:g} to {values.high:g}"
+        f"{key}: {general(values.low)} to {general(values.high)}"
         if isinstance(values, Range)
         else f"{key}: {', '.join(told(value) for value in values)}"
         for key, values in space.items()

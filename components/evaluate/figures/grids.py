@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from components.evaluate.figures.mosaics import Images, grid, resized
-from components.reporting.numbers import number
+from components.reporting.numbers import fixed, general
 from components.reporting.style import MARGIN, WIDE, WIDTH, blank, head, styled
 
 COLUMNS = 5  # uniform samples, or pairs of hybrids, beside each other
@@ -97,7 +97,7 @@ def uniform_samples(images: Images, codes: NDArray[np.float32]) -> Figure:
 
 def _written(code: NDArray[np.float32]) -> str:
     decimals = 2 if np.abs(code).max() < 100 else 0
-    return f"({', '.join(number(float(value), decimals=decimals) for value in code)})"
+    return f"({', '.join(fixed(float(value), decimals=decimals) for value in code)})"
 
 
 @styled()
@@ -132,7 +132,7 @@ def interpolation(rows: NDArray[np.float32]) -> Figure:
     """
     _, steps, height, width, channels = rows.shape
     cells = resized(rows.reshape(-1, height, width, channels), row=steps * width, most=2800)
-    shares = [f"{share:.3g}" for share in np.linspace(0, 1, steps)]
+    shares = [general(share, digits=3) for share in np.linspace(0, 1, steps)]
     figure = grid(cells, columns=steps, gap=_GAP, inches=WIDE, heads=shares)
     subtitle = (
         "Decoded along the straight line between the codes of two test images, 0 being the first and 1 the second."

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.reporting.numbers import rounded
+
 STEPS = 32  # between two codes
 SAME = 1e-5  # root mean squared difference per pixel, scale 0 to 1, below which rounding alone tells two images apart
 
@@ -103,4 +105,4 @@ def document(found: Smoothness | None, *, codes: int) -> dict[str, Any]:
     if found is None:
         few = f"it takes the codes of two test images, and there {'is' if codes == 1 else 'are'} {codes}"
         return {"left_out": few if codes < 2 else "the images at both ends of every way look the same"}
-    return {name: float(f"{value:.6g}") for name, value in asdict(found).items()}
+    return {name: rounded(value) for name, value in asdict(found).items()}

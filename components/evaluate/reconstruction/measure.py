@@ -17,6 +17,7 @@ from components.evaluate.reconstruction.latent import AggregatePosterior
 from components.evaluate.reconstruction.metrics import IWAE, METRICS, Metric
 from components.evaluate.reconstruction.moments import Estimate, Moments
 from components.examples.dataset import labelled_batches, read_statistics, readable
+from components.reporting.numbers import rounded
 from models.noise import binarised, standard_normal
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
@@ -290,4 +291,4 @@ def _graph(
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.6g}")
+    return None if value is None else rounded(value)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from components.reporting.numbers import fixed, significant
+
 FEW_EPOCHS = 10
 STILL_FALLING = 0.01  # share of the validation loss's whole fall, in the last tenth of all epochs
 OVERFIT = 0.5  # of what validation reconstruction gained since the first epoch: training is ahead by that much
@@ -114,9 +116,10 @@ def overfit(found: Findings) -> str | None:
     ahead, gained = validation[best] - training[best], validation[0] - validation[best]
     if not (ahead > OVERFIT * abs(gained) and ahead > 0):
         return None
+    losses = [significant(loss[best], digits=4) for loss in (validation, training)]
     return (
-        f"In the best epoch the reconstruction loss is {validation[best]:,.4g} on validation images and {training[best]:,.4g} on "
-        "training images, which it is learning by heart: try more images, a smaller network, or train.optimizer: adamw with "
+        f"In the best epoch the reconstruction loss is {losses[0]} on validation images and {losses[1]} on training images, "
+        "which it is learning by heart: try more images, a smaller network, or train.optimizer: adamw with "
         "train.weight_decay: 0.01."
     )
 
@@ -127,7 +130,7 @@ def cramped(found: Findings) -> str | None:
         return None
     subject = "the only latent dimension is" if found.dims == 1 else f"all {found.dims:,} latent dimensions are"
     return (
-        f"Reconstructions reach a mean SSIM of {found.ssim:.2f}, and {subject} in use: try model.latent_dim: "
+        f"Reconstructions reach a mean SSIM of {fixed(found.ssim, decimals=2)}, and {subject} in use: try model.latent_dim: "
         f"{2 * found.dims}."
     )
 
@@ -140,9 +143,10 @@ def other_sampler(found: Findings) -> str | None:
     best = min(others, key=lambda kind: others[kind])
     if not others[best] < FAR_BETTER * others[found.taken]:
         return None
+    lower, higher = (significant(others[kind], digits=3) for kind in (best, found.taken))
     return (
-        f"Codes from {best} make images at a Fréchet distance of {others[best]:.3g} from validation images, those from "
-        f"{found.taken} at {others[found.taken]:.3g}: try evaluate.sampler: auto."
+        f"Codes from {best} make images at a Fréchet distance of {lower} from validation images, those from "
+        f"{found.taken} at {higher}: try evaluate.sampler: auto."
     )
 
 
@@ -151,9 +155,10 @@ def learned_prior(found: Findings) -> str | None:
     mixture, normal = (found.held_out.get(kind) for kind in ("mixture", "normal"))
     if mixture is None or normal is None or not mixture < FAR_BETTER * normal:
         return None
+    lower, higher = (significant(distance, digits=3) for distance in (mixture, normal))
     return (
-        f"Codes do not fill N(0, I): images from a mixture fitted afterwards lie at a Fréchet distance of {mixture:.3g} from "
-        f"validation images, those from N(0, I) at {normal:.3g}. Try model.prior_components: 100, a prior learned in training."
+        f"Codes do not fill N(0, I): images from a mixture fitted afterwards lie at a Fréchet distance of {lower} from "
+        f"validation images, those from N(0, I) at {higher}. Try model.prior_components: 100, a prior learned in training."
     )
 
 

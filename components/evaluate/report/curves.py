@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from components.evaluate.report.search import Search
-from components.reporting.numbers import number
+from components.reporting.numbers import fixed, general, significant
 
 PLACES = 1000  # of a polyline, from the left and from the top
 LABEL_GAP = 9.0  # per cent between the labels of two curves
@@ -74,12 +74,12 @@ class Panel:
         """Places of the horizontal lines, and what stands beside them."""
         low, high = self.range
         if self.log:
-            return [(self.place(value), f"{value:.3g}".replace("-", "−")) for value in _powers(10**low, 10**high)]
+            return [(self.place(value), general(value, digits=3)) for value in _powers(10**low, 10**high)]
         step = _step(high - low, most=5)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         first = math.ceil(low / step - 1e-9)
         values = [step * i for i in range(first, math.floor(high / step + 1e-9) + 1)]
-        return [(self.place(value), number(value, decimals=decimals)) for value in values]
+        return [(self.place(value), fixed(value, decimals=decimals)) for value in values]
 
     def lines(self, series: Series) -> list[str]:
         """The curve's polylines: several where values are missing."""
@@ -285,16 +285,11 @@ def finite(value: Any) -> Value:
 
 def told(value: Value) -> str:
     """A value as it is printed, with five digits."""
-    if value is None:
-        return "–"
-    magnitude = math.floor(math.log10(abs(value))) if value else 0
-    if magnitude < -4:
-        return f"{value:.3g}".replace("-", "−")
-    return number(value, decimals=max(0, 4 - magnitude))
+    return "–" if value is None else significant(value, digits=5)
 
 
 def _setting(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return general(value, digits=4) if isinstance(value, float) else str(value)
 
 
 def _last(values: Sequence[Value]) -> Value:

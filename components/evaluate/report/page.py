@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import jinja2
 import pyarrow as pa
 
 from components.evaluate.reconstruction.latent import Smoothness
@@ -25,6 +24,8 @@ from components.evaluate.report.verdict import verdict
 from components.evaluate.samples.distances import Compared, Comparison
 from components.evaluate.samples.judge import Judgement
 from components.reporting.console import counted
+from components.reporting.html import png_url, templates
+from components.reporting.numbers import fixed, general, significant, with_error
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
 from schemas.recipe.settings import EvaluateSettings
@@ -99,72 +100,69 @@ def render(
     figures: Sequence[Shown],
 ) -> str:
     """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style, script = ((HERE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     compared = None if isinstance(judgement.compared, str) else judgement.compared
     advice = advise(_findings(subject, measurement=measurement, judgement=judgement))
     trained = curves.training(subject.history, unit=subject.loss_unit)
-    return environment.get_template("report.html.j2").render(
-        style=style,
-        script=script,
-        allowed={"style": _hash(style), "script": _hash(script)},
-        name=subject.settings.name,
-        title=subject.settings.title or subject.settings.name,
-        trained=_trained(subject, measurement=measurement),
-        facts=_facts(subject, measurement=measurement),
-        verdict=[
-            (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
-        ],
-        summary=wording.summary(measurement),
-        tiles={
-            group: [
-                _tile(metric, measurement=measurement)
-                for metric in METRICS
-                if metric.group == group and metric.name in measurement.estimates
-            ]
-            for group in ("likeness", "likelihood")
-        },
-        active=int(measurement.active.sum()),
-        dims=len(measurement.active),
-        clause=_sentence(wording.dimensions(measurement)),
-        threshold=ACTIVE,
-        ways=wording.ways(measurement, smoothness),
-        told=measurement.untold is None,
-        images=measurement.images,
-        samples=measurement.importance_samples,
-        verdicts=wording.verdicts(),
-        distances=[] if compared is None else _distances(compared),
-        left_out={} if compared is None else compared.left_out,
-        compared=_sentence(wording.distances(judgement.compared)),
-        samplers=_samplers(judgement),
-        space=judgement.space,
-        unchosen=judgement.unchosen,
-        useful=_sentence(wording.usefulness(judgement.usefulness)),
-        memorised=_memorised(judgement),
-        gates=gates,
-        figures={
-            part: [(shown, _data_url(shown.path)) for shown in figures if shown.part == part]
-            for part in ("new", "likeness", "latent")  # training has curves of its own, which can be read off
-        },
-        curves=trained,
-        rates=_rates(subject.history),
-        searched=None if subject.search is None else curves.searching(subject.search),
-        search_verdict="" if subject.search is None else _sentence(subject.search.verdict).replace(" -", " −"),
-        trials=None if subject.search is None else curves.trials_table(subject.search),
-        lineage=provenance.lineage(subject.examples, subject.model, subject.search),
-        splits=SPLITS,
-        counts=_counts(subject.statistics),
-        normalisation=_NORMALISATIONS[subject.statistics.normalise],
-        rejected=subject.statistics.rejected,
-        recipe=provenance.as_yaml(
-            provenance.resolved(subject.examples, subject.model, subject.search, subject.settings)
-        ),
+    return (
+        templates(HERE)
+        .get_template("report.html.j2")
+        .render(
+            style=style,
+            script=script,
+            allowed={"style": _hash(style), "script": _hash(script)},
+            name=subject.settings.name,
+            title=subject.settings.title or subject.settings.name,
+            trained=_trained(subject, measurement=measurement),
+            facts=_facts(subject, measurement=measurement),
+            verdict=[
+                (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
+            ],
+            summary=wording.summary(measurement),
+            tiles={
+                group: [
+                    _tile(metric, measurement=measurement)
+                    for metric in METRICS
+                    if metric.group == group and metric.name in measurement.estimates
+                ]
+                for group in ("likeness", "likelihood")
+            },
+            active=int(measurement.active.sum()),
+            dims=len(measurement.active),
+            clause=_sentence(wording.dimensions(measurement)),
+            threshold=ACTIVE,
+            ways=wording.ways(measurement, smoothness),
+            told=measurement.untold is None,
+            images=measurement.images,
+            samples=measurement.importance_samples,
+            verdicts=wording.verdicts(),
+            distances=[] if compared is None else _distances(compared),
+            left_out={} if compared is None else compared.left_out,
+            compared=_sentence(wording.distances(judgement.compared)),
+            samplers=_samplers(judgement),
+            space=judgement.space,
+            unchosen=judgement.unchosen,
+            useful=_sentence(wording.usefulness(judgement.usefulness)),
+            memorised=_memorised(judgement),
+            gates=gates,
+            figures={
+                part: [(shown, png_url(shown.path.read_bytes())) for shown in figures if shown.part == part]
+                for part in ("new", "likeness", "latent")  # training has curves of its own, which can be read off
+            },
+            curves=trained,
+            rates=_rates(subject.history),
+            searched=None if subject.search is None else curves.searching(subject.search),
+            search_verdict="" if subject.search is None else _sentence(subject.search.verdict).replace(" -", " −"),
+            trials=None if subject.search is None else curves.trials_table(subject.search),
+            lineage=provenance.lineage(subject.examples, subject.model, subject.search),
+            splits=SPLITS,
+            counts=_counts(subject.statistics),
+            normalisation=_NORMALISATIONS[subject.statistics.normalise],
+            rejected=subject.statistics.rejected,
+            recipe=provenance.as_yaml(
+                provenance.resolved(subject.examples, subject.model, subject.search, subject.settings)
+            ),
+        )
     )
 
 
@@ -208,11 +206,12 @@ def _trained(subject: Subject, *, measurement: Measurement) -> str:
 def _rates(history: pa.Table) -> str:
     """The learning rate, where it stayed the same."""
     rates = set(history["learning_rate"].to_pylist())
-    return f"The learning rate was {rates.pop():.3g} throughout." if len(rates) == 1 else ""
+    return f"The learning rate was {general(rates.pop(), digits=3)} throughout." if len(rates) == 1 else ""
 
 
 def _tile(metric: Metric, *, measurement: Measurement) -> dict[str, str]:
-    value, error = wording.with_error(measurement.estimates[metric.name])
+    estimate = measurement.estimates[metric.name]
+    value, error = with_error(estimate.value, estimate.standard_error)
     return {
         "title": metric.title,
         "value": value,
@@ -232,9 +231,17 @@ def _distances(compared: Compared) -> list[tuple[str, str, tuple[str, ...], list
 
     def row(side: Comparison) -> list[str]:
         kernel, manifold = side.kernel, side.manifold
-        spread = "" if kernel.low is None else f" ({_short(kernel.low)} to {_short(kernel.high)})"
+        spread = (
+            ""
+            if kernel.low is None
+            else f" ({significant(kernel.low, digits=3)} to {significant(kernel.high, digits=3)})"
+        )
         shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
-        return [_short(side.frechet), f"{_short(kernel.value)}{spread}", *(f"{share:.3f}" for share in shares)]
+        return [
+            significant(side.frechet, digits=3),
+            f"{significant(kernel.value, digits=3)}{spread}",
+            *(fixed(share, decimals=3) for share in shares),
+        ]
 
     return [
         (
@@ -260,14 +267,13 @@ def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:
         (
             wording.SAMPLERS[result.sampler.kind],
             result.sampler is judgement.sampler,
-            ["–" if value is None else _short(value) for value in (result.held_out, result.kernel, result.frechet)],
+            [
+                "–" if value is None else significant(value, digits=3)
+                for value in (result.held_out, result.kernel, result.frechet)
+            ],
         )
         for result in judgement.samplers
     ]
-
-
-def _short(value: float | None) -> str:
-    return f"{value:.3g}".replace("-", "−")
 
 
 def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
@@ -303,10 +309,6 @@ def _parts(text: str) -> list[str]:
 def _hash(text: str) -> str:
     """What a content security policy calls an inline style or script by."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _data_url(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _sentence(clause: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from components.evaluate.reconstruction.measure import Measurement
-from components.reporting.numbers import number
+from components.reporting.numbers import fixed
 
 NONE = "There is no floor: it depends on the images. Compare it between models of the same images."
 
@@ -13,12 +13,11 @@ NONE = "There is no floor: it depends on the images. Compare it between models o
 def reference(name: str, measurement: Measurement) -> str:
     """A metric's reference in a sentence; `name` is a `Metric.name`."""
     if name in measurement.plain:
-        plain, digits = measurement.plain[name], {"psnr": 1, "ssim": 2}.get(name, 4)
-        return (
-            f"One colour, the training images’ mean, in place of every reconstruction reaches {_number(plain, digits)}."
-        )
+        plain, decimals = measurement.plain[name], {"psnr": 1, "ssim": 2}.get(name, 4)
+        value = fixed(plain, decimals=decimals)
+        return f"One colour, the training images’ mean, in place of every reconstruction reaches {value}."
     if name == "iwae" and "elbo" in measurement.estimates:
-        return f"Its floor is the ELBO, {_number(measurement.estimates['elbo'].value, 1)}."
+        return f"Its floor is the ELBO, {fixed(measurement.estimates['elbo'].value, decimals=1)}."
     if name == "bits_per_dim":
         return "Pixels as they are take 8 bits."
     if name == "kl":
@@ -26,9 +25,5 @@ def reference(name: str, measurement: Measurement) -> str:
         gap = measurement.aggregate.gap if measurement.aggregate else math.nan
         if not math.isfinite(gap):
             return floor
-        return f"{floor} Of it, {_number(gap, 1)} nats are what all codes together lie from N(0, I)."
+        return f"{floor} Of it, {fixed(gap, decimals=1)} nats are what all codes together lie from N(0, I)."
     return NONE
-
-
-def _number(value: float, decimals: int) -> str:
-    return number(value, decimals=decimals)

@@ -11,7 +11,7 @@ from components.evaluate.samples.distances import Compared
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.privacy import LIMITS
 from components.reporting.console import counted
-from components.reporting.numbers import number
+from components.reporting.numbers import fixed
 
 Line = tuple[str, str]  # its label and a sentence
 
@@ -34,9 +34,9 @@ def quality(found: Compared | str) -> str:
     best = found.found[-1]
     name = wording.CALLED.get(best.space.name, ("Fréchet distance",))[0]
     new, floor = best.synthetic, best.floor
-    value, lowest = (number(side.frechet, decimals=3) for side in (new, floor))
+    value, lowest = (fixed(side.frechet, decimals=3) for side in (new, floor))
     times = f", {_times(new.frechet / floor.frechet)} the floor" if floor.frechet > 0 else ", above the floor"
-    covered, most = (f"{number(100 * side.manifold.coverage, decimals=0)}%" for side in (new, floor))
+    covered, most = (f"{fixed(100 * side.manifold.coverage, decimals=0)}%" for side in (new, floor))
     return (
         f"New images lie at a {name} of {value} from test images{times} of {lowest} that training images set "
         f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {covered} of the test images, where training "
@@ -70,12 +70,12 @@ def gated(gates: Sequence[Outcome]) -> str:
     failed = [outcome for outcome in gates if not outcome.passed]
     if not failed:
         return "Its only gate passed." if len(gates) == 1 else f"All {len(gates):,} passed."
-    first = wording.gate(failed[0]).removeprefix("failed: ").replace("found -", "found −")
+    first = wording.gate(failed[0]).removeprefix("failed: ")
     return f"{len(failed):,} of {len(gates):,} failed: {first}{' …' if len(failed) > 1 else '.'}"
 
 
 def _times(ratio: float) -> str:
-    return f"{number(ratio, decimals=1 if ratio < 10 else 0)} times"
+    return f"{fixed(ratio, decimals=1 if ratio < 10 else 0)} times"
 
 
 def _sentence(clause: str) -> str:

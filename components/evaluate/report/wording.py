@@ -6,14 +6,13 @@ import math
 
 from components.evaluate.reconstruction.latent import STEPS, Smoothness
 from components.evaluate.reconstruction.measure import Measurement
-from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
 from components.evaluate.samples.distances import Compared
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.privacy import Memorisation
 from components.evaluate.samples.usefulness import Usefulness
 from components.reporting.console import counted
-from components.reporting.numbers import number
+from components.reporting.numbers import fixed, general
 
 # Lowest mean SSIM of each verdict; ours, and stated in the report.
 VERDICTS = (
@@ -23,27 +22,6 @@ VERDICTS = (
     (0.3, "rough, with the overall shape kept and most detail lost"),
     (-1.0, "hardly like the originals"),
 )
-
-
-def with_error(estimate: Estimate) -> tuple[str, str]:
-    """A value and its standard error, both to the error's second digit; the error is "" where it is not known.
-
-    A value has six digits at most: more are not written to ``metrics.json``.
-    """
-    error = estimate.standard_error
-    if error is None:
-        return number(estimate.value, decimals=_decimals(estimate.value, digits=4)), ""
-    finest = _decimals(estimate.value, digits=6)
-    if error == 0:
-        return number(estimate.value, decimals=finest), "0"
-    decimals = _decimals(error, digits=2)
-    return number(estimate.value, decimals=min(decimals, finest)), number(error, decimals=decimals)
-
-
-def _decimals(value: float, *, digits: int) -> int:
-    """Places after the point, at most eight, that show so many digits of a value."""
-    magnitude = math.floor(math.log10(abs(value))) if value else 0
-    return min(8, max(0, digits - 1 - magnitude))
 
 
 def verdict(ssim: float) -> str:
@@ -76,9 +54,9 @@ def ways(measurement: Measurement, smoothness: Smoothness | None) -> str:
     """Where codes lie, and how images change between them, in sentences; "" where neither is known."""
     sentences = []
     if measurement.aggregate and math.isfinite(gap := measurement.aggregate.gap):
-        sentences.append(f"All codes together lie {number(gap, decimals=1)} nats from N(0, I).")
+        sentences.append(f"All codes together lie {fixed(gap, decimals=1)} nats from N(0, I).")
     if smoothness:
-        length, step = (number(value, decimals=1) for value in (smoothness.length, smoothness.largest_step))
+        length, step = (fixed(value, decimals=1) for value in (smoothness.length, smoothness.largest_step))
         sentences.append(
             f"On a straight line between two codes, images change {length} times as much as the two ends differ, and the "
             f"largest of {STEPS} steps is {step} times the mean one."
@@ -122,11 +100,11 @@ def distances(found: Compared | str) -> str:
     best = found.found[-1]
     names = CALLED.get(best.space.name, ("Fréchet distance",))
     synthetic, floor = (
-        [number(side.frechet, decimals=3), number(side.kernel.value, decimals=5)][: len(names)]
+        [fixed(side.frechet, decimals=3), fixed(side.kernel.value, decimals=5)][: len(names)]
         for side in (best.synthetic, best.floor)
     )
     told = " and ".join(f"{name} {value}" for name, value in zip(names, synthetic, strict=True))
-    coverage = number(100 * best.synthetic.manifold.coverage, decimals=0)
+    coverage = fixed(100 * best.synthetic.manifold.coverage, decimals=0)
     space = SPACES.get(best.space.name, f"in the features “{best.space.name}”")
     return (
         f"{counted(best.images, 'new image')}: {told} from test images {space}, where training images "
@@ -138,11 +116,11 @@ def usefulness(found: Usefulness | str) -> str:
     """What new images teach a classifier, as a clause; or why nobody measured it."""
     if isinstance(found, str):
         return f"not tried for training a classifier: {found}"
-    shares = (number(100 * share, decimals=1) for share in (found.synthetic, found.real, found.both))
+    shares = (fixed(100 * share, decimals=1) for share in (found.synthetic, found.real, found.both))
     synthetic, real, both = (f"{share}%" for share in shares)
     return (
         f"a classifier trained on new images names {synthetic} of the test images rightly, one trained on real images {real} "
-        f"(ratio {number(found.ratio, decimals=3)}), one trained on both {both}"
+        f"(ratio {fixed(found.ratio, decimals=3)}), one trained on both {both}"
     )
 
 
@@ -155,14 +133,14 @@ def copies(found: Memorisation | str) -> str:
 
 def gate(outcome: Outcome) -> str:
     """Of one gate, as a clause."""
-    found = outcome.why if outcome.found is None else f"found {outcome.found:.6g}"
+    found = outcome.why if outcome.found is None else f"found {general(outcome.found)}"
     return f"{'passed' if outcome.passed else 'failed'}: {outcome.gate} expected {outcome.expected}, {found}"
 
 
 def summary(measurement: Measurement) -> str:
     """How good the model is, in one sentence."""
     ssim, psnr = (measurement.estimates[name].value for name in ("ssim", "psnr"))
-    numbers = f"mean SSIM {number(ssim, decimals=2)}, mean PSNR {number(psnr, decimals=1)} dB"
+    numbers = f"mean SSIM {fixed(ssim, decimals=2)}, mean PSNR {fixed(psnr, decimals=1)} dB"
     subject = "its reconstruction is" if measurement.images == 1 else "its reconstructions are"
     return (
         f"On {counted(measurement.images, 'test image')} that it never trained on, {subject} {verdict(ssim)} "

@@ -13,6 +13,7 @@ from components.evaluate.samples.features import FeatureSpace
 from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.kid import Interval, kernel_distance
 from components.evaluate.samples.neighbours import NEIGHBOURS, Manifold, manifold, radii
+from components.reporting.numbers import rounded
 
 SAME = 1e-5  # of features, beside the largest of them: only rounding differs
 NOT_FINITE = "the features of some image are not finite numbers"
@@ -124,7 +125,7 @@ def document(compared: Compared | str) -> dict[str, Any]:
 
 def _rounded(comparison: Comparison) -> dict[str, Any]:
     def short(value: float | None) -> float | None:
-        return None if value is None else float(f"{value:.6g}")
+        return None if value is None else rounded(value)
 
     return {
         "frechet": short(comparison.frechet),

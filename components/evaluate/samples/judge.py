@@ -32,6 +32,7 @@ from components.evaluate.samples.sampler_choice import FITTED, SamplerResult, ch
 from components.evaluate.samples.usefulness import Usefulness, measure_usefulness, seen
 from components.examples.dataset import labelled_batches, readable
 from components.examples.training_images import TrainingImages
+from components.reporting.numbers import rounded
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples
@@ -245,7 +246,7 @@ def document(judged: Judgement) -> dict[str, Any]:
     """What ``metrics.json`` holds of it."""
 
     def short(value: float | None) -> float | None:
-        return None if value is None else float(f"{value:.6g}")
+        return None if value is None else rounded(value)
 
     samplers: dict[str, Any] = {"left_out": judged.samplers}
     if not isinstance(judged.samplers, str):

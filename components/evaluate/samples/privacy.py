@@ -19,6 +19,7 @@ from components.images.near_copies import (
     near_copies,
     nearest_training,
 )
+from components.reporting.numbers import rounded
 
 PAIRS = 10
 PASSES = 2  # over all training images
@@ -119,7 +120,7 @@ def document(found: Memorisation | str) -> dict[str, Any]:
 
 
 def _rounded(of: dict[str, Any]) -> dict[str, Any]:
-    return {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in of.items() if not isinstance(v, np.ndarray)}
+    return {k: rounded(v) if isinstance(v, float) else v for k, v in of.items() if not isinstance(v, np.ndarray)}
 
 
 def _closest(distances: Images, numbers: list[int], *, synthetic: Batches, training: Batches) -> tuple[int, list[Pair]]:

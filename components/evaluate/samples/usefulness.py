@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from components.evaluate.samples.classifier import BATCH_SIZE, array_batches, real_batches, steps_for, train_classifier
 from components.examples.training_images import TrainingImages
+from components.reporting.numbers import rounded
 
 BYTES = 1_000_000_000  # of new images, which are held in memory
 
@@ -116,7 +117,7 @@ def document(found: Usefulness | str) -> dict[str, Any]:
     return {
         "images": found.images,
         "test_images": found.test_images,
-        **{name: float(f"{getattr(found, name):.6g}") for name in ("real", "synthetic", "both", "ratio")},
+        **{name: rounded(getattr(found, name)) for name in ("real", "synthetic", "both", "ratio")},
         "doc": "Accuracy on real test images of classifiers trained on real, on new, and on both images; ratio: synthetic over "
         "real.",
     }

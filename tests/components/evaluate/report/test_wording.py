@@ -41,25 +41,6 @@ def measurement(variances: list[float], *, ssim: float = 0.7, images: int = 10_0
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "expected"),
-    [
-        (-247.9134, 0.8231, ("−247.91", "0.82")),
-        (0.017123, 0.000123, ("0.01712", "0.00012")),
-        (-25370.3633, 0.0052, ("−25,370.4", "0.0052")),
-        (-340496.2, 151.0, ("−340,496", "151")),
-        (100.0, 0.0, ("100.000", "0")),
-        (6.4401, None, ("6.440", "")),
-        (0.0, None, ("0.000", "")),
-        (-1e-12, 1e-13, ("0.00000000", "0.00000000")),
-    ],
-)
-def test_numbers_end_at_the_second_digit_of_their_error(
-    value: float, error: float | None, expected: tuple[str, str]
-) -> None:
-    assert wording.with_error(Estimate(value, error)) == expected
-
-
-@pytest.mark.parametrize(
     ("variances", "expected"),
     [
         ([1.0], "the only latent dimension is in use"),

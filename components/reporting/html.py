@@ -1,0 +1,29 @@
+"""Templates of documents for people, and images within them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import jinja2
+
+
+def templates(folder: Path, *, html: bool = True) -> jinja2.Environment:
+    """Return the templates in a folder; a name that a template does not get is an error.
+
+    Args:
+        folder: Where the templates are.
+        html: Whether they make HTML, in which values are escaped.
+    """
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=html,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def png_url(png: bytes) -> str:
+    """Return a PNG as a data URL, for a page that needs no other file."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,0 +1,70 @@
+"""Numbers as people read them, and as files hold them."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.reporting import numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [(1234.5, 1, "1,234.5"), (-1234.5, 2, "−1,234.50"), (-0.04, 1, "0.0"), (0.0, 0, "0"), (-0.6, 0, "−1")],
+)
+def test_fixed(value: float, decimals: int, text: str) -> None:
+    assert numbers.fixed(value, decimals=decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.5, 3, "0.500"),
+        (12345.6, 3, "12,346"),
+        (-0.00123, 2, "−0.0012"),
+        (0.0, 3, "0.00"),
+        (0.0000123, 3, "1.23e-05"),
+        (-0.0000123, 3, "−1.23e-05"),
+    ],
+)
+def test_significant(value: float, digits: int, text: str) -> None:
+    assert numbers.significant(value, digits=digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "texts"),
+    [
+        (-247.9134, 0.8231, ("−247.91", "0.82")),
+        (0.017123, 0.000123, ("0.01712", "0.00012")),
+        (-25370.3633, 0.0052, ("−25,370.4", "0.0052")),  # files hold six digits
+        (-340496.2, 151.0, ("−340,496", "151")),
+        (100.0, 0.0, ("100.000", "0")),
+        (6.4401, None, ("6.440", "")),
+        (0.0, None, ("0.000", "")),
+        (-1e-12, 1e-13, ("0.00000000", "0.00000000")),
+        (3, None, ("3", "")),
+    ],
+)
+def test_a_value_has_as_many_decimals_as_its_error(value: float, error: float | None, texts: tuple[str, str]) -> None:
+    assert numbers.with_error(value, error) == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0.001, 6, "0.001"), (5e-5, 3, "5e-05"), (-2.5, 6, "−2.5"), (1234567.0, 3, "1.23e+06")],
+)
+def test_general(value: float, digits: int, text: str) -> None:
+    assert numbers.general(value, digits=digits) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_rounding_for_a_file_keeps_six_digits(value: float) -> None:
+    rounded = numbers.rounded(value)
+    assert rounded == numbers.rounded(rounded)
+    assert math.isclose(rounded, value, rel_tol=5.1e-6)
+
+
+@pytest.mark.parametrize(("count", "text"), [(1_500_000_000, "1.5 GB"), (2_340_000, "2.3 MB"), (0, "0.0 MB")])
+def test_data_size(count: int, text: str) -> None:
+    assert numbers.data_size(count) == text
