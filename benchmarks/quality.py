@@ -27,10 +27,10 @@ from components.engine.device import prepare_device
 from components.evaluate.samples.classifier import feature_network, unlabelled
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.samples.frechet import frechet_distance
-from components.evaluate.samples.judge import SCALED, classifier_of, real_images
+from components.evaluate.samples.judge import SCALE_IMAGES, real_images, train_real_classifier
 from components.evaluate.samples.kid import kernel_distance
 from components.evaluate.samples.new_images import new_images, shared_labels
-from components.evaluate.samples.sampler_choice import samplers_of
+from components.evaluate.samples.sampler_choice import fit_to_training
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
 from components.reporting.console import bar
@@ -76,8 +76,8 @@ def _space(vae: VAE, images: TrainingImages) -> FeatureSpace:
     """Return the feature network that knows most about such images."""
     if unlabelled(images) is not None:
         return random_space(vae.image_shape)
-    batch = next(iter(real_images(vae, images.examples, split="train", count=SCALED)))
-    return classifier_space(feature_network(classifier_of(vae, images, seed=SEED, bar=bar), batch))
+    batch = next(iter(real_images(vae, images.examples, split="train", count=SCALE_IMAGES)))
+    return classifier_space(feature_network(train_real_classifier(vae, images, seed=SEED, bar=bar), batch))
 
 
 def _pythae(
@@ -112,7 +112,7 @@ def _distances(
             raise SystemExit(f"{run}: expected images of {vae.image_shape}, as in {first}, found {own.image_shape}")
         labels = shared_labels(own, count=count)
         with readable(own_images.examples), bar("samplers", total=own_images.count) as update:
-            samplers = samplers_of(own, own_images, seed=SEED, progress=update)
+            samplers = fit_to_training(own, own_images, seed=SEED, progress=update)
         for sampler in samplers:
             drawn = new_images(own, count=count, seed=SEED, labels=labels, sampler=sampler)
             sets[f"{run.name}, {sampler.kind}"] = _features(space, drawn)

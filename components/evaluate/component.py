@@ -1,4 +1,4 @@
-"""The stage `evaluate`: how good is a model, on unseen images. Importing this module loads no TensorFlow."""
+"""The stage `evaluate`: how good a model is on unseen images. Loads no TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ def evaluate(
     evaluation: ModelEvaluation,
     settings: EvaluateSettings,
 ) -> dict[str, int]:
-    """Measures a model on the test split, draws it, and writes metrics, figures and a report.
+    """Measure a model on the test split, and write metrics, samplers, figures and a report.
 
     Args:
-        examples: Whose test split is measured.
-        model: What `train` made of these Examples.
-        hyperparameters: The search whose values the model was trained with, which the report draws; None: there was none.
-        evaluation: Where ``metrics.json``, ``figures/*.png`` and ``report.html`` go.
-        settings: The recipe's name, title, seed, and what the report shows.
+        examples: The Examples, whose test split is measured.
+        model: The Model that `train` made of these Examples.
+        hyperparameters: The search whose values the model was trained with, for the report; None: there was none.
+        evaluation: Where ``metrics.json``, ``sampler.npz``, ``figures/*.png`` and ``report.html`` go.
+        settings: The recipe's name, title, seed and section `evaluate`.
 
     Returns:
         Counts for the manifest: `test_images`.
 
     Raises:
         UsageError: A file that `evaluate.feature_model` or `evaluate.inception` names cannot be used.
-        DataError: No test images, a broken shard, or a model that does not fit or gives no finite numbers.
+        DataError: There are no test images, a shard is broken, or the model does not fit or gives no finite numbers.
     """
     from components.evaluate.run import run
 

@@ -1,4 +1,4 @@
-"""The stage's work, from model and Examples to metrics, figures and report. Importing this module loads TensorFlow."""
+"""The work of the stage, from Examples and Model to metrics, figures and report. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.report import gallery, gates, page, wording
 from components.evaluate.report.search import Search
 from components.evaluate.samples import judge
-from components.evaluate.samples.own_features import asked_spaces
+from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.own_features import extra_spaces
 from components.examples.dataset import read_statistics
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
@@ -34,7 +35,7 @@ LIKELIHOODS: dict[type, str] = {
     Gaussian: "Gaussian (learned deviation)",
     LogisticMixture: "logistic mixture",
 }
-WAYS = 32  # codes, of which each two are the ends of a way whose smoothness is measured
+SMOOTHNESS_CODES = 32  # codes whose pairs are the ends of the lines along which smoothness is measured
 
 
 def run(
@@ -44,11 +45,11 @@ def run(
     evaluation: ModelEvaluation,
     settings: EvaluateSettings,
 ) -> dict[str, int]:
-    """See `components.evaluate.component.evaluate`."""
+    """Evaluate a model; see `components.evaluate.component.evaluate`."""
     device = prepare_device(deterministic=True)
     statistics = read_statistics(examples)
     vae = _load(model, statistics=statistics)
-    asked = asked_spaces(settings.evaluate, image_shape=vae.image_shape)  # before the long work: a path may be wrong
+    spaces = extra_spaces(settings.evaluate, image_shape=vae.image_shape)  # before the long work: a path may be wrong
     total = statistics.records.get(measure.SPLIT, 0)
     size = f"{statistics.width} × {statistics.height} pixels"
     say(f"reads   {counted(total, 'test image')} of {size}, on {device}")
@@ -60,41 +61,37 @@ def run(
             keep_codes=settings.evaluate.scatter_images,
             keep_images=gallery.PAIRS,
             importance_samples=settings.evaluate.importance_samples,
-            kept=evaluation.work,
+            work=evaluation.work,
             progress=update,
         )
-    judged = judge.judge(
+    judgement = judge.judge(
         vae,
         examples=examples,
         seed=settings.seed,
-        most=settings.evaluate.distance_images,
+        max_images=settings.evaluate.distance_images,
         sampler=settings.evaluate.sampler,
         bar=bar,
-        asked=asked,
-        kept=evaluation.work,
+        extra_spaces=spaces,
+        work=evaluation.work,
     )
-    ends = list(measurement.codes[:WAYS])
-    smooth = latent.smoothness(lambda codes: _decoded(vae, codes), ends)
-    document = {**measure.document(measurement), **judge.document(judged)}
-    document["latent"]["smoothness"] = latent.document(smooth, codes=len(ends))
+    ends = list(measurement.codes[:SMOOTHNESS_CODES])
+    smoothness = latent.smoothness(lambda codes: _decode(vae, codes), ends)
+    document = {**measure.document(measurement), **judge.document(judgement)}
+    document["latent"]["smoothness"] = latent.document(smoothness, codes=len(ends))
     outcomes = gates.check_gates(settings.evaluate.gates, document)
     document["gates"] = gates.document(outcomes)
-    save_sampler(judged.sampler, evaluation.sampler_path)
-    for other in [] if isinstance(judged.samplers, str) else [result.sampler for result in judged.samplers]:
-        # Not one that holds codes of training images, unless it is what was asked for.
-        if other.kind not in ("posterior", judged.sampler.kind):
-            save_sampler(other, evaluation.other_samplers_path / f"{other.kind}.npz")
-    found = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    atomic.write_text(evaluation.metrics_path, found + "\n")
+    _save_samplers(judgement, evaluation)
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    atomic.write_text(evaluation.metrics_path, text + "\n")
     history = read_table(model.history_path, HISTORY)
-    shown = gallery.draw(
+    figures = gallery.draw(
         vae,
         measurement=measurement,
         statistics=statistics,
         history=history,
         folder=evaluation.figures_path,
         seed=settings.seed,
-        judgement=judged,
+        judgement=judgement,
     )
     subject = page.Subject(
         settings=settings,
@@ -110,25 +107,41 @@ def run(
     atomic.write_text(
         evaluation.report_path,
         page.render(
-            subject, measurement=measurement, judgement=judged, gates=outcomes, smoothness=smooth, figures=shown
+            subject,
+            measurement=measurement,
+            judgement=judgement,
+            gates=outcomes,
+            smoothness=smoothness,
+            figures=figures,
         ),
     )
-    say(f"found   {_outcome(measurement)}")
+    say(f"metrics {_main_metrics(measurement)}")
     say(f"latent  {wording.dimensions(measurement)}")
-    for head, line in wording.judgement(judged):
+    for head, line in wording.judgement(judgement):
         say(f"{head:<8}{line}")
     for outcome in outcomes:
         say(f"gate    {wording.gate(outcome)}")
     return {"test_images": measurement.images}
 
 
-def _decoded(vae: VAE, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images of codes, all of the most frequent label where the model takes one."""
+def _save_samplers(judgement: Judgement, evaluation: ModelEvaluation) -> None:
+    """Save the chosen sampler, and the others except the one that holds codes of training images."""
+    save_sampler(judgement.sampler, evaluation.sampler_path)
+    if isinstance(judgement.samplers, str):
+        return
+    for sampler in (result.sampler for result in judgement.samplers):
+        if sampler.kind not in ("posterior", judgement.sampler.kind):
+            save_sampler(sampler, evaluation.other_samplers_path / f"{sampler.kind}.npz")
+
+
+def _decode(vae: VAE, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Decode codes, with the most frequent label where the model takes one."""
     labels = np.full(len(codes), np.argmax(vae.label_shares)) if vae.conditional else None
     return gallery.decode(vae, codes, labels=labels)
 
 
 def _load(model: Model, *, statistics: Statistics) -> VAE:
+    """Load the model, and check that it is one of these images."""
     try:
         vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -138,13 +151,14 @@ def _load(model: Model, *, statistics: Statistics) -> VAE:
             f"to make it again, remove {model.path}"
         ) from None
     expected = (statistics.height, statistics.width, statistics.channels)
-    found = vae.image_shape if isinstance(vae, VAE) else type(vae).__name__
-    if found != expected:
+    if not isinstance(vae, VAE) or vae.image_shape != expected:
+        found = vae.image_shape if isinstance(vae, VAE) else type(vae).__name__
         raise DataError(f"{model.vae_path}: expected a model of images of shape {expected}, found {found}")
     return vae
 
 
-def _outcome(measurement: Measurement) -> str:
+def _main_metrics(measurement: Measurement) -> str:
+    """Return the metrics for the console, with their standard errors."""
     parts = []
     for name, title, unit in (("elbo", "ELBO", " nats per image"), ("psnr", "PSNR", " dB"), ("ssim", "SSIM", "")):
         if name not in measurement.estimates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import overload
 
 MOST_DECIMALS = 8
 FILE_DIGITS = 6  # of a measured number in a file: more would differ between machines
@@ -49,9 +50,13 @@ def general(value: float, *, digits: int = FILE_DIGITS) -> str:
     return f"{value:.{digits}g}".replace("-", "−", 1) if value < 0 else f"{value:.{digits}g}"
 
 
-def rounded(value: float) -> float:
-    """Round a measured number for a file, to `FILE_DIGITS` digits."""
-    return float(f"{value:.{FILE_DIGITS}g}")
+@overload
+def rounded(value: float) -> float: ...
+@overload
+def rounded(value: float | None) -> float | None: ...
+def rounded(value: float | None) -> float | None:
+    """Round a measured number for a file, to `FILE_DIGITS` digits; None stays None."""
+    return None if value is None else float(f"{value:.{FILE_DIGITS}g}")
 
 
 def data_size(count: float) -> str:

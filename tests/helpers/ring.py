@@ -1,17 +1,18 @@
-"""Images whose codes lie on a ring, a model that knows them, and what is found of such a model's new images. No test is here.
+"""Images whose codes lie on a ring, a model made by hand that knows them, and judgements of new images. No test is here.
 
-Images have two halves, each of one brightness. A model made by hand reads and draws them without fault: its codes are the two
-brightnesses, which lie on a ring, where the prior has its centre.
+Images have two halves, each of one brightness. The model encodes and decodes them without error: a code is the two
+brightnesses. The codes lie on a ring, whose empty centre is where the prior is densest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from helpers.small_evaluation import small_networks
 
 from components.evaluate.samples import judge
 from components.evaluate.samples.distances import Compared, Distances
@@ -25,36 +26,55 @@ from schemas.artifacts.kinds import Examples, Model
 Array = np.ndarray[Any, Any]
 SHAPE = (8, 8, 1)
 SCALE = 6.0  # of a code, over brightness
-CHOOSE = 20  # of validation images, in these tests
+CHOOSE = 20  # validation images that are enough to choose a sampler, in these tests
 
 
 class Bars:
-    """Stands for `components.reporting.console.bar`.
+    """A stand-in for `components.reporting.console.bar`.
 
     Attributes:
-        told: By description, the total and what an update told.
+        updates: By the bar's description, its total and the numbers of images that it was updated with.
     """
 
     def __init__(self) -> None:
-        self.told: dict[str, tuple[int, list[int]]] = {}
+        self.updates: dict[str, tuple[int, list[int]]] = {}
 
     @contextmanager
     def __call__(self, description: str, *, total: int) -> Iterator[Callable[[int], None]]:
-        done: list[int] = []
-        self.told[description] = (total, done)
-        yield done.append
+        counts: list[int] = []
+        self.updates[description] = (total, counts)
+        yield counts.append
 
 
-def judged(vae: VAE, examples: Examples, **options: Any) -> Judgement:
-    return judge.judge(vae, examples=examples, **{"seed": 0, "most": 1000, "sampler": "auto", "bar": Bars(), **options})
+def judge_small(vae: VAE, examples: Examples, **options: Any) -> Judgement:
+    """Judge a model's new images, with small feature networks."""
+    options = {"seed": 0, "max_images": 1000, "sampler": "auto", "bar": Bars(), **options}
+    with small_networks(validation_images=CHOOSE):
+        return judge.judge(vae, examples=examples, **options)
+
+
+class Judged(NamedTuple):
+    """A judgement, what it is about, and its progress bars."""
+
+    examples: Examples
+    vae: VAE
+    judgement: Judgement
+    bars: Bars
+
+    @classmethod
+    def of(cls, vae: VAE, examples: Examples) -> Judged:
+        """Judge a model's new images."""
+        bars = Bars()
+        return cls(examples, vae, judge_small(vae, examples, bar=bars), bars)
 
 
 def load(model: Model) -> VAE:
+    """Load a model's network from its file."""
     return keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
 
 
 def ring_vae() -> VAE:
-    """Codes are the halves' brightnesses, less a half and times `SCALE`; posteriors are narrow."""
+    """Build the model: a code is the halves' brightnesses, less a half and times `SCALE`; posteriors are narrow."""
     side = np.zeros((*SHAPE, 2))
     side[:, :4, :, 0] = side[:, 4:, :, 1] = 1.0
     side = side.reshape(-1, 2)
@@ -74,7 +94,7 @@ def ring_vae() -> VAE:
 
 
 def ring_images(count: int = 200) -> tuple[Array, list[int]]:
-    """Images of halves whose codes lie on a ring of radius 2, and whether the left half is bright: 0 or 1."""
+    """Return images whose codes lie on a ring of radius 2, and whether the left half is bright: 0 or 1."""
     random = np.random.default_rng(0)
     angle = random.uniform(0, 2 * np.pi, count)
     codes = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.05 * random.standard_normal((count, 2))
@@ -83,13 +103,13 @@ def ring_images(count: int = 200) -> tuple[Array, list[int]]:
     return images, (codes[:, 0] > 0).astype(int).tolist()
 
 
-def spaces(found: Judgement) -> dict[str, Distances]:
-    """Those in which something was found."""
-    assert isinstance(found.compared, Compared)
-    return {distances.space.name: distances for distances in found.compared.found}
+def distances_by_space(judgement: Judgement) -> dict[str, Distances]:
+    """Return the distances by the name of their feature space."""
+    assert isinstance(judgement.compared, Compared)
+    return {distances.space.name: distances for distances in judgement.compared.distances}
 
 
-def samplers(found: Judgement) -> dict[str, SamplerResult]:
-    """All that were tried."""
-    assert not isinstance(found.samplers, str)
-    return {result.sampler.kind: result for result in found.samplers}
+def results_by_sampler(judgement: Judgement) -> dict[str, SamplerResult]:
+    """Return the results of all samplers by their kind."""
+    assert not isinstance(judgement.samplers, str)
+    return {result.sampler.kind: result for result in judgement.samplers}

@@ -1,1 +1,1 @@
-"""How well a model reconstructs test images: metrics with standard errors, and how its latent space is used."""
+"""How well a model reconstructs test images: metrics with standard errors, and how it uses its latent space."""

@@ -1,4 +1,4 @@
-"""How a latent space is used: which dimensions, how far all codes together are from the prior, how smooth ways between are."""
+"""How a model uses its latent space: KL per dimension, how far all codes are from the prior, how smooth the space is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from components.reporting.numbers import rounded
 
 STEPS = 32  # between two codes
-SAME = 1e-5  # root mean squared difference per pixel, scale 0 to 1, below which rounding alone tells two images apart
+SAME = 1e-5  # root mean squared difference per pixel, scale 0 to 1: closer images differ by rounding alone
 
 
 class AggregatePosterior:
-    """Codes of all images together, ``q(z) = 1/N Σ_n q(z|x_n)``, by its first two moments; images come in batches."""
+    """The distribution of all images' codes, ``q(z) = 1/N Σ_n q(z|x_n)``, by its first two moments."""
 
     def __init__(self, latent_dim: int) -> None:
         self.count = 0
@@ -26,7 +26,7 @@ class AggregatePosterior:
         self.kl = np.zeros(latent_dim)
 
     def add(self, mean: NDArray[Any], log_variance: NDArray[Any]) -> None:
-        """Takes the posteriors of a batch: [B, D] each."""
+        """Add the posteriors of a batch: [B, D] each."""
         mean, log_variance = mean.astype(np.float64), log_variance.astype(np.float64)
         self.count += len(mean)
         self.sum += mean.sum(axis=0)
@@ -41,36 +41,36 @@ class AggregatePosterior:
 
     @property
     def covariance(self) -> NDArray[np.float64]:
-        """Of q(z): that of the means, and the mean variance beside them: [D, D]."""
+        """Covariance of q(z): that of the means, plus the mean variance: [D, D]."""
         mean = self.sum / self.count
-        found: NDArray[np.float64] = (
+        covariance: NDArray[np.float64] = (
             self.outer / self.count - np.outer(mean, mean) + np.diag(self.variance / self.count)
         )
-        return found
+        return covariance
 
     @property
     def gap(self) -> float:
-        """KL of the Gaussian with q(z)'s moments from N(0, I), nats: what a prior of that shape would win at least.
+        """KL of the Gaussian with q(z)'s moments from N(0, I), nats: what a prior of that shape would gain at least.
 
-        ``½ (tr S + m·m - D - log det S)``. It is part of every image's KL (Hoffman & Johnson 2016, "ELBO surgery"): new images
-        of codes from N(0, I) come from where the decoder has seen little, where it is large.
+        ``½ (tr S + m·m - D - log det S)``. It is part of every image's KL (Hoffman & Johnson 2016, "ELBO surgery"). Where it
+        is large, codes from N(0, I) lie where the decoder was hardly trained.
 
         It is infinite where all codes lie in fewer dimensions than there are.
         """
         mean, covariance = self.sum / self.count, self.covariance
         sign, log_determinant = np.linalg.slogdet(covariance)
-        if sign <= 0:  # rounding may leave a little less than nought
+        if sign <= 0:  # rounding may make a determinant of 0 slightly negative
             return float("inf")
         return float(0.5 * (np.trace(covariance) + mean @ mean - len(mean) - log_determinant))
 
 
 @dataclass(frozen=True)
 class Smoothness:
-    """Of the ways between pairs of codes, in pixels.
+    """How evenly images change along straight lines between pairs of codes.
 
     Attributes:
-        length: Median over ways of their length over the distance of their ends; 1: images change along a straight line.
-        largest_step: Median over ways of the largest of 32 steps over the mean one; 1: all are the same, 32: one jump.
+        length: Length of the way in pixel space over the distance of its ends, median over pairs; 1: a straight line.
+        largest_step: The largest of 32 steps over the mean one, median over pairs; 1: equal steps, 32: one jump.
     """
 
     length: float
@@ -78,31 +78,31 @@ class Smoothness:
 
 
 def smoothness(decode: Callable[[Any], NDArray[Any]], codes: Sequence[NDArray[Any]]) -> Smoothness | None:
-    """Follows straight lines from each code to the next but one: codes are taken in pairs.
+    """Measure how evenly images change along the straight line between the codes of each pair.
 
     Args:
         decode: Codes [B, D] to images [B, H, W, C].
-        codes: [n, D].
+        codes: [n, D]; the first two are a pair, then the next two, and so on.
 
     Returns:
-        None with fewer than two codes, or where all ends look the same; see `document`.
+        None with fewer than two codes, or where both ends of every line look the same; see `document`.
     """
     shares = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
-    lengths, steps = [], []
+    lengths, largest_steps = [], []
     for first, second in zip(codes[::2], codes[1::2], strict=False):
         images = np.asarray(decode(((1.0 - shares) * first + shares * second).astype(np.float32)), np.float64)
         flat = images.reshape(STEPS + 1, -1)
-        found = np.linalg.norm(np.diff(flat, axis=0), axis=1)
-        across = np.linalg.norm(flat[-1] - flat[0])
-        if across > SAME * np.sqrt(flat.shape[1]) and np.isfinite(found).all():
-            lengths.append(found.sum() / across)
-            steps.append(found.max() / found.mean())
-    return Smoothness(float(np.median(lengths)), float(np.median(steps))) if lengths else None
+        steps = np.linalg.norm(np.diff(flat, axis=0), axis=1)
+        distance = np.linalg.norm(flat[-1] - flat[0])
+        if distance > SAME * np.sqrt(flat.shape[1]) and np.isfinite(steps).all():
+            lengths.append(steps.sum() / distance)
+            largest_steps.append(steps.max() / steps.mean())
+    return Smoothness(float(np.median(lengths)), float(np.median(largest_steps))) if lengths else None
 
 
-def document(found: Smoothness | None, *, codes: int) -> dict[str, Any]:
-    """What ``metrics.json`` holds of it, which was looked for between so many codes."""
-    if found is None:
+def document(result: Smoothness | None, *, codes: int) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds of the smoothness between so many codes."""
+    if result is None:
         few = f"it takes the codes of two test images, and there {'is' if codes == 1 else 'are'} {codes}"
         return {"left_out": few if codes < 2 else "the images at both ends of every way look the same"}
-    return {name: rounded(value) for name, value in asdict(found).items()}
+    return {name: rounded(value) for name, value in asdict(result).items()}

@@ -1,4 +1,4 @@
-"""One pass over the test split, in batches: its memory does not grow with the number of images."""
+"""One pass over the test split, batch by batch: memory does not grow with the number of images. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.evaluate.reconstruction.importance import ImportanceBound, Kept
+from components.evaluate.reconstruction.importance import Checkpoint, ImportanceBound
 from components.evaluate.reconstruction.latent import AggregatePosterior
 from components.evaluate.reconstruction.metrics import IWAE, METRICS, Metric
 from components.evaluate.reconstruction.moments import Estimate, Moments
@@ -25,14 +25,14 @@ from schemas.errors import DataError
 SPLIT = "test"
 BATCH_SIZE = 256  # images
 BATCH_PIXELS = BATCH_SIZE * 64 * 64  # larger images come in smaller batches, so that a batch's activations fit
-CODES = 4  # of the importance-weighted bound, decoded at once: so many times the batch
+CODES_PER_IMAGE = 4  # codes of the importance-weighted bound that are decoded at once, per image of a batch
 ACTIVE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
-HALF_LEVEL = 0.5 / 255  # of a pixel, scale 0 to 1
-PLAIN = "plain "  # and a metric's name: of an image of one colour in place of the reconstruction
+HALF_LEVEL = 0.5 / 255  # half a grey level, scale 0 to 1
+PLAIN = "plain "  # prefix of a metric's name: its value for an image of one colour in place of the reconstruction
 
 
-class Evaluated(Protocol):
-    """What is asked of a model; `models.vae.VAE` is one."""
+class MeasuredModel(Protocol):
+    """The part of a model that is measured; `models.vae.VAE` has it."""
 
     latent_dim: int
 
@@ -65,21 +65,22 @@ class Evaluated(Protocol):
 
 @dataclass(frozen=True)
 class Measurement:
-    """The test split as a model sees it.
+    """A model's metrics on the test split, with codes and reconstructions of the first images.
 
     Attributes:
-        images: How many were measured.
-        estimates: By `Metric.name`: those that the model has, in the order of `METRICS`.
-        mean_variance: Variance over images of the posterior's mean: [D].
+        images: How many images were measured.
+        estimates: The model's metrics, by `Metric.name` and in the order of `METRICS`.
+        mean_variance: Variance of the posterior's mean over images: [D].
         codes: The posterior's mean of the first images: [n, D].
         code_labels: Their labels, -1 for none: [n].
         originals: The first images, scale 0 to 1: [m, H, W, C].
-        reconstructions: The same, from one sampled code each: [m, H, W, C].
-        labels: Labels of these: [m].
+        reconstructions: Their reconstructions, from one sampled code each: [m, H, W, C].
+        labels: Their labels, -1 for none: [m].
         importance_samples: Codes per image of the importance-weighted bound; 0: it was not measured.
-        aggregate: All posteriors together, where the prior is N(0, I); None otherwise.
-        alike: Whether all images are the same.
-        plain: By `Metric.name`, of the group likeness: what one colour, the training images' mean, reaches in its place.
+        aggregate: The distribution of all codes, where the prior is N(0, I); None otherwise.
+        all_same: Whether all images are the same.
+        plain_colour: The metrics of group `likeness`, by name, for one colour (the training images' mean) in place of
+            each reconstruction.
     """
 
     images: int
@@ -92,50 +93,50 @@ class Measurement:
     labels: NDArray[np.int64]
     importance_samples: int = 0
     aggregate: AggregatePosterior | None = None
-    alike: bool = False
-    plain: dict[str, float] = field(default_factory=dict)
+    all_same: bool = False
+    plain_colour: dict[str, float] = field(default_factory=dict)
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Latent dimensions in use, whose posterior mean has a variance above 0.01 (Burda et al. 2016): [D]."""
+        """Whether each dimension is in use: its posterior mean has a variance above 0.01 (Burda et al. 2016): [D]."""
         return self.mean_variance > ACTIVE
 
     @property
-    def untold(self) -> str | None:
-        """Why nobody can tell which dimensions are in use, as a clause; None: it can be told."""
-        if self.images > 1 and not self.alike:
+    def active_dims_unknown(self) -> str | None:
+        """Reason that active dimensions cannot be counted, as a clause; None: they can."""
+        if self.images > 1 and not self.all_same:
             return None
         whose = "a single test image" if self.images == 1 else "test images that are all the same"
         return f"{whose} cannot tell how many latent dimensions are in use"
 
 
 def batch_size(height: int, width: int) -> int:
-    """Images per batch, from an image's size in pixels alone: 256 up to 64 × 64, 16 at 256 × 256."""
+    """Return the images per batch for images of this size: 256 up to 64 × 64 pixels, 16 at 256 × 256."""
     return max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
 
 
 def measure(
-    vae: Evaluated,
+    vae: MeasuredModel,
     *,
     examples: Examples,
     seed: int,
     keep_codes: int,
     keep_images: int,
     importance_samples: int = 0,
-    kept: Path | None = None,
+    work: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Measurement:
-    """Measures a model on the test split, in the order in which it is stored.
+    """Measure a model on the test split.
 
     Args:
         vae: The model.
-        examples: Whose test split is read.
-        seed: Of the noise; image i's depends on (seed, i) alone.
-        keep_codes: Of how many first images the codes are kept.
-        keep_images: Of how many first images the reconstructions are kept.
+        examples: Its Examples, whose test split is read.
+        seed: Seed of the noise; the noise of image i depends on (seed, i) alone.
+        keep_codes: How many first images' codes are returned.
+        keep_images: How many first images' reconstructions are returned.
         importance_samples: Codes per image for the importance-weighted bound; 0: it is left out.
-        kept: Folder in which what takes long is kept while it is measured, for after a kill; none: nothing is.
-        progress: Told after every batch how many images are done.
+        work: Folder for values that take long, with which an interrupted evaluation resumes; None: nothing is saved.
+        progress: Called after every batch with the number of images done.
 
     Raises:
         DataError: The test split is empty or shorter than it says, a shard is broken, or a term is not finite.
@@ -146,54 +147,53 @@ def measure(
         raise DataError(f"{examples.path}: expected test images, found none; raise preprocess.test")
     stored_shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
     importance_samples = importance_samples if vae.variational else 0
-    metrics = [metric for metric in METRICS if vae.variational or not metric.variational]
-    metrics = [metric for metric in metrics if metric.name != IWAE or importance_samples]
-    metrics = [metric for metric in metrics if vae.density or not metric.density]
+    metrics = _metrics_of(vae, importance_samples=importance_samples)
     per_image = _graph(vae, stored_shape, metrics, colour=statistics.train_mean)
-    at_once = batch_size(*stored_shape[:2])
+    images_at_once = batch_size(*stored_shape[:2])
     bound = ImportanceBound(
         vae,
         samples=importance_samples,
-        codes=CODES * at_once,
+        codes=CODES_PER_IMAGE * images_at_once,
         seed=seed,
-        kept=Kept(kept / "importance.npy") if kept else None,
+        checkpoint=Checkpoint(work / "importance.npy") if work else None,
     )
     aggregate = AggregatePosterior(vae.latent_dim) if vae.variational and vae.prior is None else None
     moments = {metric.name: Moments() for metric in metrics}
-    plain = {metric.name: Moments() for metric in metrics if metric.group == "likeness"}
+    plain_moments = {metric.name: Moments() for metric in metrics if metric.group == "likeness"}
     means = Moments()
-    first: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("mean", "targets", "reconstructions", "labels")}
     done = unusable = 0
-    low: Any = np.inf  # of each pixel, over all images
-    high: Any = -np.inf
+    lowest: Any = np.inf  # of each pixel, over all images
+    highest: Any = -np.inf
     with readable(examples):
-        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=at_once):
+        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=images_at_once):
             count = int(pixels.shape[0])
             if vae.binary:
                 pixels = tf.constant(binarised(pixels.numpy(), seed=seed, start=done))
             inputs = {"pixels": pixels, "labels": labels} if vae.conditional else pixels
-            draws = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
-            found = {name: tensor.numpy() for name, tensor in per_image(inputs, draws).items()}
+            noise = standard_normal(seed, start=done, count=count, size=vae.latent_dim)
+            values = {name: tensor.numpy() for name, tensor in per_image(inputs, noise).items()}
             if importance_samples:
-                found[IWAE] = bound(inputs, start=done)
-            values = np.stack([found[metric.name] for metric in metrics])  # [metrics, B]
-            unusable += int(np.count_nonzero(~np.isfinite(values).all(axis=0)))
+                values[IWAE] = bound(inputs, start=done)
+            finite = np.stack([np.isfinite(values[metric.name]) for metric in metrics]).all(axis=0)  # [B]
+            unusable += int(np.count_nonzero(~finite))
             if not unusable:
                 for metric in metrics:
-                    moments[metric.name].add(found[metric.name])
-                for name, beside in plain.items():
-                    beside.add(found[PLAIN + name])
-                means.add(found["mean"])
+                    moments[metric.name].add(values[metric.name])
+                for name, plain in plain_moments.items():
+                    plain.add(values[PLAIN + name])
+                means.add(values["mean"])
                 if aggregate:
-                    aggregate.add(found["mean"], found["log_variance"])
+                    aggregate.add(values["mean"], values["log_variance"])
             if done < keep_codes:
-                first["mean"].append(found["mean"])
+                parts["mean"].append(values["mean"])
             if done < keep_images:
-                first["targets"].append(found["targets"])
-                first["reconstructions"].append(found["reconstructions"])
+                parts["targets"].append(values["targets"])
+                parts["reconstructions"].append(values["reconstructions"])
             if done < max(keep_codes, keep_images):
-                first["labels"].append(labels.numpy())
-            low, high = np.minimum(low, found["targets"].min(axis=0)), np.maximum(high, found["targets"].max(axis=0))
+                parts["labels"].append(labels.numpy())
+            lowest = np.minimum(lowest, values["targets"].min(axis=0))
+            highest = np.maximum(highest, values["targets"].max(axis=0))
             done += count
             progress(done)
     if done != expected:
@@ -205,25 +205,36 @@ def measure(
             f"the model: expected finite numbers for every test image, found NaN or infinity for {unusable:,} of "
             f"{done:,}; lower train.learning_rate and train again"
         )
-    whole = {name: np.concatenate(parts) for name, parts in first.items()}
+    first = {name: np.concatenate(batches) for name, batches in parts.items()}
     return Measurement(
         images=done,
-        estimates={name: found.estimate() for name, found in moments.items()},
+        estimates={name: values.estimate() for name, values in moments.items()},
         mean_variance=np.asarray(means.variance),
-        codes=whole["mean"][:keep_codes],
-        code_labels=whole["labels"][:keep_codes],
-        originals=whole["targets"][:keep_images],
-        reconstructions=whole["reconstructions"][:keep_images],
-        labels=whole["labels"][:keep_images],
+        codes=first["mean"][:keep_codes],
+        code_labels=first["labels"][:keep_codes],
+        originals=first["targets"][:keep_images],
+        reconstructions=first["reconstructions"][:keep_images],
+        labels=first["labels"][:keep_images],
         importance_samples=importance_samples,
         aggregate=aggregate,
-        alike=bool((high - low).max() < HALF_LEVEL),
-        plain={name: beside.estimate().value for name, beside in plain.items()},
+        all_same=bool((highest - lowest).max() < HALF_LEVEL),
+        plain_colour={name: plain.estimate().value for name, plain in plain_moments.items()},
     )
 
 
+def _metrics_of(vae: MeasuredModel, *, importance_samples: int) -> list[Metric]:
+    """Return the metrics that this model has."""
+    return [
+        metric
+        for metric in METRICS
+        if (vae.variational or not metric.variational)
+        and (vae.density or not metric.density)
+        and (importance_samples or metric.name != IWAE)
+    ]
+
+
 def document(measurement: Measurement) -> dict[str, Any]:
-    """What ``metrics.json`` holds. Values have six digits: the rest would be rounding noise of float32."""
+    """Return what ``metrics.json`` holds. Values have six digits: more would be rounding noise of float32."""
     return {
         "split": SPLIT,
         "images": measurement.images,
@@ -231,13 +242,13 @@ def document(measurement: Measurement) -> dict[str, Any]:
         **({"importance_samples": measurement.importance_samples} if measurement.importance_samples else {}),
         "metrics": {
             metric.name: {
-                "value": _rounded(measurement.estimates[metric.name].value),
-                "standard_error": _rounded(measurement.estimates[metric.name].standard_error),
+                "value": rounded(measurement.estimates[metric.name].value),
+                "standard_error": rounded(measurement.estimates[metric.name].standard_error),
                 "unit": metric.unit,
                 "better": metric.better,
                 **(
-                    {"plain_colour": _rounded(measurement.plain[metric.name])}
-                    if metric.name in measurement.plain
+                    {"plain_colour": rounded(measurement.plain_colour[metric.name])}
+                    if metric.name in measurement.plain_colour
                     else {}
                 ),
                 "doc": metric.doc,
@@ -247,48 +258,55 @@ def document(measurement: Measurement) -> dict[str, Any]:
         },
         "latent": {
             "dimensions": len(measurement.active),
-            "active": None if measurement.untold else int(measurement.active.sum()),
-            "variance_of_mean": [_rounded(value) for value in measurement.mean_variance.tolist()],
-            **_aggregate(measurement.aggregate),
-            **({"left_out": measurement.untold} if measurement.untold else {}),
+            "active": None if measurement.active_dims_unknown else int(measurement.active.sum()),
+            "variance_of_mean": [rounded(value) for value in measurement.mean_variance.tolist()],
+            **_aggregate_document(measurement.aggregate),
+            **({"left_out": measurement.active_dims_unknown} if measurement.active_dims_unknown else {}),
             "doc": f"A dimension is active if its posterior mean has a variance above {ACTIVE} over the test images "
             "(Burda et al. 2016).",
         },
     }
 
 
-def _aggregate(aggregate: AggregatePosterior | None) -> dict[str, Any]:
+def _aggregate_document(aggregate: AggregatePosterior | None) -> dict[str, Any]:
     if aggregate is None:
         return {}
-    gap = aggregate.gap
+    finite = math.isfinite(aggregate.gap)
     doc = "KL of the Gaussian that all images' codes make together from N(0, I), nats: part of every image's KL."
-    if not math.isfinite(gap):
-        gap, doc = None, f"{doc} It is infinite: all codes lie in fewer dimensions than there are."
+    if not finite:
+        doc = f"{doc} It is infinite: all codes lie in fewer dimensions than there are."
     return {
-        "kl_per_dimension": [_rounded(value) for value in aggregate.kl_per_dimension.tolist()],
-        "aggregate_gap": _rounded(gap),
+        "kl_per_dimension": [rounded(value) for value in aggregate.kl_per_dimension.tolist()],
+        "aggregate_gap": rounded(aggregate.gap) if finite else None,
         "aggregate_doc": doc,
     }
 
 
 def _graph(
-    vae: Evaluated, stored_shape: tuple[int, int, int], metrics: Sequence[Metric], *, colour: Sequence[float]
+    vae: MeasuredModel, stored_shape: tuple[int, int, int], metrics: Sequence[Metric], *, colour: Sequence[float]
 ) -> Callable[..., dict[str, Any]]:
-    """From a batch, as the model takes it, and noise to its metrics [B], to what the figures show, and to what a plain image
-    of this colour [C] reaches."""
+    """Build the computation for a batch: from its images and noise to metrics [B], codes and reconstructions.
+
+    Args:
+        vae: The model.
+        stored_shape: Shape of stored images: [H', W', C].
+        metrics: Metrics to compute. Those of group `likeness` are also computed, under `PLAIN` and their name, for an image
+            of one colour in place of the reconstruction.
+        colour: This colour: [C], scale 0 to 1.
+    """
     pixels = tf.TensorSpec((None, *stored_shape), tf.uint8)
     inputs = {"pixels": pixels, "labels": tf.TensorSpec((None,), tf.int64)} if vae.conditional else pixels
 
     @tf.function(input_signature=[inputs, tf.TensorSpec((None, vae.latent_dim), tf.float32)])  # type: ignore[untyped-decorator]
-    def per_image(inputs: Any, draws: Any) -> dict[str, Any]:
-        terms = vae.terms(inputs, draws)
-        shown = {name: terms[name] for name in ("mean", "log_variance", "targets", "reconstructions")}
-        plain = {**terms, "reconstructions": tf.zeros_like(terms["targets"]) + tf.constant(colour, tf.float32)}
-        beside = {PLAIN + metric.name: metric.per_image(plain) for metric in metrics if metric.group == "likeness"}
-        return {**shown, **beside, **{metric.name: metric.per_image(terms) for metric in metrics if metric.per_image}}
+    def per_image(inputs: Any, noise: Any) -> dict[str, Any]:
+        terms = vae.terms(inputs, noise)
+        plain_terms = {**terms, "reconstructions": tf.zeros_like(terms["targets"]) + tf.constant(colour, tf.float32)}
+        values = {name: terms[name] for name in ("mean", "log_variance", "targets", "reconstructions")}
+        for metric in metrics:
+            if metric.per_image:
+                values[metric.name] = metric.per_image(terms)
+                if metric.group == "likeness":
+                    values[PLAIN + metric.name] = metric.per_image(plain_terms)
+        return values
 
     return per_image  # type: ignore[no-any-return]
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else rounded(value)

@@ -1,4 +1,4 @@
-"""What is measured: each metric is a value per image, computed from the model's terms, with unit and meaning."""
+"""The metrics of a model: each is a value per image, computed from the model's terms, with its unit and meaning."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Metric:
     Attributes:
         name: Key in ``metrics.json``.
         title: What a person reads.
-        unit: Of the value and of its standard error.
-        better: Which way is up.
-        group: Which of the report's rows it stands in.
-        doc: What it is, for somebody who does not know it.
-        per_image: From the model's terms (`models.vae.VAE.terms`) to values [B], float32; None: it has a pass of its own.
-        variational: Whether it needs a KL, which a plain autoencoder has not.
+        unit: Unit of the value and of its standard error.
+        better: Which values are better.
+        group: The group of the report that shows it.
+        doc: What it measures, for a reader who does not know it.
+        per_image: The model's terms (`models.vae.VAE.terms`) to values [B], float32; None: computed by `importance`.
+        variational: Whether it needs a KL, which a plain autoencoder does not have.
         density: Whether it needs a likelihood of grey or colour values.
     """
 
@@ -41,17 +41,17 @@ class Metric:
 
 
 def mse(terms: Mapping[str, Any]) -> Any:
-    """Mean squared error over pixels and channels, scale 0 to 1: [B]."""
+    """Return the mean squared error over pixels and channels, scale 0 to 1: [B]."""
     return tf.reduce_mean(tf.square(terms["targets"] - terms["reconstructions"]), axis=(1, 2, 3))
 
 
 def psnr(terms: Mapping[str, Any]) -> Any:
-    """Peak signal-to-noise ratio, ``-10 · log10 MSE`` for values up to 1, at most 100 dB: [B]."""
+    """Return the peak signal-to-noise ratio, ``-10 · log10 MSE`` for values up to 1, at most 100 dB: [B]."""
     return -10.0 / math.log(10.0) * tf.math.log(tf.maximum(mse(terms), MSE_FLOOR))
 
 
 def ssim(terms: Mapping[str, Any]) -> Any:
-    """Structural similarity (Wang et al. 2004), whose window of 11 pixels shrinks with images smaller than it: [B]."""
+    """Return the structural similarity (Wang et al. 2004): [B]. The window has 11 pixels, or as many as the image."""
     _, height, width, _ = terms["targets"].shape
     size = min(11, height, width)
     return tf.image.ssim(terms["targets"], terms["reconstructions"], max_val=1.0, filter_size=size)

@@ -1,4 +1,4 @@
-"""Means with their standard errors, one batch at a time."""
+"""Means with their standard errors, computed batch by batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over images and its standard error, sd / √n (None for a single image, whose sd nobody knows)."""
+    """A mean over images and its standard error, sd / √n; None for a single image, which has no sd."""
 
     value: float
     standard_error: float | None
@@ -27,7 +27,7 @@ class Moments:
         self._squares: Any = 0.0  # sum of squared deviations from the mean
 
     def add(self, rows: NDArray[Any]) -> None:
-        """Takes in a batch: [n, …], n at least 1."""
+        """Add a batch: [n, …], n at least 1."""
         values = rows.astype(np.float64)
         mean = values.mean(axis=0)
         total = self.count + len(values)
@@ -39,10 +39,10 @@ class Moments:
 
     @property
     def variance(self) -> Any:
-        """Of the rows, unbiased; zero for a single row: […]."""
+        """Unbiased variance of the rows, zero for a single row: […]."""
         return self._squares / max(self.count - 1, 1)
 
     def estimate(self) -> Estimate:
-        """The mean of scalar rows, with its standard error."""
+        """Return the mean of scalar rows, with its standard error."""
         error = math.sqrt(self.variance / self.count) if self.count > 1 else None
         return Estimate(float(self.mean), error)

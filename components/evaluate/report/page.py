@@ -132,7 +132,7 @@ def render(
             clause=_sentence(wording.dimensions(measurement)),
             threshold=ACTIVE,
             ways=wording.ways(measurement, smoothness),
-            told=measurement.untold is None,
+            told=measurement.active_dims_unknown is None,
             images=measurement.images,
             samples=measurement.importance_samples,
             verdicts=wording.verdicts(),
@@ -141,7 +141,7 @@ def render(
             compared=_sentence(wording.distances(judgement.compared)),
             samplers=_samplers(judgement),
             space=judgement.space,
-            unchosen=judgement.unchosen,
+            unchosen=judgement.why_not_chosen,
             useful=_sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),
             gates=gates,
@@ -172,7 +172,7 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         settings=provenance.flat(provenance.trained_with(subject.model, subject.search)),
         variational=_variational(subject),
         dims=len(measurement.active),
-        active=None if measurement.untold else int(measurement.active.sum()),
+        active=None if measurement.active_dims_unknown else int(measurement.active.sum()),
         ssim=measurement.estimates["ssim"].value,
         history={name: subject.history[name].to_pylist() for name in subject.history.column_names},
         flagged=not isinstance(judgement.memorisation, str) and judgement.memorisation.flagged,
@@ -250,7 +250,7 @@ def _distances(compared: Compared) -> list[tuple[str, str, tuple[str, ...], list
             wording.CALLED.get(found.space.name, ()),
             [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))],
         )
-        for found in compared.found
+        for found in compared.distances
     ]
 
 

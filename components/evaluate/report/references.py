@@ -12,8 +12,8 @@ NONE = "There is no floor: it depends on the images. Compare it between models o
 
 def reference(name: str, measurement: Measurement) -> str:
     """A metric's reference in a sentence; `name` is a `Metric.name`."""
-    if name in measurement.plain:
-        plain, decimals = measurement.plain[name], {"psnr": 1, "ssim": 2}.get(name, 4)
+    if name in measurement.plain_colour:
+        plain, decimals = measurement.plain_colour[name], {"psnr": 1, "ssim": 2}.get(name, 4)
         value = fixed(plain, decimals=decimals)
         return f"One colour, the training images’ mean, in place of every reconstruction reaches {value}."
     if name == "iwae" and "elbo" in measurement.estimates:

@@ -29,9 +29,9 @@ def verdict(measurement: Measurement, judgement: Judgement, gates: Sequence[Outc
 
 def quality(found: Compared | str) -> str:
     """How far new images are from real ones, in the features that know the images best."""
-    if isinstance(found, str) or not found.found:
+    if isinstance(found, str) or not found.distances:
         return _sentence(wording.distances(found))
-    best = found.found[-1]
+    best = found.distances[-1]
     name = wording.CALLED.get(best.space.name, ("Fréchet distance",))[0]
     new, floor = best.synthetic, best.floor
     value, lowest = (fixed(side.frechet, decimals=3) for side in (new, floor))
@@ -47,8 +47,8 @@ def quality(found: Compared | str) -> str:
 def latent_space(measurement: Measurement) -> str:
     """How many dimensions carry something."""
     dims, active = len(measurement.active), int(measurement.active.sum())
-    if measurement.untold:
-        return _sentence(measurement.untold)
+    if measurement.active_dims_unknown:
+        return _sentence(measurement.active_dims_unknown)
     if active == 0:
         return _sentence(wording.dimensions(measurement))
     subject = f"{active:,} of {counted(dims, 'latent dimension')} {'is' if active == 1 else 'are'} in use"

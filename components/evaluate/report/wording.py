@@ -39,8 +39,8 @@ def dimensions(measurement: Measurement) -> str:
     """How many latent dimensions are in use, as a clause."""
     dims = len(measurement.active)
     unused = dims - int(measurement.active.sum())
-    if measurement.untold:
-        return measurement.untold
+    if measurement.active_dims_unknown:
+        return measurement.active_dims_unknown
     if unused == 0:
         return {1: "the only latent dimension is in use", 2: "both latent dimensions are in use"}.get(
             dims, f"all {dims:,} latent dimensions are in use"
@@ -95,9 +95,9 @@ def distances(found: Compared | str) -> str:
     """How far new images are from test images, as a clause; or why nobody measured it."""
     if isinstance(found, str):
         return f"not compared with test images: {found}"
-    if not found.found:
+    if not found.distances:
         return f"not compared with test images: {next(iter(found.left_out.values()))}"
-    best = found.found[-1]
+    best = found.distances[-1]
     names = CALLED.get(best.space.name, ("Fréchet distance",))
     synthetic, floor = (
         [fixed(side.frechet, decimals=3), fixed(side.kernel.value, decimals=5)][: len(names)]

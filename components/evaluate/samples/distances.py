@@ -1,4 +1,4 @@
-"""How far synthetic images are from real ones, beside how far real ones are from each other. Loads TensorFlow."""
+"""Distances between synthetic and real images, beside distances between two sets of real images. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from components.evaluate.samples.kid import Interval, kernel_distance
 from components.evaluate.samples.neighbours import NEIGHBOURS, Manifold, manifold, radii
 from components.reporting.numbers import rounded
 
-SAME = 1e-5  # of features, beside the largest of them: only rounding differs
+SAME = 1e-5  # a range of features, relative to the largest: below it they differ by rounding alone
 NOT_FINITE = "the features of some image are not finite numbers"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A set of images beside the test images, in a feature space.
+    """Distances of a set of images from the test images, in a feature space.
 
     Attributes:
         frechet: See `components.evaluate.samples.frechet`.
         kernel: See `components.evaluate.samples.kid`.
-        manifold: See `components.evaluate.samples.neighbours`; the test images are the real ones.
+        manifold: See `components.evaluate.samples.neighbours`; its real images are the test images.
     """
 
     frechet: float
@@ -36,13 +36,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Distances:
-    """In one feature space, all at the same number of images.
+    """Distances in one feature space, between sets of the same size.
 
     Attributes:
-        space: Which.
-        images: Of each set.
-        synthetic: Of new images.
-        floor: Of training images, which are as real as the test images: nobody can expect less.
+        space: The feature space.
+        images: Number of images in each set.
+        synthetic: Distances of new images.
+        floor: Distances of training images, which are as real as test images: the best a model can expect.
     """
 
     space: FeatureSpace
@@ -53,14 +53,14 @@ class Distances:
 
 @dataclass(frozen=True)
 class Compared:
-    """New images beside test images, in every feature space that there is.
+    """Distances in all feature spaces.
 
     Attributes:
-        found: One for each space.
-        left_out: Names of spaces, and why there is nothing in them, as a clause.
+        distances: One for each space in which sets could be compared.
+        left_out: Names of the other spaces, and the reason, as a clause.
     """
 
-    found: tuple[Distances, ...]
+    distances: tuple[Distances, ...]
     left_out: dict[str, str]
 
 
@@ -72,26 +72,26 @@ def compare(
     synthetic: Sequence[NDArray[np.float32]],
     seed: int,
 ) -> Compared:
-    """Compares new images with test images, in each of some feature spaces.
+    """Compare new images and training images with test images, in each feature space.
 
     Args:
-        spaces: Where they are compared.
+        spaces: The feature spaces.
         test: Features of test images, [N, D] for each space.
-        training: Of as many training images.
-        synthetic: Of as many new images.
-        seed: Of the kernel distance's blocks.
+        training: Features of as many training images.
+        synthetic: Features of as many new images.
+        seed: Seed of the kernel distance's blocks.
     """
-    found, left_out = [], {}
+    distances, left_out = [], {}
     for space, real, other, new in zip(spaces, test, training, synthetic, strict=True):
         if not all(np.isfinite(features).all() for features in (real, other, new)):
             left_out[space.name] = NOT_FINITE
         elif np.ptp(real, axis=0).max() <= SAME * np.abs(real).max():
             left_out[space.name] = "all test images have the same features"
         else:
-            own = radii(real)  # once for both
-            beside, floor = (_compare(real, images, real_radii=own, seed=seed) for images in (new, other))
-            found.append(Distances(space, len(real), synthetic=beside, floor=floor))
-    return Compared(tuple(found), left_out)
+            real_radii = radii(real)  # computed once for both
+            beside, floor = (_compare(real, images, real_radii=real_radii, seed=seed) for images in (new, other))
+            distances.append(Distances(space, len(real), synthetic=beside, floor=floor))
+    return Compared(tuple(distances), left_out)
 
 
 def _compare(real: NDArray[Any], other: NDArray[Any], *, real_radii: NDArray[np.float64], seed: int) -> Comparison:
@@ -103,32 +103,30 @@ def _compare(real: NDArray[Any], other: NDArray[Any], *, real_radii: NDArray[np.
 
 
 def document(compared: Compared | str) -> dict[str, Any]:
-    """What ``metrics.json`` holds of them."""
+    """Return what ``metrics.json`` holds of the distances, or of the reason that they are left out."""
     if isinstance(compared, str):
         return {"left_out": compared}
     return {
         **{
-            found.space.name: {
-                "space": found.space.doc,
-                "network_sha256": found.space.digest,
-                "images": found.images,
+            distances.space.name: {
+                "space": distances.space.doc,
+                "network_sha256": distances.space.digest,
+                "images": distances.images,
                 "neighbours": NEIGHBOURS,
-                **{name: _rounded(getattr(found, name)) for name in ("synthetic", "floor")},
+                "synthetic": _rounded(distances.synthetic),
+                "floor": _rounded(distances.floor),
                 "doc": "Synthetic: new images beside test images. Floor: training images beside the same test images. "
                 "frechet and kernel: 0 is the same distribution. precision, recall, coverage: shares; density may exceed 1.",
             }
-            for found in compared.found
+            for distances in compared.distances
         },
         **{name: {"left_out": why} for name, why in compared.left_out.items()},
     }
 
 
 def _rounded(comparison: Comparison) -> dict[str, Any]:
-    def short(value: float | None) -> float | None:
-        return None if value is None else rounded(value)
-
     return {
-        "frechet": short(comparison.frechet),
-        "kernel": {name: short(value) for name, value in asdict(comparison.kernel).items()},
-        **{name: short(value) for name, value in asdict(comparison.manifold).items()},
+        "frechet": rounded(comparison.frechet),
+        "kernel": {name: rounded(value) for name, value in asdict(comparison.kernel).items()},
+        **{name: rounded(value) for name, value in asdict(comparison.manifold).items()},
     }

@@ -1,4 +1,4 @@
-"""Feature spaces, in which sets of images are compared. Importing this module loads TensorFlow."""
+"""Feature spaces, in which sets of images are compared. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-SEED = 20260101  # of the random network: the same everywhere, so that distances can be compared between runs
+SEED = 20260101  # of the random network: a constant, so that distances can be compared between runs
 FILTERS = (64, 128, 256)
 
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """A network whose outputs stand for images.
+    """A network whose outputs describe images.
 
     Attributes:
         name: Key in ``metrics.json``.
-        doc: What the network is, for a person.
-        digest: sha256 of the network: distances are comparable where it is the same.
+        doc: What the network is, for a reader.
+        digest: sha256 of the network; distances can be compared only where it is the same.
         features: Images [B, H, W, C], scale 0 to 1, to features [B, D].
     """
 
@@ -34,52 +34,57 @@ class FeatureSpace:
 
 
 def features_of(spaces: Sequence[FeatureSpace], batches: Iterable[Any]) -> list[NDArray[np.float32]]:
-    """Of batches of images, [B, H, W, C], scale 0 to 1, which are read once: [N, D] for each space."""
-    found: list[list[NDArray[np.float32]]] = [[] for _ in spaces]
+    """Return the features of images in each space, [N, D] each.
+
+    Args:
+        spaces: The feature spaces.
+        batches: Batches of images, [B, H, W, C], scale 0 to 1. They are read once.
+    """
+    features: list[list[NDArray[np.float32]]] = [[] for _ in spaces]
     for images in batches:
-        for kept, space in zip(found, spaces, strict=True):
-            kept.append(np.asarray(space.features(images)))
-    return [np.concatenate(kept) for kept in found]
+        for parts, space in zip(features, spaces, strict=True):
+            parts.append(np.asarray(space.features(images)))
+    return [np.concatenate(parts) for parts in features]
 
 
 def classifier_space(network: keras.Model) -> FeatureSpace:
-    """What a classifier of the real training images knows of an image (`components.evaluate.samples.classifier`)."""
+    """Return the space of a classifier of real training images; see `components.evaluate.samples.classifier`."""
     return _network_space(
         "classifier", "a classifier trained on the real training images, before its last layer", network
     )
 
 
 def random_space(image_shape: tuple[int, int, int]) -> FeatureSpace:
-    """A convolutional network that nobody has trained: the same for all images of a shape.
+    """Return the space of an untrained convolutional network, the same for all images of a shape.
 
-    Means and deviations of its maps, at three resolutions, are a rough summary of shapes and textures; even such features
-    order sets by their quality (Naeem et al. 2020, section 4.2). They need no labels and know nothing of the images.
+    Means and deviations of its maps, at three resolutions, are a rough summary of shapes and textures. Even such features
+    order sets by their quality (Naeem et al. 2020, section 4.2), and they need neither labels nor training.
     """
     initializer = keras.initializers.HeNormal
     images = x = keras.Input(image_shape)
-    found = []
+    statistics = []
     for number, filters in enumerate(FILTERS):
         x = layers.Conv2D(
             filters, 3, strides=2, padding="same", activation="relu", kernel_initializer=initializer(SEED + number)
         )(x)
-        found += [layers.GlobalAveragePooling2D()(x), _Deviation()(x)]
+        statistics += [layers.GlobalAveragePooling2D()(x), _Deviation()(x)]
     return _network_space(
         name="random",
         doc="a convolutional network with random weights, the same for all images of a shape",
-        network=keras.Model(images, layers.Concatenate()(found)),
+        network=keras.Model(images, layers.Concatenate()(statistics)),
     )
 
 
 def _network_space(name: str, doc: str, network: keras.Model) -> FeatureSpace:
-    """Of a network of ours, which is known by its weights."""
-    found = hashlib.sha256()
+    """Return the space of a network of ours, whose digest is that of its weights."""
+    digest = hashlib.sha256()
     for weight in network.get_weights():
-        found.update(f"{weight.dtype.str} {weight.shape}".encode())
-        found.update(np.ascontiguousarray(weight).tobytes())
-    return FeatureSpace(name, doc, found.hexdigest(), network.predict_on_batch)
+        digest.update(f"{weight.dtype.str} {weight.shape}".encode())
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return FeatureSpace(name, doc, digest.hexdigest(), network.predict_on_batch)
 
 
-class _Deviation(layers.Layer):
+class _Deviation(layers.Layer):  # type: ignore[misc]  # Keras is untyped
     """Standard deviation of each map: [B, C]."""
 
     def call(self, maps: Any) -> Any:

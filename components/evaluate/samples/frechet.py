@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian."""
+"""The Fréchet distance between two sets of features, each described by a Gaussian; of Inception's features it is the FID."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ Features = NDArray[Any]  # [images, dimensions]
 
 
 def frechet_distance(first: Features, second: Features) -> float:
-    """``|μ₁ - μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)``: Dowson & Landau 1982; Heusel et al. 2017, equation 6.
+    """Return ``|μ₁ - μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)``: Dowson & Landau 1982; Heusel et al. 2017, equation 6.
 
-    Called FID only where the features are Inception's. It is biased: it falls with more images, so sets are compared at
-    the same sizes.
+    It is biased: it falls with more images, so compare sets of the same size.
 
     Args:
         first: [n, D], n at least 2.
@@ -31,7 +30,7 @@ def frechet_distance(first: Features, second: Features) -> float:
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Square root of a symmetric positive semidefinite matrix."""
+    """Return the square root of a symmetric positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(matrix)
-    found: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return found
+    root: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return root

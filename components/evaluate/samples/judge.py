@@ -1,5 +1,7 @@
-"""New images of a model: where their codes should come from, how far they are from real images, what they are good for, and
-whether they give training images away. Loads TensorFlow."""
+"""Judge a model's new images: by distance from real images, by usefulness, and by copies of training images.
+
+This is also where the sampler of codes is chosen. Loads TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from components.evaluate.reconstruction.measure import SPLIT, batch_size
 from components.evaluate.samples import distances, privacy, usefulness
-from components.evaluate.samples.classifier import BATCH_SIZE as CLASSIFIED
+from components.evaluate.samples.classifier import BATCH_SIZE as CLASSIFIER_BATCH
 from components.evaluate.samples.classifier import (
     feature_network,
     real_batches,
@@ -28,8 +30,8 @@ from components.evaluate.samples.features import FeatureSpace, classifier_space,
 from components.evaluate.samples.neighbours import NEIGHBOURS
 from components.evaluate.samples.new_images import new_images, shared_labels
 from components.evaluate.samples.privacy import PASSES, Memorisation, measure_memorisation
-from components.evaluate.samples.sampler_choice import FITTED, SamplerResult, choose_sampler, samplers_of
-from components.evaluate.samples.usefulness import Usefulness, measure_usefulness, seen
+from components.evaluate.samples.sampler_choice import MAX_FITTED, SamplerResult, choose_sampler, fit_to_training
+from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness
 from components.examples.dataset import labelled_batches, readable
 from components.examples.training_images import TrainingImages
 from components.reporting.numbers import rounded
@@ -38,23 +40,23 @@ from models.vae import VAE
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
-SCALED = 256  # training images by which a classifier's features are brought to one scale
+SCALE_IMAGES = 256  # training images that set the scale of a classifier's features
 
 Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is found of a model's new images; a clause says why something is left out.
+    """How good a model's new images are. In place of a part that is left out stands the reason, as a clause.
 
     Attributes:
-        sampler: Where codes come from.
-        samplers: All that were tried, in the space `space`.
-        space: Name of the feature space in which samplers are told apart.
-        compared: Distances of the sampler's images.
-        usefulness: For training a classifier.
-        memorisation: Of training images.
-        unchosen: Why samplers could not be set beside validation images, as a clause; None: they were.
+        sampler: The chosen sampler of codes.
+        samplers: All samplers, compared in the space `space`.
+        space: Name of the feature space in which samplers are compared.
+        compared: Distances between the chosen sampler's images and test images.
+        usefulness: How well new images train a classifier.
+        memorisation: How close new images come to training images.
+        why_not_chosen: Why no sampler could be chosen by validation images, as a clause; None: one was.
     """
 
     sampler: CodeSampler
@@ -63,7 +65,7 @@ class Judgement:
     compared: Compared | str
     usefulness: Usefulness | str
     memorisation: Memorisation | str
-    unchosen: str | None = None
+    why_not_chosen: str | None = None
 
 
 def judge(
@@ -71,31 +73,31 @@ def judge(
     *,
     examples: Examples,
     seed: int,
-    most: int,
+    max_images: int,
     sampler: str,
     bar: Bar,
-    asked: Sequence[FeatureSpace] = (),
-    kept: Path | None = None,
+    extra_spaces: Sequence[FeatureSpace] = (),
+    work: Path | None = None,
 ) -> Judgement:
-    """Judges new images by test images and training images.
+    """Judge new images by comparing them with test images and training images.
 
     Args:
         vae: The model.
-        examples: Whose images they should be like.
-        seed: Of codes, classifiers and blocks.
-        most: Images of each set, at most; 0: nothing is judged.
+        examples: Its Examples.
+        seed: Seed of codes, of classifiers and of the kernel distance's blocks.
+        max_images: Images of each set, at most; 0: nothing is judged.
         sampler: Kind of the sampler of codes; or auto.
-        bar: Draws a bar, of so many images in `total`.
-        asked: Feature spaces that the recipe asks for, in which sets are compared, too.
-        kept: Folder in which classifiers are kept, for after a kill; none: they are not.
+        bar: Opens a progress bar: ``bar(description, total=…)``.
+        extra_spaces: Feature spaces that the recipe adds.
+        work: Folder for trained classifiers, with which an interrupted evaluation resumes; None: they are not saved.
 
     Raises:
-        DataError: A fitted sampler is wanted, and nothing can be fitted.
+        DataError: The recipe names a fitted sampler, and there is nothing to fit it to.
     """
     images = TrainingImages(examples)
     records = images.statistics.records
-    count = min(most, records[SPLIT], records["train"])
-    if why := _nothing_to_judge(vae, most=most, count=count):
+    count = min(max_images, records[SPLIT], records["train"])
+    if why := _why_nothing_is_judged(vae, max_images=max_images, count=count):
         prior = vae.prior_sampler()
         if sampler not in ("auto", prior.kind):
             raise DataError(
@@ -103,92 +105,148 @@ def judge(
             )
         return Judgement(prior, why, "", why, why, why)
     with readable(examples):
-        return _judge(vae, images, count=count, seed=seed, wanted=sampler, bar=bar, asked=asked, kept=kept)
+        return _Judge(vae, images, count=count, seed=seed, bar=bar, work=work).judgement(
+            sampler, extra_spaces=extra_spaces
+        )
 
 
-def _nothing_to_judge(vae: VAE, *, most: int, count: int) -> str | None:
-    if most == 0:
+def _why_nothing_is_judged(vae: VAE, *, max_images: int, count: int) -> str | None:
+    if max_images == 0:
         return "evaluate.distance_images is 0"
     if not vae.variational:
         return "a plain autoencoder has no distribution to draw new images from"
-    if most <= NEIGHBOURS:
-        return f"distances need more than {NEIGHBOURS} images, and evaluate.distance_images is {most}"
+    if max_images <= NEIGHBOURS:
+        return f"distances need more than {NEIGHBOURS} images, and evaluate.distance_images is {max_images}"
     if count <= NEIGHBOURS:
         return f"distances need more than {NEIGHBOURS} test and training images, and there are {count}"
     return None
 
 
-def _judge(
-    vae: VAE,
-    images: TrainingImages,
-    *,
-    count: int,
-    seed: int,
-    wanted: str,
-    bar: Bar,
-    asked: Sequence[FeatureSpace],
-    kept: Path | None,
-) -> Judgement:
-    examples, statistics = images.examples, images.statistics
-    labels = shared_labels(vae, count=count)
-    classifier, no_labels = None, unlabelled(images)
-    spaces = [random_space(vae.image_shape)]
-    if no_labels is None:
-        classifier = classifier_of(vae, images, seed=seed, bar=bar, kept=kept)
-        some = next(iter(real_images(vae, examples, split="train", count=SCALED)))
-        spaces.append(classifier_space(feature_network(classifier, some)))
+class _Judge:
+    """The parts of a judgement, which share a model, its images and a classifier; see `judge`."""
 
-    def drawn(sampler: CodeSampler) -> Iterator[NDArray[np.float32]]:
-        return new_images(vae, count=count, seed=seed, labels=labels, sampler=sampler)
-
-    with bar("samplers", total=min(FITTED, images.count)) as update:
-        samplers = samplers_of(vae, images, seed=seed, progress=update)
-    held_out = min(count, statistics.records["validation"])
-    total = 2 * count + held_out + len(samplers) * count
-    with bar("distances", total=total) as update:
-        told = _told(update)
-        test, training, validation = (
-            features_of(spaces, told(real_images(vae, examples, split=split, count=number))) if number else []
-            for split, number in ((SPLIT, count), ("train", count), ("validation", held_out))
+    def __init__(self, vae: VAE, images: TrainingImages, *, count: int, seed: int, bar: Bar, work: Path | None) -> None:
+        self.vae = vae
+        self.images = images
+        self.count = count
+        self.seed = seed
+        self.bar = bar
+        self.work = work
+        self.labels = shared_labels(vae, count=count)
+        self.why_no_classifier = unlabelled(images)
+        self.classifier = (
+            None if self.why_no_classifier else train_real_classifier(vae, images, seed=seed, bar=bar, work=work)
         )
-        synthetic = [features_of(spaces, told(drawn(sampler))) for sampler in samplers]
-    choice = choose_sampler(
-        samplers, wanted=wanted, new=synthetic, test=test, training=training, validation=validation, seed=seed
-    )
-    chosen = choice.sampler
-    new = next(features for sampler, features in zip(samplers, synthetic, strict=True) if sampler is chosen)
-    if asked:  # of three sets alone, because such networks are large
-        with bar("further features", total=3 * count) as update:
-            told = _told(update)
-            test += features_of(asked, told(real_images(vae, examples, split=SPLIT, count=count)))
-            training += features_of(asked, told(real_images(vae, examples, split="train", count=count)))
-            new = [*new, *features_of(asked, told(drawn(chosen)))]
-    compared = compare([*spaces, *asked], test=test, training=training, synthetic=new, seed=seed)
-    if no_labels is not None:
-        compared = Compared(compared.found, {**compared.left_out, "classifier": no_labels})
-    total = PASSES * images.count
-    with bar("copies", total=total) as update:
-        told = _told(lambda done: update(min(done, total)))  # a last pass, for the closest pairs, reads but some
-        memorisation = measure_memorisation(
-            lambda: drawn(chosen),
-            held_out=lambda: real_images(vae, examples, split=SPLIT, count=count),
-            training=lambda: told(real_images(vae, examples, split="train", count=images.count)),
+
+    def judgement(self, sampler: str, *, extra_spaces: Sequence[FeatureSpace]) -> Judgement:
+        """Choose a sampler and judge its images."""
+        spaces = self._spaces()
+        with self.bar("samplers", total=min(MAX_FITTED, self.images.count)) as update:
+            samplers = fit_to_training(self.vae, self.images, seed=self.seed, progress=update)
+        held_out = min(self.count, self.images.statistics.records["validation"])
+        with self.bar("distances", total=(2 + len(samplers)) * self.count + held_out) as update:
+            counted = _counting(update)
+            test, training, validation = (
+                features_of(spaces, counted(self._real(split, size))) if size else []
+                for split, size in ((SPLIT, self.count), ("train", self.count), ("validation", held_out))
+            )
+            synthetic = [features_of(spaces, counted(self._new(candidate))) for candidate in samplers]
+        choice = choose_sampler(
+            samplers,
+            kind=sampler,
+            synthetic=synthetic,
+            test=test,
+            training=training,
+            validation=validation,
+            seed=self.seed,
         )
-    return Judgement(
-        chosen,
-        choice.results,
-        spaces[choice.place].name,
-        compared,
-        _usefulness(vae, classifier, images, chosen, why_not=no_labels, seed=seed, bar=bar, kept=kept),
-        memorisation,
-        choice.unchosen,
-    )
+        chosen = choice.sampler
+        new = next(features for one, features in zip(samplers, synthetic, strict=True) if one is chosen)
+        if extra_spaces:  # the chosen sampler alone, because such networks are large
+            with self.bar("further features", total=3 * self.count) as update:
+                counted = _counting(update)
+                test += features_of(extra_spaces, counted(self._real(SPLIT, self.count)))
+                training += features_of(extra_spaces, counted(self._real("train", self.count)))
+                new = [*new, *features_of(extra_spaces, counted(self._new(chosen)))]
+        compared = compare([*spaces, *extra_spaces], test=test, training=training, synthetic=new, seed=self.seed)
+        if self.why_no_classifier:
+            compared = Compared(compared.distances, {**compared.left_out, "classifier": self.why_no_classifier})
+        memorisation = self._memorisation(chosen)
+        return Judgement(
+            sampler=chosen,
+            samplers=choice.results,
+            space=spaces[choice.space_index].name,
+            compared=compared,
+            usefulness=self._usefulness(chosen),
+            memorisation=memorisation,
+            why_not_chosen=choice.why_not_chosen,
+        )
+
+    def _spaces(self) -> list[FeatureSpace]:
+        """Return the feature spaces that every evaluation has: the classifier's only where there is one."""
+        spaces = [random_space(self.vae.image_shape)]
+        if self.classifier is not None:
+            images = next(iter(self._real("train", SCALE_IMAGES)))
+            spaces.append(classifier_space(feature_network(self.classifier, images)))
+        return spaces
+
+    def _real(self, split: str, count: int) -> Iterator[NDArray[np.float32]]:
+        return real_images(self.vae, self.images.examples, split=split, count=count)
+
+    def _new(self, sampler: CodeSampler) -> Iterator[NDArray[np.float32]]:
+        return new_images(self.vae, count=self.count, seed=self.seed, labels=self.labels, sampler=sampler)
+
+    def _memorisation(self, sampler: CodeSampler) -> Memorisation | str:
+        total = PASSES * self.images.count
+        with self.bar("copies", total=total) as update:
+            # A last pass, for the closest pairs, reads only some training images: the bar is full already.
+            counted = _counting(lambda done: update(min(done, total)))
+            return measure_memorisation(
+                lambda: self._new(sampler),
+                held_out=lambda: self._real(SPLIT, self.count),
+                training=lambda: counted(self._real("train", self.images.count)),
+            )
+
+    def _usefulness(self, sampler: CodeSampler) -> Usefulness | str:
+        vae, images = self.vae, self.images
+        if self.classifier is None:
+            return str(self.why_no_classifier)
+        if not vae.conditional:
+            return "the model makes images without labels (model.conditional: true makes one that takes them)"
+
+        def labelled_images(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+            labels = shared_labels(vae, count=count)
+            batches = []
+            for batch in new_images(vae, count=count, seed=self.seed, labels=labels, sampler=sampler):
+                if not np.isfinite(batch).all():  # rounding would make NaN black
+                    return None
+                batches.append(np.rint(batch * 255.0).astype(np.uint8))
+            return np.concatenate(batches), labels
+
+        def test_batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+            for pixels, labels in labelled_batches(images.examples, SPLIT, batch_size=CLASSIFIER_BATCH):
+                yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0, labels.numpy()
+
+        with self.bar("usefulness", total=images_seen(images.count)) as update:
+            return measure_usefulness(
+                self.classifier,
+                labelled_images,
+                images=images,
+                crop=_crop(vae),
+                test=test_batches,
+                labels=len(images.statistics.labels),
+                seed=self.seed,
+                progress=update,
+                work=self.work,
+            )
 
 
-def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar, kept: Path | None = None) -> keras.Model:
-    """A classifier of the real training images; see `judge` for `kept`."""
+def train_real_classifier(
+    vae: VAE, images: TrainingImages, *, seed: int, bar: Bar, work: Path | None = None
+) -> keras.Model:
+    """Train a classifier on the real training images; see `judge` for `work`."""
     steps = steps_for(images.count)
-    with bar("classifier", total=steps * CLASSIFIED) as update:
+    with bar("classifier", total=steps * CLASSIFIER_BATCH) as update:
         return train_classifier(
             real_batches(images, _crop(vae), seed=seed),
             image_shape=vae.image_shape,
@@ -196,81 +254,39 @@ def classifier_of(vae: VAE, images: TrainingImages, *, seed: int, bar: Bar, kept
             steps=steps,
             seed=seed,
             progress=update,
-            kept=kept and kept / "classifier.npz",
+            saved=work / "classifier.npz" if work else None,
         )
 
 
-def _usefulness(
-    vae: VAE,
-    classifier: keras.Model | None,
-    images: TrainingImages,
-    sampler: CodeSampler,
-    *,
-    why_not: str | None,
-    seed: int,
-    bar: Bar,
-    kept: Path | None,
-) -> Usefulness | str:
-    if classifier is None:
-        return str(why_not)
-    if not vae.conditional:
-        return "the model makes images without labels (model.conditional: true makes one that takes them)"
-
-    def made(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
-        labels, found = shared_labels(vae, count=count), []
-        for batch in new_images(vae, count=count, seed=seed, labels=labels, sampler=sampler):
-            if not np.isfinite(batch).all():  # rounded they would be black
-                return None
-            found.append(np.rint(batch * 255.0).astype(np.uint8))
-        return np.concatenate(found), labels
-
-    def test() -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        for pixels, labels in labelled_batches(images.examples, SPLIT, batch_size=CLASSIFIED):
-            yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0, labels.numpy()
-
-    with bar("usefulness", total=seen(images.count)) as update:
-        return measure_usefulness(
-            classifier,
-            made,
-            images=images,
-            crop=_crop(vae),
-            test=test,
-            labels=len(images.statistics.labels),
-            seed=seed,
-            progress=update,
-            kept=kept,
-        )
-
-
-def document(judged: Judgement) -> dict[str, Any]:
-    """What ``metrics.json`` holds of it."""
-
-    def short(value: float | None) -> float | None:
-        return None if value is None else rounded(value)
-
-    samplers: dict[str, Any] = {"left_out": judged.samplers}
-    if not isinstance(judged.samplers, str):
+def document(judgement: Judgement) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds of a judgement."""
+    samplers: dict[str, Any] = {"left_out": judgement.samplers}
+    if not isinstance(judgement.samplers, str):
         samplers = {
-            "chosen": judged.sampler.kind,
-            "space": judged.space,
-            **({"left_out": judged.unchosen} if judged.unchosen else {}),
+            "chosen": judgement.sampler.kind,
+            "space": judgement.space,
+            **({"left_out": judgement.why_not_chosen} if judgement.why_not_chosen else {}),
             **{
-                result.sampler.kind: {name: short(getattr(result, name)) for name in ("held_out", "kernel", "frechet")}
-                for result in judged.samplers
+                result.sampler.kind: {
+                    "held_out": rounded(result.held_out),
+                    "kernel": rounded(result.kernel),
+                    "frechet": rounded(result.frechet),
+                }
+                for result in judgement.samplers
             },
             "doc": "Where codes of new images come from. held_out: Fréchet distance of their images from validation images, "
             "by which one is chosen; kernel, frechet: from test images.",
         }
     return {
-        "distances": distances.document(judged.compared),
+        "distances": distances.document(judgement.compared),
         "samplers": samplers,
-        "usefulness": usefulness.document(judged.usefulness),
-        "memorisation": privacy.document(judged.memorisation),
+        "usefulness": usefulness.document(judgement.usefulness),
+        "memorisation": privacy.document(judgement.memorisation),
     }
 
 
 def real_images(vae: VAE, examples: Examples, *, split: str, count: int) -> Iterator[NDArray[np.float32]]:
-    """Batches of the first images of a split as the network sees them, scale 0 to 1."""
+    """Yield batches of the first images of a split, as the network sees them: [B, H, W, C], scale 0 to 1."""
     height, width, _ = vae.image_shape
     for pixels, _labels in labelled_batches(examples, split, batch_size=batch_size(height, width), limit=count):
         yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0
@@ -280,15 +296,15 @@ def _crop(vae: VAE) -> Callable[[Any], Any]:
     return lambda pixels: vae.crop(pixels, random=False)
 
 
-def _told(update: Callable[[int], None]) -> Callable[[Iterable[NDArray[Any]]], Iterator[NDArray[Any]]]:
-    """Passes batches on, and tells how many images there were, of all sets together."""
+def _counting(update: Callable[[int], None]) -> Callable[[Iterable[NDArray[Any]]], Iterator[NDArray[Any]]]:
+    """Return a function that passes batches on, and updates a bar with the number of images of all sets so far."""
     done = 0
 
-    def told(batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    def counted(batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         nonlocal done
         for batch in batches:
             yield batch
             done += len(batch)
             update(done)
 
-    return told
+    return counted

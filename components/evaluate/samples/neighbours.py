@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: where synthetic images lie among the real ones, by nearest neighbours."""
+"""Precision, recall, density and coverage: where synthetic images lie among real ones, by nearest neighbours."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEIGHBOURS = 5
-ROWS = 1024  # of a matrix of distances at once, so that memory does not grow with its square
+ROWS = 1024  # of the matrix of distances that are held at once
 Features = NDArray[Any]  # [images, dimensions]
 
 
 @dataclass(frozen=True)
 class Manifold:
-    """How two sets lie to each other, by balls around images that reach to their k-th neighbour of the same set.
+    """How a synthetic set overlaps a real one, by balls around images that reach to the k-th neighbour of the same set.
 
     Attributes:
         precision: Share of synthetic images within a real image's ball (Kynkäänniemi et al. 2019): fidelity.
         recall: Share of real images within a synthetic image's ball: diversity.
-        density: Real images' balls that a synthetic one lies in, over k, on average (Naeem et al. 2020); may exceed 1.
-        coverage: Share of real images whose ball holds a synthetic one: diversity, not fooled by outliers.
+        density: Mean number of real images' balls that a synthetic image lies in, over k (Naeem et al. 2020); may exceed 1.
+        coverage: Share of real images whose ball holds a synthetic image: diversity, robust to outliers.
     """
 
     precision: float
@@ -38,13 +38,13 @@ def manifold(
     neighbours: int = NEIGHBOURS,
     real_radii: NDArray[np.float64] | None = None,
 ) -> Manifold:
-    """Compares two sets of features, as the package `prdc` 0.2 does.
+    """Compare two sets of features, as the package `prdc` 0.2 does.
 
     Args:
         real: [n, D], n above `neighbours`.
         synthetic: [m, D], m above `neighbours`.
         neighbours: k.
-        real_radii: `radii` of the real set, where somebody has them already.
+        real_radii: `radii` of the real set, where they are known already.
 
     Raises:
         ValueError: A set has too few images.
@@ -56,13 +56,13 @@ def manifold(
     if real_radii is None:
         real_radii = radii(real, neighbours=neighbours)
     synthetic_radii = radii(synthetic, neighbours=neighbours)
-    balls = np.zeros(len(synthetic))  # of real images, that each synthetic image lies in
+    balls = np.zeros(len(synthetic))  # how many real images' balls each synthetic image lies in
     recalled = covered = 0
     for start, distances in squared_distances(real, synthetic):
-        own = real_radii[start : start + len(distances)]
-        balls += (distances < own[:, None]).sum(axis=0)
+        row_radii = real_radii[start : start + len(distances)]
+        balls += (distances < row_radii[:, None]).sum(axis=0)
         recalled += int((distances < synthetic_radii).any(axis=1).sum())
-        covered += int((distances.min(axis=1) < own).sum())
+        covered += int((distances.min(axis=1) < row_radii).sum())
     return Manifold(
         precision=float((balls > 0).mean()),
         recall=recalled / len(real),
@@ -72,20 +72,20 @@ def manifold(
 
 
 def radii(features: Features, *, neighbours: int = NEIGHBOURS) -> NDArray[np.float64]:
-    """Squared distance of each row to its k-th nearest other row: [n]."""
+    """Return the squared distance of each row from its k-th nearest other row: [n]."""
     features = features.astype(np.float64)
-    found = [
-        # The row itself is among them, at distance nought.
+    parts = [
+        # Each row is its own nearest neighbour, at distance 0.
         np.partition(distances, neighbours, axis=1)[:, neighbours]
         for _, distances in squared_distances(features, features)
     ]
-    return np.concatenate(found)
+    return np.concatenate(parts)
 
 
 def squared_distances(first: Features, second: Features) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Squared Euclidean distances of some rows after others to all of `second`: their start, and [rows, m]."""
+    """Yield squared Euclidean distances of `first` from `second`, block by block: the first row's number, and [rows, m]."""
     norms = np.square(second).sum(axis=1)
     for start in range(0, len(first), ROWS):
         rows = first[start : start + ROWS]
-        found = np.square(rows).sum(axis=1)[:, None] + norms - 2.0 * (rows @ second.T)
-        yield start, np.maximum(found, 0.0)  # rounding may leave a little less
+        distances = np.square(rows).sum(axis=1)[:, None] + norms - 2.0 * (rows @ second.T)
+        yield start, np.maximum(distances, 0.0)  # rounding may make a 0 slightly negative

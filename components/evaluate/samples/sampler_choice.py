@@ -1,4 +1,4 @@
-"""Which sampler of codes a generator gets: the one whose new images are nearest to validation images. Loads TensorFlow."""
+"""Choose a generator's sampler of codes: the one whose new images are nearest to validation images. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from models.code_samplers import CodeSampler
 from models.noise import binarised
 from models.vae import VAE
 
-FITTED = 20_000  # training images at most, whose codes samplers are fitted to
-CHOOSE = 100  # validation images at least, to choose a sampler by
+MAX_FITTED = 20_000  # training images whose codes samplers are fitted to
+MIN_VALIDATION = 100  # validation images, to choose a sampler by
 
-Features = Sequence[NDArray[np.float32]]  # of a set of images, [N, D] for each feature space
+Features = Sequence[NDArray[np.float32]]  # features of a set of images, [N, D] for each feature space
 
 
 @dataclass(frozen=True)
 class SamplerResult:
-    """A sampler's new images.
+    """Distances of a sampler's new images from real ones; None where some features are not finite numbers.
 
     Attributes:
-        sampler: Which.
-        held_out: Fréchet distance from validation images, by which a sampler is chosen; None where they are too few.
-        kernel: Kernel distance from test images; None where features are not finite numbers, as for the next.
+        sampler: The sampler.
+        held_out: Fréchet distance from validation images, by which a sampler is chosen; None also where they are too few.
+        kernel: Kernel distance from test images.
         frechet: Fréchet distance from test images.
     """
 
@@ -44,32 +44,41 @@ class SamplerResult:
 
 @dataclass(frozen=True)
 class Choice:
-    """A sampler, and the others that were tried.
+    """The chosen sampler.
 
     Attributes:
-        sampler: The one that is taken.
-        results: Of all.
-        place: Number of the feature space in which they were told apart; see `choose_sampler`.
-        unchosen: Why they could not be set beside validation images, as a clause; None: they were.
+        sampler: This sampler.
+        results: Distances of all samplers.
+        space_index: Number of the feature space in which samplers are compared; see `choose_sampler`.
+        why_not_chosen: Why no sampler could be chosen by validation images, as a clause; None: one was.
     """
 
     sampler: CodeSampler
     results: tuple[SamplerResult, ...]
-    place: int
-    unchosen: str | None
+    space_index: int
+    why_not_chosen: str | None
 
 
-def samplers_of(vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]) -> list[CodeSampler]:
-    """Those that are tried: the prior, and what is fitted to the posteriors of training images."""
+def fit_to_training(
+    vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]
+) -> list[CodeSampler]:
+    """Return the samplers to compare: the prior, and those that are fitted to the posteriors of training images.
+
+    Args:
+        vae: The model.
+        images: The training images.
+        seed: Seed of everything that is drawn.
+        progress: Called after every batch with the number of images done.
+    """
     means, log_variances, labels = [], [], []
     size, done = batch_size(images.statistics.stored_height, images.statistics.stored_width), 0
-    for pixels, its_labels in labelled_batches(images.examples, "train", batch_size=size, limit=FITTED):
+    for pixels, batch_labels in labelled_batches(images.examples, "train", batch_size=size, limit=MAX_FITTED):
         if vae.binary:
             pixels = binarised(pixels.numpy(), seed=seed, start=done)
-        mean, log_variance = vae.encode({"pixels": pixels, "labels": its_labels} if vae.conditional else pixels)
+        mean, log_variance = vae.encode({"pixels": pixels, "labels": batch_labels} if vae.conditional else pixels)
         means.append(np.asarray(mean))
         log_variances.append(np.asarray(log_variance))
-        labels.append(its_labels.numpy())
+        labels.append(batch_labels.numpy())
         done += len(means[-1])
         progress(done)
     fitted = fit_samplers(
@@ -85,63 +94,66 @@ def samplers_of(vae: VAE, images: TrainingImages, *, seed: int, progress: Callab
 def choose_sampler(
     samplers: Sequence[CodeSampler],
     *,
-    wanted: str,
-    new: Sequence[Features],
+    kind: str,
+    synthetic: Sequence[Features],
     test: Features,
     training: Features,
     validation: Features,
     seed: int,
 ) -> Choice:
-    """Sets each sampler's new images beside validation images.
+    """Choose the sampler whose new images are nearest to validation images, or the one that the recipe names.
 
-    They are told apart in the last feature space in which all real images have finite features.
+    Samplers are compared in the last feature space in which all real images have finite features.
 
     Args:
-        samplers: Those that are tried.
-        wanted: Kind of the one to take, whatever its images are like; or auto.
-        new: Of each sampler's images.
-        test: Of test images.
-        training: Of training images.
-        validation: Of validation images; empty where there are none.
-        seed: Of the kernel distance's blocks.
+        samplers: The samplers to compare, the prior first.
+        kind: Kind of the sampler to take, regardless of distances; or auto.
+        synthetic: Features of each sampler's images.
+        test: Features of test images.
+        training: Features of training images.
+        validation: Features of validation images; empty where there are none.
+        seed: Seed of the kernel distance's blocks.
     """
-    real = [side for side in (test, training, validation) if side]
-    usable = [place for place in range(len(test)) if all(np.isfinite(side[place]).all() for side in real)]
-    place = usable[-1] if usable else len(test) - 1
-    held_out = len(validation[place]) if validation else 0
-    enough = held_out >= CHOOSE
+    real = [features for features in (test, training, validation) if features]
+    usable = [index for index in range(len(test)) if all(np.isfinite(features[index]).all() for features in real)]
+    space = usable[-1] if usable else len(test) - 1
+    held_out = len(validation[space]) if validation else 0
+    enough = held_out >= MIN_VALIDATION
     results = tuple(
         SamplerResult(
             sampler,
-            held_out=_finite(frechet_distance, validation[place], features[place]) if enough else None,
-            kernel=_finite(lambda *sides: kernel_distance(*sides, seed=seed).value, test[place], features[place]),
-            frechet=_finite(frechet_distance, test[place], features[place]),
+            held_out=_distance(frechet_distance, validation[space], features[space]) if enough else None,
+            kernel=_distance(lambda *sets: kernel_distance(*sets, seed=seed).value, test[space], features[space]),
+            frechet=_distance(frechet_distance, test[space], features[space]),
         )
-        for sampler, features in zip(samplers, new, strict=True)
+        for sampler, features in zip(samplers, synthetic, strict=True)
     )
-    unchosen = None
+    why_not_chosen = None
     if not enough:
-        unchosen = f"it takes {CHOOSE} validation images, and there are {held_out}"
+        why_not_chosen = f"it takes {MIN_VALIDATION} validation images, and there are {held_out}"
     elif all(result.held_out is None for result in results):
-        unchosen = NOT_FINITE
-    return Choice(_chosen(results, wanted), results, place, unchosen)
+        why_not_chosen = NOT_FINITE
+    return Choice(_best(results, kind), results, space, why_not_chosen)
 
 
-def _finite(distance: Callable[..., float], real: NDArray[np.float32], new: NDArray[np.float32]) -> float | None:
-    """A distance of features; None where some are not finite numbers."""
-    return distance(real, new) if np.isfinite(real).all() and np.isfinite(new).all() else None
+def _distance(
+    distance: Callable[..., float], real: NDArray[np.float32], synthetic: NDArray[np.float32]
+) -> float | None:
+    """Return a distance of features; None where some are not finite numbers."""
+    return distance(real, synthetic) if np.isfinite(real).all() and np.isfinite(synthetic).all() else None
 
 
-def _chosen(results: Sequence[SamplerResult], wanted: str) -> CodeSampler:
-    """What the setting names; else what is nearest to validation images; else the prior.
+def _best(results: Sequence[SamplerResult], kind: str) -> CodeSampler:
+    """Return the sampler of this kind; for auto, the one nearest to validation images, or the prior without distances.
 
-    Codes of training images themselves are not taken unasked: new images would look like single training images, and the
-    generator would hold their codes.
+    The sampler of training images' codes is never chosen automatically: new images would look like single training images,
+    and the generator would hold their codes.
     """
-    found = {result.sampler.kind: result for result in results}
-    if wanted != "auto":
-        return next(result.sampler for kind, result in found.items() if kind == wanted)
-    judged = [
-        (result.held_out, kind) for kind, result in found.items() if result.held_out is not None and kind != "posterior"
+    if kind != "auto":
+        return next(result.sampler for result in results if result.sampler.kind == kind)
+    candidates = [
+        (result.held_out, result.sampler.kind, result.sampler)
+        for result in results
+        if result.held_out is not None and result.sampler.kind != "posterior"
     ]
-    return found[min(judged)[1]].sampler if judged else results[0].sampler
+    return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else results[0].sampler

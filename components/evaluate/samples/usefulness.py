@@ -1,4 +1,4 @@
-"""What new images are good for: can a classifier learn from them what it learns from real ones? Loads TensorFlow."""
+"""Measure how useful new images are: how well a classifier learns from them, compared with real ones. Loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from components.evaluate.samples.classifier import BATCH_SIZE, array_batches, re
 from components.examples.training_images import TrainingImages
 from components.reporting.numbers import rounded
 
-BYTES = 1_000_000_000  # of new images, which are held in memory
+MAX_BYTES = 1_000_000_000  # of new images, which are held in memory
 
 
 @dataclass(frozen=True)
 class Usefulness:
-    """Accuracies on the real test images.
+    """Accuracies of three classifiers on the real test images.
 
     Attributes:
-        images: New images that were learned from; real ones were all of the training split.
-        test_images: That were judged.
-        real: Of a classifier trained on real images (train on real, test on real).
-        synthetic: On new images alone (train on synthetic, test on real: Esteban et al. 2017, section 5.2).
-        both: On both together, the real ones as often as the first saw them.
+        images: Number of new images that a classifier was trained on; the real ones are the whole training split.
+        test_images: Number of labelled test images.
+        real: Accuracy after training on real images (train on real, test on real).
+        synthetic: Accuracy after training on new images (train on synthetic, test on real: Esteban et al. 2017, section 5.2).
+        both: Accuracy after training on both; real images are seen as often as by the first classifier.
     """
 
     images: int
@@ -39,7 +39,7 @@ class Usefulness:
 
     @property
     def ratio(self) -> float:
-        """TSTR over TRTR: 1 says that new images teach as much as real ones do."""
+        """Accuracy of `synthetic` over that of `real`; 1: new images train a classifier as well as real ones."""
         return self.synthetic / self.real if self.real else 0.0
 
 
@@ -53,71 +53,73 @@ def measure_usefulness(
     labels: int,
     seed: int,
     progress: Callable[[int], None] = lambda done: None,
-    kept: Path | None = None,
+    work: Path | None = None,
 ) -> Usefulness | str:
-    """Trains a classifier on new images, and one on real and new ones, beside one of real images.
+    """Train a classifier on new images and one on real and new images, and compare them with one of real images.
 
     Args:
-        classifier: That was trained on the real training images.
-        new_images: So many new images [N, H, W, C] and their labels [N]; None where some are no finite numbers.
+        classifier: The classifier that was trained on the real training images.
+        new_images: A count to as many new images [N, H, W, C] and labels [N]; None where some are not finite numbers.
         images: The real training images, with labels.
         crop: See `components.evaluate.samples.classifier.real_batches`.
-        test: Batches of the real test images, scale 0 to 1, and their labels; -1 where there is none.
-        labels: How many there are.
-        seed: Of first weights and order.
-        progress: Told how many images both classifiers have seen; see `seen`.
-        kept: Folder in which both are kept, for after a kill; none: they are not.
+        test: Batches of the real test images, scale 0 to 1, and their labels; -1: no label.
+        labels: Number of labels.
+        seed: Seed of initial weights and of order.
+        progress: Called with the number of images that both classifiers have seen; it ends at `images_seen`.
+        work: Folder for both classifiers, with which an interrupted evaluation resumes; None: they are not saved.
 
     Returns:
         The accuracies; or why there are none, as a clause.
     """
     shape = tuple(classifier.input_shape[1:])
-    count = min(images.count, BYTES // int(np.prod(shape)))
+    count = min(images.count, MAX_BYTES // int(np.prod(shape)))
     if (new := new_images(count)) is None:
         return "some new image has values that are not finite numbers"
-    made = array_batches(*new, seed=seed)
+    new_batches = array_batches(*new, seed=seed)
     steps = steps_for(images.count)
     options: dict[str, Any] = {"image_shape": shape, "labels": labels, "steps": steps, "seed": seed}
-    synthetic = train_classifier(made, **options, progress=progress, kept=kept and kept / "classifier-new.npz")
-    together = tf.data.Dataset.zip(real_batches(images, crop, seed=seed), made).map(_joined)
+    synthetic = train_classifier(
+        new_batches, **options, progress=progress, saved=work / "classifier-new.npz" if work else None
+    )
+    together = tf.data.Dataset.zip(real_batches(images, crop, seed=seed), new_batches).map(_joined)
     both = train_classifier(
         together,
         **options,
-        progress=lambda done: progress(seen(images.count) // 2 + done),
-        kept=kept and kept / "classifier-both.npz",
+        progress=lambda done: progress(images_seen(images.count) // 2 + done),
+        saved=work / "classifier-both.npz" if work else None,
     )
-    right = [np.zeros(2, np.int64) for _ in range(3)]
-    for pixels, its_labels in test():
-        known = its_labels >= 0
-        for found, network in zip(right, (classifier, synthetic, both), strict=True):
+    correct, total = [0, 0, 0], 0
+    for pixels, test_labels in test():
+        known = test_labels >= 0
+        total += int(np.count_nonzero(known))
+        for index, network in enumerate((classifier, synthetic, both)):
             logits = np.asarray(network.predict_on_batch(pixels))
-            if not np.isfinite(logits).all():  # of NaN the first label would be taken
+            if not np.isfinite(logits).all():  # argmax would take NaN for the first label
                 return "the outputs of some classifier are not finite numbers"
-            found += (np.count_nonzero(known & (logits.argmax(axis=1) == its_labels)), np.count_nonzero(known))
-    if not right[0][1]:
+            correct[index] += int(np.count_nonzero(known & (logits.argmax(axis=1) == test_labels)))
+    if not total:
         return "no test image has a label"
-    real_share, synthetic_share, both_share = (float(hits / total) for hits, total in right)
-    return Usefulness(count, int(right[0][1]), real_share, synthetic_share, both_share)
+    return Usefulness(count, total, *(hits / total for hits in correct))
 
 
-def seen(count: int) -> int:
-    """Images that both classifiers are trained on, the same ones again and again, for a training split of `count`."""
+def images_seen(count: int) -> int:
+    """Return how many images both classifiers see, repeats included, for a training split of `count` images."""
     return 2 * steps_for(count) * BATCH_SIZE
 
 
 def _joined(real: Any, new: Any) -> Any:
-    """A batch of each, as one."""
+    """Join a batch of real images and one of new images into one."""
     return tuple(tf.concat(parts, axis=0) for parts in zip(real, new, strict=True))
 
 
-def document(found: Usefulness | str) -> dict[str, Any]:
-    """What ``metrics.json`` holds of them."""
-    if isinstance(found, str):
-        return {"left_out": found}
+def document(usefulness: Usefulness | str) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds of the usefulness, or of the reason that it is left out."""
+    if isinstance(usefulness, str):
+        return {"left_out": usefulness}
     return {
-        "images": found.images,
-        "test_images": found.test_images,
-        **{name: rounded(getattr(found, name)) for name in ("real", "synthetic", "both", "ratio")},
+        "images": usefulness.images,
+        "test_images": usefulness.test_images,
+        **{name: rounded(getattr(usefulness, name)) for name in ("real", "synthetic", "both", "ratio")},
         "doc": "Accuracy on real test images of classifiers trained on real, on new, and on both images; ratio: synthetic over "
         "real.",
     }

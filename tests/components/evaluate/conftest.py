@@ -1,15 +1,16 @@
-"""Examples and models that a test makes by hand: a few tiny images, a VAE with its initial weights, and what is found of one."""
+"""Examples and models that a test makes by hand: a few tiny images, a VAE with its initial weights, and their evaluation."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.by_hand import describe
+from helpers.small_evaluation import WHOLE, Evaluation, evaluate_small
 from PIL import Image
 
 from schemas.artifacts.kinds import Examples, Model
@@ -33,9 +34,16 @@ def write_examples(
     training: int = 0,
     validation: int = 0,
 ) -> Examples:
-    """Sealed Examples whose test split holds these images: [n, H, W, C], uint8; training and validation so many of them.
+    """Write sealed Examples whose test split holds these images: [n, H, W, C], uint8.
 
-    The network sees `margin` fewer pixels, in height and width.
+    Args:
+        folder: Where.
+        images: Of the test split.
+        labels: Their numbers within `names`, -1 for none; None: no image has a label.
+        names: Of labels.
+        margin: By how many pixels the network sees less, in height and width.
+        training: How many first images make the training split, too.
+        validation: How many first images make the validation split, too.
     """
     count, height, width, channels = images.shape
     examples = Examples(folder)
@@ -45,9 +53,9 @@ def write_examples(
         for i, (image, label) in enumerate(zip(images, indices, strict=True))
     ]
     counts = {"train": training, "validation": validation, "test": count}
-    for split, kept in counts.items():
+    for split, size in counts.items():
         examples.split(split).mkdir(parents=True)
-        (examples.split(split) / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records[:kept]))
+        (examples.split(split) / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records[:size]))
     statistics = describe(
         height - margin,
         width - margin,
@@ -57,7 +65,7 @@ def write_examples(
         labels=list(names),
         images=counts,
         images_per_label={
-            split: {name: indices[:kept].count(i) for i, name in enumerate(names)} for split, kept in counts.items()
+            split: {name: indices[:size].count(i) for i, name in enumerate(names)} for split, size in counts.items()
         },
         rejected={"too_large": 2},
     )
@@ -76,7 +84,7 @@ def write_model(
     epochs: int = 3,
     conditional: bool = False,
 ) -> Model:
-    """A sealed Model for these Examples: untrained, with a history that somebody made up."""
+    """Write a sealed Model for these Examples: untrained, with an invented history."""
     from models.build import build_vae
 
     statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
@@ -97,13 +105,13 @@ def write_model(
 
 
 def random_images(count: int, *, height: int = 8, width: int = 8, channels: int = 1) -> np.ndarray[Any, Any]:
-    """Noise: [count, height, width, channels], uint8."""
+    """Return noise: [count, height, width, channels], uint8."""
     return np.random.default_rng(7).integers(0, 256, (count, height, width, channels), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")
 def make_examples(tmp_path_factory: pytest.TempPathFactory) -> MakeExamples:
-    """See `write_examples`; without images, thirty of noise."""
+    """A function that writes Examples; see `write_examples`. Without images it takes thirty of noise."""
 
     def make(images: np.ndarray[Any, Any] | None = None, **options: Any) -> Examples:
         folder = tmp_path_factory.mktemp("evaluate") / "examples"
@@ -114,7 +122,7 @@ def make_examples(tmp_path_factory: pytest.TempPathFactory) -> MakeExamples:
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """See `write_model`."""
+    """A function that writes a Model; see `write_model`."""
 
     def make(examples: Examples, **options: Any) -> Model:
         return write_model(tmp_path_factory.mktemp("evaluate") / "model", examples, **options)
@@ -124,13 +132,13 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 
 @pytest.fixture(scope="session")
 def noise_images() -> Callable[..., np.ndarray[Any, Any]]:
-    """See `random_images`."""
+    """A function that returns noise; see `random_images`."""
     return random_images
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
-    """Writes a figure as the stage does, and reads it back: RGB pixels."""
+    """A function that writes a figure as the stage does, and returns its RGB pixels."""
     from components.reporting import style
 
     def save(figure: Any) -> np.ndarray[Any, Any]:
@@ -141,41 +149,22 @@ def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
     return save
 
 
-@pytest.fixture(scope="module")
-def quick_judge() -> Iterator[None]:
-    """Small feature networks, few steps and few validation images."""
-    from helpers.ring import CHOOSE
-
-    from components.engine.device import prepare_device
-    from components.evaluate.samples import classifier, features, sampler_choice
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "FILTERS", (4, 8, 16))
-        patch.setattr(classifier, "EPOCHS", 2)
-        patch.setattr(sampler_choice, "CHOOSE", CHOOSE)
-        prepare_device(deterministic=True)
-        yield
+@pytest.fixture(scope="session")
+def labelled_examples(make_examples: MakeExamples) -> Examples:
+    """Images with two labels, in three splits that differ in size: no part of an evaluation is left out."""
+    return make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=24, validation=12)
 
 
-@pytest.fixture(scope="module")
-def ring(make_examples: MakeExamples) -> Examples:
-    """Images whose codes lie on a ring, without labels; see the module `ring`."""
-    from helpers.ring import ring_images
-
-    return make_examples(ring_images()[0], training=200, validation=100)
+@pytest.fixture(scope="session")
+def conditional_model(make_model: MakeModel, labelled_examples: Examples) -> Model:
+    """An untrained conditional model of `labelled_examples`."""
+    return make_model(labelled_examples, conditional=True)
 
 
-@pytest.fixture(scope="module")
-def bars() -> dict[str, Any]:
-    """By fixture, what was told while it was made."""
-    from helpers.ring import Bars
-
-    return {"plain": Bars(), "conditional": Bars()}
-
-
-@pytest.fixture(scope="module")
-def plain(quick_judge: None, ring: Examples, bars: dict[str, Any]) -> Any:
-    """What is found of a model without labels, on images without labels: a `Judgement`."""
-    from helpers.ring import judged, ring_vae
-
-    return judged(ring_vae(), ring, bar=bars["plain"])
+@pytest.fixture(scope="session")
+def whole_evaluation(
+    labelled_examples: Examples, conditional_model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluation:
+    """An evaluation of `conditional_model` with every part, figures included: the one that most tests read."""
+    folder = tmp_path_factory.mktemp("whole") / "evaluation"
+    return evaluate_small(labelled_examples, conditional_model, folder, figures=True, **WHOLE)

@@ -1,28 +1,25 @@
-"""What the stage makes of images, labels and networks that some metric cannot take: `metrics.json` and the report say in a
-line why it is left out, a gate that names it says so, too, and everything else stands."""
+"""Images, labels and networks for which some metric does not exist.
+
+`metrics.json` and the report say in a line why the metric is left out, a gate that names it fails with the same reason, and
+everything else is measured.
+"""
 
 from __future__ import annotations
 
-import html
-import json
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from helpers.small_evaluation import Evaluation, evaluate_small
 
-from components.evaluate.component import evaluate
-from components.evaluate.report import gallery
 from components.evaluate.report.gates import check_gates
-from components.evaluate.samples import judge, sampler_choice
+from components.evaluate.samples import judge
 from components.evaluate.samples.features import FeatureSpace
-from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
-from schemas.recipe.recipe import EvaluateSection, Gate
-from schemas.recipe.settings import EvaluateSettings
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.recipe import Gate
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]
@@ -57,209 +54,56 @@ SAME_LATENT = "test images that are all the same cannot tell how many latent dim
 SAME_ENDS = "the images at both ends of every way look the same"
 
 
-@dataclass(frozen=True)
-class Found:
-    """An evaluation.
-
-    Attributes:
-        metrics: What `metrics.json` holds.
-        report: The report's words.
-    """
-
-    metrics: dict[str, Any]
-    report: str
-
-    @property
-    def missing(self) -> dict[str, str]:
-        """The figures that are no numbers, and why."""
-        gates = {name: Gate(at_least=-1e300) for name in (*MEASURED, *LATENT, *NEW_IMAGES)}
-        return {found.gate: found.why for found in check_gates(gates, self.metrics) if not found.passed}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick(quick_judge: None) -> Iterator[None]:
-    """Ten validation images are enough to choose a sampler by."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampler_choice, "CHOOSE", 10)
-        yield
-
-
 @pytest.fixture
-def evaluated(make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Found]:
-    """Evaluates a model that nobody trained: ``evaluated(examples, sampler="uniform")``; figures only with ``drawn=True``."""
+def evaluated(make_model: MakeModel, tmp_path: Path) -> Callable[..., Evaluation]:
+    """A function that evaluates an untrained model: ``evaluated(examples, sampler="uniform")``."""
 
-    def do(
-        examples: Examples, *, latent_dim: int = 3, conditional: bool = False, drawn: bool = False, **section: Any
-    ) -> Found:
-        if not drawn:
-            monkeypatch.setattr(gallery, "draw", lambda *given, **options: [])
+    def evaluate(examples: Examples, *, latent_dim: int = 3, conditional: bool = False, **section: Any) -> Evaluation:
         model = make_model(examples, latent_dim=latent_dim, mse=True, conditional=conditional)
-        evaluation = ModelEvaluation(tmp_path / "evaluation")
-        asked = EvaluateSection(**{"importance_samples": 2, **section})
-        evaluate(examples, model, None, evaluation, EvaluateSettings(name="tiny", title="", seed=0, evaluate=asked))
-        page = evaluation.report_path.read_text(encoding="utf-8")
-        words = html.unescape(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", page, flags=re.DOTALL))
-        return Found(json.loads(evaluation.metrics_path.read_text(encoding="utf-8")), " ".join(words.split()))
+        return evaluate_small(examples, model, tmp_path / "evaluation", **section)
 
-    return do
+    return evaluate
 
 
-@pytest.fixture(scope="module")
-def whole(make_examples: MakeExamples) -> Examples:
-    """Of which nothing is left out; its splits differ in size."""
-    return make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=24, validation=12)
+def missing(evaluation: Evaluation) -> dict[str, str]:
+    """Return the names that are no numbers in ``metrics.json``, and why."""
+    gates = {name: Gate(at_least=-1e300) for name in (*MEASURED, *LATENT, *NEW_IMAGES)}
+    return {outcome.gate: outcome.why for outcome in check_gates(gates, evaluation.metrics) if not outcome.passed}
 
 
-@pytest.fixture(scope="module")
-def same(make_examples: MakeExamples) -> Examples:
-    """Ten times the same black image."""
-    return make_examples(np.zeros((10, 8, 8, 1), np.uint8), training=10, validation=10)
+def because(why: str, *names: str) -> dict[str, str]:
+    return dict.fromkeys(names, why)
 
 
-def because(why: str, *figures: str) -> dict[str, str]:
-    return dict.fromkeys(figures, why)
-
-
-def test_sets_of_different_sizes_are_compared_at_one(whole: Examples, evaluated: Callable[..., Found]) -> None:
-    found = evaluated(whole, conditional=True)
-    assert found.missing == {}
-    sizes = {name: found.metrics[name] for name in ("distances", "usefulness", "memorisation")}
-    assert found.metrics["images"] == sizes["usefulness"]["test_images"] == 30
-    assert sizes["distances"]["random"]["images"] == sizes["memorisation"]["images"] == 24
-    assert sizes["memorisation"]["training"] == sizes["usefulness"]["images"] == 24
-    assert "24 new images: Fréchet distance" in found.report
+def test_sets_of_different_sizes_are_compared_at_one_size(
+    labelled_examples: Examples, evaluated: Callable[..., Evaluation]
+) -> None:
+    evaluation = evaluated(labelled_examples, conditional=True)
+    assert missing(evaluation) == {}
+    metrics = evaluation.metrics
+    assert metrics["images"] == metrics["usefulness"]["test_images"] == 30
+    assert metrics["distances"]["random"]["images"] == metrics["memorisation"]["images"] == 24
+    assert metrics["memorisation"]["training"] == metrics["usefulness"]["images"] == 24
+    assert "24 new images: Fréchet distance" in evaluation.report
 
 
 @pytest.mark.parametrize(
     ("names", "conditional", "why"),
-    [
-        ((), False, UNLABELLED),
-        (("hat",), False, "all training images have the same label"),
-        (("hat",), True, "all training images have the same label"),
-    ],
+    [((), False, UNLABELLED), (("hat",), True, "all training images have the same label")],
 )
-def test_without_two_labels_nothing_is_tried_for_training(
-    names: Sequence[str], conditional: bool, why: str, make_examples: MakeExamples, evaluated: Callable[..., Found]
+def test_without_two_labels_no_classifier_is_trained(
+    names: Sequence[str], conditional: bool, why: str, make_examples: MakeExamples, evaluated: Callable[..., Evaluation]
 ) -> None:
     labels = [0] * 30 if names else None
     examples = make_examples(labels=labels, names=tuple(names), training=24, validation=12)
-    found = evaluated(examples, conditional=conditional)
-    assert found.missing == because(why, *USEFULNESS)
-    assert found.metrics["usefulness"] == {"left_out": why}
-    assert f"Not tried for training a classifier: {why}." in found.report
+    evaluation = evaluated(examples, conditional=conditional)
+    assert missing(evaluation) == because(why, *USEFULNESS)
+    assert evaluation.metrics["usefulness"] == {"left_out": why}
+    assert f"Not tried for training a classifier: {why}." in evaluation.report
 
 
-@pytest.mark.parametrize("pattern", ["black", "noise"])
-def test_images_that_are_all_the_same(
-    pattern: str, make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Found]
-) -> None:
-    picture = np.zeros((1, 8, 8, 1), np.uint8) if pattern == "black" else noise_images(1)
-    examples = make_examples(picture.repeat(10, axis=0), training=10, validation=10)
-    found = evaluated(examples, sampler="mixture", drawn=True)
-    assert found.missing == {
-        "latent.active": SAME_LATENT,
-        "latent.smoothness.length": SAME_ENDS,
-        **because(SAME, *DISTANCES),
-        **because(UNLABELLED, *USEFULNESS),
-        **because(SAME_TRAINING, *MEMORISATION),
-    }
-    assert found.metrics["samplers"]["chosen"] == "mixture"
-    assert found.metrics["distances"]["random"] == {"left_out": SAME}
-    assert found.metrics["memorisation"] == {"left_out": SAME_TRAINING}
-    assert f"Not compared with test images: {SAME}." in found.report
-    assert f"Not looked for: {SAME_TRAINING}." in found.report
-
-
-def test_images_of_one_grey_each_are_as_good_as_any(
-    make_examples: MakeExamples, evaluated: Callable[..., Found]
-) -> None:
-    greys = np.arange(10, 250, 24, dtype=np.uint8)[:, None, None, None]
-    examples = make_examples(np.broadcast_to(greys, (10, 8, 8, 1)), training=10, validation=10)
-    assert evaluated(examples).missing == because(UNLABELLED, *USEFULNESS)
-
-
-def test_fewer_images_than_neighbours(
-    make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Found]
-) -> None:
-    found = evaluated(make_examples(noise_images(5), training=5))
-    why = "distances need more than 5 test and training images, and there are 5"
-    assert found.missing == because(why, *NEW_IMAGES)
-    for part in ("distances", "samplers", "usefulness", "memorisation"):
-        assert found.metrics[part] == {"left_out": why}
-    for said in ("Not compared with test images", "Not tried for training a classifier", "Not looked for"):
-        assert f"{said}: {why}." in found.report
-
-
-def test_a_single_image(
-    make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Found]
-) -> None:
-    found = evaluated(make_examples(noise_images(1), training=1))
-    why = "a single test image cannot tell how many latent dimensions are in use"
-    assert found.missing == {
-        "latent.active": why,
-        "latent.smoothness.length": "it takes the codes of two test images, and there is 1",
-        **because("distances need more than 5 test and training images, and there are 1", *NEW_IMAGES),
-    }
-    assert found.metrics["latent"]["left_out"] == why
-    assert f"A{why[1:]}." in found.report
-
-
-@pytest.mark.parametrize(("broken", "gone"), [("random", DISTANCES), ("classifier", ())])
-def test_a_feature_network_that_yields_nan(
-    broken: str,
-    gone: tuple[str, ...],
-    whole: Examples,
-    evaluated: Callable[..., Found],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Samplers are told apart in the last space in which there are numbers."""
-    given = judge.features_of
-
-    def features_of(spaces: Sequence[FeatureSpace], batches: Any) -> list[Array]:
-        found = given(spaces, batches)
-        for space, features in zip(spaces, found, strict=True):
-            if space.name == broken:
-                features[3, 1] = np.nan
-        return found
-
-    monkeypatch.setattr(judge, "features_of", features_of)
-    found = evaluated(whole, conditional=True)
-    assert found.missing == because(NOT_FINITE, *gone)
-    assert found.metrics["distances"][broken] == {"left_out": NOT_FINITE}
-    assert f"Nothing in the features “{broken}”: {NOT_FINITE}." in found.report
-    other = "classifier" if broken == "random" else "random"
-    assert found.metrics["distances"][other]["synthetic"]["frechet"] >= 0
-    assert found.metrics["samplers"]["space"] == other
-
-
-def test_a_classifier_that_yields_nan_judges_nothing(
-    whole: Examples, evaluated: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train = judge.classifier_of
-
-    def classifier_of(*given: Any, **options: Any) -> keras.Model:
-        network = train(*given, **options)
-        return keras.Model(network.inputs, keras.layers.Rescaling(float("nan"))(network.output))
-
-    monkeypatch.setattr(judge, "classifier_of", classifier_of)
-    found = evaluated(whole, conditional=True)
-    why = "the outputs of some classifier are not finite numbers"
-    assert found.missing == because(why, *USEFULNESS)
-    assert found.metrics["usefulness"] == {"left_out": why}
-    assert f"Not tried for training a classifier: {why}." in found.report
-
-
-def test_a_mixture_of_fewer_codes_than_dimensions(
-    make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Found]
-) -> None:
-    examples = make_examples(noise_images(12), training=12, validation=12)
-    found = evaluated(examples, latent_dim=20, sampler="mixture")
-    assert found.missing == because(UNLABELLED, *USEFULNESS)
-    assert found.metrics["samplers"]["chosen"] == "mixture"
-    assert "a Gaussian mixture fitted to the training images' codes (taken)" in found.report
-
-
-def test_gates_that_name_what_was_left_out_fail_and_say_why(same: Examples, evaluated: Callable[..., Found]) -> None:
+def test_images_that_are_all_black(make_examples: MakeExamples, evaluated: Callable[..., Evaluation]) -> None:
+    """A gate that names a metric without a value fails, and gives the reason."""
     left_out = {
         "latent.active": SAME_LATENT,
         "latent.smoothness.length": SAME_ENDS,
@@ -267,7 +111,104 @@ def test_gates_that_name_what_was_left_out_fail_and_say_why(same: Examples, eval
         "usefulness.ratio": UNLABELLED,
         "memorisation.flagged": SAME_TRAINING,
     }
-    found = evaluated(same, gates={name: {"at_least": 0} for name in (*left_out, "metrics.mse")})
-    assert {gate["gate"]: gate["why"] for gate in found.metrics["gates"] if not gate["passed"]} == left_out
+    examples = make_examples(np.zeros((10, 8, 8, 1), np.uint8), training=10, validation=10)
+    gates = {name: {"at_least": 0} for name in (*left_out, "metrics.mse")}
+    evaluation = evaluated(examples, sampler="mixture", gates=gates)
+    assert missing(evaluation) == {
+        "latent.active": SAME_LATENT,
+        "latent.smoothness.length": SAME_ENDS,
+        **because(SAME, *DISTANCES),
+        **because(UNLABELLED, *USEFULNESS),
+        **because(SAME_TRAINING, *MEMORISATION),
+    }
+    metrics = evaluation.metrics
+    assert metrics["samplers"]["chosen"] == "mixture"
+    assert metrics["distances"]["random"] == {"left_out": SAME}
+    assert metrics["memorisation"] == {"left_out": SAME_TRAINING}
+    assert f"Not compared with test images: {SAME}." in evaluation.report
+    assert f"Not looked for: {SAME_TRAINING}." in evaluation.report
+    assert {gate["gate"]: gate["why"] for gate in metrics["gates"] if not gate["passed"]} == left_out
     for name, why in left_out.items():
-        assert f"{name} at least 0 {why} failed" in found.report
+        assert f"{name} at least 0 {why} failed" in evaluation.report
+
+
+def test_images_of_one_grey_each_have_every_metric(
+    make_examples: MakeExamples, evaluated: Callable[..., Evaluation]
+) -> None:
+    greys = np.arange(10, 250, 24, dtype=np.uint8)[:, None, None, None]
+    examples = make_examples(np.broadcast_to(greys, (10, 8, 8, 1)), training=10, validation=10)
+    assert missing(evaluated(examples)) == because(UNLABELLED, *USEFULNESS)
+
+
+def test_fewer_images_than_neighbours(
+    make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Evaluation]
+) -> None:
+    evaluation = evaluated(make_examples(noise_images(5), training=5))
+    why = "distances need more than 5 test and training images, and there are 5"
+    assert missing(evaluation) == because(why, *NEW_IMAGES)
+    for part in ("distances", "samplers", "usefulness", "memorisation"):
+        assert evaluation.metrics[part] == {"left_out": why}
+    for words in ("Not compared with test images", "Not tried for training a classifier", "Not looked for"):
+        assert f"{words}: {why}." in evaluation.report
+
+
+def test_a_single_image(
+    make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Evaluation]
+) -> None:
+    evaluation = evaluated(make_examples(noise_images(1), training=1))
+    why = "a single test image cannot tell how many latent dimensions are in use"
+    assert missing(evaluation) == {
+        "latent.active": why,
+        "latent.smoothness.length": "it takes the codes of two test images, and there is 1",
+        **because("distances need more than 5 test and training images, and there are 1", *NEW_IMAGES),
+    }
+    assert evaluation.metrics["latent"]["left_out"] == why
+    assert f"A{why[1:]}." in evaluation.report
+
+
+def test_a_feature_network_that_yields_nan(
+    labelled_examples: Examples, evaluated: Callable[..., Evaluation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features_of = judge.features_of
+
+    def with_nan(spaces: Sequence[FeatureSpace], batches: Any) -> list[Array]:
+        all_features = features_of(spaces, batches)
+        for space, features in zip(spaces, all_features, strict=True):
+            if space.name == "random":
+                features[3, 1] = np.nan
+        return all_features
+
+    monkeypatch.setattr(judge, "features_of", with_nan)
+    evaluation = evaluated(labelled_examples, conditional=True)
+    assert missing(evaluation) == because(NOT_FINITE, *DISTANCES)
+    assert evaluation.metrics["distances"]["random"] == {"left_out": NOT_FINITE}
+    assert f"Nothing in the features “random”: {NOT_FINITE}." in evaluation.report
+    assert evaluation.metrics["distances"]["classifier"]["synthetic"]["frechet"] >= 0
+    assert evaluation.metrics["samplers"]["space"] == "classifier"
+
+
+def test_a_classifier_that_yields_nan_measures_no_usefulness(
+    labelled_examples: Examples, evaluated: Callable[..., Evaluation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_classifier = judge.train_real_classifier
+
+    def of_nan(*args: Any, **options: Any) -> keras.Model:
+        network = train_classifier(*args, **options)
+        return keras.Model(network.inputs, keras.layers.Rescaling(float("nan"))(network.output))
+
+    monkeypatch.setattr(judge, "train_real_classifier", of_nan)
+    evaluation = evaluated(labelled_examples, conditional=True)
+    why = "the outputs of some classifier are not finite numbers"
+    assert missing(evaluation) == because(why, *USEFULNESS)
+    assert evaluation.metrics["usefulness"] == {"left_out": why}
+    assert f"Not tried for training a classifier: {why}." in evaluation.report
+
+
+def test_a_mixture_of_fewer_codes_than_dimensions(
+    make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Evaluation]
+) -> None:
+    examples = make_examples(noise_images(12), training=12, validation=12)
+    evaluation = evaluated(examples, latent_dim=20, sampler="mixture")
+    assert missing(evaluation) == because(UNLABELLED, *USEFULNESS)
+    assert evaluation.metrics["samplers"]["chosen"] == "mixture"
+    assert "a Gaussian mixture fitted to the training images' codes (taken)" in evaluation.report

@@ -1,4 +1,4 @@
-"""The pass over the test split: what it measures, what it keeps, and what it refuses."""
+"""The pass over the test split: its metrics, the images that it returns, and its errors."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ MakeExamples = Callable[..., Examples]
 
 
 class Shifted:
-    """A model whose terms are known: every reconstruction is darker by a quarter, codes hold the image's brightness."""
+    """A model with known terms: each reconstruction is darker by a quarter, and codes are the image's brightness."""
 
     def __init__(self, *, broken: bool = False, variational: bool = True) -> None:
         self.latent_dim = 3
@@ -59,71 +59,69 @@ def run(
 
 def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: Any) -> None:
     pixels = noise_images(30)
-    found = run(make_examples(pixels)).estimates
+    estimates = run(make_examples(pixels)).estimates
     log_prob = -100.0 * (pixels / 255.0).mean(axis=(1, 2, 3))
-    assert found["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
-    assert found["log_prob"].standard_error == pytest.approx(log_prob.std(ddof=1) / np.sqrt(30), rel=1e-4)
-    assert found["elbo"].value == pytest.approx(found["log_prob"].value - found["kl"].value, rel=1e-5)
-    assert found["mse"].value == pytest.approx(0.0625, rel=1e-5)
-    assert found["mse"].standard_error == pytest.approx(0.0, abs=1e-7)
-    assert found["psnr"].value == pytest.approx(-10 * np.log10(0.0625), rel=1e-5)
+    assert estimates["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
+    assert estimates["log_prob"].standard_error == pytest.approx(log_prob.std(ddof=1) / np.sqrt(30), rel=1e-4)
+    assert estimates["elbo"].value == pytest.approx(estimates["log_prob"].value - estimates["kl"].value, rel=1e-5)
+    assert estimates["mse"].value == pytest.approx(0.0625, rel=1e-5)
+    assert estimates["mse"].standard_error == pytest.approx(0.0, abs=1e-7)
+    assert estimates["psnr"].value == pytest.approx(-10 * np.log10(0.0625), rel=1e-5)
 
 
-def test_one_colour_is_measured_beside_the_reconstructions(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_one_colour_is_measured_in_place_of_the_reconstructions(make_examples: MakeExamples, noise_images: Any) -> None:
     pixels = noise_images(30)
-    found = run(make_examples(pixels))  # whose training images' mean is a half
+    measurement = run(make_examples(pixels))  # whose training images' mean is a half
     squared = np.square(pixels / 255.0 - 0.5).mean(axis=(1, 2, 3))
-    assert list(found.plain) == ["ssim", "psnr", "mse"]
-    assert found.plain["mse"] == pytest.approx(squared.mean(), rel=1e-5)
-    assert found.plain["psnr"] == pytest.approx((-10 * np.log10(squared)).mean(), rel=1e-5)
-    assert 0 <= found.plain["ssim"] < 0.1  # noise has nothing in common with one colour
-    metrics = document(found)["metrics"]
-    assert metrics["mse"]["plain_colour"] == pytest.approx(found.plain["mse"], rel=1e-5)
+    assert list(measurement.plain_colour) == ["ssim", "psnr", "mse"]
+    assert measurement.plain_colour["mse"] == pytest.approx(squared.mean(), rel=1e-5)
+    assert measurement.plain_colour["psnr"] == pytest.approx((-10 * np.log10(squared)).mean(), rel=1e-5)
+    assert 0 <= measurement.plain_colour["ssim"] < 0.1  # noise has nothing in common with one colour
+    metrics = document(measurement)["metrics"]
+    assert metrics["mse"]["plain_colour"] == pytest.approx(measurement.plain_colour["mse"], rel=1e-5)
     assert "plain_colour" not in metrics["kl"]
 
 
 def test_a_plain_autoencoder_has_no_kl_and_so_no_bound(make_examples: MakeExamples) -> None:
-    found = run(make_examples(), vae=Shifted(variational=False))
-    assert list(found.estimates) == ["ssim", "psnr", "mse", "log_prob"]
-    assert list(document(found)["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
+    measurement = run(make_examples(), vae=Shifted(variational=False))
+    assert list(measurement.estimates) == ["ssim", "psnr", "mse", "log_prob"]
+    assert list(document(measurement)["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
 
 
-def test_the_importance_weighted_bound_is_measured_where_it_is_asked_for(
-    make_examples: MakeExamples, noise_images: Any
-) -> None:
+def test_the_importance_weighted_bound_is_optional(make_examples: MakeExamples, noise_images: Any) -> None:
     pixels = noise_images(30)
     examples = make_examples(pixels)
     assert "iwae" not in run(examples).estimates
     assert "importance_samples" not in document(run(examples))
-    found = run(examples, importance_samples=3)
+    measurement = run(examples, importance_samples=3)
     brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
-    assert found.estimates["iwae"].value == pytest.approx(-100.0 * brightness.mean(), rel=1e-5)
-    assert found.estimates["iwae"].standard_error == pytest.approx(
+    assert measurement.estimates["iwae"].value == pytest.approx(-100.0 * brightness.mean(), rel=1e-5)
+    assert measurement.estimates["iwae"].standard_error == pytest.approx(
         100.0 * brightness.std(ddof=1) / np.sqrt(30), rel=1e-4
     )
-    assert document(found)["importance_samples"] == 3
+    assert document(measurement)["importance_samples"] == 3
     assert "iwae" not in run(examples, vae=Shifted(variational=False), importance_samples=3).estimates
 
 
-def test_what_takes_long_is_kept_in_a_folder_of_its_own(make_examples: MakeExamples, tmp_path: Path) -> None:
+def test_a_resumed_measurement_takes_saved_values_of_the_bound(make_examples: MakeExamples, tmp_path: Path) -> None:
     examples = make_examples()
     np.save(tmp_path / "importance.npy", np.full(30, -7.0))
-    found = run(examples, importance_samples=3, kept=tmp_path).estimates
-    assert found["iwae"].value == pytest.approx(-7.0)
-    assert found["log_prob"] == run(examples).estimates["log_prob"]
+    estimates = run(examples, importance_samples=3, work=tmp_path).estimates
+    assert estimates["iwae"].value == pytest.approx(-7.0)
+    assert estimates["log_prob"] == run(examples).estimates["log_prob"]
 
 
-def test_all_codes_together_are_measured(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_the_aggregate_posterior_is_measured(make_examples: MakeExamples, noise_images: Any) -> None:
     pixels = noise_images(30)
     examples = make_examples(pixels)
-    found = run(examples)
+    measurement = run(examples)
     brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
     means = np.stack([100.0 * brightness, 0.05 * brightness, 0.0 * brightness], axis=1)  # of variance 1
     kl = (0.5 * means**2).mean(axis=0)
-    np.testing.assert_allclose(found.aggregate.kl_per_dimension, kl, rtol=1e-5, atol=1e-9)
-    latent = document(found)["latent"]
+    np.testing.assert_allclose(measurement.aggregate.kl_per_dimension, kl, rtol=1e-5, atol=1e-9)
+    latent = document(measurement)["latent"]
     np.testing.assert_allclose(latent["kl_per_dimension"], kl, rtol=1e-4, atol=1e-9)
-    assert latent["aggregate_gap"] == pytest.approx(found.aggregate.gap, rel=1e-5)
+    assert latent["aggregate_gap"] == pytest.approx(measurement.aggregate.gap, rel=1e-5)
     plain = run(examples, vae=Shifted(variational=False))
     assert plain.aggregate is None
     assert "kl_per_dimension" not in document(plain)["latent"]
@@ -139,7 +137,7 @@ def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch
     np.testing.assert_array_equal(parts.originals, whole.originals)
 
 
-def test_noise_follows_the_seed(make_examples: MakeExamples) -> None:
+def test_the_seed_decides_the_noise(make_examples: MakeExamples) -> None:
     examples = make_examples()
     assert run(examples, seed=1).estimates["kl"] == run(examples, seed=1).estimates["kl"]
     assert run(examples, seed=1).estimates["kl"] != run(examples, seed=2).estimates["kl"]
@@ -149,22 +147,24 @@ def test_a_dimension_is_active_if_its_mean_varies(make_examples: MakeExamples) -
     assert run(make_examples()).active.tolist() == [True, False, False]
 
 
-def test_first_images_are_kept(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_codes_and_reconstructions_of_the_first_images_are_returned(
+    make_examples: MakeExamples, noise_images: Any
+) -> None:
     pixels = noise_images(30)
     labels = [index % 3 - 1 for index in range(30)]
-    found = run(make_examples(pixels, labels=labels, names=("a", "b")), codes=12, images=4)
-    np.testing.assert_allclose(found.originals, pixels[:4] / 255.0, atol=1e-6)
-    np.testing.assert_allclose(found.reconstructions, pixels[:4] / 255.0 - 0.25, atol=1e-6)
-    assert found.labels.tolist() == labels[:4]
-    assert found.codes.shape == (12, 3)
-    assert found.code_labels.tolist() == labels[:12]
+    measurement = run(make_examples(pixels, labels=labels, names=("a", "b")), codes=12, images=4)
+    np.testing.assert_allclose(measurement.originals, pixels[:4] / 255.0, atol=1e-6)
+    np.testing.assert_allclose(measurement.reconstructions, pixels[:4] / 255.0 - 0.25, atol=1e-6)
+    assert measurement.labels.tolist() == labels[:4]
+    assert measurement.codes.shape == (12, 3)
+    assert measurement.code_labels.tolist() == labels[:12]
 
 
-def test_progress_ends_at_all_images(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_counts_images(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH_SIZE", 16)
-    told: list[int] = []
-    measure(Shifted(), examples=make_examples(), seed=0, keep_codes=1, keep_images=1, progress=told.append)
-    assert told == [16, 30]
+    counts: list[int] = []
+    measure(Shifted(), examples=make_examples(), seed=0, keep_codes=1, keep_images=1, progress=counts.append)
+    assert counts == [16, 30]
 
 
 def test_large_images_come_in_small_batches() -> None:
@@ -174,28 +174,28 @@ def test_large_images_come_in_small_batches() -> None:
 
 
 def test_document_is_json_without_nan(make_examples: MakeExamples, noise_images: Any) -> None:
-    found = document(run(make_examples(noise_images(1))))
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["split"] == "test"
-    assert found["images"] == 1
-    assert found["metrics"]["mse"]["standard_error"] is None
-    assert found["metrics"]["elbo"]["unit"] == "nats per image"
-    assert found["latent"] == {**found["latent"], "dimensions": 3, "active": None}
+    content = document(run(make_examples(noise_images(1))))
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["split"] == "test"
+    assert content["images"] == 1
+    assert content["metrics"]["mse"]["standard_error"] is None
+    assert content["metrics"]["elbo"]["unit"] == "nats per image"
+    assert content["latent"] == {**content["latent"], "dimensions": 3, "active": None}
 
 
-def test_no_test_images(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_no_test_images_are_an_error(make_examples: MakeExamples, noise_images: Any) -> None:
     with pytest.raises(DataError, match=r"expected test images, found none; raise preprocess\.test"):
         run(make_examples(noise_images(0)))
 
 
-def test_values_that_are_not_finite(make_examples: MakeExamples) -> None:
+def test_values_that_are_not_finite_are_an_error(make_examples: MakeExamples) -> None:
     dark, light = (np.full((3, 8, 8, 1), value, np.uint8) for value in (10, 240))
     examples = make_examples(np.concatenate([dark, light[:2]]))
     with pytest.raises(DataError, match=r"NaN or infinity for 2 of 5; lower train\.learning_rate"):
         run(examples, vae=Shifted(broken=True))
 
 
-def test_a_shard_that_lacks_images(make_examples: MakeExamples) -> None:
+def test_a_shard_that_lacks_images_is_an_error(make_examples: MakeExamples) -> None:
     examples = make_examples()
     shard = examples.shards("test")[0]
     size = len(shard.read_bytes()) // 30
@@ -214,7 +214,7 @@ def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples,
     statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
     settings = DenseModel(network="dense", latent_dim=2, hidden=(8,))
     vae = build_vae(settings, BernoulliLoss(likelihood="bernoulli"), statistics, seed=1)
-    found = run(examples, vae=vae, seed=4).estimates
+    estimates = run(examples, vae=vae, seed=4).estimates
 
     images = pixels / 255.0
     mean, log_variance = (np.asarray(part, np.float64) for part in vae.encoder(images))
@@ -222,11 +222,11 @@ def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples,
     codes = mean + np.exp(0.5 * log_variance) * standard_normal(4, start=0, count=20, size=2)
     rebuilt = 1 / (1 + np.exp(-np.asarray(vae.decoder(codes), np.float64)))
     log_prob = (images * np.log(rebuilt) + (1 - images) * np.log(1 - rebuilt)).sum(axis=(1, 2, 3))
-    assert found["kl"].value == pytest.approx(kl.mean(), rel=1e-4)
-    assert found["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
-    assert found["elbo"].value == pytest.approx((log_prob - kl).mean(), rel=1e-5)
-    assert found["elbo"].standard_error == pytest.approx((log_prob - kl).std(ddof=1) / np.sqrt(20), rel=1e-3)
-    assert found["mse"].value == pytest.approx(((images - rebuilt) ** 2).mean(), rel=1e-4)
+    assert estimates["kl"].value == pytest.approx(kl.mean(), rel=1e-4)
+    assert estimates["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
+    assert estimates["elbo"].value == pytest.approx((log_prob - kl).mean(), rel=1e-5)
+    assert estimates["elbo"].standard_error == pytest.approx((log_prob - kl).std(ddof=1) / np.sqrt(20), rel=1e-3)
+    assert estimates["mse"].value == pytest.approx(((images - rebuilt) ** 2).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_bits_per_dimension_are_the_negative_elbo_of_256_levels(
     channels = len(mean)
     pixels = noise_images(20, height=4, width=6, channels=channels)
     vae = make_vae((4, 6, channels), WeightedMse(50.0, activation), Normalise(mean, deviation))
-    found = run(make_examples(pixels), vae=vae, seed=4)
+    measurement = run(make_examples(pixels), vae=vae, seed=4)
 
     size = 4 * 6 * channels
     images = (pixels / 255.0 - mean) / deviation
@@ -256,25 +256,27 @@ def test_bits_per_dimension_are_the_negative_elbo_of_256_levels(
     kl = 0.5 * (posterior**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1)
     nats = kl - (densities + widths).sum(axis=(1, 2, 3))  # of a level's probability
     bits = nats / (np.log(2) * size)
-    assert found.estimates["bits_per_dim"].value == pytest.approx(bits.mean(), rel=1e-5)
-    assert found.estimates["bits_per_dim"].standard_error == pytest.approx(bits.std(ddof=1) / np.sqrt(20), rel=1e-3)
-    assert document(found)["metrics"]["bits_per_dim"]["better"] == "lower"
+    assert measurement.estimates["bits_per_dim"].value == pytest.approx(bits.mean(), rel=1e-5)
+    assert measurement.estimates["bits_per_dim"].standard_error == pytest.approx(
+        bits.std(ddof=1) / np.sqrt(20), rel=1e-3
+    )
+    assert document(measurement)["metrics"]["bits_per_dim"]["better"] == "lower"
 
 
 def test_bits_per_dimension_do_not_depend_on_the_normalisation(make_examples: MakeExamples, noise_images: Any) -> None:
-    """The same Gaussian over pixels, told to the model on another scale."""
+    """Both models are the same Gaussian over pixels, on different scales."""
     from models.likelihoods import WeightedMse
     from models.normalisation import Normalise
 
     examples = make_examples(noise_images(20, height=4, width=6))
-    found = []
+    estimates = []
     for deviation in (1.0, 0.25):
         vae = make_vae((4, 6, 1), WeightedMse(50.0 * deviation**2, "linear"), Normalise([0.0], [deviation]))
-        for network in (vae.encoder, vae.decoder):  # nothing but a constant image, and the prior
+        for network in (vae.encoder, vae.decoder):  # a constant image, and the prior
             network.set_weights([0 * weight for weight in network.get_weights()])
-        found.append(run(examples, vae=vae).estimates)
-    assert found[0]["bits_per_dim"].value == pytest.approx(found[1]["bits_per_dim"].value, rel=1e-5)
-    assert found[0]["elbo"].value != pytest.approx(found[1]["elbo"].value, rel=0.1)
+        estimates.append(run(examples, vae=vae).estimates)
+    assert estimates[0]["bits_per_dim"].value == pytest.approx(estimates[1]["bits_per_dim"].value, rel=1e-5)
+    assert estimates[0]["elbo"].value != pytest.approx(estimates[1]["elbo"].value, rel=0.1)
 
 
 def test_probabilities_and_plain_autoencoders_have_no_bits_per_dimension(
@@ -291,7 +293,7 @@ def test_probabilities_and_plain_autoencoders_have_no_bits_per_dimension(
 
 
 def make_vae(shape: tuple[int, int, int], likelihood: Any, normalise: Any, **options: Any) -> Any:
-    """Of dense layers with random weights, and two latent dimensions."""
+    """Build a model of dense layers with random weights and two latent dimensions."""
     import keras
 
     from models.vae import VAE

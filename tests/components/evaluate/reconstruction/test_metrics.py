@@ -1,4 +1,4 @@
-"""Metrics of images whose values are known."""
+"""Metrics of images with known values."""
 
 from typing import Any
 
@@ -36,9 +36,9 @@ def test_a_perfect_reconstruction_has_100_decibels_and_a_similarity_of_1() -> No
 @pytest.mark.parametrize("shape", [(4, 4, 1), (4, 64, 3), (11, 11, 1), (32, 20, 3)])
 def test_similarity_of_unlike_images_is_low_at_any_size(shape: tuple[int, int, int]) -> None:
     random = np.random.default_rng(1)
-    found = np.asarray(ssim(terms(random.uniform(size=(2, *shape)), random.uniform(size=(2, *shape)))))
-    assert found.shape == (2,)
-    assert (found < 0.7).all()
+    values = np.asarray(ssim(terms(random.uniform(size=(2, *shape)), random.uniform(size=(2, *shape)))))
+    assert values.shape == (2,)
+    assert (values < 0.7).all()
 
 
 def test_elbo_is_log_probability_minus_kl() -> None:
@@ -46,12 +46,12 @@ def test_elbo_is_log_probability_minus_kl() -> None:
     np.testing.assert_allclose(elbo.per_image(terms(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4, 1)))), [-34.0, -21.5])
 
 
-def test_likelihoods_that_not_every_model_has_are_marked() -> None:
+def test_metrics_that_some_models_lack_are_marked() -> None:
     assert {metric.name for metric in METRICS if metric.variational} == {"elbo", "iwae", "bits_per_dim", "kl"}
     assert {metric.name for metric in METRICS if metric.density} == {"bits_per_dim"}
 
 
-def test_every_metric_says_what_it_is() -> None:
+def test_every_metric_has_a_description_and_a_unit() -> None:
     names = {"elbo", "iwae", "bits_per_dim", "log_prob", "kl", "mse", "psnr", "ssim"}
     assert {metric.name for metric in METRICS} == names
     assert all(metric.doc.endswith(".") and metric.unit for metric in METRICS)

@@ -1,4 +1,4 @@
-"""Means and standard errors, whatever the batches."""
+"""Means and standard errors do not depend on batches."""
 
 import numpy as np
 import pytest

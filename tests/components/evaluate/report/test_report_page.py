@@ -92,7 +92,7 @@ def rendered(folder: Path, *, searched: bool = True) -> str:
         originals=nothing,
         reconstructions=nothing,
         labels=np.zeros(0, np.int64),
-        plain={"ssim": 0.25, "psnr": 9.5},
+        plain_colour={"ssim": 0.25, "psnr": 9.5},
     )
     parts: tuple[page.Part, ...] = ("new", "likeness", "latent")
     shown = [

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage against a plain reading of their definitions, and against published behaviour."""
+"""Precision, recall, density and coverage follow their definitions, and have the published values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.evaluate.samples import neighbours
@@ -16,11 +16,11 @@ Array = np.ndarray[Any, Any]
 
 
 def by_definition(real: Array, synthetic: Array, *, k: int) -> Manifold:
-    """As `prdc` 0.2 computes them (Naeem et al. 2020), with whole matrices."""
+    """Compute them as `prdc` 0.2 does (Naeem et al. 2020), with whole matrices."""
 
     def distances(first: Array, second: Array) -> Array:
-        found: Array = np.linalg.norm(first[:, None] - second[None], axis=2)
-        return found
+        matrix: Array = np.linalg.norm(first[:, None] - second[None], axis=2)
+        return matrix
 
     real_radii = np.sort(distances(real, real), axis=1)[:, k]
     synthetic_radii = np.sort(distances(synthetic, synthetic), axis=1)[:, k]
@@ -34,7 +34,6 @@ def by_definition(real: Array, synthetic: Array, *, k: int) -> Manifold:
     )
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     real=st.integers(7, 40),
@@ -43,36 +42,37 @@ def by_definition(real: Array, synthetic: Array, *, k: int) -> Manifold:
     k=st.integers(1, 6),
     rows=st.sampled_from([3, 1024]),
 )
-def test_it_is_what_its_definition_says(seed: int, real: int, synthetic: int, size: int, k: int, rows: int) -> None:
+def test_the_values_follow_their_definitions(
+    seed: int, real: int, synthetic: int, size: int, k: int, rows: int
+) -> None:
     random = np.random.default_rng(seed)
     first, second = random.standard_normal((real, size)), random.standard_normal((synthetic, size)) * 1.2
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "ROWS", rows)
-        found = manifold(first, second, neighbours=k)
-    expected = by_definition(first, second, k=k)
-    assert vars(found) == pytest.approx(vars(expected))
+        result = manifold(first, second, neighbours=k)
+    assert vars(result) == pytest.approx(vars(by_definition(first, second, k=k)))
 
 
-def test_ten_thousand_draws_of_one_distribution_have_the_figures_of_prdc() -> None:
-    """Means and deviations of eight draws with `prdc` 0.2."""
+def test_ten_thousand_draws_of_one_distribution_have_the_values_of_prdc() -> None:
+    """The expected values are means and deviations of eight draws with `prdc` 0.2."""
     random = np.random.default_rng(0)
-    found = manifold(random.standard_normal((10_000, 1000)), random.standard_normal((10_000, 1000)))
-    assert found.precision == pytest.approx(0.476, abs=4 * 0.013)
-    assert found.recall == pytest.approx(0.480, abs=4 * 0.011)
-    assert found.density == pytest.approx(0.990, abs=4 * 0.061)
-    assert found.coverage == pytest.approx(0.966, abs=4 * 0.006)
+    result = manifold(random.standard_normal((10_000, 1000)), random.standard_normal((10_000, 1000)))
+    assert result.precision == pytest.approx(0.476, abs=4 * 0.013)
+    assert result.recall == pytest.approx(0.480, abs=4 * 0.011)
+    assert result.density == pytest.approx(0.990, abs=4 * 0.061)
+    assert result.coverage == pytest.approx(0.966, abs=4 * 0.006)
 
 
 def test_a_set_that_has_lost_a_mode_keeps_its_precision_and_loses_coverage() -> None:
     random = np.random.default_rng(0)
     real = random.standard_normal((400, 2)) + 20.0 * random.integers(0, 2, (400, 1))
     one_mode = random.standard_normal((400, 2))
-    found = manifold(real, one_mode)
-    assert found.precision > 0.9
-    assert found.recall < 0.6
-    assert found.coverage < 0.6
+    result = manifold(real, one_mode)
+    assert result.precision > 0.9
+    assert result.recall < 0.6
+    assert result.coverage < 0.6
 
 
-def test_too_few_images_are_an_error() -> None:
+def test_a_set_of_too_few_images_is_an_error() -> None:
     with pytest.raises(ValueError, match="expected more than 5 images, found 5"):
         manifold(np.zeros((10, 2)), np.zeros((5, 2)))

@@ -1,9 +1,8 @@
-"""Feature spaces that a recipe asks for: a Keras model of one's own, and Inception; and what bad files get."""
+"""Feature spaces that a recipe adds: a Keras model of the user's own, and Inception; and what bad files get."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -15,18 +14,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from helpers.ring import Bars, judged, ring_vae, spaces
+from helpers.ring import Bars, Judged, distances_by_space, judge_small
+from helpers.small_evaluation import evaluate_small
 
-from components.evaluate.component import evaluate
 from components.evaluate.samples import own_features
 from components.evaluate.samples.features import FeatureSpace, features_of
 from components.evaluate.samples.frechet import frechet_distance
-from components.evaluate.samples.judge import Judgement, document
-from components.evaluate.samples.own_features import asked_spaces, inception_space, own_space
-from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
+from components.evaluate.samples.judge import document
+from components.evaluate.samples.own_features import extra_spaces, inception_space, own_space
+from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import UsageError
 from schemas.recipe.recipe import EvaluateSection
-from schemas.recipe.settings import EvaluateSettings
 
 Array = np.ndarray[Any, Any]
 GREY, RGB = (8, 8, 1), (8, 8, 3)
@@ -34,18 +32,18 @@ layers = keras.layers
 
 
 def averages(*input_shape: int | None) -> keras.Model:
-    """A model whose features are the mean pixel of each channel."""
+    """Return a model whose features are the mean pixel of each channel."""
     return keras.Sequential([keras.Input(input_shape), layers.GlobalAveragePooling2D()])
 
 
 def brightest(*input_shape: int | None) -> keras.Model:
-    """A model whose features are the brightest pixel of each channel."""
+    """Return a model whose features are the brightest pixel of each channel."""
     return keras.Sequential([keras.Input(input_shape), layers.GlobalMaxPooling2D()])
 
 
 @pytest.fixture
 def path_of(tmp_path: Path) -> Callable[[keras.Model], str]:
-    """Saves a model as a file, and says where."""
+    """A function that saves a model as a file, and returns its path."""
 
     def save(network: keras.Model) -> str:
         path = tmp_path / "mine.keras"
@@ -56,17 +54,18 @@ def path_of(tmp_path: Path) -> Callable[[keras.Model], str]:
 
 
 def flat(*colours: tuple[int, ...]) -> Array:
-    """An image of each colour, given as pixels 0 to 255: [N, 8, 8, C], scale 0 to 1."""
+    """Return an image of each colour (pixels 0 to 255): [N, 8, 8, C], scale 0 to 1."""
     pixels = np.array(colours, np.float32)[:, None, None, :]
     return np.broadcast_to(pixels / np.float32(255), (len(colours), 8, 8, pixels.shape[3]))
 
 
 def features(space: FeatureSpace, images: Array) -> Array:
-    [found] = features_of([space], [images])
-    return found
+    """Return features in one space: [N, D]."""
+    [values] = features_of([space], [images])
+    return values
 
 
-# A Keras model of one's own
+# A Keras model of the user's own
 
 
 def test_a_model_gets_pixels_0_to_255_in_its_own_size(path_of: Callable[..., str]) -> None:
@@ -109,7 +108,7 @@ def test_a_model_may_name_its_input_and_its_output(path_of: Callable[..., str]) 
     np.testing.assert_allclose(features(own_space(path_of(network), image_shape=GREY), flat((7,))), [[7]], atol=1e-3)
 
 
-def test_how_many_images_come_at_once_changes_nothing(
+def test_the_size_of_batches_changes_nothing(
     path_of: Callable[..., str], noise_images: Callable[..., Array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     space, images = own_space(path_of(averages(5, 5, 3)), image_shape=GREY), noise_images(7) / np.float32(255)
@@ -119,14 +118,14 @@ def test_how_many_images_come_at_once_changes_nothing(
     np.testing.assert_allclose(features(space, images), together, rtol=1e-5)
 
 
-def test_an_image_that_is_no_number_has_features_that_are_none(path_of: Callable[..., str]) -> None:
+def test_an_image_of_nan_has_features_of_nan(path_of: Callable[..., str]) -> None:
     images = flat((7,), (8,), (9,)).copy()
     images[1, 3, 3] = np.nan
-    found = features(own_space(path_of(brightest(4, 4, 1)), image_shape=GREY), images)
-    assert np.isnan(found).ravel().tolist() == [False, True, False]
+    values = features(own_space(path_of(brightest(4, 4, 1)), image_shape=GREY), images)
+    assert np.isnan(values).ravel().tolist() == [False, True, False]
 
 
-def test_it_is_named_with_its_file_and_the_files_sha256(
+def test_the_space_is_named_after_its_file_and_the_files_sha256(
     path_of: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path(path_of(averages(*GREY)))
@@ -155,7 +154,7 @@ SHAPES = "expected images [B, H, W, 1 or 3] in and features [B, D] or maps [B, h
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (two_inputs, "expected a functional or sequential model of 1 input and 1 output, found 2 and 1 in"),
         (two_outputs, "expected a functional or sequential model of 1 input and 1 output, found 1 and 2 in"),
@@ -172,19 +171,19 @@ SHAPES = "expected images [B, H, W, 1 or 3] in and features [B, D] or maps [B, h
         (with_a_lambda, "expected a model that is safe to open, found"),
     ],
 )
-def test_a_model_that_cannot_be_used_is_one_line(
-    make: Callable[[], keras.Model], said: str, path_of: Callable[..., str]
+def test_a_model_that_cannot_be_used_is_an_error_of_one_line(
+    make: Callable[[], keras.Model], message: str, path_of: Callable[..., str]
 ) -> None:
     path = path_of(make())
     with pytest.raises(UsageError) as caught:
         own_space(path, image_shape=GREY)
     line = str(caught.value)
-    assert line.startswith(f"evaluate.feature_model: {said}")
+    assert line.startswith(f"evaluate.feature_model: {message}")
     assert path in line
     assert "\n" not in line
 
 
-def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_an_error_of_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.keras"
     missing = f"evaluate.feature_model: expected a Keras model (.keras), found no file {path}"
     with pytest.raises(UsageError) as caught:
@@ -203,7 +202,7 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
 # Inception
 
 
-def test_another_file_than_inceptions_is_refused_unopened(tmp_path: Path) -> None:
+def test_a_file_that_is_not_inception_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "inception-2015-12-05.pt"
     path.write_bytes(b"other weights")
     with pytest.raises(UsageError) as caught:
@@ -215,7 +214,7 @@ def test_another_file_than_inceptions_is_refused_unopened(tmp_path: Path) -> Non
     )
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         inception_space(f"{tmp_path}/weights.pt")
     assert str(caught.value) == (
@@ -225,14 +224,14 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def right_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A file that passes for Inception's weights."""
+    """The path of a file that is taken for Inception's weights."""
     path = tmp_path / "inception-2015-12-05.pt"
     path.write_bytes(b"these weights")
     monkeypatch.setattr(own_features, "WEIGHTS_SHA256", hashlib.sha256(b"these weights").hexdigest())
     return str(path)
 
 
-def test_without_pytorch_the_line_says_how_to_get_it(right_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pytorch_the_error_says_how_to_install_it(right_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError) as caught:
         inception_space(right_file)
@@ -243,11 +242,11 @@ def test_without_pytorch_the_line_says_how_to_get_it(right_file: str, monkeypatc
 
 
 def test_inception_gets_8_bit_rgb_with_channels_first(right_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    got: list[Array] = []
+    batches: list[Array] = []
 
     def network(images: Array, *, return_features: bool) -> Any:
         assert return_features
-        got.append(images)
+        batches.append(images)
         return SimpleNamespace(numpy=lambda: images.mean(axis=(2, 3), dtype=np.float32))
 
     loaded = SimpleNamespace(eval=lambda: network)
@@ -260,71 +259,69 @@ def test_inception_gets_8_bit_rgb_with_channels_first(right_file: str, monkeypat
     space = inception_space(right_file)
     np.testing.assert_allclose(features(space, flat((7,), (200,))), [[7, 7, 7], [200, 200, 200]], rtol=1e-5)
     np.testing.assert_allclose(features(space, flat((10, 20, 60))), [[10, 20, 60]], rtol=1e-5)
-    assert [images.shape for images in got] == [(2, 3, 8, 8), (1, 3, 8, 8)]
-    assert {images.dtype.name for images in got} == {"uint8"}
+    assert [images.shape for images in batches] == [(2, 3, 8, 8), (1, 3, 8, 8)]
+    assert {images.dtype.name for images in batches} == {"uint8"}
     assert (space.name, space.digest) == ("inception", own_features.WEIGHTS_SHA256)
 
 
 @pytest.mark.filterwarnings("ignore")  # PyTorch's, of TorchScript's future
-def test_inceptions_own_file(noise_images: Callable[..., Array]) -> None:
+def test_inception_itself(noise_images: Callable[..., Array]) -> None:
     path = os.environ.get("LATENT_MILL_INCEPTION")
     if not path:
         pytest.skip("LATENT_MILL_INCEPTION does not name inception-2015-12-05.pt")
     pytest.importorskip("torch", reason="PyTorch is not installed (extra `inception`)")
     space = inception_space(path)
     grey = noise_images(20, height=32, width=32) / np.float32(255)
-    found = features(space, grey)
-    assert found.shape == (20, 2048)
-    assert np.isfinite(found).all()
-    assert frechet_distance(found, found) == pytest.approx(0.0, abs=1e-2)
-    assert frechet_distance(found, features(space, grey / 2)) > 0.1
-    np.testing.assert_allclose(features(space, np.repeat(grey, 3, axis=3)), found, rtol=1e-4, atol=1e-4)
+    values = features(space, grey)
+    assert values.shape == (20, 2048)
+    assert np.isfinite(values).all()
+    assert frechet_distance(values, values) == pytest.approx(0.0, abs=1e-2)
+    assert frechet_distance(values, features(space, grey / 2)) > 0.1
+    np.testing.assert_allclose(features(space, np.repeat(grey, 3, axis=3)), values, rtol=1e-4, atol=1e-4)
 
 
 # In an evaluation
 
 
-def test_nobody_has_to_ask_for_any() -> None:
-    assert asked_spaces(EvaluateSection(), image_shape=GREY) == []
+def test_a_recipe_adds_no_space_by_default() -> None:
+    assert extra_spaces(EvaluateSection(), image_shape=GREY) == []
 
 
-@pytest.mark.usefixtures("quick_judge")
-def test_a_space_that_is_asked_for_changes_no_choice(ring: Examples, plain: Judgement) -> None:
+@pytest.mark.xdist_group("judge")
+def test_a_space_that_is_added_changes_no_choice(ring: Judged) -> None:
     bars = Bars()
     darkness = FeatureSpace("own", "how dark an image is", "12ab" * 16, lambda images: 1 - images.mean(axis=(1, 2)))
-    found = judged(ring_vae(), ring, asked=[darkness], bar=bars)
-    assert list(spaces(found)) == ["random", "own"]
-    assert spaces(found)["own"].images == 200
-    assert spaces(found)["random"].synthetic == spaces(plain)["random"].synthetic
-    assert (found.space, document(found)["samplers"]) == ("random", document(plain)["samplers"])
-    total, done = bars.told["further features"]
-    assert (total, done[-1]) == (600, 600)
+    judgement = judge_small(ring.vae, ring.examples, extra_spaces=[darkness], bar=bars)
+    before, after = (distances_by_space(result) for result in (ring.judgement, judgement))
+    assert list(after) == ["random", "own"]
+    assert after["own"].images == 200
+    assert after["random"].synthetic == before["random"].synthetic
+    assert judgement.space == "random"
+    assert document(judgement)["samplers"] == document(ring.judgement)["samplers"]
+    total, counts = bars.updates["further features"]
+    assert (total, counts[-1]) == (600, 600)
 
 
-@pytest.mark.usefixtures("quick_judge")
-def test_an_evaluation_has_the_space_of_the_recipes_model(
+def test_an_evaluation_has_the_space_of_the_users_model(
     path_of: Callable[..., str],
     make_examples: Callable[..., Examples],
     make_model: Callable[..., Model],
     tmp_path: Path,
 ) -> None:
     examples, path = make_examples(training=20), path_of(averages(4, 4, 3))
-    evaluation = ModelEvaluation(tmp_path / "evaluation")
-    settings = EvaluateSettings("tiny", "", 0, EvaluateSection(feature_model=path))
-    evaluate(examples, make_model(examples), None, evaluation, settings)
-    found = json.loads(evaluation.metrics_path.read_text())
-    assert list(found["distances"]) == ["random", "own", "classifier"]
-    assert found["distances"]["own"]["network_sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    assert found["distances"]["own"]["synthetic"]["frechet"] > 0
-    assert found["samplers"]["space"] == "random"
-    assert "In the features of your own model mine.keras" in evaluation.report_path.read_text(encoding="utf-8")
+    evaluation = evaluate_small(examples, make_model(examples), tmp_path / "evaluation", feature_model=path)
+    distances = evaluation.metrics["distances"]
+    assert list(distances) == ["random", "own", "classifier"]
+    assert distances["own"]["network_sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert distances["own"]["synthetic"]["frechet"] > 0
+    assert evaluation.metrics["samplers"]["space"] == "random"
+    assert "In the features of your own model mine.keras" in evaluation.report
 
 
-def test_a_wrong_path_is_said_before_any_work(
+def test_a_wrong_path_is_an_error_before_any_work(
     make_examples: Callable[..., Examples], make_model: Callable[..., Model], tmp_path: Path
 ) -> None:
-    examples, evaluation = make_examples(), ModelEvaluation(tmp_path / "evaluation")
-    settings = EvaluateSettings("tiny", "", 0, EvaluateSection(inception="nowhere.pt"))
+    examples, folder = make_examples(), tmp_path / "evaluation"
     with pytest.raises(UsageError, match=r"evaluate\.inception: expected .*, found no file nowhere\.pt"):
-        evaluate(examples, make_model(examples), None, evaluation, settings)
-    assert not evaluation.path.exists()
+        evaluate_small(examples, make_model(examples), folder, inception="nowhere.pt")
+    assert not folder.exists()

@@ -1,93 +1,114 @@
-"""Where codes of new images come from: what is nearest to validation images, or what the recipe names; else the prior."""
+"""Which sampler new codes come from: the one that the recipe names, or the one nearest to validation images, or the prior."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers.ring import CHOOSE, Array, judged, ring_images, ring_vae, samplers, spaces
 
-from components.evaluate.samples import fitted_samplers, sampler_choice
-from components.evaluate.samples.judge import Judgement, document
-from models.code_samplers import CodeSampler
-from schemas.artifacts.kinds import Examples
+from components.evaluate.samples import sampler_choice
+from components.evaluate.samples.distances import NOT_FINITE
+from components.evaluate.samples.frechet import frechet_distance
+from components.evaluate.samples.kid import kernel_distance
+from components.evaluate.samples.sampler_choice import Choice, choose_sampler
+from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
 
-MakeExamples = Callable[..., Examples]
+Array = np.ndarray[Any, Any]
+ENOUGH = 20  # validation images
+ONES = np.ones((1, 2), np.float32)
+SAMPLERS: list[CodeSampler] = [
+    Normal(2),
+    UniformBox(-ONES[0], ONES[0]),
+    Mixture(np.ones((1, 1), np.float32), ONES[None], np.eye(2, dtype=np.float32)[None, None]),
+    AggregatePosterior(ONES, ONES, np.array([0, 1], np.int32)),
+]
+# How far each sampler's images lie from real ones; the posterior's are nearest.
+SHIFTS = {"normal": 3.0, "uniform": 2.0, "mixture": 1.0, "posterior": 0.0}
 
-pytestmark = pytest.mark.usefixtures("quick_judge")
+
+@pytest.fixture(autouse=True)
+def few_validation_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choose a sampler by so few validation images."""
+    monkeypatch.setattr(sampler_choice, "MIN_VALIDATION", ENOUGH)
 
 
-def test_codes_come_from_the_sampler_whose_images_are_nearest_to_validation_images(plain: Judgement) -> None:
-    held_out = {kind: result.held_out for kind, result in samplers(plain).items()}
-    assert None not in held_out.values()
-    assert plain.sampler.kind == min(("normal", "uniform", "mixture"), key=held_out.__getitem__) == "mixture"
-    assert plain.sampler is samplers(plain)["mixture"].sampler
-    assert spaces(plain)["random"].synthetic.frechet == samplers(plain)["mixture"].frechet
-    assert spaces(plain)["random"].synthetic.kernel.value == samplers(plain)["mixture"].kernel
+def features(seed: int, *, count: int = 40, shift: float = 0.0) -> Array:
+    """Return features of images in one space: [count, 3]."""
+    return (np.random.default_rng(seed).standard_normal((count, 3)) + shift).astype(np.float32)
 
 
-def test_codes_of_training_images_are_not_taken_unasked(ring: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitted_samplers, "COMPONENTS", (1,))  # no mixture that matches a ring
-    found = judged(ring_vae(), ring)
-    held_out = {kind: result.held_out for kind, result in samplers(found).items()}
+NEW = {kind: features(number, shift=shift) for number, (kind, shift) in enumerate(SHIFTS.items())}
+TEST, TRAINING, VALIDATION = (features(seed) for seed in (10, 11, 12))
+NAN = np.full((40, 3), np.nan, np.float32)
+
+
+def choose(*, kind: str = "auto", validation: int = 40, **new: Array) -> Choice:
+    """Choose a sampler by the first validation images; `new` replaces the features of some samplers' images."""
+    return choose_sampler(
+        SAMPLERS,
+        kind=kind,
+        synthetic=[[images] for images in {**NEW, **new}.values()],
+        test=[TEST],
+        training=[TRAINING],
+        validation=[VALIDATION[:validation]] if validation else [],
+        seed=0,
+    )
+
+
+def test_results_are_distances_from_validation_and_test_images() -> None:
+    choice = choose()
+    for sampler, result, images in zip(SAMPLERS, choice.results, NEW.values(), strict=True):
+        assert result.sampler is sampler
+        assert result.held_out == frechet_distance(VALIDATION, images)
+        assert result.frechet == frechet_distance(TEST, images)
+        assert result.kernel == kernel_distance(TEST, images, seed=0).value
+
+
+def test_the_nearest_sampler_is_taken_except_the_one_of_training_images_codes() -> None:
+    choice = choose()
+    held_out = {result.sampler.kind: result.held_out for result in choice.results}
     assert min(held_out, key=held_out.__getitem__) == "posterior"
-    assert found.sampler.kind == min(("normal", "uniform", "mixture"), key=held_out.__getitem__)
+    assert (choice.sampler.kind, choice.why_not_chosen) == ("mixture", None)
 
 
 @pytest.mark.parametrize("kind", ["normal", "uniform", "mixture", "posterior"])
-def test_a_sampler_that_is_named_is_taken(kind: str, ring: Examples, plain: Judgement) -> None:
-    found = judged(ring_vae(), ring, sampler=kind)
-    assert found.sampler.kind == kind
-    assert document(found)["samplers"] == {**document(plain)["samplers"], "chosen": kind}
-    assert spaces(found)["random"].synthetic.frechet == samplers(plain)[kind].frechet
+@pytest.mark.parametrize("validation", [0, 40])
+def test_a_sampler_that_is_named_is_taken(kind: str, validation: int) -> None:
+    assert choose(kind=kind, validation=validation).sampler.kind == kind
 
 
-@pytest.mark.parametrize(
-    ("validation", "most", "chosen"),
-    [(0, 1000, "normal"), (CHOOSE - 1, 1000, "normal"), (CHOOSE, 1000, "mixture"), (CHOOSE, CHOOSE - 1, "normal")],
-)
-def test_too_few_validation_images_choose_nothing_but_the_prior(
-    validation: int, most: int, chosen: str, make_examples: MakeExamples
-) -> None:
-    examples = make_examples(ring_images()[0], training=200, validation=validation)
-    found = judged(ring_vae(), examples, most=most)
-    assert found.sampler.kind == chosen
-    unknown = [result.held_out is None for result in samplers(found).values()]
-    assert unknown == [chosen == "normal"] * 4
-    assert all(result.frechet >= 0 for result in samplers(found).values())
+@pytest.mark.parametrize(("validation", "kind"), [(0, "normal"), (ENOUGH - 1, "normal"), (ENOUGH, "mixture")])
+def test_with_too_few_validation_images_the_prior_is_taken(validation: int, kind: str) -> None:
+    choice = choose(validation=validation)
+    assert choice.sampler.kind == kind
+    enough = kind == "mixture"
+    why = f"it takes {ENOUGH} validation images, and there are {validation}"
+    assert choice.why_not_chosen == (None if enough else why)
+    assert [result.held_out is not None for result in choice.results] == [enough] * 4
+    assert all(result.frechet is not None and result.frechet >= 0 for result in choice.results)
 
 
-def test_a_named_sampler_needs_no_validation_images(make_examples: MakeExamples) -> None:
-    examples = make_examples(ring_images()[0], training=200)
-    assert judged(ring_vae(), examples, sampler="uniform").sampler.kind == "uniform"
+def test_a_sampler_whose_images_are_nan_is_not_taken() -> None:
+    choice = choose(mixture=NAN)
+    assert choice.sampler.kind == "uniform"
+    results = {result.sampler.kind: result for result in choice.results}
+    assert (results["mixture"].held_out, results["mixture"].kernel, results["mixture"].frechet) == (None,) * 3
+    assert results["uniform"] == choose().results[1]
 
 
-class Nowhere(CodeSampler):
-    """Codes that no decoder can draw."""
-
-    kind = "uniform"
-
-    def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        return np.full(np.shape(normal), np.nan, np.float32)
-
-    def log_density(self, codes: Array, labels: Array | None = None) -> Array:
-        return np.full(len(codes), np.nan)
-
-    def arrays(self) -> dict[str, Array]:
-        return {}
+def test_where_all_images_are_nan_the_prior_is_taken() -> None:
+    choice = choose(**dict.fromkeys(NEW, NAN))
+    assert (choice.sampler.kind, choice.why_not_chosen) == ("normal", NOT_FINITE)
 
 
-def test_a_sampler_whose_images_are_no_numbers_is_not_taken(
-    ring: Examples, plain: Judgement, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit = sampler_choice.fit_samplers
-
-    def fit_samplers(*given: Any, **options: Any) -> list[CodeSampler]:
-        return [Nowhere() if sampler.kind == "uniform" else sampler for sampler in fit(*given, **options)]
-
-    monkeypatch.setattr(sampler_choice, "fit_samplers", fit_samplers)
-    found = judged(ring_vae(), ring)
-    assert found.sampler.kind == "mixture"
-    assert document(found)["samplers"]["mixture"] == document(plain)["samplers"]["mixture"]
+def test_samplers_are_compared_in_the_last_space_whose_real_features_are_numbers() -> None:
+    far = {kind: images + 100 for kind, images in NEW.items()}
+    for broken, index in (("none", 1), ("test", 0), ("training", 0), ("validation", 0)):
+        sets = {"test": [TEST, TEST], "training": [TRAINING, TRAINING], "validation": [VALIDATION, VALIDATION]}
+        if broken in sets:
+            sets[broken] = [sets[broken][0], NAN]
+        new = [[images, far[kind]] for kind, images in NEW.items()]
+        choice = choose_sampler(SAMPLERS, kind="auto", synthetic=new, seed=0, **sets)
+        assert choice.space_index == index
+        assert (choice.results[0].frechet or 0) > (1000 if index else 0)
