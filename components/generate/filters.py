@@ -17,7 +17,6 @@ import pyarrow as pa
 from components.examples.dataset import labelled_batches, read_statistics, readable
 from components.generate.calibration import Calibration
 from components.generate.loaded import LoadedGenerator, Made, calibration_of
-from components.generate.plan import BLOCK
 from components.images.geometry import Crop
 from components.images.near_copies import (
     LEVEL,
@@ -33,7 +32,7 @@ from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, Generator
 from schemas.artifacts.records import decode_example, read_records
 from schemas.errors import DataError, UsageError
-from schemas.recipe.generate import GenerateSection
+from schemas.recipe.generate import BLOCK, GenerateSection
 
 Reason = dict[str, Any]  # the rest of a row of `schemas.artifacts.tables.DROPPED`
 

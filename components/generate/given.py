@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.generate.plan import BLOCK
 from schemas import atomic
-from schemas.recipe.generate import GenerateSection
+from schemas.recipe.generate import BLOCK, GenerateSection
 
 _NOISE = 3  # upper word of counters: a stream of its own
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from components.generate.plan import BLOCK
 from schemas.errors import UsageError
-from schemas.recipe.generate import GenerateSection
+from schemas.recipe.generate import BLOCK, GenerateSection
 
 DRAWN = -1  # what the generator takes for a label that an image draws for itself
 SHOWN = 20  # labels in an error

@@ -14,10 +14,9 @@ from components.engine.device import prepare_device
 from components.generate.calibration import Calibration
 from components.generate.given import Given
 from components.generate.labels import DRAWN, labels_of_block
-from components.generate.plan import BLOCK
 from schemas.artifacts.kinds import Generator
 from schemas.errors import UsageError
-from schemas.recipe.generate import GenerateSection
+from schemas.recipe.generate import BLOCK, GenerateSection
 
 if TYPE_CHECKING:
     from models.code_samplers import CodeSampler

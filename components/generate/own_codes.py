@@ -14,14 +14,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.generate.given import Given
-from components.generate.plan import BLOCK
 from components.images.prepare import prepare_image
 from components.images.rejected import Rejected, require_image
 from components.reporting.console import counted, say
 from components.sources import Source, open_source
 from components.sources.base import chunks
 from schemas.errors import DataError, UsageError
-from schemas.recipe.generate import GenerateSection
+from schemas.recipe.generate import BLOCK, GenerateSection
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import FolderSource, TarSource, ZipSource
 

@@ -14,7 +14,8 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-BLOCK = 64  # images per call of the network: with more, activations leave a processor's cache (docs/generate.md)
+from schemas.recipe.generate import BLOCK
+
 FILE_BYTES = 2**26  # of raw pixels in a file that holds many images, at most, unless a block has more
 FILE_BLOCKS = 128  # blocks in such a file, at most
 FILES_PER_FOLDER = 10_000

@@ -19,7 +19,6 @@ COPIES_SHARE = 0.05  # of the images: a set this much smaller than it looks is w
 REJECTED_SHARE = 0.01  # of the files: one in a hundred is rarely an accident
 FLAT_DEVIATION = 0.02  # 5 of 255 levels: about what an eye takes for one brightness
 GREY_SHARE = 0.99  # of the images: a few coloured ones are as likely to be there by mistake
-GREY_TOLERANCE = 8  # of 255 levels: what JPEG's chroma adds to a grey photograph
 SHIFT = 0.05  # of the scale from 0 to 1: 13 of 255 levels, which an eye sees side by side
 SHIFT_ERRORS = 4  # standard errors: less is chance in a small split
 CROWD_SHARE = 0.05  # of the images in one group of near-duplicates, and at least …
@@ -100,15 +99,6 @@ def fitting_size(
     scaled_height, scaled_width = (max(4, math.floor(scale * size)) for size in (height, width))
     step = 8 if min(scaled_height, scaled_width) >= 8 else 4
     return scaled_height // step * step, scaled_width // step * step
-
-
-def is_grey(pixels: NDArray[np.uint8]) -> bool:
-    """Whether an image has no colour: its channels nowhere differ by more than 8 levels. [H, W, C]."""
-    for step in (16, 1):  # most images with colour show it at once
-        first, *others = (pixels[::step, ::step, channel].astype(np.int16) for channel in range(pixels.shape[2]))
-        if any(np.abs(first - other).max() > GREY_TOLERANCE for other in others):
-            return False
-    return True
 
 
 def anomalies(facts: Facts) -> list[Anomaly]:

@@ -12,10 +12,10 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
+from components.images.colour import is_grey
 from components.images.decode import decode
 from components.images.geometry import Crop, framing
 from components.images.rejected import Rejected, require_image
-from components.ingest.anomalies import is_grey
 from components.ingest.listing import sha256_of_image
 from components.ingest.plan import ShardUnit
 from components.ingest.unpacked import read_unpacked

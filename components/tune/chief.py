@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import grpc
 import tensorflow as tf
@@ -24,14 +22,13 @@ from pydantic import TypeAdapter
 
 from components.reporting.console import say
 from components.tune.bookkeeping import Bookkeeping
-from components.workers.lifetime import with_parent
+from components.workers.child import Child, start_child
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import TuneSettings
 
 IP, PORT, NAME = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
-ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.2
 FAREWELL_SECONDS = 5.0
 SILENT_SECONDS = 900.0  # after which a trial of another machine is given up, unless its epochs take that long
@@ -42,13 +39,7 @@ class Worker:
     """A process of this machine that runs trials."""
 
     name: str
-    process: subprocess.Popen[bytes]
-    said: IO[bytes]
-
-    def last_words(self) -> str:
-        """What it said of its end; nothing where it was killed."""
-        with self.said as pipe:
-            return pipe.read().decode()
+    child: Child
 
 
 class Workers:
@@ -78,12 +69,11 @@ class Workers:
         Raises:
             DataError: A worker says that the data cannot be used, or ended before it had a trial.
         """
-        for worker in [worker for worker in self.alive if worker.process.poll() is not None]:
+        for worker in [worker for worker in self.alive if worker.child.process.poll() is not None]:
             self.alive.remove(worker)
-            status, words = worker.process.returncode, worker.last_words()
-            if words:
-                raise DataError(words)
-            ended = f"signal {-status}" if status < 0 else f"status {status}"
+            status, ended = worker.child.process.returncode, worker.child.ending()
+            if error := worker.child.error():
+                raise DataError(error)
             if status and worker.name not in self.oracle.ongoing_trials and not self.oracle.stopped:
                 raise DataError(
                     f"tune.workers: expected workers that run trials, found one that ended at once ({ended})"
@@ -95,34 +85,29 @@ class Workers:
     def end(self) -> None:
         """Ends all of them."""
         for worker in self.alive:
-            worker.process.kill()
+            worker.child.process.kill()
         for worker in self.alive:
-            worker.process.wait()
-            worker.said.close()
+            worker.child.process.wait()
+            worker.child.errors.close()
 
     def _begin(self) -> None:
-        reading, writing = os.pipe()
         name = f"worker-{self.begun}"  # one that has "chief" in its name would be taken for the chief
-        process = subprocess.Popen(
-            [sys.executable, "-m", "components.tune.worker", os.fspath(self.task), str(writing)],
-            stdin=subprocess.DEVNULL,
+        child = start_child(
+            "components.tune.worker",
+            [self.task],
             stdout=subprocess.DEVNULL,
-            pass_fds=(writing,),
-            env={**os.environ, **self._environment(name)},
+            environment=self._environment(name),
         )
-        os.close(writing)
-        self.alive.append(Worker(name, process, os.fdopen(reading, "rb")))
+        self.alive.append(Worker(name, child))
         self.names.add(name)
         self.begun += 1
 
     def _environment(self, name: str) -> dict[str, str]:
         """What a worker is told: who it is, whom to ask, and its share of the machine."""
         found = {
-            **with_parent(),
             NAME: name,
             IP: self.address[0],
             PORT: str(self.address[1]),
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         }
         if gpus := len(tf.config.list_physical_devices("GPU")):
             visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus)))).split(",")

@@ -22,6 +22,7 @@ from components.engine.device import prepare_device
 from components.examples.dataset import readable
 from components.tune.oracles import make_oracle
 from components.tune.tuner import Tuner
+from components.workers.child import report_error
 from components.workers.lifetime import leave_with_parent
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
@@ -52,7 +53,7 @@ def main(task: Path, pipe: int | None) -> int:
     if pipe is None:
         print(f"error: {message}", file=sys.stderr)
     else:
-        os.write(pipe, message.encode())
+        report_error(pipe, message)
     return 1
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import typer
 
 from pipeline.cli import artifacts, recipes, stages, tfx, tools
-from pipeline.core.run import StageFailed
+from pipeline.core.child_process import StageFailed
 from schemas.errors import DataError, UsageError
 
 app = typer.Typer(

@@ -14,6 +14,7 @@ from pipeline.recipes.load import load_recipe
 app = typer.Typer()
 
 FirstImage = Annotated[Path, typer.Argument(metavar="A", help="An image of yours.")]
+Label = Annotated[str | None, typer.Option("--label", help="Of the decoded images, for a model that takes labels.")]
 SecondImage = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
 
 
@@ -22,6 +23,7 @@ def mix(
     first: FirstImage,
     second: SecondImage,
     recipe: RecipeName = "demo",
+    label: Label = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The PNG. Default: mix-A-B.png in the current folder.")
     ] = None,
@@ -30,7 +32,7 @@ def mix(
     """Two images of yours, and what the generator sees halfway between them."""
     from pipeline.tools import mixing
 
-    mixing.mix(first, second, recipe=recipe, runs=runs, out=out)
+    mixing.mix(first, second, label=label, recipe=recipe, runs=runs, out=out)
 
 
 @app.command()
@@ -41,6 +43,7 @@ def interpolate(
     steps: Annotated[
         int, typer.Option("--steps", help="Images, both ends included; in rows where they are many.")
     ] = 12,
+    label: Label = None,
     gif: Annotated[bool, typer.Option("--gif", help="Also an animated GIF, there and back, beside the PNG.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="The PNG. Default: interpolate-A-B.png in the current folder.")
@@ -50,7 +53,7 @@ def interpolate(
     """The way from one image of yours to another, as the generator sees it."""
     from pipeline.tools import mixing
 
-    mixing.interpolate(first, second, steps=steps, gif=gif, recipe=recipe, runs=runs, out=out)
+    mixing.interpolate(first, second, steps=steps, gif=gif, label=label, recipe=recipe, runs=runs, out=out)
 
 
 @app.command()

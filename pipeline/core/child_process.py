@@ -1,48 +1,73 @@
-"""A process of its own for what loads TensorFlow beside the stages: no setting keeps that from writing on the screen."""
+"""Runs a module in a child process, with its log in a file and its failure as one line."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.core.run import StageFailed, child_environment
+from components.reporting.console import console
+from components.workers.child import start_child
+
+
+class StageFailed(Exception):
+    """A child process that reported an error (status 1 or 2), or ended unexpectedly."""
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 def run_module(
-    module: str, arguments: Sequence[str | Path], *, command: str, given: bytes = b"", log_path: Path | None = None
+    module: str,
+    arguments: Sequence[str | Path] = (),
+    *,
+    name: str,
+    log_path: Path | None = None,
+    stdin: bytes = b"",
+    quiet: bool = True,
+    verbose: bool = False,
+    hint: str = "",
 ) -> None:
-    """Runs ``python -m module arguments``.
+    """Run ``python -m module arguments`` and wait for its end.
 
     Args:
-        module: With a `main`.
-        arguments: Of it.
-        command: What a person called, for messages.
-        given: On standard input.
-        log_path: Where it goes what the process says; None: only its last line is of use.
+        module: A module that calls `run_as_child`.
+        arguments: Its arguments.
+        name: Of the stage or command, for error lines.
+        log_path: File for its standard error, the libraries' log; None: that is not kept.
+        stdin: What it reads on standard input.
+        quiet: Send its standard output to the log, too.
+        verbose: Send the libraries' log to the screen, and let TensorFlow log everything.
+        hint: What a person can do where it ends unexpectedly.
 
     Raises:
         StageFailed: It ended with another status than 0.
     """
+    console.file.flush()
     with _log(log_path) as log:
-        done = subprocess.run(
-            [sys.executable, "-m", module, *map(str, arguments)],
-            input=given,
-            stdout=log,
-            stderr=log,
-            env=child_environment(verbose=False),
-            check=False,
+        child = start_child(
+            module,
+            arguments,
+            stdin=stdin,
+            stdout=log if quiet else None,
+            stderr=None if verbose else log,
+            environment={"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0")} if verbose else {},
         )
-        if done.returncode:
-            log.seek(0)
-            ended = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
-            last = (log.read().decode(errors="replace").strip().splitlines() or ["no message"])[-1][:200]
-            where = "" if log_path is None else f"; the log: {log_path}"
-            raise StageFailed(f"{command}: ended unexpectedly ({ended}): {last}{where}", 1)
+        error = child.error()
+        status = child.process.wait()
+        log.seek(0)
+        lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+    if error:
+        raise StageFailed(error, status)
+    if status:
+        parts = [f"{name}: ended unexpectedly ({child.ending()})" + "".join(f": {line[:200]}" for line in lines[-1:])]
+        parts += [hint] if hint else []
+        parts += [f"the log: {log_path}"] if log_path is not None else []
+        raise StageFailed("; ".join(parts), 1)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 import time
@@ -20,39 +19,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.workers.lifetime import leave_with_parent
+from components.workers.child import run_as_child
 from pipeline.core.chain import STAGES, Standing, kinds_of
 from schemas.artifacts.manifest import Artifact
-from schemas.errors import DataError, UsageError
+from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 LOCK_SECONDS = 10.0  # a killed run's last process is gone sooner
 
 
-def main() -> int:
-    """Runs the task; returns the exit status."""
-    leave_with_parent()
+def main() -> None:
+    """Run the task on standard input.
+
+    Raises:
+        UsageError, DataError: As for `run_task`; or the system refuses a file, or has no room for it.
+    """
     task = json.loads(sys.stdin.buffer.read())
     try:
         run_task(task)
-    except (UsageError, DataError) as error:
-        with os.fdopen(int(sys.argv[1]), "wb") as pipe:
-            pipe.write(json.dumps({"message": str(error)}).encode())
-        return error.exit_status
-    except KeyboardInterrupt:
-        return 130
     except OSError as error:
         if error.errno is None:
             raise
-        what = f"{error.filename or 'a file'}: {error.strerror}"
+        problem = f"{error.filename or 'a file'}: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = f"{Path(task['final']).parent}: expected room on the disk, found none left ({error.strerror})"
-        with os.fdopen(int(sys.argv[1]), "wb") as pipe:
-            message = f"{what}; what is finished is kept, the same command continues"
-            pipe.write(json.dumps({"message": message}).encode())
-        return 1
-    return 0
+            problem = f"{Path(task['final']).parent}: expected room on the disk, found none left ({error.strerror})"
+        raise DataError(f"{problem}; run the same command again to resume") from None
 
 
 def task_for(
@@ -133,4 +125,4 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_child(main))

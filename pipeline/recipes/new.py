@@ -13,9 +13,9 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
+from components.images.colour import is_grey
 from components.images.decode import decode
 from components.images.rejected import Rejected, require_image
-from components.ingest.anomalies import is_grey
 from components.sources import FileNames, Item, RawImage, ReadError, Source, open_source
 from components.sources.annotations import SPLIT_WORDS
 from components.sources.base import named_item

@@ -1,11 +1,12 @@
 """What a recipe's generator sees between two of a person's own images: along the straight line between their codes.
 
-Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.tools.mixing SAVED_MODEL INPUTS OUTPUTS``.
+`mix` and `interpolate` are front doors of what `generate` does with `generate.between`, and draw what comes of it.
 """
 
 from __future__ import annotations
 
-import sys
+import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,9 @@ from components.images.contact_sheet import contact_sheet, pillow_images
 from components.images.prepare import prepare_image, preprocess_of
 from components.images.rejected import Rejected
 from components.reporting.console import console
-from components.workers.lifetime import leave_with_parent
 from pipeline.core.chain import artifact_path
-from pipeline.core.child_process import run_module
 from pipeline.recipes.load import load_recipe
+from pipeline.tools.small_set import make_set
 from schemas import atomic
 from schemas.artifacts.kinds import Generator
 from schemas.errors import DataError, UsageError
@@ -34,17 +34,20 @@ if TYPE_CHECKING:
 Images = NDArray[np.uint8]  # [n, H, W, C]
 
 MOST_STEPS = 256
+MOST_LABELS = 20  # in an error line
+ARRAY = "images.npy"  # of a set of the format npy
 MIX_WIDTH = 1500  # pixels of the five images of a mix together, about
 FRAME_SIDE = 256  # pixels: smaller frames are enlarged to about this
 FRAME_TIME, END_TIME = 80, 640  # milliseconds that a frame, and an end of the line, is shown
 
 
-def mix(first: Path, second: Path, *, recipe: str, runs: Path, out: Path | None) -> None:
+def mix(first: Path, second: Path, *, label: str | None, recipe: str, runs: Path, out: Path | None) -> None:
     """Writes one PNG: two images, what the network makes of them, and the decoded mean of their codes.
 
     Args:
         first: A file of any size that ingest could read; so is `second`.
         second: The other.
+        label: Of the decoded images, for a model that takes labels.
         recipe: Name or path of the recipe, whose generator there has to be.
         runs: Folder of all runs.
         out: The PNG. Default: ``mix-<first>-<second>.png`` in the current folder.
@@ -56,7 +59,7 @@ def mix(first: Path, second: Path, *, recipe: str, runs: Path, out: Path | None)
     """
     sheet = _png_path(out, default=f"mix-{first.stem}-{second.stem}.png")
     _spare_inputs([sheet], [first, second])
-    images, decoded = _decode(first, second, steps=3, recipe=recipe, runs=runs, command="mix")
+    images, decoded = _decode(first, second, steps=3, label=label, recipe=recipe, runs=runs, command="mix")
 
     def save(path: Path) -> None:
         from components.reporting.style import save as save_figure
@@ -66,7 +69,9 @@ def mix(first: Path, second: Path, *, recipe: str, runs: Path, out: Path | None)
     _write({sheet: save})
 
 
-def interpolate(first: Path, second: Path, *, steps: int, gif: bool, recipe: str, runs: Path, out: Path | None) -> None:
+def interpolate(
+    first: Path, second: Path, *, steps: int, gif: bool, label: str | None, recipe: str, runs: Path, out: Path | None
+) -> None:
     """Writes a strip of `steps` images along the line between two codes, as a PNG, ends included.
 
     Args:
@@ -74,6 +79,7 @@ def interpolate(first: Path, second: Path, *, steps: int, gif: bool, recipe: str
         second: Where it ends.
         steps: Images on the strip, 2 to 256.
         gif: Also write an animation that goes there and back, under the PNG's name with ``.gif``.
+        label: As for `mix`.
         recipe: As for `mix`.
         runs: As for `mix`.
         out: The PNG. Default: ``interpolate-<first>-<second>.png`` in the current folder.
@@ -86,7 +92,7 @@ def interpolate(first: Path, second: Path, *, steps: int, gif: bool, recipe: str
     strip = _png_path(out, default=f"interpolate-{first.stem}-{second.stem}.png")
     animation = strip.with_suffix(".gif")
     _spare_inputs([strip, animation] if gif else [strip], [first, second])
-    _, decoded = _decode(first, second, steps=steps, recipe=recipe, runs=runs, command="interpolate")
+    _, decoded = _decode(first, second, steps=steps, label=label, recipe=recipe, runs=runs, command="interpolate")
 
     def save_strip(path: Path) -> None:
         with atomic.replacing(path) as temporary:
@@ -115,28 +121,6 @@ def seen(path: Path, preprocess: PreprocessSettings) -> Images:
         return prepare_image(path.read_bytes(), preprocess)
     except Rejected as error:
         raise UsageError(f"{path}: expected an image, found none that can be used ({error})") from None
-
-
-def decoded_between(saved_model: Path, images: Images, shares: NDArray[np.float32]) -> Images:
-    """Decodes points of the straight line between the codes of two images.
-
-    Args:
-        saved_model: With the signatures `encode`, whose mean is an image's code, and `decode`.
-        images: The two: [2, H, W, C].
-        shares: Of the second image in each point, 0 to 1: [n].
-
-    Returns:
-        An image per point: [n, H, W, C].
-    """
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(saved_model))  # it holds the weights
-    encode, decode_codes = loaded.signatures["encode"], loaded.signatures["decode"]
-    # One at a time: arithmetic may differ in the last bit between batch sizes, and a code would not always be the same
-    # picture.
-    first, second = (encode(images=tf.constant(image[None]))["mean"].numpy() for image in images)  # [1, D]
-    codes = ((1 - share) * first + share * second for share in shares.astype(np.float32))
-    return np.concatenate([decode_codes(codes=tf.constant(code))["images"].numpy() for code in codes])
 
 
 def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> Figure:
@@ -186,30 +170,26 @@ def there_and_back(images: Images) -> tuple[list[Image.Image], list[int]]:
     return there + there[-2:0:-1], [END_TIME, *between, END_TIME, *between]
 
 
-def _decode(first: Path, second: Path, *, steps: int, recipe: str, runs: Path, command: str) -> tuple[Images, Images]:
-    """The two images as the network sees them, and `steps` images from the one's code to the other's."""
+def _decode(
+    first: Path, second: Path, *, steps: int, label: str | None, recipe: str, runs: Path, command: str
+) -> tuple[Images, Images]:
+    """Return the two images as the network sees them, and `steps` images on the line between their codes."""
     generator = Generator(artifact_path(load_recipe(recipe), Generator, runs=runs))
     if not generator.exists:
         raise DataError(f"{generator.path}: expected a Generator, found none; run make export RECIPE={recipe}")
-    generator.check(thorough=True)
-    if generator.labels_path.exists():
-        raise UsageError(f"{command}: expected a model that takes no labels, found one of model.conditional=true")
+    if generator.labels_path.exists() and label is None:
+        names = ", ".join(json.loads(generator.labels_path.read_bytes())[:MOST_LABELS])
+        raise UsageError(f"{command}: expected --label for a model that takes labels, one of {names}, found none")
     preprocess = preprocess_of(generator)
     images = np.stack([seen(path, preprocess) for path in (first, second)])
-    with console.status("loading the generator"):
-        return images, _in_a_process(generator, images, steps=steps, command=command)
-
-
-def _in_a_process(generator: Generator, images: Images, *, steps: int, command: str) -> Images:
-    """`decoded_between` in a process of its own: no setting keeps TensorFlow from writing to standard error."""
-    log_path = generator.path.parent / ".logs" / f"{command}.log"
-    with tempfile.TemporaryDirectory() as folder:
-        inputs, outputs = Path(folder, "inputs.npz"), Path(folder, "outputs.npy")
-        np.savez(inputs, images=images, shares=np.linspace(0, 1, steps, dtype=np.float32))
-        arguments = [generator.saved_model_path, inputs, outputs]
-        run_module("pipeline.tools.mixing", arguments, command=command, log_path=log_path)
-        decoded: Images = np.load(outputs, allow_pickle=False)
-    return decoded
+    with console.status("decoding"), tempfile.TemporaryDirectory() as folder:
+        ends = Path(folder, "ends")
+        ends.mkdir()
+        for number, path in enumerate((first, second)):  # in this order
+            shutil.copyfile(path, ends / f"{number}{path.suffix}")
+        settings = {"between": str(ends), "steps": steps, "label": label, "format": "npy"}
+        made = make_set(generator, settings, folder=Path(folder), command=command)
+        return images, np.load(made.path / ARRAY, allow_pickle=False)
 
 
 def _png_path(out: Path | None, *, default: str) -> Path:
@@ -242,17 +222,3 @@ def _label(figure: Any, text: str, *, x: float, y: float, colour: str) -> None:
     figure.text(
         x, y, text, transform=IdentityTransform(), fontsize=9, color=colour, ha="center", va="top", parse_math=False
     )
-
-
-def main(saved_model: str, inputs: str, outputs: str) -> None:
-    """Decodes between the images of `inputs` (.npz: images, shares); the pictures go to `outputs` (.npy)."""
-    leave_with_parent()
-    from components.engine.device import prepare_device
-
-    prepare_device()
-    with np.load(inputs, allow_pickle=False) as given:
-        np.save(outputs, decoded_between(Path(saved_model), given["images"], given["shares"]))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

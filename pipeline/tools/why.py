@@ -1,31 +1,21 @@
-"""Where an image of a set comes from, back to the images that its model was trained on; and the proof: it is made again.
-
-Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.tools.why GENERATOR FOLDER``, settings on
-standard input.
-"""
+"""Where an image of a set comes from, back to the images that its model was trained on; and the proof: it is made again."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.generate.plan import BLOCK
 from components.reporting.console import console
-from pipeline.core.child_process import run_module
+from pipeline.tools.small_set import make_set
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST, Artifact
 from schemas.errors import DataError, UsageError
-from schemas.recipe.generate import CODE_SOURCES, GenerateSection
-from schemas.recipe.recipe import BeamSection
-from schemas.recipe.settings import GenerateSettings
+from schemas.recipe.generate import BLOCK, CODE_SOURCES
 
 SHOWN = 12  # digits of a digest on the screen
 OWN_FILES = (".png", ".webp")  # formats in which an image is a file
@@ -125,44 +115,26 @@ def _parents(images: ImageSet) -> Generator | None:
 
 def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
     """Sha256 of the image, made alone from the settings of its set; where its code was given, from that."""
-    index, wanted = row["index"], images.manifest.settings["generate"]
-    alone = {
+    index = row["index"]
+    settings = images.manifest.settings["generate"] | {
         "indices": str(index),
         "label_folders": False,
         "shards": None,
         "drop_near_copies": False,
         "drop_unlikely": 0.0,
+        "name": None,
     }
     with tempfile.TemporaryDirectory() as folder:
-        if any(wanted.get(kind) is not None for kind in CODE_SOURCES):
+        if any(settings.get(kind) is not None for kind in CODE_SOURCES):
             place = index % BLOCK  # where it was among those that were decoded together
             path = Path(folder, "codes.parquet")
-            table = pa.table(
-                {"code": [row["code"]] * (place + 1), "label": pa.array([row["label"]] * (place + 1), pa.string())}
-            )
-            pq.write_table(table, path)
-            alone |= {**dict.fromkeys(CODE_SOURCES), "codes": str(path), "indices": str(place), "label": None}
-        given = json.dumps({**wanted, **alone}).encode()
-        run_module("pipeline.tools.why", [generator.path, folder], command="why", given=given)
-        found: str = pq.read_table(ImageSet(Path(folder) / "set").metadata_path)["sha256"][0].as_py()
-    return found
+            labels = pa.array([row["label"]] * (place + 1), pa.string())
+            pq.write_table(pa.table({"code": [row["code"]] * (place + 1), "label": labels}), path)
+            settings |= {**dict.fromkeys(CODE_SOURCES), "codes": str(path), "indices": str(place), "label": None}
+        made = make_set(generator, settings, folder=Path(folder), command="why")
+        sha256: str = pq.read_table(made.metadata_path)["sha256"][0].as_py()
+    return sha256
 
 
 def _line(name: str, text: str) -> None:
     console.print(f"{name:<10}{text}", markup=False)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Makes a set of the settings on standard input."""
-    from components.generate.run import run
-
-    generator, folder = map(Path, arguments)
-    images = ImageSet(folder / "set", work=folder / "work")
-    for path in (images.path, images.work):
-        path.mkdir()
-    wanted = GenerateSection.model_validate_json(sys.stdin.read())
-    run(Generator(generator), images, GenerateSettings(generate=wanted, beam=BeamSection(workers=1)))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

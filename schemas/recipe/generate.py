@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.section import Section
 
+# Images that are decoded together: with more, activations leave a processor's cache (docs/generate.md). An image is only ever
+# decoded at its place in its block, because a network's arithmetic may differ in the last bit between batch sizes.
+BLOCK = 64
 MOST_INDICES = 10_000_000  # that are named one by one, and so held in memory
 CODE_SOURCES = ("codes", "around", "between")  # ways to give codes instead of having them drawn
 

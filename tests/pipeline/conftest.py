@@ -13,8 +13,13 @@ from helpers.chain_by_hand import Make
 from helpers.recipe_by_hand import GOOD
 from PIL import Image
 
+from components.reporting.console import console
 from pipeline.cli.app import app, guarded
+from pipeline.core.child_process import StageFailed
+from pipeline.core.stage_process import run_task
+from pipeline.tools import small_set
 from schemas.artifacts.kinds import Generator
+from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import Recipe
 
 
@@ -35,6 +40,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         describe_generator(vae, generator, sampler=vae.prior_sampler())
         seal(generator, recipe)
     return folder
+
+
+@pytest.fixture
+def stages_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets `mix`, `interpolate` and `why` run the generate stage here: starting a process takes seconds."""
+
+    def run_here(task: dict[str, Any], **_: Any) -> None:
+        try:
+            with console.capture():
+                run_task(task)
+        except (UsageError, DataError) as error:
+            raise StageFailed(str(error), error.exit_status) from None
+
+    monkeypatch.setattr(small_set, "run_process", run_here)
 
 
 @pytest.fixture

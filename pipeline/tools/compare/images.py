@@ -113,7 +113,7 @@ def make(runs: Sequence[Run], chosen: Chosen | None) -> list[Made]:
             np.savez(folder / f"{number}.npz", images=none if saw is None else saw, numbers=numbers)
             shown.append((saw, note))
         saved = [generator.saved_model_path for _, generator in asked]
-        run_module("pipeline.tools.compare.process", [folder, *saved], command="compare")
+        run_module("pipeline.tools.compare.process", [folder, *saved], name="compare")
         return [_made(run, folder / f"{number}-out.npz", *shown[number]) for number, (run, _) in enumerate(asked)]
 
 

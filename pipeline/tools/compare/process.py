@@ -1,4 +1,4 @@
-"""The process in which TensorFlow works for `compare`: ``python -m pipeline.tools.compare.process FOLDER SAVED_MODEL …``.
+"""The process in which TensorFlow works for `compare`: ``python -m pipeline.tools.compare.process FOLDER SAVED_MODEL … FD``.
 
 Of generator i it reads ``FOLDER/i.npz`` (images, numbers: labels of these) and writes ``FOLDER/i-out.npz``.
 """
@@ -6,14 +6,13 @@ Of generator i it reads ``FOLDER/i.npz`` (images, numbers: labels of these) and 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.workers.lifetime import leave_with_parent
+from components.workers.child import run_as_child
 
 COUNT = 10  # images of a row
 SEED = 0  # of codes
@@ -67,18 +66,16 @@ def asked(saved_model: Path, images: NDArray[np.uint8], numbers: NDArray[np.int6
     return found
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(folder: str, *saved_models: str) -> None:
     """Asks one generator after another."""
-    leave_with_parent()
     from components.engine.device import prepare_device
 
     prepare_device()
-    folder = Path(arguments[0])
-    for number, saved_model in enumerate(arguments[1:]):
-        with np.load(folder / f"{number}.npz", allow_pickle=False) as given:
+    for number, saved_model in enumerate(saved_models):
+        with np.load(Path(folder, f"{number}.npz"), allow_pickle=False) as given:
             found = asked(Path(saved_model), given["images"], given["numbers"])
-        np.savez(folder / f"{number}-out.npz", allow_pickle=False, **found)
+        np.savez(Path(folder, f"{number}-out.npz"), allow_pickle=False, **found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(run_as_child(main))

@@ -1,7 +1,7 @@
 """What the explorer's page is given: encoded test images, where they lie on its maps, and the generator's ONNX files.
 
 Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.tools.explorer.data GENERATOR EXAMPLES
-FOLDER``, with what the page is made from, digests by name, as JSON on standard input.
+FOLDER FD``, with what the page is made from, digests by name, as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from components.images.geometry import Crop
 from components.images.prepare import preprocess_of
-from components.workers.lifetime import leave_with_parent
+from components.workers.child import run_as_child
 from schemas.artifacts.generator import Description
 from schemas.artifacts.kinds import Examples, Generator
 from schemas.hashing import sha256_of_each
@@ -159,7 +159,6 @@ def sheet(images: NDArray[np.uint8]) -> Image.Image:
 
 def main(generator: str, examples: str, folder: str) -> None:
     """Writes FOLDER from a generator and Examples; what it is made from comes on standard input."""
-    leave_with_parent()
     from components.engine.device import prepare_device
 
     prepare_device()
@@ -168,4 +167,4 @@ def main(generator: str, examples: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(run_as_child(main))

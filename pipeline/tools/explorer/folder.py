@@ -103,7 +103,7 @@ def _encode(
         run_module(
             "pipeline.tools.explorer.data",
             [generator.path, examples.path, folder],
-            command="explore",
-            given=json.dumps(made_from).encode(),
+            name="explore",
+            stdin=json.dumps(made_from).encode(),
             log_path=log_path,
         )

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.generate.plan import BLOCK, FILE_BYTES, FILES_PER_FOLDER, deal, folder_of, image_name, plan_files
+from components.generate.plan import FILE_BYTES, FILES_PER_FOLDER, deal, folder_of, image_name, plan_files
+from schemas.recipe.generate import BLOCK
 
 quick = settings(deadline=None)
 counts = st.integers(1, 200_000)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingest.anomalies import Anomaly, Facts, Kind, SplitFacts, anomalies, fitting_size, is_grey
+from components.ingest.anomalies import Anomaly, Facts, Kind, SplitFacts, anomalies, fitting_size
 
 DIGITS = {str(digit): 5400 for digit in range(10)}
 
@@ -282,12 +282,3 @@ def test_the_size_that_is_suggested_keeps_the_proportions() -> None:
     assert fitting_size(heights, widths, height=128, width=128) == (64, 64)
     assert fitting_size(heights, widths, height=128, width=256) == (64, 128)
     assert fitting_size(np.array([7]), np.array([7]), height=28, width=28) == (4, 4)
-
-
-def test_an_image_is_grey_while_no_pixel_has_colour() -> None:
-    pixels = np.repeat(np.random.default_rng(0).integers(0, 248, (9, 7, 1), dtype=np.uint8), 3, axis=2)
-    pixels[4, 4, 2] += 8  # as JPEG does
-    assert is_grey(pixels)
-    pixels[4, 4, 2] += 1
-    assert not is_grey(pixels)
-    assert is_grey(pixels[:, :, :1])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,62 +9,30 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.by_hand import MIXED_SIZE
-from helpers.paths import ROOT
 from PIL import Image
 
 from pipeline.tools import mixing
+from pipeline.tools.mixing import Images
 from schemas.errors import UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 
 
-def signatures(home: Path, name: str) -> tuple[Any, Callable[[str, Any], dict[str, np.ndarray[Any, Any]]]]:
-    """The SavedModel, and a function that calls one of its signatures on an array."""
+def expected_images(home: Path, name: str, photos: tuple[Path, Path], *, steps: int, channels: int) -> Images:
+    """What the generator's own signatures make of points on the line between two images' codes: [steps, H, W, C]."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(home / "runs" / name / "generator" / "saved_model"))
-
-    def call(signature: str, array: Any) -> dict[str, np.ndarray[Any, Any]]:
-        argument = "codes" if signature == "decode" else "images"
-        found = loaded.signatures[signature](**{argument: tf.constant(array)})
-        return {key: value.numpy() for key, value in found.items()}
-
-    return loaded, call
-
-
-def seen(photos: tuple[Path, Path], *, channels: int) -> np.ndarray[Any, Any]:
     preprocess = PreprocessSettings(height=MIXED_SIZE, width=MIXED_SIZE, channels=channels)
-    return np.stack([mixing.seen(path, preprocess) for path in photos])
+    images = np.stack([mixing.seen(path, preprocess) for path in photos])
+    means = loaded.signatures["encode"](images=tf.constant(images))["mean"].numpy()
+    shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    codes = means[0] + shares * (means[1] - means[0])
+    decoded: Images = loaded.signatures["decode"](codes=tf.constant(codes))["images"].numpy()
+    return decoded
 
 
-@pytest.mark.parametrize(("name", "channels"), [("grey", 1), ("colour", 3)])
-def test_ends_are_the_reconstructions_and_halfway_is_the_decoded_mean(
-    name: str, channels: int, home: Path, photos: tuple[Path, Path]
-) -> None:
-    images = seen(photos, channels=channels)
-    saved_model = home / "runs" / name / "generator" / "saved_model"
-    found = mixing.decoded_between(saved_model, images, np.array([0, 0.5, 1], np.float32))
-    assert found.shape == (3, MIXED_SIZE, MIXED_SIZE, channels)
-    assert found.dtype == np.uint8
-
-    _loaded, call = signatures(home, name)
-    first, second = (call("encode", image[None])["mean"] for image in images)
-    for share, code in enumerate((first, (first + second) / 2, second)):
-        np.testing.assert_array_equal(found[share], call("decode", code)["images"][0])
-    rebuilt = call("reconstruct", images)["images"]
-    # Two at a time here and one there: a value that lies on the edge may be rounded the other way.
-    assert np.abs(found[[0, 2]].astype(int) - rebuilt.astype(int)).max() <= 1
-    assert (found[0] != found[1]).any()
-    assert (found[1] != found[2]).any()
-
-
-def test_a_code_is_the_same_image_for_any_number_of_steps(home: Path, photos: tuple[Path, Path]) -> None:
-    images = seen(photos, channels=1)
-    saved_model = home / "runs" / "grey" / "generator" / "saved_model"
-    few, many = (
-        mixing.decoded_between(saved_model, images, np.linspace(0, 1, steps, dtype=np.float32)) for steps in (3, 9)
-    )
-    assert len(many) == 9
-    np.testing.assert_array_equal(few, many[[0, 4, 8]])
+def differences(first: Any, second: Any) -> Any:
+    return np.abs(np.asarray(first).astype(int) - np.asarray(second).astype(int))
 
 
 @pytest.mark.parametrize(("crop", "margin"), [("none", 0), ("baked", 4), ("fresh", 4)])
@@ -144,21 +109,16 @@ def test_a_name_in_any_script_and_of_any_length_is_no_reason_to_stop(tmp_path: P
 
 
 def test_the_command_writes_a_strip_and_an_animation_and_one_line(
-    home: Path, photos: tuple[Path, Path], tmp_path: Path
+    command: Callable[..., tuple[int, str, str]],
+    home: Path,
+    photos: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first, second = photos
-    arguments = ["interpolate", first, second, "--steps", "5", "--gif", "--recipe", home / "grey.yaml"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments), "--runs", str(home / "runs")],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.stderr == ""
-    assert done.stdout == "wrote interpolate-one-two.png and interpolate-one-two.gif\n"
-    assert done.returncode == 0
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command("interpolate", *photos, "--steps", "5", "--gif")
+    assert (status, err) == (0, "")
+    assert out == "wrote interpolate-one-two.png and interpolate-one-two.gif\n"
     assert {path.name for path in tmp_path.iterdir()} == {
         "one.png",
         "two.jpg",
@@ -166,36 +126,49 @@ def test_the_command_writes_a_strip_and_an_animation_and_one_line(
         "interpolate-one-two.gif",
     }
 
-    saved_model = home / "runs" / "grey" / "generator" / "saved_model"
-    shares = np.linspace(0, 1, 5, dtype=np.float32)
-    expected = mixing.decoded_between(saved_model, seen(photos, channels=1), shares)[..., 0].astype(int)  # [5, H, W]
+    expected = expected_images(home, "grey", photos, steps=5, channels=1)[..., 0]  # [5, H, W]
+    assert (expected[0] != expected[4]).any()
     with Image.open(tmp_path / "interpolate-one-two.gif") as animation:
         assert animation.n_frames == 8
         assert animation.info["loop"] == 0
         for number, place in enumerate((0, 1, 2, 3, 4, 3, 2, 1)):
             animation.seek(number)
             assert animation.info["duration"] == (640 if number in (0, 4) else 80)
-            frame = np.asarray(animation.convert("L")).astype(int)
+            frame = np.asarray(animation.convert("L"))
             assert frame.shape == (256, 256)
-            assert np.abs(frame - expected[place].repeat(32, axis=0).repeat(32, axis=1)).max() <= 1
+            assert differences(frame, expected[place].repeat(32, axis=0).repeat(32, axis=1)).max() <= 1
     with Image.open(tmp_path / "interpolate-one-two.png") as strip:
-        pixels = np.asarray(strip.convert("L")).astype(int)
+        pixels = np.asarray(strip.convert("L"))
     cell = (strip.width - 4) // 5  # an image and the gap after it
     factor = (cell - 4) // MIXED_SIZE
     assert strip.size == (5 * cell + 4, cell + 4)
     for place in range(5):
         middles = 4 + factor // 2 + factor * np.arange(MIXED_SIZE)
-        assert np.abs(pixels[np.ix_(middles, middles + place * cell)] - expected[place]).max() <= 1
+        assert differences(pixels[np.ix_(middles, middles + place * cell)], expected[place]).max() <= 1
 
 
+@pytest.mark.usefixtures("stages_in_this_process")
 def test_a_mix_lies_in_the_current_folder_and_replaces_only_its_own_like(
     command: Callable[..., tuple[int, str, str]],
+    home: Path,
     photos: tuple[Path, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mix-one-two.png").write_bytes(b"of yesterday")
+    drawn: list[Images] = []
+    draw = mixing.mix_figure
+
+    def watched(originals: Images, decoded: Images, **names: Any) -> Any:
+        drawn.append(decoded)
+        return draw(originals, decoded, **names)
+
+    monkeypatch.setattr(mixing, "mix_figure", watched)
     assert command("mix", *photos, recipe="colour") == (0, "replaced mix-one-two.png\n", "")
     with Image.open("mix-one-two.png") as image:
         assert image.width > 1500
+    # Its ends are the reconstructions, and halfway is the decoded mean of both codes.
+    [decoded] = drawn
+    expected = expected_images(home, "colour", photos, steps=3, channels=3)
+    assert differences(decoded, expected).max() <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def test_no_generator_is_one_line_with_the_command_that_makes_it(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("stages_in_this_process")
 def test_a_changed_generator_is_not_loaded(
     command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -80,7 +82,7 @@ def test_a_changed_generator_is_not_loaded(
     assert status == 1
 
 
-def test_a_conditional_generator_is_one_line(
+def test_a_conditional_generator_needs_a_label(
     command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
 ) -> None:
     generator = Generator(tmp_path / "runs" / "grey" / "generator")
@@ -89,7 +91,7 @@ def test_a_conditional_generator_is_one_line(
     seal(generator, write_recipe(tmp_path, "grey"))
     for name in ("mix", "interpolate"):
         status, _, err = command(name, *photos, runs=tmp_path / "runs")
-        assert err == f"error: {name}: expected a model that takes no labels, found one of model.conditional=true\n"
+        assert err == f"error: {name}: expected --label for a model that takes labels, one of cat, dog, found none\n"
         assert status == 2
 
 
@@ -105,11 +107,12 @@ def test_a_manifest_without_a_recipe_is_said(
 
 
 def test_a_process_that_ends_unexpectedly_is_one_line_with_its_log(
-    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+    command: Callable[..., tuple[int, str, str]], home: Path, photos: tuple[Path, Path], tmp_path: Path
 ) -> None:
     generator = Generator(tmp_path / "runs" / "grey" / "generator")
     generator.saved_model_path.mkdir(parents=True)
     (generator.saved_model_path / "saved_model.pb").write_bytes(b"no graph")
+    shutil.copy(home / "runs" / "grey" / "generator" / "generator.json", generator.path)
     seal(generator, write_recipe(tmp_path, "grey"))
     status, out, err = command("mix", *photos, "--out", tmp_path / "mix.png", runs=tmp_path / "runs")
     log = tmp_path / "runs" / "grey" / ".logs" / "mix.log"

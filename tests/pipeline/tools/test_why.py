@@ -72,6 +72,7 @@ def test_an_image_tells_its_lineage_as_far_as_it_is_there_and_is_made_again(sets
     assert "again     the same bytes, sha256 " in out
 
 
+@pytest.mark.usefixtures("stages_in_this_process")
 def test_an_image_among_many_in_a_file_is_named_by_its_index(sets: Path, why: Why) -> None:
     file = sets / "parquet" / "data" / "images-00000-of-00001.parquet"
     status, out, _ = why(file, "--index", "12")
@@ -80,6 +81,7 @@ def test_an_image_among_many_in_a_file_is_named_by_its_index(sets: Path, why: Wh
     assert "again     the same bytes" in out
 
 
+@pytest.mark.usefixtures("stages_in_this_process")
 def test_an_image_near_one_of_ones_own_is_made_again_without_that(sets: Path, why: Why, home: Path) -> None:
     (home / "photos" / "200.png").unlink()
     status, out, _ = why(sets / "near", "--index", "297")

@@ -1,0 +1,106 @@
+"""Child processes: how this project starts one of its own modules in another process, and hears of an error there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from components.workers.lifetime import leave_with_parent, with_parent
+from schemas.errors import DataError, UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+INTERRUPTED = 130  # exit status
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that runs a module of this project and ends with its parent.
+
+    Attributes:
+        process: The process.
+        errors: The pipe through which it reports an error that a person can mend.
+    """
+
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def error(self) -> str:
+        """Wait until the child has closed its pipe; return the error that it reported, or an empty text."""
+        with self.errors as pipe:
+            return pipe.read().decode()
+
+    def ending(self) -> str:
+        """Return how the process ended: ``signal 9`` or ``status 1``."""
+        status = self.process.wait()
+        return f"signal {-status}" if status < 0 else f"status {status}"
+
+
+def start_child(
+    module: str,
+    arguments: Sequence[str | Path] = (),
+    *,
+    stdin: bytes = b"",
+    stdout: int | IO[bytes] | None = None,
+    stderr: int | IO[bytes] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Child:
+    """Start ``python -m module arguments FD``; FD is the file descriptor for an error.
+
+    Args:
+        module: A module of this project, which calls `run_as_child` or `report_error`.
+        arguments: Its arguments.
+        stdin: What it reads on standard input.
+        stdout: Where its standard output goes; None: to this process's.
+        stderr: Where its standard error goes; None: to this process's.
+        environment: Variables beside this process's own.
+    """
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as file:
+        file.write(stdin)
+        file.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, arguments), str(writing)],
+            stdin=file,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=(writing,),
+            env={**os.environ, **_environment(), **(environment or {})},
+        )
+    os.close(writing)
+    return Child(process, os.fdopen(reading, "rb"))
+
+
+def run_as_child(main: Callable[..., None]) -> int:
+    """Run `main` in a process that `start_child` started; return its exit status.
+
+    It is called with the arguments. An error that a person can mend goes to the parent instead of the screen.
+    """
+    leave_with_parent()
+    *arguments, pipe = sys.argv[1:]
+    try:
+        main(*arguments)
+    except (UsageError, DataError) as error:
+        report_error(int(pipe), str(error))
+        return error.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def report_error(pipe: int, message: str) -> None:
+    """Tell the parent what went wrong."""
+    with os.fdopen(pipe, "wb") as file:
+        file.write(message.encode())
+
+
+def _environment() -> dict[str, str]:
+    """Return what lets a child find these packages, end with this process, and log TensorFlow's warnings at most."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
+    return {**with_parent(), "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": level}
