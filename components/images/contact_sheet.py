@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from components.images.sheets import Layout, enlarge, lay_out
 
 COLUMNS = 16
 LABELLED_COLUMNS = 10  # fewer, so that a label has room
@@ -46,15 +47,15 @@ def contact_sheet(
     width, height = width * factor, height * factor
     font = _font(min(18, max(10, width // 8))) if labelled else None
     line = sum(font.getmetrics()) if font else 0
-    rows = math.ceil(len(images) / columns)
-    size = (columns * (width + GAP) + GAP, rows * (height + line + GAP) + GAP)
-    sheet = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, image in enumerate(images):
-        left, top = GAP + number % columns * (width + GAP), GAP + number // columns * (height + line + GAP)
-        sheet.paste(image.convert("RGB").resize((width, height), Image.Resampling.NEAREST), (left, top))
-        if font:
-            text = _shortened(labels[number] or "", font=font, room=width)
+    margins = dict.fromkeys(("top", "left", "right", "bottom"), GAP)
+    layout = Layout(len(images), columns, height=height, width=width, gap=GAP, label=line, **margins)
+    cells = np.stack([np.asarray(image.convert("RGB")) for image in images])
+    sheet = Image.fromarray(lay_out(enlarge(cells, factor), layout, background=255))
+    if font:
+        draw = ImageDraw.Draw(sheet)
+        for index, label in enumerate(labels):
+            top, left = layout.corner(index)
+            text = _shortened(label or "", font=font, room=width)
             draw.text((left + width / 2, top + height), text, fill=INK, font=font, anchor="ma")
     return sheet
 

@@ -13,14 +13,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from components.evaluate.figures import grids, mosaics, scatter, training
-from components.evaluate.figures.mosaics import Images
 from components.evaluate.reconstruction.measure import Measurement, batch_size
 from components.evaluate.report import captions, wording
 from components.evaluate.report.page import Part, Shown
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.new_images import new_images, spread_labels
+from components.images.sheets import shrink_row
 from components.reporting import style
 from components.reporting.console import counted
+from components.reporting.image_grid import Images
 from models.code_samplers import CodeSampler
 from models.likelihoods import Bernoulli
 from models.vae import VAE
@@ -99,7 +100,7 @@ def _images(
         mosaics.reconstructions(
             measurement.originals,
             measurement.reconstructions,
-            names=[names[label] if label >= 0 else "" for label in measurement.labels],
+            labels=[names[label] if label >= 0 else "" for label in measurement.labels],
         ),
         part="likeness",
         layout="full",
@@ -290,5 +291,5 @@ def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | 
     for first in range(0, len(codes), size):
         of_label = labels[first : first + size] if vae.conditional and labels is not None else None
         images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size], of_label)))
-        parts.append(mosaics.shrunk(images, row=across * width, most=grids.MOST))
+        parts.append(shrink_row(images, row=across * width, most=grids.MAX_ROW_PIXELS))
     return np.concatenate(parts)

@@ -59,8 +59,8 @@ def test_every_image_is_drawn(saved: Saved) -> None:
 @pytest.mark.parametrize("count", [1, 7, 25])
 def test_reconstructions_draw(shape: tuple[int, int, int], count: int, saved: Saved) -> None:
     images = np.random.default_rng(0).uniform(size=(count, *shape)).astype(np.float32)
-    names = [HOSTILE[index % len(HOSTILE)] for index in range(count)]
-    pixels = saved(mosaics.reconstructions(images, 1 - images, names=names))
+    labels = [HOSTILE[index % len(HOSTILE)] for index in range(count)]
+    pixels = saved(mosaics.reconstructions(images, 1 - images, labels=labels))
     assert 900 < pixels.shape[1] < 3200
 
 
@@ -92,14 +92,6 @@ def test_closest_pairs_draw_new_images_left_and_training_images_right(
     places = [np.flatnonzero((pixels == round(value * 255)).any(axis=0)) for value in (0.2, 0.8)]
     assert places[0].min() < places[1].min()
     assert places[0].max() < places[1].max()
-
-
-def test_shrinking_keeps_what_fits() -> None:
-    images = np.random.default_rng(0).uniform(size=(3, 9, 10, 1)).astype(np.float32)
-    assert mosaics.shrunk(images, row=100, most=100) is images
-    found = mosaics.shrunk(images, row=300, most=100)
-    np.testing.assert_allclose(found[:, 0, 0], images[:, :3, :3].mean(axis=(1, 2)), rtol=1e-6)
-    assert found.shape == (3, 3, 3, 1)
 
 
 def test_the_same_figure_is_the_same_bytes_whatever_settings_somebody_has(tmp_path: Path) -> None:
