@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from components.engine.device import prepare_device
 from components.evaluate.reconstruction.importance import ImportanceBound
 from components.examples.dataset import labelled_batches, readable
-from models.noise import binarised
+from components.latents.noise import binarised
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
 

@@ -34,10 +34,10 @@ from components.examples.training_images import TrainingImages
 from components.images.contact_sheet import pillow_images
 from components.images.decode import decode
 from components.images.geometry import Cover
+from components.latents.noise import standard_normal
 from components.sources import open_source
 from models.build import build_vae
 from models.likelihoods import Bernoulli, WeightedMse
-from models.noise import standard_normal
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
 from schemas.recipe.recipe import Recipe

@@ -15,7 +15,7 @@ import numpy as np
 
 from components.export import fresh_process
 from components.export.signatures import DRAWN
-from components.latents.draws import sampled_codes, seeded_labels
+from components.latents.noise import sampled_codes, seeded_labels
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.errors import DataError

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.latents.draws import sampled_codes, seeded_labels
+from components.latents.noise import sampled_codes, seeded_labels
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from schemas import atomic
 from schemas.recipe.generate import BLOCK, GenerateSection
 
-_NOISE = 3  # upper word of counters: a stream of its own
-
 
 @dataclass(frozen=True)
 class Given:
@@ -59,7 +57,9 @@ class Given:
             chosen = indices % len(self.means)
             found = self.means[chosen]
             if self.kind == "around":
-                noise = _noise(seed, indices, self.means.shape[1])
+                from components.latents.noise import standard_normal  # loads TensorFlow
+
+                noise = standard_normal(seed, start=start, count=BLOCK, size=self.means.shape[1])
                 found = found + np.float32(self.strength) * self.deviations[chosen] * noise
         return found.astype(np.float32)
 
@@ -100,12 +100,3 @@ class Given:
     def _places(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         first, step = np.divmod(indices, self.steps)
         return first, (step / (self.steps - 1)).astype(np.float32)
-
-
-def _noise(seed: int, indices: NDArray[np.int64], dims: int) -> NDArray[np.float32]:
-    """From N(0, 1), [N, dims]: of each index its own stretch of Philox's counters (Salmon et al. 2011), with the seed as key."""
-    found = np.empty((len(indices), dims), np.float32)
-    for row, index in enumerate(indices.tolist()):
-        bits = np.random.Philox(key=seed, counter=[0, 0, index, _NOISE])
-        found[row] = np.random.Generator(bits).standard_normal(dims, np.float32)
-    return found

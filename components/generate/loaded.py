@@ -91,7 +91,7 @@ class LoadedGenerator:
         """Codes that are given, or drawn by another sampler than the generator's own; and numbers of labels."""
         if self.given is not None:
             return self.given.codes(self.wanted.seed, start), self.given.numbers(start)
-        from components.latents.draws import sampled_codes, seeded_labels
+        from components.latents.noise import sampled_codes, seeded_labels
 
         stretch, numbers = self._stretch(start), self._labels(start)
         if (numbers == DRAWN).any() and self.about.labels:

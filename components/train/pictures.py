@@ -11,7 +11,7 @@ from PIL import Image
 
 from components.examples.dataset import labelled_batches
 from components.images.contact_sheet import contact_sheet, pillow_images
-from models.noise import standard_normal, uniform
+from components.latents.noise import sampled_codes
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
 
@@ -47,10 +47,16 @@ class Pictures(keras.callbacks.Callback):
         """Draws."""
         if (epoch + 1) % self.every:
             return
-        drawn = {"start": 0, "count": SAMPLES}
-        normal = standard_normal(self.seed, **drawn, size=self.model.latent_dim)
         spread = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # as many of each label, in order
-        codes = self.model.prior_sampler().codes(normal, uniform(self.seed, **drawn), spread)
+        codes = sampled_codes(
+            self.model.prior_sampler(),
+            self.seed,
+            start=0,
+            count=SAMPLES,
+            latent_dim=self.model.latent_dim,
+            labels=spread,
+            temperature=1.0,
+        )
         self._save(self._decoded(codes, spread), f"samples-{epoch + 1:05d}.png")
         seen = {"pixels": self.images, "labels": self.labels} if self.model.conditional else self.images
         mean, _ = self.model.encode(seen)

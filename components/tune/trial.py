@@ -13,8 +13,8 @@ import tensorflow as tf
 from components.engine.batch_norm import IMAGES as MEASURED
 from components.examples.dataset import batch_count
 from components.examples.training_images import TrainingImages
+from components.latents.noise import binarised, standard_normal
 from components.tune.networks import Network, Networks
-from models.noise import binarised, standard_normal
 from models.vae import VAE
 from schemas.recipe.model import ConvModel
 from schemas.recipe.settings import TuneSettings

@@ -10,7 +10,6 @@ import pytest
 from keras import ops
 
 from models.build import build_vae
-from models.noise import binarised
 from models.vae import VAE
 from schemas.artifacts.records import Statistics
 from schemas.recipe.model import BernoulliLoss, DenseModel, ModelSettings, ResnetModel
@@ -89,17 +88,3 @@ def test_training_sees_other_binary_images_each_time_with_the_images_as_their_me
     assert set(np.unique(seen)) == {0.0, 1.0}
     error = 5 * 0.5 / np.sqrt(400)
     np.testing.assert_allclose(seen.mean(axis=0), pixels[0] / 255.0, atol=error)
-
-
-def test_an_image_is_binarised_the_same_in_whatever_batch_it_comes() -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (7, 20, 20, 1), np.uint8)
-    whole = binarised(pixels, seed=3, start=10)
-    assert set(np.unique(whole)) == {0, 255}
-    np.testing.assert_array_equal(whole[4:], binarised(pixels[4:], seed=3, start=14))
-    assert not np.array_equal(whole, binarised(pixels, seed=4, start=10))
-    assert abs(whole.mean() - pixels.mean()) < 5 * 127 / np.sqrt(pixels.size)
-
-
-def test_black_stays_black_and_white_stays_white_so_twice_is_as_once() -> None:
-    pixels = np.random.default_rng(0).integers(0, 2, (5, 9, 9, 1), np.uint8) * np.uint8(255)
-    np.testing.assert_array_equal(binarised(pixels, seed=1, start=0), pixels)

@@ -16,9 +16,9 @@ from keras import ops
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from components.latents.noise import standard_normal
 from models.build import build_vae
 from models.kl import kl_divergence
-from models.noise import standard_normal
 from models.prior import MixturePrior
 from models.vae import VAE
 from schemas.artifacts.records import Statistics

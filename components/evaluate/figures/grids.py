@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from components.evaluate.figures.mosaics import ROW_PIXELS
 from components.images.sheets import Layout, fit_row, lay_out
+from components.latents.noise import sampled_codes
 from components.reporting.image_grid import Images, image_grid
 from components.reporting.numbers import fixed, general
 from components.reporting.style import MARGIN, WIDE, WIDTH, blank, head, styled
+from models.code_samplers import UniformBox
 
 COLUMNS = 5  # uniform samples, or pairs of hybrids, per row
 MAX_ROW_PIXELS = 2000
@@ -74,9 +76,11 @@ def uniform_codes(codes: NDArray[np.float32], *, count: int, seed: int) -> NDArr
         count: How many codes to draw.
         seed: Code i depends on the box and (seed, i) alone.
     """
-    shares = [np.random.Generator(np.random.Philox(key=[seed, i])).random(codes.shape[1]) for i in range(count)]
-    low, high = codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64)
-    return (low + np.stack(shares) * (high - low)).astype(np.float32)
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    drawn = sampled_codes(
+        UniformBox(low, high), seed, start=0, count=count, latent_dim=len(low), labels=None, temperature=1.0
+    )
+    return np.clip(np.asarray(drawn), low, high)
 
 
 @styled()

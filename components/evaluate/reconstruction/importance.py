@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.noise import standard_normal
+from components.latents.noise import standard_normal
 from schemas import atomic
 
 SAVE_SECONDS = 10.0

@@ -17,8 +17,8 @@ from components.evaluate.reconstruction.latent import AggregatePosterior
 from components.evaluate.reconstruction.metrics import IWAE, METRICS, Metric
 from components.evaluate.reconstruction.moments import Estimate, Moments
 from components.examples.dataset import labelled_batches, read_statistics, readable
+from components.latents.noise import binarised, standard_normal
 from components.reporting.numbers import rounded
-from models.noise import binarised, standard_normal
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.reconstruction.measure import batch_size
+from components.latents.noise import sampled_codes
 from models.code_samplers import CodeSampler, Mixture
-from models.noise import standard_normal, uniform
 from models.vae import VAE
 
 FACTORS = 2**28  # bytes of the factors of a mixture's codes that are held at once, where codes have many dimensions
@@ -19,7 +19,7 @@ FACTORS = 2**28  # bytes of the factors of a mixture's codes that are held at on
 def new_images(
     vae: VAE, *, count: int, seed: int, labels: NDArray[np.int64], sampler: CodeSampler | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Decodes codes that a sampler draws; image i depends on (seed, i) and its label alone.
+    """Decode codes that a sampler draws: image i of a seed, with the same label, is the generator's image i.
 
     Args:
         vae: The model.
@@ -38,9 +38,10 @@ def new_images(
         size = max(1, min(size, FACTORS // (4 * vae.latent_dim**2)))
     for start in range(0, count, size):
         here = min(size, count - start)
-        normal = standard_normal(seed, start=start, count=here, size=vae.latent_dim)
         of_label = labels[start : start + here] if vae.conditional else None
-        codes = sampler.codes(normal, uniform(seed, start=start, count=here), of_label)
+        codes = sampled_codes(
+            sampler, seed, start=start, count=here, latent_dim=vae.latent_dim, labels=of_label, temperature=1.0
+        )
         yield np.asarray(vae.normalise.to_unit(vae.decode(codes, of_label)))
 
 

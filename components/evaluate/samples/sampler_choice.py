@@ -15,8 +15,8 @@ from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.kid import kernel_distance
 from components.examples.dataset import labelled_batches
 from components.examples.training_images import TrainingImages
+from components.latents.noise import binarised
 from models.code_samplers import CodeSampler
-from models.noise import binarised
 from models.vae import VAE
 
 MAX_FITTED = 20_000  # training images whose codes samplers are fitted to

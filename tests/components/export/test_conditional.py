@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.export.saved_model import write_saved_model
-from components.latents.draws import seeded_labels
+from components.latents.noise import seeded_labels
 from schemas.artifacts.kinds import Generator
 
 Array = np.ndarray[Any, Any]

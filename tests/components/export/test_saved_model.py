@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from components.export.saved_model import write_saved_model
 from components.export.signatures import signatures
-from components.latents.draws import seeded_codes
+from components.latents.noise import standard_normal
 from models.code_samplers import Mixture
 from schemas.recipe.model import MseLoss
 
@@ -84,7 +84,7 @@ def test_there_are_six_signatures_with_the_published_inputs_and_outputs(loaded: 
 def test_generated_images_are_what_their_codes_decode_to(loaded: Any) -> None:
     made = generate(loaded, seed=7, start=5, count=40)
     assert made["images"].shape == (40, 8, 8, 3)
-    np.testing.assert_array_equal(made["codes"], seeded_codes(7, start=5, count=40, latent_dim=LATENT_DIM))
+    np.testing.assert_array_equal(made["codes"], standard_normal(7, start=5, count=40, size=LATENT_DIM))
     decoded = loaded.signatures["decode"](codes=made["codes"])
     np.testing.assert_array_equal(made["images"], decoded["images"])
 

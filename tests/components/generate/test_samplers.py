@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -52,6 +53,36 @@ def test_labels_are_drawn_as_the_generator_itself_draws_them(
     other = pq.read_table(make_images(tmp_path / "other", of=labelled, sampler="mixture").metadata_path)
     assert other["label"] == own["label"]
     assert other["code"] != own["code"]
+
+
+@pytest.mark.parametrize("sampler", ["normal", "uniform", "mixture"])
+@pytest.mark.parametrize("labels", [{}, {"left": 3, "right": 1}])
+def test_an_evaluation_makes_the_same_image_of_a_seed_as_the_generator(
+    labels: dict[str, int],
+    sampler: str,
+    make_vae: Callable[..., Any],
+    make_generator: Callable[..., Generator],
+    make_images: MakeImages,
+    tmp_path: Path,
+) -> None:
+    from components.evaluate.samples.new_images import new_images
+    from components.latents.sampler_file import read_sampler
+
+    generator = make_generator(tmp_path / "generator", labels=labels)
+    images = make_images(tmp_path, of=generator, sampler=sampler, count=100, format="npy", seed=3)
+    names = pq.read_table(images.metadata_path)["label"].to_pylist()
+    numbers = np.array([list(labels).index(name) if labels else 0 for name in names])
+    evaluated = new_images(
+        make_vae(labels=labels),
+        count=100,
+        seed=3,
+        labels=numbers,
+        sampler=read_sampler(generator.sampler_path(sampler)),
+    )
+    generated = np.load(images.path / "images.npy") / 255.0
+    assert np.ptp(generated, axis=0).max() > 0.2  # images that differ
+    # Decoded in batches of another size, then rounded.
+    np.testing.assert_allclose(np.concatenate(list(evaluated)), generated, atol=0.5 / 255 + 1e-5)
 
 
 def test_one_that_is_not_there_is_named(make_images: MakeImages, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from scipy.stats import norm
 from components.examples import training_images
 from components.examples.dataset import batches, labelled_shard
 from components.examples.training_images import TrainingImages
+from components.latents.noise import standard_normal
 from components.tune.component import tune
 from components.tune.networks import Networks
 from components.tune.trial import TrialFailed, run_trial, validation_elbo
-from models.noise import standard_normal
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.artifacts.records import Statistics

@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from components.evaluate.reconstruction.importance import Checkpoint, ImportanceBound
+from components.latents.noise import standard_normal
 from models.likelihoods import WeightedMse
-from models.noise import standard_normal
 from models.normalisation import Normalise
 from models.vae import VAE
 

@@ -205,8 +205,8 @@ def test_a_shard_that_lacks_images_is_an_error(make_examples: MakeExamples) -> N
 
 
 def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples, noise_images: Any) -> None:
+    from components.latents.noise import standard_normal
     from models.build import build_vae
-    from models.noise import standard_normal
     from schemas.recipe.model import BernoulliLoss, DenseModel
 
     pixels = noise_images(20)
@@ -236,8 +236,8 @@ def test_terms_of_a_real_model_match_their_formulas(make_examples: MakeExamples,
 def test_bits_per_dimension_are_the_negative_elbo_of_256_levels(
     mean: list[float], deviation: list[float], activation: Any, make_examples: MakeExamples, noise_images: Any
 ) -> None:
+    from components.latents.noise import standard_normal
     from models.likelihoods import WeightedMse
-    from models.noise import standard_normal
     from models.normalisation import Normalise
 
     channels = len(mean)

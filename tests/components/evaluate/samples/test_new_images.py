@@ -12,8 +12,8 @@ import pytest
 from components.evaluate.reconstruction import measure
 from components.evaluate.samples import new_images as module
 from components.evaluate.samples.new_images import new_images, shared_labels, spread_labels
+from components.latents.noise import standard_normal
 from models.code_samplers import Mixture, UniformBox
-from models.noise import standard_normal
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
 
