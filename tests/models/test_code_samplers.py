@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.stats import kstest, multivariate_normal
+from scipy.stats import kstest, multivariate_normal, norm
 
 from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox, from_arrays
 
@@ -130,6 +130,14 @@ def test_a_box_is_filled_evenly_and_shrinks_around_its_centre(temperature: float
     for column in shares.T:
         assert kstest(column, "uniform").pvalue > 1e-3
     np.testing.assert_array_equal(codes[:, 2], 0.5)  # a box of no width
+
+
+def test_a_draws_place_in_a_box_is_its_share_of_the_normal_distribution() -> None:
+    normal = np.linspace(-8, 8, 100_001, dtype=np.float32)[:, None]
+    box = UniformBox(np.zeros(1, np.float32), np.ones(1, np.float32))
+    places = np.asarray(box.codes(normal, np.zeros(len(normal), np.float32)))
+    np.testing.assert_allclose(places, norm.cdf(normal), atol=3e-7)
+    assert places.min() >= 0 and places.max() <= 1
 
 
 def test_a_box_without_temperature_is_its_centre() -> None:

@@ -18,10 +18,14 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from helpers.by_hand import describe
 
+from components.export import fresh_process
 from components.export.forms import FORMS, Written, wanted_forms
+from components.export.litert_file import write_litert_file
+from components.export.onnx_files import write_onnx_files
 from components.export.parity import ask, keras_answers
 from components.export.signatures import PORTABLE, signatures
 from models.build import build_vae
+from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox
 from schemas.artifacts.kinds import Examples, Generator
 from schemas.errors import DataError, UsageError
 from schemas.recipe.model import (
@@ -157,6 +161,40 @@ def test_every_family_of_networks_can_be_written(network: str, generator: Genera
         found = answers.differences(name, generator.path, signatures=FORMS[name].signatures, work=generator.work)
         assert "decode.values" in found
         assert all(found[result] <= answers.bound(result, 1e-4) for result in found), (name, found)
+
+
+MEANS, DEVIATIONS = np.array([[-1.0, 0.0, 2.0], [3.0, 1.0, 0.5]], np.float32), np.full((2, 3), 0.3, np.float32)
+SAMPLERS: list[CodeSampler] = [
+    Normal(3),
+    LearnedPrior(np.array([[0.3, 0.7]], np.float32), MEANS[:, :2], DEVIATIONS[:, :2], 3),
+    UniformBox(np.array([-2.0, 0.0, 1.0], np.float32), np.array([2.0, 4.0, 1.0], np.float32)),
+    Mixture(np.array([[0.3, 0.7]], np.float32), MEANS[None], np.tile(np.eye(3, dtype=np.float32), (1, 2, 1, 1))),
+    AggregatePosterior(MEANS, DEVIATIONS, np.array([0, 2], np.int32), 0.5),
+]
+
+
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.kind)
+def test_every_sampler_draws_the_same_codes_in_every_form(
+    sampler: CodeSampler, form: str, make_vae: Callable[..., Any], generator: Generator
+) -> None:
+    vae, random = make_vae(), np.random.default_rng(0)
+    noise = {
+        "normal": 3 * random.standard_normal((500, 3)).astype(np.float32),  # the tails too
+        "uniform": random.random(500, np.float32),
+        "temperature": np.float32(0.9),
+    }
+    for folder in (generator.path, generator.work):
+        folder.mkdir(parents=True)
+    sample = {"sample": signatures(vae, sampler)["sample"]}
+    if form == "onnx":
+        write_onnx_files(sample, generator.path / "onnx")
+    else:
+        write_litert_file(vae, sample, generator.path / "litert", work=generator.work)
+    codes = fresh_process.FORMS[form](generator.path)(
+        "sample", {key: np.asarray(value) for key, value in noise.items()}
+    )
+    np.testing.assert_allclose(codes["codes"], np.asarray(sampler.codes(**noise)), atol=1e-5)
 
 
 # In a process of its own, as the stage runs.
