@@ -1,7 +1,8 @@
-"""How figures look, whatever somebody's own matplotlib settings say, and how they become files."""
+"""The style of figures, independent of a person's own matplotlib settings, and how figures become files."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any
 
 from matplotlib import style
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 
 from schemas import atomic
 
@@ -78,48 +81,62 @@ _STYLE: dict[str, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draws in this style; afterwards matplotlib's settings are as they were. Also a decorator."""
+    """Draw in this style, and restore matplotlib's settings afterwards. Also a decorator."""
     with style.context(["default", _STYLE]):
         yield
 
 
 def blank(height: float, *, width: float = WIDTH, dpi: float = DPI) -> Figure:
-    """An empty figure whose content has this height in inches; a heading's space is added."""
+    """Return an empty figure whose content has this height in inches; space for a heading is added."""
     return Figure(figsize=(width, height + HEADING), dpi=dpi)
 
 
 def head(figure: Figure, title: str, subtitle: str) -> None:
-    """Writes the two lines above a figure's content."""
+    """Write the two lines above a figure's content."""
     width, height = figure.get_size_inches()
     figure.text(MARGIN / width, 1 - 0.2 / height, title, fontsize=13, fontweight="bold", va="top")
     figure.text(MARGIN / width, 1 - 0.45 / height, subtitle, fontsize=9, color=MUTED, va="top")
 
 
 def fit(figure: Figure) -> None:
-    """Lays out a figure's axes and legends within its margins, below the heading."""
+    """Lay out a figure's axes and legends within its margins, below the heading."""
     width, height = figure.get_size_inches()
     bottom = MARGIN / 2 / height
     rectangle = (MARGIN / 2 / width, bottom, 1 - MARGIN / width, 1 - HEADING / height - bottom)
-    figure.set_layout_engine("constrained", rect=rectangle, h_pad=0.08, w_pad=0.08)
+    engine = ConstrainedLayoutEngine(rect=rectangle, h_pad=0.08, w_pad=0.08)
+    figure.set_layout_engine(engine)
 
 
-def name_legend(legend: Any, names: Sequence[str]) -> None:
-    """Writes a legend's texts as they are: matplotlib would drop a leading underscore and read dollars as formulas."""
+def name_legend(legend: Legend, names: Sequence[str]) -> None:
+    """Write a legend's texts as they are: matplotlib would drop a leading underscore and read dollars as formulas."""
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)
 
 
 def shortened(text: str, *, length: int) -> str:
-    """A text of at most so many characters."""
+    """Cut a text to at most so many characters, the last of which is then …"""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG, whole or not at all; the same figure is the same bytes."""
-    with styled(), warnings.catch_warnings(), atomic.replacing(path) as temporary:
-        # Labels may be in any script; a box in place of a letter is no reason to stop or to shout.
+@contextmanager
+def any_script() -> Iterator[None]:
+    """Draw labels in any script without warnings: a letter that the font lacks becomes a box."""
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
+        yield
+
+
+def encode_png(figure: Figure) -> bytes:
+    """Return a figure as PNG; the same figure gives the same bytes."""
+    stream = io.BytesIO()
+    with styled(), any_script():
         # Without `Software`, which names matplotlib's version.
-        figure.savefig(temporary, format="png", dpi=figure.dpi, metadata={"Software": None})
+        figure.savefig(stream, format="png", dpi=figure.dpi, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG file, whole or not at all."""
+    atomic.write_bytes(path, encode_png(figure))

@@ -19,7 +19,7 @@ from components.evaluate.report.page import Part, Shown
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.new_images import new_images, spread_labels
 from components.images.sheets import shrink_row
-from components.reporting import style
+from components.reporting import style, tsne
 from components.reporting.console import counted
 from components.reporting.image_grid import Images
 from models.code_samplers import CodeSampler
@@ -30,7 +30,7 @@ from schemas.artifacts.records import Statistics
 PAIRS = mosaics.COLUMNS**2
 SAMPLES = mosaics.SIDE**2
 UNIFORM = 2 * grids.COLUMNS
-TSNE_IMAGES = 2000  # dots; t-SNE of more takes long and looks no different
+
 MAPS = ((10, 4.0), (30, 1.0))  # of a 2-D latent space: images beside each other, and the largest value of a code
 ROWS = 3  # of an interpolation
 STEPS = 9
@@ -180,10 +180,10 @@ def _scatters(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed:
         caption=captions.latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
         + ("" if vae.variational else f" {_PLAIN}"),
     )
-    codes, labels = measurement.codes[:TSNE_IMAGES], measurement.code_labels[:TSNE_IMAGES]
+    codes, labels = measurement.codes[: tsne.MOST_IMAGES], measurement.code_labels[: tsne.MOST_IMAGES]
     yield _Drawn(
         "tsne",
-        scatter.tsne_scatter([("", scatter.embed(codes, seed=seed))], labels=labels, names=names),
+        tsne.tsne_scatter([("", tsne.embed(codes, seed=seed))], labels=labels, names=names),
         part="latent",
         layout="half",
         title="Test images in the latent space, laid out by t-SNE",

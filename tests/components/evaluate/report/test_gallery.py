@@ -155,7 +155,7 @@ def test_at_most_so_many_images_go_through_tsne(tmp_path: Path, monkeypatch: pyt
         counts.append((len(codes), seed))
         return codes[:, :2]
 
-    monkeypatch.setattr(gallery.scatter, "embed", embed)
+    monkeypatch.setattr(gallery.tsne, "embed", embed)
     draw(make_vae(3), make_measurement(normal(2100, 3)), tmp_path)
     draw(make_vae(3), make_measurement(normal(50, 3)), tmp_path)
     assert counts == [(2000, 2), (50, 2)]
