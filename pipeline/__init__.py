@@ -1,1 +1,1 @@
-"""When stages run: from a recipe to settings, to what is stale and why, to the work. No TensorFlow, no Beam."""
+"""Decides which stages have to run, and runs them: recipe, settings, stale stages, processes. No TensorFlow, no Beam."""

@@ -1,4 +1,4 @@
-"""The whole command line, and how a command ends: its exit status, and one line for what went wrong."""
+"""The whole command line, and how a command ends: an exit status, and one line for an error."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ INTERRUPTED = 130  # exit status
 
 
 def main() -> None:
-    """Runs a command; what goes wrong is one line on standard error, and a status: 2 usage, 1 data."""
+    """Run a command. An error is one line on standard error, with exit status 2 (usage) or 1 (data)."""
     raise SystemExit(guarded(app))
 
 
 def guarded(command: Callable[[], object]) -> int:
-    """Exit status of a command: 0, 2 for usage, 1 for data, 130 when interrupted."""
+    """Run a command; return its exit status: 0, 2 for usage, 1 for data, 130 if interrupted."""
     try:
         command()
         return 0
-    except SystemExit as end:  # typer ends every command this way, also an interrupted one
+    except SystemExit as end:  # typer ends every command in this way, an interrupted one too
         status = end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
         status = INTERRUPTED
@@ -47,5 +47,5 @@ def guarded(command: Callable[[], object]) -> int:
         typer.echo(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}", err=True)
         status = 1
     if status == INTERRUPTED:
-        typer.echo("\nstopped: what is finished is kept, and the same command continues", err=True)
+        typer.echo("\nstopped; run the same command again to resume", err=True)
     return status

@@ -1,4 +1,4 @@
-"""The commands that look at artifacts: `status` and `verify`."""
+"""The commands that inspect artifacts: `status` and `verify`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def status(
     overrides: Overrides = [],  # noqa: B006
     runs: RunsFolder = RUNS,
 ) -> None:
-    """A line per stage: fresh, or stale and why."""
+    """Print a line per stage: fresh, or stale and why."""
     loaded = load_recipe(recipe, source=source, overrides=overrides)
-    for item in chain.standings(loaded, list(chain.STAGES), runs=runs):
+    for item in chain.all_statuses(loaded, list(chain.STAGES), runs=runs):
         if item.fresh:
             counts = ", ".join(
                 f"{count:,} {name.replace('_', ' ')}" for name, count in item.output.manifest.counts.items()
@@ -40,11 +40,11 @@ def status(
 
 @app.command()
 def verify(
-    paths: Annotated[list[Path], typer.Argument(help="Artifacts. Default: all of the recipe's.")] = [],  # noqa: B006
+    paths: Annotated[list[Path], typer.Argument(help="Artifacts. Default: all artifacts of the recipe.")] = [],  # noqa: B006
     recipe: RecipeName = "demo",
     runs: RunsFolder = RUNS,
 ) -> None:
-    """Hash every file of an artifact again, and compare with its manifest."""
+    """Hash every file of an artifact again, and compare the hashes with its manifest."""
     if not paths:
         root = runs / load_recipe(recipe).name
         paths = sorted(path.parent for path in [*root.glob("*/manifest.json"), *root.glob("images/*/manifest.json")])

@@ -19,7 +19,7 @@ app = typer.Typer()
 
 @app.command("recipes")
 def list_recipes() -> None:
-    """The recipes that there are."""
+    """List the recipes."""
     files = recipe_files()
     width = max(len(path.stem) for path in files)
     for path in files:
@@ -30,7 +30,7 @@ def list_recipes() -> None:
 @app.command("recipe")
 def write_recipe(
     name: Annotated[str, typer.Option("--name", help="Name of the new recipe.")],
-    source: Annotated[str, typer.Option("--source", "-s", help="Your images.")],
+    source: Annotated[str, typer.Option("--source", "-s", help="Path of your images.")],
 ) -> None:
     """Look at your images, and write a recipe for them."""
     from pipeline.recipes.new import new_recipe
@@ -54,7 +54,7 @@ def fetch_data(
 
 @app.command()
 def schema() -> None:
-    """Write the JSON Schema of recipes, from which editors complete recipe files."""
+    """Write the JSON Schema of recipes, with which editors complete recipe files."""
     path = FOLDER / "recipe.schema.json"
     path.write_text(json.dumps(Recipe.model_json_schema(), indent=1) + "\n")
     console.print(f"wrote {path}", markup=False)

@@ -34,9 +34,9 @@ def _add_stage(name: str, doc: str) -> None:
         run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose)
         if name in ("all", "generate"):
             if dry_run:
-                _tell_size(loaded, runs)
+                _print_size(loaded, runs)
             else:
-                _tell_results(loaded, runs, everything=name == "all")
+                _print_results(loaded, runs, everything=name == "all")
 
     app.command(name, help=doc)(command)
 
@@ -46,7 +46,7 @@ for _stage in chain.STAGES:
 _add_stage("all", "All six stages.")
 
 
-def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
+def _print_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
     images = ImageSet(chain.artifact_path(recipe, ImageSet, runs=runs))
     if everything:
         evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
@@ -54,16 +54,18 @@ def _tell_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
     console.print(f"contact sheet  {images.contact_sheet_path}", markup=False)
 
 
-def _tell_size(recipe: Recipe, runs: Path) -> None:
-    seen, wanted = recipe.preprocess, recipe.generate
-    if wanted.codes is not None or wanted.between is not None:
-        return  # as many images as these give
-    count = len(wanted.indices_of(None))
+def _print_size(recipe: Recipe, runs: Path) -> None:
+    image, generate = recipe.preprocess, recipe.generate
+    if generate.codes is not None or generate.between is not None:
+        return  # the number of images depends on these
+    count = len(generate.indices_of(None))
     # Raw pixels, which no format exceeds by much, and a row with the code.
-    most = count * (seen.height * seen.width * seen.channels + 4 * recipe.model.latent_dim + 400)
+    most = count * (image.height * image.width * image.channels + 4 * recipe.model.latent_dim + 400)
     folder = next(path for path in (runs.resolve(), *runs.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free
-    text = f"set            {count:,} images, at most about {most / 1e6:,.1f} MB; on the disk {free / 1e6:,.0f} MB are free"
+    text = (
+        f"set            {count:,} images, at most about {most / 1e6:,.1f} MB; free on the disk: {free / 1e6:,.0f} MB"
+    )
     console.print(text, markup=False)
 
 
@@ -74,6 +76,6 @@ def figures(
     runs: RunsFolder = RUNS,
     verbose: Verbose = False,
 ) -> None:
-    """Draw the figures and the report anew, from the model that there is."""
+    """Draw the figures and the report again, from the existing model."""
     evaluation = run.redraw(load_recipe(recipe, overrides=overrides), runs=runs, verbose=verbose)
     console.print(f"figures        {evaluation.path / 'figures'}", markup=False)

@@ -1,4 +1,4 @@
-"""``python -m pipeline tfx run | lineage | compile``: the pipeline for TFX and for Kubeflow; needs the extra ``tfx``."""
+"""The commands ``tfx run | lineage | compile``: the pipeline for TFX and for Kubeflow. They need the extra ``tfx``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def run_pipeline(
     runs: RunsFolder = RUNS,
     verbose: Verbose = False,
 ) -> None:
-    """All six stages under TFX's LocalDagRunner, recorded in ML Metadata."""
+    """Run all six stages under TFX's LocalDagRunner, recorded in ML Metadata."""
     _expect("tfx")
-    with contextlib.nullcontext() if verbose else _quiet():
+    with contextlib.nullcontext() if verbose else _stderr_closed():
         from pipeline.orchestrators import tfx
 
     loaded = load_recipe(recipe, source=source, overrides=overrides)
@@ -39,19 +39,19 @@ def run_pipeline(
 
 @app.command()
 def lineage(
-    path: Annotated[Path | None, typer.Argument(help="An artifact's folder. Default: the last that was made.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="An artifact's folder. Default: the newest.")] = None,
     recipe: RecipeName = "demo",
     runs: RunsFolder = RUNS,
 ) -> None:
-    """An artifact's ancestors, as ML Metadata has them, compared with the manifests."""
+    """Print an artifact's ancestors from ML Metadata, and compare them with the manifests."""
     _expect("ml_metadata")
     from pipeline.orchestrators import tfx_lineage
 
     metadata = runs / load_recipe(recipe).name / "tfx" / "metadata.sqlite"
     record = tfx_lineage.record_of(metadata, path)
-    for line in tfx_lineage.tell(record):
+    for line in tfx_lineage.lineage_lines(record):
         console.print(line, markup=False)
-    console.print(f"agrees with the manifests of all {tfx_lineage.check(record)} artifacts, every file hashed again")
+    console.print(f"the manifests of all {tfx_lineage.check(record)} artifacts agree; every file was hashed again")
 
 
 @app.command("compile")
@@ -62,7 +62,7 @@ def compile_pipeline(
     overrides: Overrides = [],  # noqa: B006
     out: Annotated[Path | None, typer.Option("--out", help="The file. Default: <recipe>.kfp.yaml.")] = None,
 ) -> None:
-    """The pipeline as a file for Kubeflow Pipelines 2 or Vertex AI, read again by the SDK's own loader."""
+    """Write the pipeline as a file for Kubeflow Pipelines 2 or Vertex AI, and read it again with the SDK's loader."""
     _expect("kfp")
     from pipeline.orchestrators import kubeflow
 
@@ -78,18 +78,18 @@ def _expect(package: str) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """While TFX is imported, and TensorFlow by it, which says on standard error what it did not find."""
+def _stderr_closed() -> Iterator[None]:
+    """Discard standard error while TFX and TensorFlow are imported: TensorFlow lists there the libraries that it did not find."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google.api_core")
     from absl import logging
 
-    logging.set_verbosity(logging.FATAL)  # what fails later is said once, by us
-    kept = os.dup(2)
+    logging.set_verbosity(logging.FATAL)  # an error is printed once, by this project
+    stderr = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)

@@ -13,7 +13,7 @@ from pipeline.recipes.load import load_recipe
 
 app = typer.Typer()
 
-FirstImage = Annotated[Path, typer.Argument(metavar="A", help="An image of yours.")]
+FirstImage = Annotated[Path, typer.Argument(metavar="A", help="One of your images.")]
 Label = Annotated[str | None, typer.Option("--label", help="Of the decoded images, for a model that takes labels.")]
 SecondImage = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
 
@@ -29,7 +29,7 @@ def mix(
     ] = None,
     runs: RunsFolder = RUNS,
 ) -> None:
-    """Two images of yours, and what the generator sees halfway between them."""
+    """Draw two of your images, and the image halfway between their codes."""
     from pipeline.tools import mixing
 
     mixing.mix(first, second, label=label, recipe=recipe, runs=runs, out=out)
@@ -40,17 +40,17 @@ def interpolate(
     first: FirstImage,
     second: SecondImage,
     recipe: RecipeName = "demo",
-    steps: Annotated[
-        int, typer.Option("--steps", help="Images, both ends included; in rows where they are many.")
-    ] = 12,
+    steps: Annotated[int, typer.Option("--steps", help="Number of images, both ends included.")] = 12,
     label: Label = None,
-    gif: Annotated[bool, typer.Option("--gif", help="Also an animated GIF, there and back, beside the PNG.")] = False,
+    gif: Annotated[
+        bool, typer.Option("--gif", help="Write an animated GIF, too, there and back, beside the PNG.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="The PNG. Default: interpolate-A-B.png in the current folder.")
     ] = None,
     runs: RunsFolder = RUNS,
 ) -> None:
-    """The way from one image of yours to another, as the generator sees it."""
+    """Draw the images on the line from one of your images to another one, decoded by the generator."""
     from pipeline.tools import mixing
 
     mixing.interpolate(first, second, steps=steps, gif=gif, label=label, recipe=recipe, runs=runs, out=out)
@@ -61,11 +61,14 @@ def explore(
     recipe: RecipeName = "demo",
     runs: RunsFolder = RUNS,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the page into this folder, for any web host, and serve nothing.")
+        Path | None,
+        typer.Option("--out", help="Write the page into this folder, for any web host, instead of serving it."),
     ] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On this machine; 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port on this machine; 0: any free one.")
+    ] = 8765,
 ) -> None:
-    """Walk in the latent space, in your browser: a page that decodes as you move."""
+    """Walk in the latent space, in your browser: the page decodes images as you move."""
     from pipeline.tools.explorer.folder import build
     from pipeline.tools.explorer.server import serve
 
@@ -79,9 +82,9 @@ def explore(
 @app.command()
 def why(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image of a set; or a set, with --index.")],
-    index: Annotated[int | None, typer.Option("--index", help="Of the image, where a file holds many.")] = None,
+    index: Annotated[int | None, typer.Option("--index", help="Index of the image, in a file of many images.")] = None,
 ) -> None:
-    """Where an image of a set comes from, back to the training images; and make it again, to prove it."""
+    """Show where an image of a set comes from, back to the training images; make it again as proof."""
     from pipeline.tools import why as lineage
 
     lineage.why(image, index=index)
@@ -89,7 +92,7 @@ def why(
 
 @app.command()
 def compare(names: RunNames = [], runs: RunsFolder = RUNS, out: Page = None) -> None:  # noqa: B006
-    """Two runs or more side by side: figures, settings, the same images and codes."""
+    """Compare two runs or more: figures, settings, the same images and codes side by side."""
     from pipeline.tools.compare.command import compare_runs
 
     compare_runs(names, runs=runs, out=out)

@@ -1,4 +1,7 @@
-"""The six stages in order, where their artifacts are, and which of them are stale and why. Content decides."""
+"""The six stages in order, where their artifacts are, and which of them are stale and why.
+
+Content decides: digests of inputs and the settings that a stage reads, never modification times.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +37,16 @@ _FOLDERS = {
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a stage stands.
+class Status:
+    """Whether a stage has to run, and why.
 
     Attributes:
         stage: The stage.
-        output: Its artifact, there or not.
-        settings: What it reads of the recipe.
-        inputs: Digests of what it would read now; None while something before it has to run first.
-        reason: Why it has to run; empty where it is fresh.
-        damaged: Whether the reason is that its artifact is not what its manifest says.
+        output: Its artifact, which need not exist.
+        settings: The settings that it reads of the recipe.
+        inputs: Digests of the inputs that it would read now; None while it waits for another stage.
+        reason: Why it has to run; empty if it is fresh.
+        damaged: Whether the reason is that its artifact differs from its manifest.
     """
 
     stage: Stage
@@ -55,24 +58,24 @@ class Standing:
 
     @property
     def fresh(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether the stage has nothing to do."""
         return not self.reason
 
     def staging(self) -> Staging:
-        """Where its artifact grows."""
+        """Return the folder in which its artifact is written until it is whole."""
         content = json.dumps([self.inputs, self.settings.content()], sort_keys=True)
         return Staging(self.output.path, hashlib.sha256(content.encode()).hexdigest())
 
 
 def artifact_path(recipe: Recipe, kind: type[Artifact], *, runs: Path) -> Path:
-    """Where a recipe's artifact is."""
+    """Return the folder of a recipe's artifact."""
     if kind is ImageSet:
         return runs / recipe.name / "images" / recipe.generate.folder
     return runs / recipe.name / _FOLDERS[kind.TYPE]
 
 
 def stages_for(target: str) -> list[Stage]:
-    """The stages that `target` needs, in order; `all` needs all, train does without tune."""
+    """Return the stages that `target` needs, in order. `all` needs all six; train does not need tune."""
     if target == "all":
         return list(STAGES)
     by_output = {stage.output: stage for stage in STAGES}
@@ -88,50 +91,58 @@ def stages_for(target: str) -> list[Stage]:
 
 
 def kinds_of(stage: Stage) -> dict[str, type[Artifact]]:
-    """The types of all artifacts that a stage may be called with, in order, by their names in its manifest."""
+    """Return the types of all artifacts that a stage can read, in order, by their names in its manifest."""
     return {kind.TYPE: kind for kind in (*stage.inputs, *stage.optional)}
 
 
 def inputs_of(stage: Stage, recipe: Recipe, *, runs: Path) -> dict[str, Artifact | None]:
-    """The artifacts that a stage is called with, in order, named as in its manifest.
+    """Return the artifacts that a stage is called with, in order, by their names in its manifest.
 
-    An optional one is None where there is none for the others.
+    An optional one is None if the recipe does not use it, it does not exist, or it was made from other Examples.
     """
-    found: dict[str, Artifact | None] = {
+    required: dict[str, Artifact | None] = {
         kind.TYPE: kind(artifact_path(recipe, kind, runs=runs)) for kind in stage.inputs
     }
-    return found | {kind.TYPE: _optional(stage, kind, recipe, runs=runs) for kind in stage.optional}
+    return required | {kind.TYPE: _optional(stage, kind, recipe, runs=runs) for kind in stage.optional}
 
 
 def _optional(stage: Stage, kind: type[Artifact], recipe: Recipe, *, runs: Path) -> Artifact | None:
     artifact = kind(artifact_path(recipe, kind, runs=runs))
     examples = Examples(artifact_path(recipe, Examples, runs=runs))
-    if kind not in wanted(stage, recipe) or not artifact.exists or not examples.exists:
+    if kind not in used_inputs(stage, recipe) or not artifact.exists or not examples.exists:
         return None
     fits = kind is Examples or artifact.manifest.inputs.get(Examples.TYPE) == examples.digest
     return artifact if fits else None
 
 
-def wanted(stage: Stage, recipe: Recipe) -> list[type[Artifact]]:
-    """The types of what a recipe lets a stage have of the same recipe's artifacts, in order."""
+def used_inputs(stage: Stage, recipe: Recipe) -> list[type[Artifact]]:
+    """Return the types of the artifacts that a stage reads with this recipe, in order."""
     settings = stage.settings.of(recipe)
-    return [*stage.inputs, *(kind for kind, says in stage.optional.items() if says(settings))]
+    return [*stage.inputs, *(kind for kind, uses in stage.optional.items() if uses(settings))]
 
 
-def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]) -> Standing:
-    """How a stage stands, given how those that run before it stand.
+def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status]) -> Status:
+    """Decide whether a stage has to run.
+
+    Args:
+        stage: The stage.
+        recipe: With overrides applied.
+        runs: Folder of all runs.
+        before: The status of the stages that run before it.
 
     Raises:
-        UsageError: A source is not there.
+        UsageError: A source does not exist.
         DataError: The manifest of an input is broken.
     """
     output = stage.output(artifact_path(recipe, stage.output, runs=runs))
     recover(output.path)
     settings = stage.settings.of(recipe)
-    waits = [other.stage.name for other in before if not other.fresh and other.stage.output in wanted(stage, recipe)]
-    if waits:
-        return Standing(stage, output, settings, None, f"{waits[0]} comes first")
-    inputs = {name: found.digest for name, found in inputs_of(stage, recipe, runs=runs).items() if found is not None}
+    used = used_inputs(stage, recipe)
+    for other in before:
+        if not other.fresh and other.stage.output in used:
+            return Status(stage, output, settings, None, f"waiting for {other.stage.name}")
+    artifacts = inputs_of(stage, recipe, runs=runs)
+    inputs = {name: artifact.digest for name, artifact in artifacts.items() if artifact is not None}
     manifest = None
     if output.exists:
         try:
@@ -140,11 +151,11 @@ def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]
         except DataError as error:
             damage = [str(error)]
         if damage:
-            return Standing(stage, output, settings, inputs, f"damaged: {damage[0]}", damaged=True)
+            return Status(stage, output, settings, inputs, f"damaged: {damage[0]}", damaged=True)
     if stage.external is not None:
         for name, digest in stage.external(settings).items():
             if digest is None:
-                # The path was given when the images were read; without it, what was read then is what there is.
+                # Without a path, the images are those that were read when there was one.
                 if manifest is None:
                     raise UsageError(
                         f"{name}: expected the path of your images, found none; set SOURCE=… (or --source …)"
@@ -152,34 +163,33 @@ def standing(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Standing]
                 digest = manifest.inputs[name]
             inputs[name] = digest
     if manifest is None:
-        begun = Standing(stage, output, settings, inputs, "-").staging().root.exists()
-        return Standing(stage, output, settings, inputs, "was interrupted, continues" if begun else "never ran")
+        interrupted = Status(stage, output, settings, inputs, "-").staging().root.exists()
+        return Status(stage, output, settings, inputs, "was interrupted, resumes" if interrupted else "never ran")
     changes = _changes(manifest.inputs, inputs) + _changes(_flat(manifest.settings), _flat(settings.content()))
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
-    return Standing(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
+    return Status(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
 
 
-def standings(recipe: Recipe, stages: list[Stage], *, runs: Path) -> list[Standing]:
-    """How each of these stages stands; what keeps one from running is its reason."""
-    found: list[Standing] = []
+def all_statuses(recipe: Recipe, stages: list[Stage], *, runs: Path) -> list[Status]:
+    """Return the status of each stage; an error that keeps one from running is its reason."""
+    statuses: list[Status] = []
     for stage in stages:
-        # A search that there never was is not waited for: train does without one.
-        before = [other for other in found if other.output.exists or other.stage.output not in stage.optional]
+        # An optional input that was never made is not waited for: train works without a search.
+        before = [other for other in statuses if other.output.exists or other.stage.output not in stage.optional]
         try:
-            found.append(standing(stage, recipe, runs=runs, before=before))
+            statuses.append(status_of(stage, recipe, runs=runs, before=before))
         except UsageError as error:
             output = stage.output(artifact_path(recipe, stage.output, runs=runs))
-            found.append(Standing(stage, output, stage.settings.of(recipe), None, str(error)))
-    return found
+            statuses.append(Status(stage, output, stage.settings.of(recipe), None, str(error)))
+    return statuses
 
 
-def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    lines = []
-    for key in sorted(then.keys() | now.keys()):
-        if then.get(key) != now.get(key):
-            before, after = _brief(then.get(key)), _brief(now.get(key))
-            lines.append(f"{key} changed: {before} → {after}")
-    return lines
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [
+        f"{key} changed: {_brief(before.get(key))} → {_brief(now.get(key))}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
 
 
 def _brief(value: Any) -> str:

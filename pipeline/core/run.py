@@ -1,14 +1,15 @@
-"""Runs what is stale, a process per stage: memory and noise of one stage never reach the next, or a person's screen."""
+"""Runs stale stages, each in a child process, so that its memory and its libraries' log stay apart from the next one's."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from components.evaluate.component import STAGE as EVALUATE
 from components.reporting.console import console
-from pipeline.core.chain import Standing, inputs_of, standing
+from pipeline.core.chain import Status, inputs_of, status_of
 from pipeline.core.child_process import run_module
 from pipeline.core.stage_process import task_for
 from pipeline.recipes.summary import print_recipe
@@ -19,29 +20,30 @@ from schemas.stage import Stage
 
 
 def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool, verbose: bool) -> list[Artifact]:
-    """Brings these stages up to date, in order.
+    """Bring these stages up to date, in order.
 
     Args:
         recipe: With overrides applied.
         stages: In order, each after what it needs.
         runs: Folder of all runs.
-        dry_run: Only say what would run.
+        dry_run: Print what would run, and run nothing.
         verbose: Print every setting, and let the libraries' log reach the screen.
 
     Returns:
         The stages' artifacts.
 
     Raises:
-        DataError: An artifact is not what its manifest says.
-        StageFailed: A stage ended without one.
+        DataError: An artifact differs from its manifest.
+        StageFailed: A stage ended without its artifact.
     """
-    found: list[Standing] = []
+    statuses: list[Status] = []
     printed = False
     for stage in stages:
-        now = standing(stage, recipe, runs=runs, before=found)
-        if now.damaged:
-            raise DataError(f"{now.reason.removeprefix('damaged: ')}; to make it again, remove {now.output.path}")
-        if now.fresh:
+        status = status_of(stage, recipe, runs=runs, before=statuses)
+        if status.damaged:
+            damage = status.reason.removeprefix("damaged: ")
+            raise DataError(f"{damage}; to make it again, remove {status.output.path}")
+        if status.fresh:
             console.print(f"[bold]{stage.name:<9}[/bold] [green]up to date[/green]")
         else:
             if not printed:
@@ -49,32 +51,32 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
                 printed = True
             verb = "would run" if dry_run else "runs"
             console.print(f"[bold]{stage.name:<9}[/bold] {verb}: ", end="")
-            console.print(now.reason, markup=False)
+            console.print(status.reason, markup=False)
             if not dry_run:
-                _run(now, recipe, runs=runs, verbose=verbose)
-                now = Standing(stage, now.output, now.settings, now.inputs, "")
-        found.append(now)
-    return [item.output for item in found]
+                _run(status, recipe, runs=runs, verbose=verbose)
+                status = replace(status, reason="")
+        statuses.append(status)
+    return [status.output for status in statuses]
 
 
 def redraw(recipe: Recipe, *, runs: Path, verbose: bool) -> Artifact:
-    """Evaluates the model that there is once more, fresh or stale, and trains nothing: for figures after a change to them.
+    """Evaluate the existing model again, fresh or stale, and train nothing: to draw the figures anew.
 
     Raises:
-        DataError: There is no model, or it is not what its manifest says.
-        StageFailed: The stage ended without a result.
+        DataError: The model does not exist, or differs from its manifest.
+        StageFailed: The stage ended without its artifact.
     """
-    now = standing(EVALUATE, recipe, runs=runs, before=[])
-    console.print(f"[bold]{now.stage.name:<9}[/bold] runs: the figures are drawn anew")
-    _run(now, recipe, runs=runs, verbose=verbose)
-    return now.output
+    status = status_of(EVALUATE, recipe, runs=runs, before=[])
+    console.print(f"[bold]{status.stage.name:<9}[/bold] runs: draws the figures anew")
+    _run(status, recipe, runs=runs, verbose=verbose)
+    return status.output
 
 
-def _run(now: Standing, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
-    assert now.inputs is not None
-    given = inputs_of(now.stage, recipe, runs=runs)
-    task = task_for(now.stage, recipe, given=given, inputs=now.inputs, final=now.output.path)
-    run_process(task, log_path=runs / recipe.name / ".logs" / f"{now.stage.name}.log", verbose=verbose)
+def _run(status: Status, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
+    assert status.inputs is not None
+    artifacts = inputs_of(status.stage, recipe, runs=runs)
+    task = task_for(status.stage, recipe, artifacts=artifacts, digests=status.inputs, final=status.output.path)
+    run_process(task, log_path=runs / recipe.name / ".logs" / f"{status.stage.name}.log", verbose=verbose)
 
 
 def run_process(task: dict[str, Any], *, log_path: Path, verbose: bool = False, command: str | None = None) -> None:

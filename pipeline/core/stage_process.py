@@ -1,7 +1,7 @@
-"""The process that one stage runs in: ``python -m pipeline.core.stage_process FD``, with its task as JSON on standard input.
+"""Runs one stage in a child process: ``python -m pipeline.core.stage_process FD``, with its task as JSON on standard input.
 
-It writes the artifact in its staging folder, seals it, and gives it its name. An error that a person can mend is written
-to the file descriptor FD.
+It writes the artifact in its staging folder, seals it, and renames it. An error that a person can mend goes to the file
+descriptor FD.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from components.workers.child import run_as_child
-from pipeline.core.chain import STAGES, Standing, kinds_of
+from pipeline.core.chain import STAGES, Status, kinds_of
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
-LOCK_SECONDS = 10.0  # a killed run's last process is gone sooner
+LOCK_SECONDS = 10.0  # the last process of a killed run ends sooner
 
 
 def main() -> None:
@@ -48,50 +48,50 @@ def main() -> None:
 
 
 def task_for(
-    stage: Stage, recipe: Recipe, *, given: Mapping[str, Artifact | None], inputs: Mapping[str, str], final: Path
+    stage: Stage, recipe: Recipe, *, artifacts: Mapping[str, Artifact | None], digests: Mapping[str, str], final: Path
 ) -> dict[str, Any]:
-    """The task of one stage, as JSON data.
+    """Return the task of one stage, as JSON data.
 
     Args:
         stage: The stage.
         recipe: With overrides applied.
-        given: The artifacts that it reads, named and ordered as `inputs_of` has them.
-        inputs: Digests of these, and of what else it reads, by the manifest's names.
+        artifacts: The artifacts that it reads, as `inputs_of` returns them.
+        digests: Digests of these and of the other data that it reads, by their names in the manifest.
         final: Where its artifact goes.
     """
     return {
         "stage": stage.name,
         "recipe": recipe.model_dump(mode="json"),
-        "given": {name: None if artifact is None else str(artifact.path) for name, artifact in given.items()},
-        "inputs": dict(inputs),
+        "artifacts": {name: None if artifact is None else str(artifact.path) for name, artifact in artifacts.items()},
+        "digests": dict(digests),
         "final": str(final),
     }
 
 
 def run_task(task: dict[str, Any]) -> None:
-    """Runs one stage from its inputs to its sealed and named artifact.
+    """Run one stage, from its inputs to its sealed artifact under its final name.
 
     Raises:
-        UsageError: Something in the recipe cannot be used.
-        DataError: Something in the data cannot be used, or another process runs the same stage.
+        UsageError: A setting cannot be used.
+        DataError: The data cannot be used, or another process runs the same stage.
     """
     recipe = Recipe.model_validate(task["recipe"])
     stage = next(stage for stage in STAGES if stage.name == task["stage"])
     settings = stage.settings.of(recipe)
     final = stage.output(Path(task["final"]))
-    staging = Standing(stage, final, settings, task["inputs"], "runs").staging()
+    staging = Status(stage, final, settings, task["digests"], "runs").staging()
     kinds = kinds_of(stage)
-    artifacts = [None if path is None else kinds[name](Path(path)) for name, path in task["given"].items()]
+    artifacts = [None if path is None else kinds[name](Path(path)) for name, path in task["artifacts"].items()]
     for artifact in artifacts:
         if artifact is not None:
             artifact.check(thorough=True)
     began = time.monotonic()
     staging.root.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(staging.root.parent / f".lock-{final.path.name}"):
+    with _locked(staging.root.parent / f".lock-{final.path.name}"):
         output = staging.open(stage.output)
         counts = stage.run(*artifacts, output, settings)
         output.seal(
-            inputs=task["inputs"],
+            inputs=task["digests"],
             settings=settings.content(),
             counts=counts,
             recipe=task["recipe"],
@@ -103,14 +103,14 @@ def run_task(task: dict[str, Any]) -> None:
 
 
 def versions_of(stage: Stage) -> dict[str, str]:
-    """Versions of what the manifest names beside Python: this project, and the packages that the stage declares."""
-    found = {"python": platform.python_version(), "latent-mill": importlib.metadata.version("latent-mill")}
-    return found | {name: importlib.metadata.version(name) for name in stage.packages}
+    """Return the versions for the manifest: of Python, this project, and the packages that the stage declares."""
+    versions = {"python": platform.python_version(), "latent-mill": importlib.metadata.version("latent-mill")}
+    return versions | {name: importlib.metadata.version(name) for name in stage.packages}
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Holds a lock that the system releases when the process ends, however it ends."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock, which the system releases when the process ends, even when it is killed."""
     with path.open("w") as file:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
@@ -119,7 +119,9 @@ def _alone(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise DataError(f"{path.parent}: expected to be alone, found another run writing there") from None
+                    raise DataError(
+                        f"{path.parent}: expected no other run, found one that is writing there; wait for it, or stop it"
+                    ) from None
                 time.sleep(0.1)
         yield
 

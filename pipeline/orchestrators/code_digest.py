@@ -1,4 +1,4 @@
-"""What identifies a stage's code: its own folder, and what it shares with others."""
+"""The digest of a stage's code: of its own folder, and of the code that stages share."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SUFFIXES = (".py", ".j2", ".css", ".js")
 
 
 def code_digest(stage: Stage) -> str:
-    """Sha256 (hex) over names and content of all code below schemas/, models/ and components/, other stages' folders left out.
+    """Return the sha256 (hex) of all code below schemas/, models/ and components/, without the other stages' folders.
 
-    No stage imports another, so theirs cannot matter.
+    No stage imports another one, so their code cannot change its output.
     """
     others = {other.name for other in STAGES} - {stage.name}
     digest = hashlib.sha256()

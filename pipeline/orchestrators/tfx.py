@@ -1,11 +1,11 @@
-"""The same stages as a TFX pipeline: a component made from each `Stage` record, run locally, recorded in ML Metadata.
+"""Runs the stages as a TFX pipeline: each `Stage` record becomes a component, run locally and recorded in ML Metadata.
 
-TFX's cache asks whether a component ran before with the same inputs and parameters. So what decides a stage's output is its
-parameters: its settings, the content of what it reads from outside, its code, and the versions of its packages. How it runs
-(paths, Beam's options) is none of them; it reaches the executor in the environment, with the whole recipe.
+TFX's cache reuses an output if the component ran before with the same inputs and parameters. So everything that decides a
+stage's output is a parameter: its settings, digests of the external data that it reads, its code, and its packages' versions.
+What only decides how it runs (paths, Beam's options) is no parameter: it reaches the executor in the environment, with the
+whole recipe.
 
-Needs the extra ``tfx`` (docs/tfx.md), whose packages are named by absolute imports; this module is
-``pipeline.orchestrators.tfx``.
+Needs the extra ``tfx`` (docs/tfx.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.reporting.console import console
-from pipeline.core.chain import STAGES, kinds_of, wanted
+from pipeline.core.chain import STAGES, kinds_of, used_inputs
 from pipeline.core.run import run_process
 from pipeline.core.stage_process import task_for, versions_of
 from pipeline.orchestrators.code_digest import code_digest
@@ -49,15 +49,15 @@ PARAMETERS = ("stage", "settings", "external", "code", "versions")
 
 
 def tfx_type(kind: type[Artifact]) -> type[tfx_artifact.Artifact]:
-    """The TFX artifact type of one of ours: TFX's own where it has one of that name and the full tfx is installed."""
-    full = importlib.util.find_spec("tfx.extensions") is not None  # without it, constructing a standard type raises
+    """Return the TFX type of an artifact: TFX's own type of that name if the full tfx is installed, otherwise one of ours."""
+    full = importlib.util.find_spec("tfx.extensions") is not None  # without it, creating a standard type raises
     standard: type[tfx_artifact.Artifact] | None = getattr(standard_artifacts, kind.TYPE, None) if full else None
     return _own_type(kind.TYPE) if standard is None else standard
 
 
 @functools.cache
 def _own_type(name: str) -> type[tfx_artifact.Artifact]:
-    # The property also tells it from TFX's type of the same name, which raises without the full tfx.
+    # TFX's own types do not have this property.
     content = {"TYPE_NAME": name, "PROPERTIES": {"digest": Property(type=PropertyType.STRING)}}
     return type(name, (tfx_artifact.Artifact,), content)
 
@@ -67,7 +67,7 @@ def _is_own(kind: type[tfx_artifact.Artifact]) -> bool:
 
 
 class StageExecutor(BaseExecutor):
-    """Runs a stage, as `make` does: in a process of its own, from checked inputs to a sealed artifact."""
+    """Runs a stage as `make` does: in a child process, from checked inputs to a sealed artifact."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -75,44 +75,44 @@ class StageExecutor(BaseExecutor):
         output_dict: Mapping[str, list[tfx_artifact.Artifact]],
         exec_properties: Mapping[str, Any],
     ) -> None:
-        """Runs it.
+        """Run the stage.
 
         Args:
-            input_dict: An artifact by the name that the stage's manifest has for it; none where there is none.
-            output_dict: The artifact to be made; its digest becomes a custom property.
+            input_dict: The input artifacts, by their names in the stage's manifest.
+            output_dict: The artifact to write; its digest becomes a property.
             exec_properties: `PARAMETERS`.
 
         Raises:
-            UsageError: The recipe in the environment is not the one that the parameters were made from.
+            UsageError: The parameters were made from another recipe than the one in the environment.
             StageFailed: The stage ended without its artifact.
         """
         stage = next(stage for stage in STAGES if stage.name == exec_properties["stage"])
         recipe = recipe_in_environment(stage, exec_properties["settings"])
-        given = {
+        artifacts = {
             name: kind(Path(input_dict[name][0].uri)) if input_dict.get(name) else None
             for name, kind in kinds_of(stage).items()
         }
-        inputs = {name: artifact.digest for name, artifact in given.items() if artifact is not None}
-        inputs |= json.loads(exec_properties["external"])
-        [made] = output_dict[stage.output.TYPE]
-        # It grows beside all of the component's outputs, and not where only this attempt looks: an interrupted one is continued.
-        folder = Path(made.uri).parent
+        digests = {name: artifact.digest for name, artifact in artifacts.items() if artifact is not None}
+        digests |= json.loads(exec_properties["external"])
+        [output] = output_dict[stage.output.TYPE]
+        # In the parent folder, which all attempts of the component share, so that an interrupted one is resumed.
+        folder = Path(output.uri).parent
         console.print(f"[bold]{stage.name:<9}[/bold] runs")
         run_process(
-            task_for(stage, recipe, given=given, inputs=inputs, final=folder / "whole"),
+            task_for(stage, recipe, artifacts=artifacts, digests=digests, final=folder / "whole"),
             log_path=folder / f"{stage.name}.log",
             verbose=VERBOSE in os.environ,
         )
-        os.replace(folder / "whole", made.uri)  # TFX made an empty folder there
-        digest = stage.output(Path(made.uri)).digest
-        if _is_own(type(made)):
-            made.digest = digest
+        os.replace(folder / "whole", output.uri)  # TFX made an empty folder there
+        digest = stage.output(Path(output.uri)).digest
+        if _is_own(type(output)):
+            output.digest = digest
         else:
-            made.set_string_custom_property("digest", digest)
+            output.set_string_custom_property("digest", digest)
 
 
 def component_of(stage: Stage) -> type[BaseComponent]:
-    """The TFX component of a stage."""
+    """Return the TFX component of a stage."""
     optional = {kind.TYPE for kind in stage.optional}
     spec = type(
         f"{stage.name.capitalize()}Spec",
@@ -135,10 +135,10 @@ def component_of(stage: Stage) -> type[BaseComponent]:
 
 
 def parameters_of(stage: Stage, recipe: Recipe) -> dict[str, str]:
-    """What decides a stage's output beside its inputs.
+    """Return everything that decides a stage's output, except its inputs.
 
     Raises:
-        UsageError: What it reads from outside is not there.
+        UsageError: External data that it reads does not exist.
     """
     settings = stage.settings.of(recipe)
     external = {} if stage.external is None else dict(stage.external(settings))
@@ -155,26 +155,26 @@ def parameters_of(stage: Stage, recipe: Recipe) -> dict[str, str]:
 
 
 def create_pipeline(recipe: Recipe, *, runs: Path) -> Pipeline:
-    """The six stages as a TFX pipeline, below ``<runs>/<recipe>/tfx``.
+    """Return the six stages as a TFX pipeline, which writes below ``<runs>/<recipe>/tfx``.
 
     Args:
         recipe: With overrides applied.
         runs: Folder of all runs.
 
     Raises:
-        UsageError: What a stage reads from outside is not there.
+        UsageError: External data that a stage reads does not exist.
     """
     root = (runs / recipe.name / FOLDER).resolve()
-    made: dict[str, Channel] = {}
+    outputs_by_type: dict[str, Channel] = {}
     nodes: list[Any] = []
     for stage in STAGES:
-        channels = {kind.TYPE: made[kind.TYPE] for kind in wanted(stage, recipe)}
+        channels = {kind.TYPE: outputs_by_type[kind.TYPE] for kind in used_inputs(stage, recipe)}
         component = component_of(stage)
         outputs = {stage.output.TYPE: Channel(type=tfx_type(stage.output))}
         spec = component.SPEC_CLASS(**parameters_of(stage, recipe), **channels, **outputs)
         node = component(spec).with_id(stage.name)
         nodes.append(node)
-        made[stage.output.TYPE] = node.outputs[stage.output.TYPE]
+        outputs_by_type[stage.output.TYPE] = node.outputs[stage.output.TYPE]
     return Pipeline(
         pipeline_name=recipe.name,
         pipeline_root=str(root),
@@ -185,10 +185,10 @@ def create_pipeline(recipe: Recipe, *, runs: Path) -> Pipeline:
 
 
 def run(recipe: Recipe, *, runs: Path, verbose: bool) -> None:
-    """Runs the pipeline in this process and its children; prints what ran and what TFX's cache had.
+    """Run the pipeline in this process and its children; print which components ran and which came from TFX's cache.
 
     Raises:
-        UsageError: What a stage reads from outside is not there.
+        UsageError: External data that a stage reads does not exist.
         StageFailed: A stage ended without its artifact.
     """
     from pipeline.orchestrators.tfx_lineage import last_run

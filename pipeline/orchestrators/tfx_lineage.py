@@ -1,4 +1,4 @@
-"""Where an artifact comes from, as ML Metadata recorded it; and whether the manifests say the same."""
+"""The lineage of an artifact as ML Metadata recorded it, compared with the manifests."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ SHOWN = 12  # digits of a digest on the screen
 
 @dataclass(frozen=True)
 class Record:
-    """What ML Metadata holds of an artifact.
+    """An artifact and its ancestors, as ML Metadata recorded them.
 
     Attributes:
         path: Its folder.
         kind: The name of its type.
-        digest: Hex sha256, as it was when it was recorded.
-        node: The component that made it; empty where it was imported.
-        external: Digests of what that component read from outside.
-        parents: The artifacts that it read, by their names there.
+        digest: Sha256 (hex) when it was recorded.
+        node: The component that made it; empty if it was imported.
+        external: Digests of the external data that the component read.
+        parents: The artifacts that it read, by their names in its manifest.
     """
 
     path: Path
@@ -39,10 +39,10 @@ class Record:
 
 
 def open_store(path: Path) -> MetadataStore:
-    """ML Metadata in a SQLite file.
+    """Open ML Metadata in a SQLite file.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: The file does not exist.
     """
     if not path.is_file():
         raise UsageError(f"{path}: expected the ML Metadata of a run, found no file; run make tfx")
@@ -53,7 +53,7 @@ def open_store(path: Path) -> MetadataStore:
 
 
 def last_run(metadata: Path) -> list[str]:
-    """A line per component of the last run: whether it ran or TFX's cache had it, the artifact, its digest."""
+    """Return a line per component of the last run: whether it ran or came from TFX's cache, its artifact, the digest."""
     store = open_store(metadata)
     run = max(store.get_contexts_by_type("pipeline_run"), key=lambda context: int(context.id))
     lines = []
@@ -67,76 +67,76 @@ def last_run(metadata: Path) -> list[str]:
 
 
 def record_of(metadata: Path, path: Path | None) -> Record:
-    """The artifact in a folder, with all its ancestors.
+    """Return the record of the artifact in a folder, with all its ancestors.
 
     Args:
         metadata: The SQLite file.
-        path: The artifact's folder; None for the last one that was made.
+        path: The artifact's folder; None: the newest artifact.
 
     Raises:
-        UsageError: There is no file, or ML Metadata knows no such artifact.
+        UsageError: The file does not exist, or has no such artifact.
     """
     store = open_store(metadata)
-    found = store.get_artifacts() if path is None else store.get_artifacts_by_uri(str(path.resolve()))
-    if not found:
-        raise UsageError(f"{path or metadata}: expected an artifact that {metadata} knows, found none")
-    return _record(store, max(found, key=lambda artifact: int(artifact.id)))
+    artifacts = store.get_artifacts() if path is None else store.get_artifacts_by_uri(str(path.resolve()))
+    if not artifacts:
+        raise UsageError(f"{path or metadata}: expected an artifact that {metadata} has, found none")
+    return _record(store, max(artifacts, key=lambda artifact: int(artifact.id)))
 
 
-def tell(record: Record) -> Iterator[str]:
-    """A line per artifact, those that it came from below it and further in; what was told above is only named."""
-    told: set[Path] = set()
+def lineage_lines(record: Record) -> Iterator[str]:
+    """Yield a line per artifact, its parents indented below it. An artifact that stands above already has only its name."""
+    printed: set[Path] = set()
 
-    def lines(name: str, now: Record, depth: int) -> Iterator[str]:
-        again = "  (above)" if now.path in told else f"  by {now.node or 'another run'}  {now.path}"
-        yield f"{'  ' * depth}{name:<{max(1, 26 - 2 * depth)}} {now.digest[:SHOWN]}{again}"
-        if now.path in told:
+    def lines(name: str, child: Record, depth: int) -> Iterator[str]:
+        origin = "  (above)" if child.path in printed else f"  by {child.node or 'another run'}  {child.path}"
+        yield f"{'  ' * depth}{name:<{max(1, 26 - 2 * depth)}} {child.digest[:SHOWN]}{origin}"
+        if child.path in printed:
             return
-        told.add(now.path)
-        for parent_name, parent in now.parents.items():
+        printed.add(child.path)
+        for parent_name, parent in child.parents.items():
             yield from lines(parent_name, parent, depth + 1)
-        for outside, digest in now.external.items():
-            yield f"{'  ' * (depth + 1)}{outside:<{max(1, 24 - 2 * depth)}} {digest[:SHOWN]}  from outside"
+        for external_name, digest in child.external.items():
+            yield f"{'  ' * (depth + 1)}{external_name:<{max(1, 24 - 2 * depth)}} {digest[:SHOWN]}  from outside"
 
     return lines(record.kind, record, 0)
 
 
 def check(record: Record) -> int:
-    """Compares ML Metadata with the manifests, ancestors included; returns how many artifacts were compared.
+    """Compare ML Metadata with the manifests, ancestors included; return how many artifacts were compared.
 
     Raises:
-        DataError: They differ, or an artifact is not whole.
+        DataError: They differ, or an artifact is damaged.
     """
-    seen: dict[Path, Record] = {}
+    records: dict[Path, Record] = {}
 
-    def walk(now: Record) -> None:
-        if now.path not in seen:
-            seen[now.path] = now
-            for parent in now.parents.values():
-                walk(parent)
+    def collect(child: Record) -> None:
+        if child.path not in records:
+            records[child.path] = child
+            for parent in child.parents.values():
+                collect(parent)
 
-    walk(record)
-    for now in seen.values():
-        artifact = open_artifact(now.path)
+    collect(record)
+    for path, recorded in records.items():
+        artifact = open_artifact(path)
         artifact.check(thorough=True)
-        if artifact.digest != now.digest:
-            raise DataError(f"{now.path}: ML Metadata expected digest {now.digest}, found {artifact.digest}")
-        recorded = {name: parent.digest for name, parent in now.parents.items()} | now.external
-        if now.node and artifact.manifest.inputs != recorded:
+        if artifact.digest != recorded.digest:
+            raise DataError(f"{path}: expected digest {recorded.digest}, from ML Metadata, found {artifact.digest}")
+        inputs = {name: parent.digest for name, parent in recorded.parents.items()} | recorded.external
+        if recorded.node and artifact.manifest.inputs != inputs:
             raise DataError(
-                f"{now.path}: expected the inputs of its manifest, {artifact.manifest.inputs}, found {recorded} in ML Metadata"
+                f"{path}: expected the inputs of its manifest, {artifact.manifest.inputs}, found {inputs} in ML Metadata"
             )
-    return len(seen)
+    return len(records)
 
 
 def _record(store: MetadataStore, artifact: Any) -> Record:
-    made = [
+    executions = [
         event.execution_id
         for event in store.get_events_by_artifact_ids([artifact.id])
         if event.type == mlmd.Event.OUTPUT
     ]
-    # A cached execution has the same outputs; the first is the one that made it.
-    [execution] = store.get_executions_by_id([min(made)])
+    # A cached execution has the same outputs; the first execution made them.
+    [execution] = store.get_executions_by_id([min(executions)])
     parents = {name: _record(store, parent) for name, parent in _inputs(store, execution)}
     external = execution.custom_properties["external"].string_value
     return Record(
@@ -150,7 +150,7 @@ def _record(store: MetadataStore, artifact: Any) -> Record:
 
 
 def _digest(artifact: Any) -> Any:
-    # A property of our types, a custom one of TFX's.
+    # A property of our own types, a custom property of TFX's.
     return artifact.properties["digest"].string_value or artifact.custom_properties["digest"].string_value
 
 
@@ -163,12 +163,12 @@ def _inputs(store: MetadataStore, execution: Any) -> Iterator[tuple[str, Any]]:
 
 def _outputs(store: MetadataStore, execution: Any) -> list[Any]:
     events = store.get_events_by_execution_ids([execution.id])
-    made: list[Any] = store.get_artifacts_by_id(
+    artifacts: list[Any] = store.get_artifacts_by_id(
         [event.artifact_id for event in events if event.type == mlmd.Event.OUTPUT]
     )
-    return made
+    return artifacts
 
 
 def _node(store: MetadataStore, execution: Any) -> str:
-    [context] = [found for found in store.get_contexts_by_execution(execution.id) if found.type == "node"]
-    return str(context.name).rpartition(".")[2]
+    [node] = [context for context in store.get_contexts_by_execution(execution.id) if context.type == "node"]
+    return str(node.name).rpartition(".")[2]

@@ -1,1 +1,1 @@
-"""Recipe files: loaded, written for somebody's own images, and their public data downloaded."""
+"""Recipe files: load, print, write one for a person's own images, download their public data."""

@@ -1,4 +1,4 @@
-"""A recipe's public data set, downloaded when a person asks for it by name. No stage does that."""
+"""Downloads a recipe's public data set, only on request: no stage downloads anything."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from schemas.hashing import sha256_of
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.sources import DataSection, Download
 
-LOCAL = Path("/usr/share/datasets")  # where Debian's data packages are
-TIMEOUT = 30.0  # seconds of silence
+LOCAL = Path("/usr/share/datasets")  # of Debian's data packages
+TIMEOUT = 30.0  # seconds without data
 _PIECE = 2**16  # bytes
 
 
 def fetch(recipe: Recipe, *, into: Path) -> Path:
-    """Brings the files of ``data.files`` into a folder; none gets its name before its sha256 is right.
+    """Download the files of ``data.files`` into a folder. A file gets its name only when its sha256 is right.
 
     Returns:
-        What ``SOURCE`` takes: the folder, or the file itself where the recipe reads an archive.
+        The path for ``SOURCE``: the folder, or the file itself if the recipe reads an archive.
 
     Raises:
         UsageError: The recipe names no files.
-        DataError: A file could not be had, or is not the one that the recipe names.
+        DataError: A file could not be downloaded, or is not the one that the recipe names.
     """
     data = recipe.data
     if data is None or not data.files:
-        hint = f"; get the images by hand: {_one_line(data.about)}" if data else ""
+        hint = f"; download the images by hand: {_one_line(data.about)}" if data else ""
         raise UsageError(f"RECIPE={recipe.name}: expected files to fetch under data.files, found none{hint}")
     for file in data.files:
         path = into / file.name
-        for left in into.glob(f".{file.name}.*.tmp"):  # by a download that was killed
-            left.unlink()
+        for rest in into.glob(f".{file.name}.*.tmp"):  # of a download that was killed
+            rest.unlink()
         replaced = ""
         if path.is_file():
-            if (found := _sha256(path, file)) == file.sha256:
-                say(f"{path}  have")
+            if (sha256 := _sha256(path, file)) == file.sha256:
+                say(f"{path}  already downloaded")
                 continue
-            replaced = f", in place of a file with sha256 {found[:12]}…"
+            replaced = f", replacing a file with sha256 {sha256[:12]}…"
         if local := _local(file):
             with replacing(path) as temporary:
                 shutil.copyfile(local, temporary)
@@ -60,19 +60,19 @@ def fetch(recipe: Recipe, *, into: Path) -> Path:
 
 
 def _local(file: Download) -> Path | None:
-    """The same file, if a package of the system has brought it."""
-    found = (path for path in sorted(LOCAL.rglob(file.name)) if path.is_file())
-    return next((path for path in found if _sha256(path, file) == file.sha256), None)
+    """Return the same file from a package of the system, if there is one."""
+    paths = (path for path in sorted(LOCAL.rglob(file.name)) if path.is_file())
+    return next((path for path in paths if _sha256(path, file) == file.sha256), None)
 
 
 def _sha256(path: Path, file: Download) -> str:
-    """Of what the file holds: of a `.gz` the unpacked content, which packing it again does not change."""
+    """Return the sha256 of a file's content; of a `.gz`, of its unpacked content, which stays the same when packed again."""
     if not file.name.endswith(".gz"):
         return sha256_of(path)
     try:
         with gzip.open(path) as unpacked:
             return hashlib.file_digest(unpacked, "sha256").hexdigest()
-    except (OSError, EOFError, zlib.error):  # no gzip data, or not all of them
+    except (OSError, EOFError, zlib.error):  # no gzip data, or incomplete
         return sha256_of(path)
 
 
@@ -80,54 +80,54 @@ def _download(file: Download, path: Path, data: DataSection) -> None:
     try:
         with replacing(path) as temporary:
             _stream(file, temporary)
-            if (found := _sha256(temporary, file)) != file.sha256:
+            if (sha256 := _sha256(temporary, file)) != file.sha256:
                 raise DataError(
-                    f"{file.url}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; nothing was kept"
+                    f"{file.url}: expected sha256 {file.sha256[:12]}…, found {sha256[:12]}…; the file was removed"
                 )
-    except _Broken as error:
+    except _DownloadFailed as error:
         raise DataError(
             f"{file.url}: expected a download, found {error}; "
-            f"get it by hand: {_one_line(data.about)}; put it into {path.parent}"
+            f"download it by hand: {_one_line(data.about)}; put it into {path.parent}"
         ) from None
 
 
-class _Broken(Exception):
-    """A download that did not begin, or ended too early; the message says why."""
+class _DownloadFailed(Exception):
+    """A download that did not start, or ended too early; the message says why."""
 
 
 def _stream(file: Download, path: Path) -> None:
-    """Writes what the URL holds, piece by piece."""
+    """Download a file, piece by piece."""
     try:
         response = urllib.request.urlopen(file.url, timeout=TIMEOUT)
-    except (OSError, HTTPException, ValueError) as error:  # a URL that is none is a ValueError
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: no valid URL
         if isinstance(error, HTTPError):
             error.close()
-        raise _Broken(_reason(error)) from None
+        raise _DownloadFailed(_reason(error)) from None
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else 0
     size = 0
-    with response, path.open("wb") as out, bar(file.name, total=total, unit="bytes") as tell:
+    with response, path.open("wb") as out, bar(file.name, total=total, unit="bytes") as update:
         for piece in _pieces(response):
             out.write(piece)
             size += len(piece)
-            tell(size)
-    if size < total:  # http.client takes an early end for the end
-        raise _Broken(f"{size:,} of {total:,} bytes")
+            update(size)
+    if size < total:  # http.client does not notice an early end
+        raise _DownloadFailed(f"{size:,} of {total:,} bytes")
 
 
 def _pieces(response: IO[bytes]) -> Iterator[bytes]:
     while True:
         try:
             piece = response.read(_PIECE)
-        except (OSError, HTTPException) as error:  # of the connection; what the disk says is another matter
-            raise _Broken(_reason(error)) from None
+        except (OSError, HTTPException) as error:  # of the connection, not of the disk
+            raise _DownloadFailed(_reason(error)) from None
         if not piece:
             return
         yield piece
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in few words: of urllib's errors, the one that they wrap."""
+    """Return an error in few words; of urllib's errors, the one that they wrap."""
     if isinstance(error, HTTPError):
         return f"HTTP {error.code} {error.reason}"
     cause = error.reason if isinstance(error, URLError) else error

@@ -1,4 +1,4 @@
-"""Recipe files: read, overridden, checked. What is wrong is said in one line: file, key, expected, found."""
+"""Reads recipe files, applies overrides, and checks them. An error is one line: file, key, expected, found."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from schemas.recipe.recipe import Recipe
 from schemas.recipe.search import Range
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
-_SPACE = "tune.space."  # below it the keys are themselves recipe keys, with dots
+_SPACE = "tune.space."  # the keys in this section are recipe keys, with dots
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML takes the last of two equal keys without a word; a recipe that says two things is a mistake."""
+    """Refuses a key that stands twice, of which YAML would silently take the second."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
                 raise yaml.constructor.ConstructorError(problem=f"{key.value} twice", problem_mark=key.start_mark)
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+            keys.add(key.value if isinstance(key, yaml.ScalarNode) else None)
         return super().construct_mapping(node, deep)
 
 
 def recipe_files() -> list[Path]:
-    """The recipes that come with the project, and those that a person has put beside them."""
+    """Return the recipe files of the project and of the user, in `recipes/`."""
     return sorted(FOLDER.glob("*.yaml"))
 
 
 def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe.
+    """Read a recipe.
 
     Args:
-        name: Of a file in `recipes/`, or the path of one.
-        source: Path of the images, in place of the recipe's own.
-        overrides: `key=value` each, the value in YAML, such as `train.epochs=5`.
+        name: Name of a file in `recipes/`, or path of a recipe file.
+        source: Path of the images; None: the recipe's own.
+        overrides: Texts `key=value`, the value in YAML, such as `train.epochs=5`.
 
     Raises:
-        UsageError: There is no such recipe, or something in it is not as it should be.
+        UsageError: The recipe does not exist, or cannot be used.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
@@ -55,20 +55,20 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
         raise UsageError(f"RECIPE={name}: expected a recipe, found no {_short(path)}; {hint}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:  # a day that does not exist is a ValueError
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: a date that does not exist
         raise UsageError(f"{_short(path)}: expected YAML, found: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise UsageError(f"{_short(path)}: expected keys and values, found {type(data).__name__}")
-    file_is_good = not _mistakes(data)
+    file_is_valid = not _mistakes(data)
     overridden = [_override(data, text) for text in overrides]
     if source is not None:
         _set_source(data, source, _short(path))
         overridden.append("sources")
-    if found := _mistakes(data):
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        # Of a good file, whatever is wrong was brought by --set, even where it shows at another key.
-        place = f"--set {' '.join(overridden)}:" if file_is_good else f"{_short(path)}:"
-        raise UsageError(_line(found[0], data, place, overridden) + more)
+    if mistakes := _mistakes(data):
+        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        # If the file itself is valid, --set caused the mistake, even if another key is named.
+        place = f"--set {' '.join(overridden)}:" if file_is_valid else f"{_short(path)}:"
+        raise UsageError(_line(mistakes[0], data, place, overridden) + more)
     recipe = Recipe.model_validate(data)
     for key, values in recipe.tune.space.items():
         place = "--set" if f"{_SPACE}{key}" in overridden else f"{_short(path)}:"
@@ -77,23 +77,23 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
 
 
 def _check_searched(data: dict[str, Any], key: str, values: Sequence[Any], place: str) -> None:
-    """Holds what a search would try under a key, a value at a time, to what the recipe says of that key."""
-    section, _, below = key.partition(".")
+    """Check each value that a search would try under a key as if the recipe had it."""
+    section, _, name = key.partition(".")
     for value in values:
-        tried = {**data, section: {**(data.get(section) or {}), below: value}}
-        if found := _mistakes(tried):
-            *_, said = _line(found[0], tried, "", ()).partition(f" {key}: ")
-            said = said or f"with {value}: {_line(found[0], tried, '', ()).strip()}"
-            raise UsageError(f"{place} {_SPACE}{key}: {said}")
+        trial = {**data, section: {**(data.get(section) or {}), name: value}}
+        if mistakes := _mistakes(trial):
+            line = _line(mistakes[0], trial, "", ())
+            *_, message = line.partition(f" {key}: ")
+            raise UsageError(f"{place} {_SPACE}{key}: {message or f'with {value}: {line.strip()}'}")
 
 
 def _mistakes(data: dict[str, Any]) -> list[ErrorDetails]:
-    """What is wrong with a recipe, without what only follows from another mistake."""
+    """Return the mistakes in a recipe, without those that follow from another one."""
     try:
         Recipe.model_validate(data)
     except ValidationError as error:
-        found = error.errors()
-        return [one for one in found if not any(_is_below(other["loc"], one["loc"]) for other in found)]
+        errors = error.errors()
+        return [one for one in errors if not any(_is_below(other["loc"], one["loc"]) for other in errors)]
     return []
 
 
@@ -102,31 +102,31 @@ def _is_below(location: tuple[int | str, ...], section: tuple[int | str, ...]) -
 
 
 def _override(data: dict[str, Any], text: str) -> str:
+    """Apply an override ``key=value`` to a recipe's data; return the key."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        found = "no key" if equals else "no '='"
-        raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found {found}")
-    at: Any = data
+        missing = "no key" if equals else "no '='"
+        raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found {missing}")
+    node: Any = data
     *parents, last = _parts(key.strip())
     for part in parents:
-        if isinstance(at, list):
-            at = _index(at, part, key)
+        if isinstance(node, list):
+            node = _item(node, part, key)
         else:
-            # A section that the file leaves out has its defaults; here it gets a key of its own.
-            if at.get(part) is None:
-                at[part] = {}
-            at = at[part]
-        if not isinstance(at, dict | list):
-            raise UsageError(f"--set {key}: expected keys below {part}, found the value {at!r}")
+            if node.get(part) is None:  # the file leaves the section out
+                node[part] = {}
+            node = node[part]
+        if not isinstance(node, dict | list):
+            raise UsageError(f"--set {key}: expected keys below {part}, found the value {node!r}")
     try:
         parsed = yaml.safe_load(value)
     except (ValueError, yaml.YAMLError) as error:
         raise UsageError(f"--set {key}: expected a YAML value, found: {' '.join(str(error).split())}") from None
-    if isinstance(at, list):
-        _index(at, last, key)
-        at[int(last)] = parsed
+    if isinstance(node, list):
+        _item(node, last, key)
+        node[int(last)] = parsed
     else:
-        at[last] = parsed
+        node[last] = parsed
     return key.strip()
 
 
@@ -136,18 +136,18 @@ def _parts(key: str) -> list[str]:
     return key.split(".")
 
 
-def _index(at: list[Any], part: str, key: str) -> Any:
-    if not part.isdecimal() or int(part) >= len(at):
-        raise UsageError(f"--set {key}: expected a number from 0 to {len(at) - 1}, found {part}")
-    return at[int(part)]
+def _item(items: list[Any], index: str, key: str) -> Any:
+    if not index.isdecimal() or int(index) >= len(items):
+        raise UsageError(f"--set {key}: expected a number from 0 to {len(items) - 1}, found {index}")
+    return items[int(index)]
 
 
 def _set_source(data: dict[str, Any], source: str, file: str) -> None:
     sources = data.get("sources")
     if not isinstance(sources, list) or len(sources) != 1 or not isinstance(sources[0], dict):
-        found = len(sources) if isinstance(sources, list) else "no list of them"
+        count = len(sources) if isinstance(sources, list) else "no list of sources"
         raise UsageError(
-            f"SOURCE={source}: expected a recipe with one source, found {found} in {file}; "
+            f"SOURCE={source}: expected a recipe with one source, found {count} in {file}; "
             "set them by SET=sources.0.path=…"
         )
     if sources[0].get("kind") == "digits":
@@ -183,12 +183,12 @@ _EXPECTED = {
 
 
 def _line(error: ErrorDetails, data: dict[str, Any], place: str, overridden: Sequence[str]) -> str:
-    """One error as `place: key: expected …, found …`; the place is `--set` where that key itself was set."""
+    """Return an error as `place key: expected …, found …`. The place is `--set` if that key was overridden."""
     path = _path(error["loc"], data)
     message = ""
-    if error["type"] == "value_error":  # one of ours, which names the key below the section that it is about
-        below, _, message = str(error["msg"]).removeprefix("Value error, ").partition(": ")
-        path += below.split(".")
+    if error["type"] == "value_error":  # raised by our validators, which name a key of their section
+        name, _, message = str(error["msg"]).removeprefix("Value error, ").partition(": ")
+        path += name.split(".")
     key = ".".join(path)
     if any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in overridden):
         place = "--set"
@@ -206,39 +206,41 @@ def _line(error: ErrorDetails, data: dict[str, Any], place: str, overridden: Seq
 
 
 def _path(location: Sequence[int | str], data: Any) -> list[str]:
-    """The keys as they stand in the file: without the tags that pydantic puts between for unions."""
+    """Return the keys as in the file, without the tags that pydantic inserts for unions."""
     path: list[str] = []
-    at = data
+    node = data
     for part in location:
         if (
-            isinstance(at, dict)
-            and part not in at
-            and part in (at.get("kind"), at.get("network"), at.get("likelihood"))
+            isinstance(node, dict)
+            and part not in node
+            and part in (node.get("kind"), node.get("network"), node.get("likelihood"))
         ):
             continue
         if path[:2] == ["tune", "space"] and part in ("choices", "range"):
             continue
         path.append(str(part))
-        if isinstance(at, dict):
-            at = at.get(part)
-        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
-            at = at[part]
+        if isinstance(node, dict):
+            node = node.get(part)
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
     return path
 
 
 def _known_keys(path: Sequence[str], data: dict[str, Any]) -> list[str]:
-    """The keys that exist in a section: asked of the schema, for the hint."""
+    """Return the keys that a section can have, from the recipe's JSON schema."""
     schema: Any = Recipe.model_json_schema()
-    definitions, at, value = schema["$defs"], schema, data
+    definitions, node, value = schema["$defs"], schema, data
     for part in path:
-        at = at["items"] if part.isdecimal() else at.get("properties", {}).get(part, {})
+        node = node["items"] if part.isdecimal() else node.get("properties", {}).get(part, {})
         value = value[int(part)] if isinstance(value, list) else value.get(part, {}) if isinstance(value, dict) else {}
-        at = at.get("items", at) if not part.isdecimal() and "items" in at and not isinstance(value, list) else at
-        if "discriminator" in at and isinstance(value, dict):
-            at = {"$ref": at["discriminator"]["mapping"].get(value.get(at["discriminator"]["propertyName"]), "")}
-        if "$ref" in at:
-            at = definitions.get(at["$ref"].split("/")[-1], {})
-    return sorted(at.get("properties", {}))
+        if "items" in node and not part.isdecimal() and not isinstance(value, list):
+            node = node["items"]
+        if "discriminator" in node and isinstance(value, dict):
+            tag = value.get(node["discriminator"]["propertyName"])
+            node = {"$ref": node["discriminator"]["mapping"].get(tag, "")}
+        if "$ref" in node:
+            node = definitions.get(node["$ref"].split("/")[-1], {})
+    return sorted(node.get("properties", {}))
 
 
 def _short(path: Path) -> str:

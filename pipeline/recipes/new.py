@@ -1,4 +1,4 @@
-"""A recipe for somebody's own images, from a look at them."""
+"""Writes a recipe for a person's own images, after a look at them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from schemas.recipe.recipe import Recipe
 from schemas.recipe.sources import ImageFiles
 from schemas.recipe.sources import Source as SourceSettings
 
-LOOKED_AT = 64  # images, evenly over the source
-SIZES = (32, 64, 128)  # that networks on a laptop can learn
-KINDS = {  # of source, by the ending of a file; others are IDX files
+SAMPLE = 64  # images that are looked at, evenly over the source
+SIZES = (32, 64, 128)  # that a laptop can train on
+KINDS = {  # of source, by a file's suffix; other files are IDX files
     ".zip": "zip",
     ".tar": "tar",
     ".tgz": "tar",
@@ -45,22 +45,22 @@ KINDS = {  # of source, by the ending of a file; others are IDX files
 
 
 def new_recipe(name: str, source: str) -> Path:
-    """Writes ``recipes/<name>.yaml``.
+    """Write ``recipes/<name>.yaml``; return its path.
 
     Raises:
-        UsageError: The name is taken or no name, or the source holds no images that can be used.
+        UsageError: The name exists or is not valid, or the source has no image that can be used.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise UsageError(f"NAME={name}: expected small letters, digits, - and _, found something else")
+        raise UsageError(f"NAME={name}: expected lower-case letters, digits, - and _, found other characters")
     path = FOLDER / f"{name}.yaml"
     if path.exists():
-        raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or take another NAME")
+        raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or set another NAME")
     kind = _kind(Path(source).expanduser())
     items, count, images = _look(open_source(kind))
     if not images:
-        raise UsageError(f"SOURCE={source}: expected images, found none that can be used among {count:,} files")
+        raise UsageError(f"SOURCE={source}: expected images, found none that can be used in {count:,} files")
     if isinstance(kind, ImageFiles):
-        kind = kind.model_copy(update=_said_by_folders([item.key for item in items]))
+        kind = kind.model_copy(update=_settings_from_folders([item.key for item in items]))
         items = [named_item(item.key, kind, place=None) for item in items]
     data = _recipe(name, kind, images, count=count)
     Recipe.model_validate(data)
@@ -68,16 +68,16 @@ def new_recipe(name: str, source: str) -> Path:
     return path
 
 
-def _said_by_folders(keys: list[str]) -> dict[str, object]:
-    """Folders beside each other are labels, as most image sets are kept, or splits with labels in them.
+def _settings_from_folders(keys: list[str]) -> dict[str, object]:
+    """Take folders beside each other as labels, or as splits that contain folders of labels.
 
     Returns:
-        `label` and `test` of `schemas.recipe.sources.ImageFiles`.
+        The settings `label` and `test` of `schemas.recipe.sources.ImageFiles`.
     """
-    first = {key.split("/")[0] for key in keys if "/" in key}
-    splits = {folder: SPLIT_WORDS.get(folder.lower()) for folder in first}
-    if len(first) < 2 or not all(splits.values()):
-        return {"label": "first_folder" if len(first) > 1 else "none"}
+    folders = {key.split("/")[0] for key in keys if "/" in key}
+    splits = {folder: SPLIT_WORDS.get(folder.lower()) for folder in folders}
+    if len(folders) < 2 or not all(splits.values()):
+        return {"label": "first_folder" if len(folders) > 1 else "none"}
     held_out = sorted(folder for folder, split in splits.items() if split == "test") or sorted(
         folder for folder, split in splits.items() if split == "validation"
     )
@@ -87,7 +87,7 @@ def _said_by_folders(keys: list[str]) -> dict[str, object]:
 
 
 def _kind(path: Path) -> SourceSettings:
-    """What a path looks like."""
+    """Return the kind of source that a path looks like."""
     name = re.sub(r"\.tar\.\w+$", ".tar", path.name.lower())
     kind = KINDS.get(Path(name).suffix, "idx") if path.is_file() else "folder"
     archives = sorted(path.glob("*.tar")) if path.is_dir() else [path] if kind == "tar" else []
@@ -97,32 +97,34 @@ def _kind(path: Path) -> SourceSettings:
         kind = "idx"
     elif path.is_dir() and any(path.rglob("*.parquet")):
         kind = "parquet"
-    found: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": str(path)})
-    return found
+    settings: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": str(path)})
+    return settings
 
 
 def _look(source: Source) -> tuple[list[Item], int, list[np.ndarray]]:
-    """What the source says of its images, how many it has, and some: evenly over all where each can be read by itself."""
+    """Return the source's items, their number, and a sample of decoded images, evenly over all if each can be read alone."""
     if isinstance(source, FileNames):
         items = list(source.items())
-        keys = [item.key for item in items[:: max(1, len(items) // LOOKED_AT)][:LOOKED_AT]]
+        keys = [item.key for item in items[:: max(1, len(items) // SAMPLE)][:SAMPLE]]
         return items, len(items), _decoded(raw for _, raw in source.images(keys))
-    # What can only be read from front to back is not read to its end for a look.
+    # A source that can only be read from front to back is not read to its end.
     parts = list(source.parts())
-    found = list(islice(chain.from_iterable(source.images(part.names) for part in parts), 20 * LOOKED_AT))
-    count = len(found) if len(found) < 20 * LOOKED_AT else max(len(found), sum(part.images for part in parts))
-    chosen = found[:: max(1, len(found) // LOOKED_AT)][:LOOKED_AT]
-    return [item for item, _ in found], count, _decoded(raw for _, raw in chosen)
+    items_and_bytes = list(islice(chain.from_iterable(source.images(part.names) for part in parts), 20 * SAMPLE))
+    count = len(items_and_bytes)
+    if count == 20 * SAMPLE:
+        count = max(count, sum(part.images for part in parts))
+    chosen = items_and_bytes[:: max(1, len(items_and_bytes) // SAMPLE)][:SAMPLE]
+    return [item for item, _ in items_and_bytes], count, _decoded(raw for _, raw in chosen)
 
 
 def _decoded(raws: Iterable[RawImage | OSError | ReadError]) -> list[np.ndarray]:
-    found = []
+    images = []
     for raw in raws:
         try:
-            found.append(decode(require_image(raw), PreprocessSettings(channels=3)))
+            images.append(decode(require_image(raw), PreprocessSettings(channels=3)))
         except Rejected:
             continue
-    return found
+    return images
 
 
 def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, count: int) -> dict[str, Any]:
@@ -164,26 +166,30 @@ def _recipe(name: str, source: SourceSettings, images: list[np.ndarray], *, coun
 
 
 def _text(data: dict[str, Any], images: list[np.ndarray], *, files: int, labels: int) -> str:
-    """The recipe, and before it what was seen and why each setting is what it is."""
+    """Return the recipe's text, with comments that say what was found and why each setting has its value."""
     heights, widths = [image.shape[0] for image in images], [image.shape[1] for image in images]
     size, grey = data["preprocess"]["height"], data["preprocess"]["channels"] == 1
     strides = len(data["model"]["encoder"])
     smaller = sum(min(image.shape[:2]) < size for image in images)
     lines = [
         "# yaml-language-server: $schema=recipe.schema.json",
-        f"# Written after a look at {len(images)} of {files:,} files: {min(widths)}–{max(widths)} pixels wide, "
+        f"# Written after reading {len(images)} of {files:,} files: {min(widths)}–{max(widths)} pixels wide, "
         f"{min(heights)}–{max(heights)} high, {labels or 'no'} labels.",
         f"# height, width: {size}, "
-        + ("as they all are." if size == 28 else "the largest of 32, 64 and 128 that does not enlarge most of them")
+        + (
+            "the size of all images."
+            if size == 28
+            else "the largest of 32, 64 and 128 that does not enlarge most images"
+        )
         + ("" if size == 28 else f" ({smaller} of {len(images)} are smaller)."),
-        f"# channels: {1 if grey else 3}, because {'none' if grey else 'at least one'} of them has colour.",
-        f"# encoder, decoder: {strides} strides of 2, which lead to a map of {size >> strides}×{size >> strides} before the "
+        f"# channels: {1 if grey else 3}, because {'no image has' if grey else 'at least one image has'} colour.",
+        f"# encoder, decoder: {strides} strides of 2, down to a map of {size >> strides}×{size >> strides} before the "
         "latent space.",
-        "# latent_dim: a start; tune looks for a better one among those below. validation, test: a tenth of the images each.",
+        "# latent_dim: a first value; tune searches the values below. validation, test: a tenth of the images each.",
     ]
     source = data["sources"][0]
     if source.get("label") in ("first_folder", "last_folder"):
-        lines.append("# label: folders beside each other are taken for labels.")
+        lines.append("# label: the names of the folders.")
     if source.get("test"):
-        lines.append("# test: a folder of that name is there. Of the others a share is taken for validation.")
+        lines.append("# test: the images of that folder. A share of the others is taken for validation.")
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)

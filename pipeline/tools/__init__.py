@@ -1,1 +1,1 @@
-"""Commands beside the stages: comparing runs, the explorer, and where an image comes from."""
+"""Commands beside the stages: compare, explore, mix, interpolate and why."""

@@ -1,6 +1,6 @@
-"""What a recipe's generator sees between two of a person's own images: along the straight line between their codes.
+"""Draws the images between two of a person's own images, decoded from the straight line between their codes.
 
-`mix` and `interpolate` are front doors of what `generate` does with `generate.between`, and draw what comes of it.
+`mix` and `interpolate` let the generate stage decode them (its setting `between`), and draw the result.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ Images = NDArray[np.uint8]  # [n, H, W, C]
 MOST_STEPS = 256
 MOST_LABELS = 20  # in an error line
 ARRAY = "images.npy"  # of a set of the format npy
-MIX_WIDTH = 1500  # pixels of the five images of a mix together, about
-FRAME_SIDE = 256  # pixels: smaller frames are enlarged to about this
-FRAME_TIME, END_TIME = 80, 640  # milliseconds that a frame, and an end of the line, is shown
+MIX_WIDTH = 1500  # approximate width of the five images of a mix together, in pixels
+FRAME_SIDE = 256  # pixels; smaller frames are enlarged to about this size
+FRAME_TIME, END_TIME = 80, 640  # milliseconds for a frame, and for either end of the line
 
 
 def mix(first: Path, second: Path, *, label: str | None, recipe: str, runs: Path, out: Path | None) -> None:
-    """Writes one PNG: two images, what the network makes of them, and the decoded mean of their codes.
+    """Write one PNG: two images, their reconstructions, and the image decoded from the mean of their codes.
 
     Args:
-        first: A file of any size that ingest could read; so is `second`.
-        second: The other.
+        first: An image file of any size.
+        second: Another one.
         label: Of the decoded images, for a model that takes labels.
-        recipe: Name or path of the recipe, whose generator there has to be.
+        recipe: Name or path of the recipe; its generator must exist.
         runs: Folder of all runs.
         out: The PNG. Default: ``mix-<first>-<second>.png`` in the current folder.
 
     Raises:
-        UsageError: A file is no image, or `out` cannot be used.
-        DataError: There is no generator, or it is not what its manifest says.
-        StageFailed: TensorFlow's process ended without images.
+        UsageError: A file is no image, the label is missing, or `out` cannot be used.
+        DataError: The generator does not exist.
+        StageFailed: The generate stage ended without images.
     """
     sheet = _png_path(out, default=f"mix-{first.stem}-{second.stem}.png")
-    _spare_inputs([sheet], [first, second])
+    _check_outputs([sheet], [first, second])
     images, decoded = _decode(first, second, steps=3, label=label, recipe=recipe, runs=runs, command="mix")
 
     def save(path: Path) -> None:
@@ -72,13 +72,13 @@ def mix(first: Path, second: Path, *, label: str | None, recipe: str, runs: Path
 def interpolate(
     first: Path, second: Path, *, steps: int, gif: bool, label: str | None, recipe: str, runs: Path, out: Path | None
 ) -> None:
-    """Writes a strip of `steps` images along the line between two codes, as a PNG, ends included.
+    """Write a strip of `steps` images along the line between two codes, as a PNG, ends included.
 
     Args:
-        first: Where the line begins.
-        second: Where it ends.
-        steps: Images on the strip, 2 to 256.
-        gif: Also write an animation that goes there and back, under the PNG's name with ``.gif``.
+        first: The image at which the line begins.
+        second: The image at which it ends.
+        steps: Number of images, 2 to 256.
+        gif: Write an animation, too, which goes there and back, under the PNG's name with ``.gif``.
         label: As for `mix`.
         recipe: As for `mix`.
         runs: As for `mix`.
@@ -91,7 +91,7 @@ def interpolate(
         raise UsageError(f"--steps: expected 2 to {MOST_STEPS}, found {steps}")
     strip = _png_path(out, default=f"interpolate-{first.stem}-{second.stem}.png")
     animation = strip.with_suffix(".gif")
-    _spare_inputs([strip, animation] if gif else [strip], [first, second])
+    _check_outputs([strip, animation] if gif else [strip], [first, second])
     _, decoded = _decode(first, second, steps=steps, label=label, recipe=recipe, runs=runs, command="interpolate")
 
     def save_strip(path: Path) -> None:
@@ -108,11 +108,11 @@ def interpolate(
     _write({strip: save_strip} | ({animation: save_animation} if gif else {}))
 
 
-def seen(path: Path, preprocess: PreprocessSettings) -> Images:
-    """A file as the network sees it when it is judged: [H, W, C].
+def read_image(path: Path, preprocess: PreprocessSettings) -> Images:
+    """Read an image file, and prepare it as for evaluation: [H, W, C].
 
     Raises:
-        UsageError: It is not there, or no image that can be used.
+        UsageError: The file does not exist, or is no image that can be used.
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
@@ -124,14 +124,14 @@ def seen(path: Path, preprocess: PreprocessSettings) -> Images:
 
 
 def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> Figure:
-    """Draws a mix: in a row the first image, its reconstruction, halfway, the second's reconstruction, the second.
+    """Draw a mix in a row: the first image, its reconstruction, halfway, the second's reconstruction, the second image.
 
-    Each pixel is a square of whole pixels.
+    Each pixel becomes a square of whole pixels.
 
     Args:
-        originals: The two as the network sees them: [2, H, W, C].
-        decoded: First, halfway, second: [3, H, W, C].
-        names: Of the two.
+        originals: The two images, prepared for the network: [2, H, W, C].
+        decoded: The first, halfway, the second: [3, H, W, C].
+        names: File names of the two.
     """
     from components.reporting import style
 
@@ -139,7 +139,7 @@ def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> F
     factor = max(1, round(MIX_WIDTH / (len(cells) * cells.shape[2])))
     cells = cells.repeat(factor, axis=1).repeat(factor, axis=2)
     _, height, width, _ = cells.shape
-    narrow, wide = max(2, width // 25), max(4, width // 6)  # between decoded images, and beside the originals
+    narrow, wide = max(2, width // 25), max(4, width // 6)  # gaps between decoded images, and beside the originals
     lefts = np.cumsum([0, width + wide, width + narrow, width + narrow, width + wide])
     dpi = float(lefts[-1] + width) / (style.WIDE - 2 * style.MARGIN)
     margin, label = round(style.MARGIN * dpi), round(0.3 * dpi)
@@ -160,14 +160,14 @@ def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> F
 
 
 def there_and_back(images: Images) -> tuple[list[Image.Image], list[int]]:
-    """Frames of an animation from the first image to the last and back, and how long each is shown, in milliseconds.
+    """Return the frames of an animation to the last image and back, and how long each is shown, in milliseconds.
 
     Small images are enlarged by a whole number, so that pixels stay sharp.
     """
     factor = max(1, FRAME_SIDE // max(images.shape[1:3]))
-    there = pillow_images(images.repeat(factor, axis=1).repeat(factor, axis=2))
-    between = [FRAME_TIME] * (len(there) - 2)
-    return there + there[-2:0:-1], [END_TIME, *between, END_TIME, *between]
+    forward = pillow_images(images.repeat(factor, axis=1).repeat(factor, axis=2))
+    between = [FRAME_TIME] * (len(forward) - 2)
+    return forward + forward[-2:0:-1], [END_TIME, *between, END_TIME, *between]
 
 
 def _decode(
@@ -181,7 +181,7 @@ def _decode(
         names = ", ".join(json.loads(generator.labels_path.read_bytes())[:MOST_LABELS])
         raise UsageError(f"{command}: expected --label for a model that takes labels, one of {names}, found none")
     preprocess = preprocess_of(generator)
-    images = np.stack([seen(path, preprocess) for path in (first, second)])
+    images = np.stack([read_image(path, preprocess) for path in (first, second)])
     with console.status("decoding"), tempfile.TemporaryDirectory() as folder:
         ends = Path(folder, "ends")
         ends.mkdir()
@@ -199,16 +199,15 @@ def _png_path(out: Path | None, *, default: str) -> Path:
     return path
 
 
-def _spare_inputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """Raises UsageError where an image that was given would be replaced."""
+def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
+    """Raise UsageError if an output would replace an input."""
     for path in outputs:
-        if path.exists() and any(given.exists() and path.samefile(given) for given in inputs):
-            raise UsageError(f"{path}: expected a name for the result, found one of the images given; set --out")
+        if path.exists() and any(image.exists() and path.samefile(image) for image in inputs):
+            raise UsageError(f"{path}: expected a name for the result, found one of your two images; set --out")
 
 
 def _write(files: Mapping[Path, Callable[[Path], None]]) -> None:
-    """Writes each file by its function, and says so in one line."""
-    # One line, which does not hide that something was there.
+    """Write each file with its function, and print one line, which says whether files were replaced."""
     verb = "replaced" if any(path.exists() for path in files) else "wrote"
     for path, save in files.items():
         save(path)
@@ -216,7 +215,7 @@ def _write(files: Mapping[Path, Callable[[Path], None]]) -> None:
 
 
 def _label(figure: Any, text: str, *, x: float, y: float, colour: str) -> None:
-    """Writes a label below the point (x, y), in pixels from the lower left."""
+    """Write a label below the point (x, y), in pixels from the lower left."""
     from matplotlib.transforms import IdentityTransform
 
     figure.text(

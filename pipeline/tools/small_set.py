@@ -43,8 +43,8 @@ def make_set(generator: Generator, settings: Mapping[str, Any], *, folder: Path,
     task = task_for(
         GENERATE,
         recipe,
-        given={Generator.TYPE: generator, Examples.TYPE: None},
-        inputs={Generator.TYPE: generator.digest},
+        artifacts={Generator.TYPE: generator, Examples.TYPE: None},
+        digests={Generator.TYPE: generator.digest},
         final=images.path,
     )
     run_process(task, log_path=generator.path.parent / ".logs" / f"{command}.log", command=command)

@@ -1,4 +1,4 @@
-"""Where an image of a set comes from, back to the images that its model was trained on; and the proof: it is made again."""
+"""Shows where an image of a set comes from, back to the training images, and makes it again as proof."""
 
 from __future__ import annotations
 
@@ -18,89 +18,91 @@ from schemas.errors import DataError, UsageError
 from schemas.recipe.generate import BLOCK, CODE_SOURCES
 
 SHOWN = 12  # digits of a digest on the screen
-OWN_FILES = (".png", ".webp")  # formats in which an image is a file
+IMAGE_SUFFIXES = (".png", ".webp")  # of the formats in which each image is a file
 
 
 def why(image: Path, *, index: int | None) -> None:
-    """Prints an image's lineage, and makes it again.
+    """Print an image's lineage, and make the image again.
 
     Args:
-        image: The image's file within a set; or the set's folder, or a file of it that holds many images, with `index`.
-        index: Of the image.
+        image: The image's file in a set; or, with `index`, the set's folder or a file of many images in it.
+        index: Index of the image.
 
     Raises:
-        UsageError: It is not part of a set, or `index` is missing or names no image of it.
-        DataError: The image is not what its row says, or comes out otherwise now.
-        StageFailed: TensorFlow's process ended without an image.
+        UsageError: The path is not part of a set, `index` is missing, or the set has no such image.
+        DataError: The file was changed, or the image that is made now differs.
+        StageFailed: The generate stage ended without an image.
     """
     images = _set_of(image)
     row = _row(images, image, index=index)
-    wanted = images.manifest.settings["generate"]
+    settings = images.manifest.settings["generate"]
     _line("image", f"{images.path / row['file_name']}, number {row['index']}")
-    if row["file_name"].endswith(OWN_FILES):
+    if row["file_name"].endswith(IMAGE_SUFFIXES):
         _check_bytes(images.path / row["file_name"], row["sha256"])
     label = f", label {row['label']}" if row["label"] is not None else ""
-    warmth = f", temperature {wanted['temperature']:g}" if wanted["temperature"] != 1 else ""
+    temperature = f", temperature {settings['temperature']:g}" if settings["temperature"] != 1 else ""
     origin = row["sampler"] if row["source"] is None else f"{row['sampler']}: {row['source']}"
-    _line("made", f"as image {row['index']} of seed {row['seed']}{label}, code from {origin}{warmth}")
+    _line("made", f"as image {row['index']} of seed {row['seed']}{label}, code from {origin}{temperature}")
     generator = _parents(images)
     if generator is None:
-        raise DataError(f"{image}: expected the generator that made it beside its set, to make it again, found none")
-    generator.check(thorough=True)
-    found = _made_again(generator, images, row)
-    if found != row["sha256"]:
         raise DataError(
-            f"{image}: expected sha256 {row['sha256'][:SHOWN]}… when it is made again, found {found[:SHOWN]}…; another "
+            f"{image}: expected the generator that made it beside its set, found none; without it the image cannot be made again"
+        )
+    generator.check(thorough=True)
+    sha256 = _made_again(generator, images, row)
+    if sha256 != row["sha256"]:
+        raise DataError(
+            f"{image}: expected sha256 {row['sha256'][:SHOWN]}… of the image made again, found {sha256[:SHOWN]}…; another "
             "processor or other versions may round a pixel differently"
         )
-    _line("again", f"the same bytes, sha256 {found}")
+    _line("again", f"the same bytes, sha256 {sha256}")
 
 
 def _set_of(image: Path) -> ImageSet:
-    """The set that a file or folder belongs to."""
+    """Return the set that a file or folder belongs to."""
     path = image.resolve()
     for folder in (path, *path.parents):
         if (folder / MANIFEST).is_file():
             images = ImageSet(folder)
-            _ = images.manifest  # or it is a set of nothing
+            _ = images.manifest  # which raises if the artifact is no ImageSet
             return images
     raise UsageError(
-        f"{image}: expected an image within a set of `make generate`, found no {MANIFEST} in any folder above it"
+        f"{image}: expected an image in a set of `make generate`, found no {MANIFEST} in a folder above it"
     )
 
 
 def _row(images: ImageSet, image: Path, *, index: int | None) -> dict[str, Any]:
-    within = image.resolve().relative_to(images.path.resolve()).as_posix()
-    own = within.endswith(OWN_FILES)
-    if not own and index is None:
-        raise UsageError(f"{image}: expected --index, which says what image of it is meant, found none")
-    wanted = [("file_name", "==", within)] if own else [("index", "==", index)]
-    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path, filters=wanted).to_pylist()
+    """Return the image's row of the set's table."""
+    name = image.resolve().relative_to(images.path.resolve()).as_posix()
+    is_image_file = name.endswith(IMAGE_SUFFIXES)
+    if not is_image_file and index is None:
+        raise UsageError(f"{image}: expected --index, the index of one of its images, found none")
+    filters = [("file_name", "==", name)] if is_image_file else [("index", "==", index)]
+    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path, filters=filters).to_pylist()
     if not rows:
-        raise UsageError(
-            f"{image}: expected an image of {images.path}, found none" + ("" if own else f" numbered {index}")
-        )
+        number = "" if is_image_file else f" with index {index}"
+        raise UsageError(f"{image}: expected an image of {images.path}, found none{number}")
     return rows[0]
 
 
 def _check_bytes(path: Path, expected: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != expected:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 != expected:
         raise DataError(
-            f"{path}: expected sha256 {expected[:SHOWN]}…, found {found[:SHOWN]}…: it was changed after it was made"
+            f"{path}: expected sha256 {expected[:SHOWN]}…, found {sha256[:SHOWN]}…: the file was changed after it was made"
         )
 
 
 def _parents(images: ImageSet) -> Generator | None:
-    """Prints what the set was made from, as far as it is there; returns the generator, if that is the one."""
-    home = images.path.resolve().parent.parent
+    """Print the artifacts that the set was made from, as far as they exist; return the generator, if it is still the same."""
+    run = images.path.resolve().parent.parent
     manifest, generator = images.manifest, None
     for kind, name in ((Generator, "generator"), (Model, "model"), (Examples, "examples")):
         digest = manifest.inputs[kind.TYPE]
-        artifact: Artifact = kind(home / name)
+        artifact: Artifact = kind(run / name)
         if not artifact.exists or artifact.digest != digest:
-            there = "not there any more" if not artifact.exists else f"now there: {artifact.digest[:SHOWN]}…"
-            _line(kind.TYPE, f"{digest}  ({artifact.path}: {there})")
+            state = f"now {artifact.digest[:SHOWN]}…" if artifact.exists else "does not exist any more"
+            _line(kind.TYPE, f"{digest}  ({artifact.path}: {state})")
             break
         manifest = artifact.manifest
         counts = ", ".join(f"{count:,} {key.replace('_', ' ')}" for key, count in manifest.counts.items())
@@ -109,12 +111,12 @@ def _parents(images: ImageSet) -> Generator | None:
             generator = artifact
     else:
         kinds = ", ".join(sorted({source["kind"] for source in manifest.settings["sources"]}))
-        _line("sources", f"{kinds}; each image's sha256 is in {home / 'examples' / 'images.parquet'}")
+        _line("sources", f"{kinds}; each image's sha256 is in {run / 'examples' / 'images.parquet'}")
     return generator
 
 
 def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
-    """Sha256 of the image, made alone from the settings of its set; where its code was given, from that."""
+    """Make the image alone, from its set's settings, or from its code if that was not drawn; return its sha256."""
     index = row["index"]
     settings = images.manifest.settings["generate"] | {
         "indices": str(index),
@@ -126,7 +128,7 @@ def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> 
     }
     with tempfile.TemporaryDirectory() as folder:
         if any(settings.get(kind) is not None for kind in CODE_SOURCES):
-            place = index % BLOCK  # where it was among those that were decoded together
+            place = index % BLOCK  # its place among the images that were decoded together
             path = Path(folder, "codes.parquet")
             labels = pa.array([row["label"]] * (place + 1), pa.string())
             pq.write_table(pa.table({"code": [row["code"]] * (place + 1), "label": labels}), path)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.core import chain
-from pipeline.core.chain import STAGES, standings
+from pipeline.core.chain import STAGES, all_statuses
 from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
@@ -19,13 +19,13 @@ def finish(recipe: Recipe, runs: Path, *names: str, content: str = "") -> None:
     """Seals these stages' artifacts by hand, with a tiny file each, as if they had run one after the other."""
     for name in names:
         stage = STAGE[name]
-        now = chain.standing(stage, recipe, runs=runs, before=[])
-        assert now.inputs is not None
-        now.output.path.mkdir(parents=True, exist_ok=True)
-        (now.output.path / "content.txt").write_text(f"{name} {content}")
-        now.output.seal(
-            inputs=now.inputs,
-            settings=now.settings.content(),
+        status = chain.status_of(stage, recipe, runs=runs, before=[])
+        assert status.inputs is not None
+        status.output.path.mkdir(parents=True, exist_ok=True)
+        (status.output.path / "content.txt").write_text(f"{name} {content}")
+        status.output.seal(
+            inputs=status.inputs,
+            settings=status.settings.content(),
             counts={},
             recipe=recipe.model_dump(mode="json"),
             versions={},
@@ -36,5 +36,5 @@ def finish(recipe: Recipe, runs: Path, *names: str, content: str = "") -> None:
 
 def stale(recipe: Recipe, runs: Path, *, stages: list[Stage] | None = None) -> dict[str, str]:
     """Why each stage has to run that has to."""
-    found = standings(recipe, stages or list(STAGES), runs=runs)
-    return {item.stage.name: item.reason for item in found if not item.fresh}
+    statuses = all_statuses(recipe, stages or list(STAGES), runs=runs)
+    return {status.stage.name: status.reason for status in statuses if not status.fresh}

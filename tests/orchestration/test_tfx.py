@@ -75,7 +75,7 @@ def test_ml_metadata_leads_back_to_the_images_as_the_manifests_do(
         assert open_artifact(Path(path)).digest[:12] in said, name
     sources = open_artifact(Path(first["ingest"][1])).manifest.inputs["sources"]
     assert f"{sources[:12]}  from outside" in said
-    assert "agrees with the manifests of all 6 artifacts" in said
+    assert "the manifests of all 6 artifacts agree" in said
 
 
 def test_a_manifest_that_ml_metadata_contradicts_is_found(

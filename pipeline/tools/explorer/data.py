@@ -1,7 +1,7 @@
-"""What the explorer's page is given: encoded test images, where they lie on its maps, and the generator's ONNX files.
+"""Writes the data of the explorer's page: encoded test images, their places on its maps, the generator's ONNX files.
 
-Run as a module, it is the process in which TensorFlow works: ``python -m pipeline.tools.explorer.data GENERATOR EXAMPLES
-FOLDER FD``, with what the page is made from, digests by name, as JSON on standard input.
+It runs in a child process, because it loads TensorFlow: ``python -m pipeline.tools.explorer.data GENERATOR EXAMPLES
+FOLDER FD``, with digests of everything that the page is made from as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ BATCH = 64
 
 
 def write_data(generator: Generator, examples: Examples, folder: Path, *, made_from: dict[str, str]) -> None:
-    """Writes the folder ``data`` of an explorer.
+    """Write the folder ``data`` of an explorer.
 
     Args:
-        generator: With ONNX files.
-        examples: Whose test images are encoded.
-        folder: To be made.
-        made_from: Digests that tell this explorer from another.
+        generator: A generator with ONNX files.
+        examples: The Examples whose test images are encoded.
+        folder: The folder, which does not exist yet.
+        made_from: Digests that identify this explorer.
     """
     folder.mkdir()
-    described = Description.model_validate_json(generator.description_path.read_bytes())
+    about = Description.model_validate_json(generator.description_path.read_bytes())
     recipe = generator.manifest.recipe
     images, labels, names = read_images(examples)
     for signature in SIGNATURES:
         shutil.copy(generator.path / "onnx" / f"{signature}.onnx", folder)
-    codes = encode(folder / "encode.onnx", images, labels if described.labels else None)
+    codes = encode(folder / "encode.onnx", images, labels if about.labels else None)
     principal = principal_directions(codes)
     maps = maps_of(codes, principal)
     codes.astype("<f4").tofile(folder / "codes.f32")
@@ -56,7 +56,7 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
         places.astype("<f4").tofile(folder / f"{kind}.f32")
     sheet(images).save(folder / "sheet.webp", quality=90, method=6)
     preprocess = preprocess_of(generator)
-    height, width, channels = described.image_shape
+    height, width, channels = about.image_shape
     files = sorted(path for path in folder.iterdir())
     description = {
         "format": FORMAT,
@@ -64,13 +64,13 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
         "title": recipe["title"] or recipe["name"],
         "generator": generator.digest,
         "made_from": made_from,
-        "sampler": described.sampler,
+        "sampler": about.sampler,
         "height": height,
         "width": width,
         "channels": channels,
-        "latent_dim": described.latent_dim,
-        "conditional": bool(described.labels),
-        "labels": list(described.labels) or names,
+        "latent_dim": about.latent_dim,
+        "conditional": bool(about.labels),
+        "labels": list(about.labels) or names,
         "geometry": preprocess.geometry,
         "background": list(preprocess.background),
         "points": len(codes),
@@ -86,7 +86,7 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
 
 
 def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
-    """The first test images as the network sees them, [n, H, W, C], their labels [n], −1 for none, and the labels' names."""
+    """Return the first test images, prepared for the network [n, H, W, C], their labels [n] (−1: none), and the labels' names."""
     from components.examples.dataset import labelled_batches, read_statistics, readable
 
     statistics = read_statistics(examples)
@@ -98,7 +98,7 @@ def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64
 
 
 def encode(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> NDArray[np.float32]:
-    """Means of the images' posteriors, [n, D], by the very file that the page runs."""
+    """Return the means of the images' posteriors, [n, D], computed with the same file that the page runs."""
     import onnxruntime  # type: ignore[import-untyped]
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -112,13 +112,15 @@ def encode(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64] | No
 
 
 def principal_directions(codes: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    """Mean [D], components [K, D], deviations [K] along them, and the shares of the variance that they explain [K].
+    """Return the mean [D], the components [K, D], the deviations [K] along them, and their shares of the variance [K].
 
     Source: principal component analysis, by the singular values of the centred codes.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     _, singular, rows = np.linalg.svd(codes - mean, full_matrices=False)
-    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # one of two equal choices
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[
+        :, None
+    ]  # of two equal choices always the same one
     count = min(DIRECTIONS, len(rows))
     variances = singular**2
     return {
@@ -130,7 +132,7 @@ def principal_directions(codes: NDArray[np.float32]) -> dict[str, NDArray[np.flo
 
 
 def maps_of(codes: NDArray[np.float32], principal: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """Where each code lies on each map, [n, 2]: the latent space itself where it has at most two dimensions, else its views."""
+    """Return each code's place on each map, [n, 2]: the latent space itself up to two dimensions, otherwise two views of it."""
     if codes.shape[1] <= 2:
         return {"latent": np.pad(codes.astype(np.float64), ((0, 0), (0, 2 - codes.shape[1])))}
     places = (codes - principal["mean"]) @ principal["components"].T
@@ -139,14 +141,14 @@ def maps_of(codes: NDArray[np.float32], principal: dict[str, NDArray[np.float64]
         from sklearn.manifold import TSNE  # type: ignore[import-untyped]
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        with threadpool_limits(limits=1):  # sums in one order
+        with threadpool_limits(limits=1):  # always sums in the same order
             perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
             maps["tsne"] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
     return maps
 
 
 def sheet(images: NDArray[np.uint8]) -> Image.Image:
-    """All images, small, in rows of `SHEET_COLUMNS` square cells."""
+    """Return all images on one sheet, small, in rows of `SHEET_COLUMNS` square cells."""
     side = min(SHEET_SIDE, max(images.shape[1:3]))
     rows = -(-len(images) // SHEET_COLUMNS)
     whole = Image.new("RGB", (SHEET_COLUMNS * side, rows * side), "white")
@@ -158,7 +160,7 @@ def sheet(images: NDArray[np.uint8]) -> Image.Image:
 
 
 def main(generator: str, examples: str, folder: str) -> None:
-    """Writes FOLDER from a generator and Examples; what it is made from comes on standard input."""
+    """Write FOLDER from a generator and Examples."""
     from components.engine.device import prepare_device
 
     prepare_device()

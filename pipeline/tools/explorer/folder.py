@@ -1,4 +1,4 @@
-"""The explorer's folder: the page, and what it is given of one generator. Any web host can serve it."""
+"""Builds the explorer's folder: the page and the data of one generator. Any web host can serve it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ DESCRIPTION = "data/explorer.json"
 
 
 def build(recipe: Recipe, *, runs: Path, out: Path | None) -> Path:
-    """Writes the explorer of a recipe's generator, if it is not there already; returns its folder.
+    """Write the explorer of a recipe's generator, unless it is up to date; return its folder.
 
     Args:
-        recipe: Whose Generator and Examples there have to be.
+        recipe: The recipe; its Generator and Examples must exist.
         runs: Folder of all runs.
         out: The folder. Default: ``explorer`` in the recipe's folder of runs.
 
     Raises:
         UsageError: `out` is a folder that holds something else.
-        DataError: There is no generator, it has no ONNX files, or it is not what its manifest says.
+        DataError: The generator does not exist, has no ONNX files, or differs from its manifest.
         StageFailed: The process that encodes the test images ended without a result.
     """
     generator = Generator(artifact_path(recipe, Generator, runs=runs))
@@ -57,21 +57,19 @@ def build(recipe: Recipe, *, runs: Path, out: Path | None) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     console.print("explore   builds the page from the generator and up to 1,000 test images", markup=False)
     with tempfile.TemporaryDirectory(prefix=".explorer-", dir=folder.parent) as temporary:
-        grown = Path(temporary, "explorer")
-        _copy_page(grown)
-        _encode(
-            generator, examples, grown / "data", made_from, log_path=generator.path.parent / ".logs" / "explorer.log"
-        )
-        grown.chmod(0o755)
+        new = Path(temporary, "explorer")
+        _copy_page(new)
+        _encode(generator, examples, new / "data", made_from, log_path=generator.path.parent / ".logs" / "explorer.log")
+        new.chmod(0o755)
         if folder.exists():
             os.replace(folder, Path(temporary, "before"))
-        os.replace(grown, folder)
+        os.replace(new, folder)
         atomic.fsync(folder.parent)
     return folder
 
 
 def page_digest() -> str:
-    """Sha256 (hex) of the built page, names and content."""
+    """Return the sha256 (hex) of the built page, names and content."""
     digest = hashlib.sha256()
     for path in sorted(path for path in PAGE.rglob("*") if path.is_file()):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -80,9 +78,10 @@ def page_digest() -> str:
 
 
 def _made_from(folder: Path) -> dict[str, str] | None:
+    """Return the digests that an explorer was made from; None if there is no explorer in the folder."""
     try:
-        found: dict[str, str] = json.loads((folder / DESCRIPTION).read_bytes())["made_from"]
-        return found
+        digests: dict[str, str] = json.loads((folder / DESCRIPTION).read_bytes())["made_from"]
+        return digests
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -98,7 +97,7 @@ def _copy_page(folder: Path) -> None:
 def _encode(
     generator: Generator, examples: Examples, folder: Path, made_from: dict[str, str], *, log_path: Path
 ) -> None:
-    """Runs `pipeline.tools.explorer.data` in a process of its own, in which TensorFlow may say what it likes."""
+    """Run `pipeline.tools.explorer.data` in a child process, whose log goes to a file."""
     with console.status("encoding test images"):
         run_module(
             "pipeline.tools.explorer.data",

@@ -1,4 +1,4 @@
-"""A server of the explorer's folder, for this machine alone."""
+"""Serves the explorer's folder to this machine alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.reporting.console import console
 from schemas.errors import UsageError
 
 HOST = "127.0.0.1"
-# Shared memory, and so threads, only for a page that lets nothing of others in.
+# A browser allows shared memory, and so threads, only for a page that is isolated from other origins.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -24,7 +24,7 @@ HEADERS = {
 
 
 def serve(folder: Path, *, port: int) -> None:
-    """Serves a folder to this machine's own browsers until it is interrupted.
+    """Serve a folder to this machine's browsers until interrupted.
 
     Raises:
         UsageError: The port is taken.
@@ -34,20 +34,20 @@ def serve(folder: Path, *, port: int) -> None:
     except OSError as error:
         raise UsageError(f"--port: expected a free port, found {port} taken ({error.strerror}); set PORT=…") from None
     with server, contextlib.suppress(KeyboardInterrupt):
-        console.print(f"explore   http://{HOST}:{server.server_port}/  (Ctrl-C ends it)", markup=False)
+        console.print(f"explore   http://{HOST}:{server.server_port}/  (stop with Ctrl-C)", markup=False)
         console.file.flush()
         server.serve_forever()
 
 
 def server_of(folder: Path, *, port: int) -> http.server.ThreadingHTTPServer:
-    """A server of one folder on the loopback interface; port 0 takes a free one."""
+    """Return a server of one folder on the loopback interface; port 0: any free port."""
     return http.server.ThreadingHTTPServer((HOST, port), functools.partial(_Handler, directory=str(folder.resolve())))
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of the folder, and nothing else: no listings, no other names of this machine."""
+    """Serves the folder's files only: no listings, and no requests under another host name."""
 
-    extensions_map = {  # noqa: RUF012  the base class's own
+    extensions_map = {  # noqa: RUF012  as in the base class
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
         ".mjs": "text/javascript",
@@ -57,9 +57,9 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     }
 
     def send_head(self) -> Any:
-        """Refuses what is not asked of this machine by its own name, or leads out of the folder."""
+        """Refuse requests under another host name, and paths that lead out of the folder."""
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        if host not in (HOST, "localhost"):  # a page of elsewhere, whose name was made to point here
+        if host not in (HOST, "localhost"):  # DNS rebinding: another site whose name points to this machine
             self.send_error(403, "expected this machine's own name")
             return None
         path = Path(self.translate_path(self.path)).resolve()
@@ -69,10 +69,10 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         return super().send_head()
 
     def end_headers(self) -> None:
-        """Adds the headers that every answer has."""
+        """Add the headers of every response."""
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the terminal belongs to the person."""
+        """Print nothing: the terminal is the user's."""

@@ -11,16 +11,16 @@ import pytest
 from helpers.chain_by_hand import NAMES, STAGE, Make, finish, stale
 
 from pipeline.core import chain
-from pipeline.core.chain import STAGES, Standing, artifact_path, stages_for, standings
+from pipeline.core.chain import STAGES, Status, all_statuses, artifact_path, stages_for
 from schemas.artifacts.kinds import Examples, HyperParameters, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST
 from schemas.errors import UsageError
 from schemas.recipe.recipe import Recipe
 
 
-def standing_of(name: str, recipe: Recipe, runs: Path) -> Standing:
+def status_in(name: str, recipe: Recipe, runs: Path) -> Status:
     """How one stage of all stands."""
-    return next(item for item in standings(recipe, list(STAGES), runs=runs) if item.stage.name == name)
+    return next(item for item in all_statuses(recipe, list(STAGES), runs=runs) if item.stage.name == name)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_at_first_ingest_never_ran_and_the_others_wait(make: Make, runs: Path) -
     reasons = stale(make(), runs)
     assert reasons["ingest"] == "never ran"
     assert list(reasons) == NAMES
-    assert all(reason.endswith("comes first") for name, reason in reasons.items() if name != "ingest")
+    assert all(reason.startswith("waiting for ") for name, reason in reasons.items() if name != "ingest")
 
 
 def test_when_everything_ran_nothing_is_stale_however_beam_runs(make: Make, runs: Path) -> None:
@@ -60,8 +60,8 @@ def test_when_everything_ran_nothing_is_stale_however_beam_runs(make: Make, runs
 
 
 def test_a_stage_that_was_interrupted_continues(make: Make, runs: Path) -> None:
-    standing_of("ingest", make(), runs).staging().open(Examples)
-    assert stale(make(), runs)["ingest"] == "was interrupted, continues"
+    status_in("ingest", make(), runs).staging().open(Examples)
+    assert stale(make(), runs)["ingest"] == "was interrupted, resumes"
     assert stale(make({"preprocess.height": 32}), runs)["ingest"] == "never ran"
 
 
@@ -91,8 +91,8 @@ def test_what_stands_after_a_stale_stage_waits_for_it(make: Make, runs: Path) ->
     finish(make(), runs, *NAMES)
     reasons = stale(make({"train.epochs": 3}), runs)
     assert list(reasons) == ["train", "evaluate", "export", "generate"]
-    assert reasons["evaluate"] == "train comes first"
-    assert reasons["generate"] == "export comes first"
+    assert reasons["evaluate"] == "waiting for train"
+    assert reasons["generate"] == "waiting for export"
 
 
 def test_of_several_changes_one_is_named_and_the_others_are_counted(make: Make, runs: Path) -> None:
@@ -152,7 +152,7 @@ def test_examples_whose_source_is_no_longer_given_stay_fresh(make: Make, runs: P
 def test_without_source_and_examples_the_error_says_to_set_source(make: Make, runs: Path) -> None:
     said = "sources: expected the path of your images, found none; set SOURCE=… (or --source …)"
     with pytest.raises(UsageError, match=re.escape(said)):
-        chain.standing(STAGE["ingest"], make(path=None), runs=runs, before=[])
+        chain.status_of(STAGE["ingest"], make(path=None), runs=runs, before=[])
     assert stale(make(path=None), runs)["ingest"] == said
 
 
@@ -161,7 +161,7 @@ def test_an_input_of_another_content_is_named(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest", content="other pixels")
     reasons = stale(make(), runs)
     assert re.fullmatch(r"Examples changed: \w{8}… → \w{8}…", reasons["tune"])
-    assert reasons["train"] == "tune comes first"
+    assert reasons["train"] == "waiting for tune"
     assert stale(make(), runs, stages=stages_for("train"))["train"].startswith("Examples changed: ")
 
 
@@ -187,10 +187,10 @@ def test_an_artifact_that_is_damaged_is_said_to_be(make: Make, runs: Path, damag
     else:
         (examples / MANIFEST).write_bytes((artifact_path(make(), Model, runs=runs) / MANIFEST).read_bytes())
     recipe = make() if path_is_given else make(path=None)
-    now = standing_of("ingest", recipe, runs)
+    now = status_in("ingest", recipe, runs)
     assert now.damaged
     assert re.match(rf"damaged: {re.escape(str(examples))}/.*: expected .*, found ", now.reason)
-    assert stale(recipe, runs)["train"] == "ingest comes first"
+    assert stale(recipe, runs)["train"] == "waiting for ingest"
 
 
 def test_hyperparameters_that_are_damaged_do_not_hide_how_the_stages_stand(make: Make, runs: Path) -> None:

@@ -45,7 +45,7 @@ def test_hyperparameters_that_come_later_make_the_model_stale(make: Make, runs: 
 def test_where_all_stages_run_train_waits_for_a_search_that_is_stale(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
     searched_anew = {"tune.max_trials": 3}
-    assert stale(make(searched_anew), runs)["train"] == "tune comes first"
+    assert stale(make(searched_anew), runs)["train"] == "waiting for tune"
     assert "train" not in stale(make(searched_anew), runs, stages=stages_for("train"))
 
 

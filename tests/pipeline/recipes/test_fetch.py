@@ -102,7 +102,7 @@ def test_what_is_there_is_kept_and_not_asked_for(
     (tmp_path / "labels.gz").write_bytes(LABELS)
     fetch(both(server), into=tmp_path)
     assert server.asked == ["images.gz"]
-    assert f"{tmp_path}/labels.gz  have" in capsys.readouterr().out
+    assert f"{tmp_path}/labels.gz  already downloaded" in capsys.readouterr().out
     fetch(both(server), into=tmp_path)
     assert server.asked == ["images.gz"]
 
@@ -114,7 +114,7 @@ def test_another_file_of_that_name_is_replaced_and_the_line_says_so(
     fetch(both(server), into=tmp_path)
     assert (tmp_path / "labels.gz").read_bytes() == LABELS
     was = hashlib.sha256(b"half").hexdigest()[:12]
-    assert f"labels.gz  downloaded, 6 bytes, in place of a file with sha256 {was}…" in capsys.readouterr().out
+    assert f"labels.gz  downloaded, 6 bytes, replacing a file with sha256 {was}…" in capsys.readouterr().out
 
 
 def test_a_file_that_the_system_has_is_copied_from_there(
@@ -160,7 +160,7 @@ def test_a_file_with_another_hash_is_not_kept(server: Server, tmp_path: Path) ->
     server.files["images.gz"] = b"<html>Please log in</html>"
     expected, found = (hashlib.sha256(data).hexdigest()[:12] for data in (IMAGES, server.files["images.gz"]))
     line = error_of(both(server), tmp_path)
-    assert line == f"{server.url}/images.gz: expected sha256 {expected}…, found {found}…; nothing was kept"
+    assert line == f"{server.url}/images.gz: expected sha256 {expected}…, found {found}…; the file was removed"
     assert contents(tmp_path) == {}
 
 
@@ -176,7 +176,7 @@ def test_a_server_that_is_gone_is_one_line_that_says_how_to_do_without(tmp_path:
         recipe = both(server)
     assert error_of(recipe, tmp_path) == (
         f"{server.url}/images.gz: expected a download, found Connection refused; "
-        f"get it by hand: {ABOUT}; put it into {tmp_path}"
+        f"download it by hand: {ABOUT}; put it into {tmp_path}"
     )
     assert contents(tmp_path) == {}
 
@@ -184,14 +184,16 @@ def test_a_server_that_is_gone_is_one_line_that_says_how_to_do_without(tmp_path:
 def test_a_file_that_the_server_has_not_is_named_with_its_answer(server: Server, tmp_path: Path) -> None:
     del server.files["labels.gz"]
     line = error_of(both(server), tmp_path)
-    assert line.startswith(f"{server.url}/labels.gz: expected a download, found HTTP 404 Not Found; get it by hand: ")
+    assert line.startswith(
+        f"{server.url}/labels.gz: expected a download, found HTTP 404 Not Found; download it by hand: "
+    )
     assert contents(tmp_path) == {"images.gz": IMAGES}  # what had arrived stays
 
 
 def test_a_download_that_ends_early_leaves_nothing_and_the_next_one_is_whole(server: Server, tmp_path: Path) -> None:
     server.cut["images.gz"] = 150_000
     line = error_of(both(server), tmp_path)
-    assert f"{server.url}/images.gz: expected a download, found 150,000 of 200,000 bytes; get it by hand: " in line
+    assert f"{server.url}/images.gz: expected a download, found 150,000 of 200,000 bytes; download it by hand: " in line
     assert contents(tmp_path) == {}
     server.cut.clear()
     fetch(both(server), into=tmp_path)
@@ -247,7 +249,7 @@ def test_what_a_killed_download_left_is_removed_by_the_next(server: Server, tmp_
 def test_a_recipe_without_files_says_how_to_get_them(tmp_path: Path) -> None:
     line = error_of(recipe_with(about="Tiny set, CC0,\n  example.org/tiny"), tmp_path / "into", UsageError)
     assert line == (
-        f"RECIPE=tiny: expected files to fetch under data.files, found none; get the images by hand: {ABOUT}"
+        f"RECIPE=tiny: expected files to fetch under data.files, found none; download the images by hand: {ABOUT}"
     )
     assert not (tmp_path / "into").exists()
 

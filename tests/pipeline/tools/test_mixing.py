@@ -23,7 +23,7 @@ def expected_images(home: Path, name: str, photos: tuple[Path, Path], *, steps: 
 
     loaded = tf.saved_model.load(str(home / "runs" / name / "generator" / "saved_model"))
     preprocess = PreprocessSettings(height=MIXED_SIZE, width=MIXED_SIZE, channels=channels)
-    images = np.stack([mixing.seen(path, preprocess) for path in photos])
+    images = np.stack([mixing.read_image(path, preprocess) for path in photos])
     means = loaded.signatures["encode"](images=tf.constant(images))["mean"].numpy()
     shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     codes = means[0] + shares * (means[1] - means[0])
@@ -40,7 +40,7 @@ def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tu
     preprocess = PreprocessSettings.model_validate(
         {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": 3, "crop": crop, "crop_margin": 0.5}
     )
-    found = mixing.seen(photos[0], preprocess)
+    found = mixing.read_image(photos[0], preprocess)
     stored = MIXED_SIZE + margin
     with Image.open(photos[0]) as image:  # 30 × 20: the middle 20 × 20
         whole = np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC, box=(5, 0, 25, 20)))
@@ -50,13 +50,13 @@ def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tu
 
 def test_a_transparent_image_is_laid_on_the_background(tmp_path: Path) -> None:
     Image.new("RGBA", (9, 9), (1, 2, 3, 0)).save(tmp_path / "glass.png")
-    found = mixing.seen(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
+    found = mixing.read_image(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
     assert (found == 7).all()
 
 
 def test_an_image_beyond_max_pixels_is_not_decoded(photos: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match=r"one\.png: expected an image, found none that can be used \(too_large: 30 ×"):
-        mixing.seen(photos[0], PreprocessSettings(max_pixels=500))
+        mixing.read_image(photos[0], PreprocessSettings(max_pixels=500))
 
 
 def test_an_animation_goes_there_and_back_and_rests_at_the_ends() -> None:

@@ -52,7 +52,7 @@ def test_an_animation_never_replaces_an_image_that_was_given(
     before = given.read_bytes()
     status, _, err = command("interpolate", given, photos[1], "--gif", "--out", tmp_path / "walk.png")
     assert status == 2
-    assert "walk.gif: expected a name for the result, found one of the images given" in err
+    assert "walk.gif: expected a name for the result, found one of your two images" in err
     assert given.read_bytes() == before
 
 

@@ -68,7 +68,7 @@ def test_an_image_tells_its_lineage_as_far_as_it_is_there_and_is_made_again(sets
     assert (status, err) == (0, "")
     assert "made      as image 299 of seed 7, code from normal\n" in out
     assert f"Generator {Generator(sets.parent / 'generator').digest}  {sets.parent / 'generator'}" in out
-    assert f"Model     12ab  ({sets.parent / 'model'}: not there any more)" in out
+    assert f"Model     12ab  ({sets.parent / 'model'}: does not exist any more)" in out
     assert "again     the same bytes, sha256 " in out
 
 
@@ -97,7 +97,7 @@ def test_an_image_that_was_changed_is_found_out(sets: Path, why: Why, tmp_path: 
     status, _, err = why(image)
     assert status == 1
     assert err.startswith(f"error: {image}: expected sha256 ")
-    assert "it was changed after it was made" in err
+    assert "the file was changed after it was made" in err
 
 
 @pytest.mark.parametrize("left", ["none", "another"])
@@ -113,16 +113,16 @@ def test_without_its_generator_it_cannot_be_made_again(left: str, sets: Path, wh
     assert status == 1
     assert "error" in err
     assert "expected the generator that made it beside its set" in err
-    assert ("not there any more" if left == "none" else "now there: ") in out
+    assert ("does not exist any more" if left == "none" else "now ") in out
 
 
 @pytest.mark.parametrize(
     ("image", "arguments", "said"),
     [
-        ("parquet", [], "expected --index, which says what image of it is meant"),
-        ("parquet", ["--index", "300"], "found none numbered 300"),
+        ("parquet", [], "expected --index, the index of one of its images"),
+        ("parquet", ["--index", "300"], "found none with index 300"),
         ("png/contact_sheet.png", [], "expected an image of "),
-        ("../../..", [], "expected an image within a set of `make generate`, found no manifest.json"),
+        ("../../..", [], "expected an image in a set of `make generate`, found no manifest.json"),
     ],
 )
 def test_what_is_no_image_of_a_set_is_one_line(
