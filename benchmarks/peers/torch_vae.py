@@ -219,10 +219,16 @@ def _after(filters: int, settings: ConvModel, *, linear: bool = False) -> list[n
     return [norm, *activation] if settings.batch_norm == "before" else [*activation, norm]
 
 
-def _activation(settings: ModelSettings) -> nn.Module:
-    """Return the recipe's activation."""
+def _activation(settings: DenseModel | ConvModel) -> nn.Module:
+    """Return the recipe's activation.
+
+    Raises:
+        ValueError: It has no counterpart here.
+    """
     if settings.activation == "relu":
         return nn.ReLU()
+    if settings.activation != "leaky_relu":
+        raise ValueError(f"expected the activation relu or leaky_relu, found {settings.activation}")
     return nn.LeakyReLU(settings.negative_slope if isinstance(settings, ConvModel) else 0.2)  # 0.2 is Keras's default
 
 
