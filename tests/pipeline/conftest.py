@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 
 from components.reporting.console import console
 from pipeline.cli.app import app, guarded
+from pipeline.core import run
 from pipeline.core.child_process import StageFailed
 from pipeline.core.stage_process import run_task
 from pipeline.tools import small_set
@@ -44,16 +46,30 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stages_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets `mix`, `interpolate` and `why` run the generate stage here: starting a process takes seconds."""
+    """Run stages in this process: starting one that loads TensorFlow or Beam takes seconds."""
 
-    def run_here(task: dict[str, Any], **_: Any) -> None:
+    def run_here(task: dict[str, Any], *, command: str | None = None, **_: Any) -> None:
         try:
-            with console.capture():
+            with console.capture() if command else contextlib.nullcontext():
                 run_task(task)
         except (UsageError, DataError) as error:
             raise StageFailed(str(error), error.exit_status) from None
 
+    monkeypatch.setattr(run, "run_process", run_here)
     monkeypatch.setattr(small_set, "run_process", run_here)
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process: ``pipeline("train", "--dry-run")`` → status, standard output, standard error."""
+
+    def command(*arguments: str | Path, runs: Path | None = tmp_path / "runs") -> tuple[int, str, str]:
+        words = [*map(str, arguments), *(["--runs", str(runs)] if runs else [])]
+        status = guarded(lambda: app(words))
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return command
 
 
 @pytest.fixture
@@ -70,13 +86,13 @@ def photos(tmp_path: Path) -> tuple[Path, Path]:
 def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process: ``command("mix", a, b)`` → status, standard output, standard error."""
 
-    def run(*arguments: str | Path, recipe: str = "grey", runs: Path = home / "runs") -> tuple[int, str, str]:
+    def command(*arguments: str | Path, recipe: str = "grey", runs: Path = home / "runs") -> tuple[int, str, str]:
         words = [*map(str, arguments), "--recipe", str(home / f"{recipe}.yaml"), "--runs", str(runs)]
         status = guarded(lambda: app(words))
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
-    return run
+    return command
 
 
 @pytest.fixture(name="write_recipe")

@@ -1,20 +1,22 @@
-"""What a person at the command line meets, in real processes."""
+"""What a person at the command line meets: one line for an error, a status, and nothing that looks finished."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.chain_by_hand import finish
 from helpers.paths import ROOT
 
+from pipeline.core.chain import STAGES, artifact_path
+from pipeline.recipes.load import load_recipe
+from schemas.artifacts.kinds import Examples
 
-def pipeline(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a command as the Makefile does."""
-    command = [sys.executable, "-m", "pipeline", *arguments, "--runs", str(runs)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+Pipeline = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize(
@@ -33,81 +35,121 @@ def pipeline(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
         (["figures"], 1, "expected the manifest of Examples, found no file"),
     ],
 )
-def test_bad_input_is_one_line_and_a_status(arguments: list[str], status: int, expected: str, tmp_path: Path) -> None:
-    done = pipeline(*arguments, runs=tmp_path)
-    assert done.returncode == status
-    assert expected in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "Traceback" not in done.stderr + done.stdout
+def test_bad_input_is_one_line_and_a_status(
+    arguments: list[str], status: int, expected: str, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    ended, out, err = pipeline(*arguments)
+    assert ended == status
+    assert expected in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err + out
     assert not list(tmp_path.rglob("manifest.json"))
 
 
-def test_a_lying_idx_file_is_one_line_and_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
+@pytest.mark.process
+def test_the_module_ends_with_the_status_and_the_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "train", "--recipe", "dem"], capture_output=True, text=True, cwd=ROOT, check=False
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert re.fullmatch(r"error: RECIPE=dem: expected a recipe, found no .*; did you mean demo\?\n", done.stderr)
+
+
+def test_an_interrupted_command_says_how_to_resume(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.core.run.run_stages", interrupt)
+    status, _, err = pipeline("train")
+    assert status == 130
+    assert err == "\nstopped; run the same command again to resume\n"
+
+
+@pytest.mark.usefixtures("stages_in_this_process")
+def test_a_truncated_idx_file_is_one_line_and_leaves_nothing_that_looks_finished(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
     source = tmp_path / "idx"
     source.mkdir()
     header = bytes((0, 0, 8, 3)) + (60_000).to_bytes(4, "big") + (28).to_bytes(4, "big") * 2
     (source / "train-images-idx3-ubyte").write_bytes(header + bytes(100))
-    done = pipeline("ingest", "--recipe", "fashion_bn", "--source", str(source), runs=tmp_path / "runs")
-    assert done.returncode == 1
-    assert "train-images-idx3-ubyte: expected 47,040,000 bytes" in done.stderr
-    assert "found 100" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    status, _, err = pipeline("ingest", "--recipe", "fashion_bn", "--source", source)
+    assert status == 1
+    assert "train-images-idx3-ubyte: expected 47,040,000 bytes" in err
+    assert "found 100" in err
+    assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "runs" / "fashion_bn" / "examples").exists()
 
 
-def test_dry_run_says_what_would_run_and_makes_nothing(tmp_path: Path) -> None:
-    done = pipeline("all", "--dry-run", runs=tmp_path)
-    assert done.returncode == 0
-    assert done.stdout.count("would run") == 6
+@pytest.mark.parametrize(("count", "largest"), [(1000, "1.2"), (1_000_000, "1,216.0")])
+def test_a_dry_run_says_what_would_run_and_how_large_the_set_would_be(
+    count: int, largest: str, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    status, out, _ = pipeline("all", "--dry-run", "--set", f"generate.count={count}")
+    assert status == 0
+    assert out.count("would run") == 6
+    expected = f"set            {count:,} images, at most about {largest} MB; free on the disk: "
+    assert re.fullmatch(rf"{re.escape(expected)}[0-9,]+ MB", out.splitlines()[-1])
     assert not list(tmp_path.iterdir())
 
 
-def test_a_changed_byte_is_found_by_verify_and_stops_the_next_stage(tmp_path: Path) -> None:
-    assert pipeline("ingest", runs=tmp_path).returncode == 0
-    shard = next((tmp_path / "demo" / "examples" / "Split-train").iterdir())
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
-
-    found = pipeline("verify", runs=tmp_path)
-    assert found.returncode == 1
-    assert f"{shard}: expected sha256" in found.stderr
-
-    trained = pipeline("train", runs=tmp_path)
-    assert trained.returncode == 1
-    assert f"{shard}: expected sha256" in trained.stderr
-    assert "remove" in trained.stderr
-    assert not (tmp_path / "demo" / "model").exists()
+def test_verbose_prints_every_setting(pipeline: Pipeline) -> None:
+    assert "learning_rate: 0.001" not in pipeline("train", "--dry-run")[1]
+    assert "learning_rate: 0.001" in pipeline("train", "--dry-run", "--verbose")[1]
 
 
-def test_a_folder_with_the_wrong_manifest_is_refused(tmp_path: Path) -> None:
-    assert pipeline("ingest", runs=tmp_path).returncode == 0
-    manifest = tmp_path / "demo" / "examples" / "manifest.json"
+@pytest.mark.usefixtures("stages_in_this_process")
+def test_a_changed_byte_is_found_by_verify_and_stops_the_next_stage(pipeline: Pipeline, tmp_path: Path) -> None:
+    recipe, runs = load_recipe("demo"), tmp_path / "runs"
+    finish(recipe, runs, "ingest")
+    status, out, _ = pipeline("verify")
+    assert (status, out.split()[0]) == (0, "whole")
+    examples = artifact_path(recipe, Examples, runs=runs)
+    file = examples / "content.txt"
+    file.write_bytes(file.read_bytes().replace(b"ingest", b"INGEST"))
+
+    status, out, err = pipeline("verify")
+    assert (status, out.split()[0]) == (1, "damaged")
+    assert f"{file}: expected sha256" in err
+
+    status, _, err = pipeline("train")
+    assert status == 1
+    assert f"{file}: expected sha256" in err
+    assert f"to make it again, remove {examples}" in err
+    assert not (runs / "demo" / "model").exists()
+
+
+def test_a_folder_with_the_wrong_manifest_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    finish(load_recipe("demo"), tmp_path / "runs", "ingest")
+    manifest = tmp_path / "runs" / "demo" / "examples" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"Examples"', '"Model"', 1))
-    done = pipeline("ingest", runs=tmp_path)
-    assert done.returncode == 1
-    assert "expected an artifact of type Examples, found Model" in done.stderr
+    status, _, err = pipeline("ingest")
+    assert status == 1
+    assert "expected an artifact of type Examples, found Model" in err
 
 
-def test_recipes_are_listed_with_their_titles(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "recipes"], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    begins = set()
+def test_status_has_a_line_per_stage(pipeline: Pipeline, tmp_path: Path) -> None:
+    finish(load_recipe("demo"), tmp_path / "runs", "ingest")
+    status, out, _ = pipeline("status")
+    assert status == 0
+    lines = [line.split(maxsplit=2) for line in out.splitlines()]
+    assert [line[0] for line in lines] == [stage.name for stage in STAGES]
+    assert [line[1] for line in lines] == ["fresh", *["stale"] * 5]
+    assert lines[3][2] == "waiting for train"
+
+
+def test_recipes_are_listed_with_their_titles(pipeline: Pipeline) -> None:
+    _, out, _ = pipeline("recipes", runs=None)
+    columns = set()
     for name, title in (("demo", "MNIST's"), ("fashion_mnist_conditional", "Fashion-MNIST, by label")):
-        line = next(line for line in done.stdout.splitlines() if line.startswith(f"{name} "))
-        begins.add(line.index(title))
-    assert len(begins) == 1  # titles stand below each other
+        line = next(line for line in out.splitlines() if line.startswith(f"{name} "))
+        columns.add(line.index(title))
+    assert len(columns) == 1  # titles stand below each other
 
 
+@pytest.mark.process
 def test_make_prints_help_with_targets_variables_and_values() -> None:
     done = subprocess.run(["make", "RECIPE=fashion_bn"], capture_output=True, text=True, cwd=ROOT, check=True)
     for word in ("demo", "ingest", "generate", "status", "verify", "clean", "SOURCE", "fashion_bn"):
         assert word in done.stdout
-
-
-def test_a_dry_run_says_how_large_the_set_would_be_at_most(tmp_path: Path) -> None:
-    done = pipeline("generate", "--dry-run", "--set", "generate.count=1000000", runs=tmp_path)
-    last = done.stdout.splitlines()[-1]
-    assert last.startswith("set            1,000,000 images, at most about 1,")
-    assert re.search(r"; free on the disk: [0-9,]+ MB$", last)

@@ -1,26 +1,25 @@
-"""Inception's weights have an option and a variable of their own, which stand for the recipe's key."""
+"""Inception's weights have an option and a variable, which stand for the recipe's key."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from helpers.paths import ROOT
 
 
-def said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
-
-
 @pytest.mark.parametrize("stage", ["evaluate", "all"])
-def test_the_option_stands_for_the_key(stage: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline", stage, "--dry-run", "--runs", str(tmp_path)]
-    assert "inception: null" in said(*command)
-    assert "inception: my: weights.pt," in said(*command, "--inception", "my: weights.pt")
+def test_the_option_stands_for_the_key(stage: str, pipeline: Callable[..., tuple[int, str, str]]) -> None:
+    assert "inception" not in pipeline(stage, "--dry-run")[1]
+    assert "inception my: weights.pt\n" in pipeline(stage, "--dry-run", "--inception", "my: weights.pt")[1]
 
 
+@pytest.mark.process
 def test_the_variable_stands_for_the_key() -> None:
-    assert "--set 'evaluate.inception=\"my weights.pt\"'" in said("make", "-n", "evaluate", "INCEPTION=my weights.pt")
-    assert "evaluate.inception" not in said("make", "-n", "evaluate")
+    def printed(*arguments: str) -> str:
+        command = ["make", "-n", "evaluate", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+    assert "--set 'evaluate.inception=\"my weights.pt\"'" in printed("INCEPTION=my weights.pt")
+    assert "evaluate.inception" not in printed()
