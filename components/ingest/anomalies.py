@@ -1,4 +1,4 @@
-"""What a person should know of the images before training, in sentences. Nothing here stops a run."""
+"""Checks for anomalies of the images that a user should know before training; none stops a run."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-FEW_IMAGES = 1000  # to train on: the published systems have 2,000 and more
-FEW_IN_SPLIT = 20  # with fewer, a mean's standard error is above a fifth of the deviation between images
-FEW_IN_CLASS = 10  # to train on: fewer are noise among the others
-IMBALANCE = 20  # largest to smallest class: the loss hardly notices 5% of the other's images
-SMALLER_SHARE = 0.1  # of the images; what suits nine of ten is suggested instead
-COPIES_SHARE = 0.05  # of the images: a set this much smaller than it looks is worth knowing
-REJECTED_SHARE = 0.01  # of the files: one in a hundred is rarely an accident
-FLAT_DEVIATION = 0.02  # 5 of 255 levels: about what an eye takes for one brightness
-GREY_SHARE = 0.99  # of the images: a few coloured ones are as likely to be there by mistake
-SHIFT = 0.05  # of the scale from 0 to 1: 13 of 255 levels, which an eye sees side by side
-SHIFT_ERRORS = 4  # standard errors: less is chance in a small split
-CROWD_SHARE = 0.05  # of the images in one group of near-duplicates, and at least …
-CROWD = 20  # … so many: nobody has that many copies of one image
+FEW_IMAGES = 1000  # training images; the published systems have 2,000 and more
+FEW_IN_SPLIT = 20  # images; with fewer, a mean's standard error is above a fifth of the deviation between images
+FEW_IN_CLASS = 10  # training images; fewer are noise among the others
+IMBALANCE = 20  # times the smallest class: a class of 5% of the largest hardly counts in the loss
+SMALLER_SHARE = 0.1  # of the images; the size that is suggested fits the other nine of ten
+COPIES_SHARE = 0.05  # of the images; a set that is so much smaller than it looks is worth knowing
+REJECTED_SHARE = 0.01  # of the files; one in a hundred is rarely an accident
+FLAT_DEVIATION = 0.02  # 5 of 255 levels: about what an eye sees as one brightness
+GREY_SHARE = 0.99  # of the images; a few coloured ones may be there by mistake
+SHIFT = 0.05  # on the scale from 0 to 1: 13 of 255 levels, a difference that an eye sees side by side
+SHIFT_ERRORS = 4  # standard errors; a smaller difference is chance in a small split
+CROWD_SHARE = 0.05  # of the images in one group of near-duplicates, and …
+CROWD = 20  # … at least so many images: no real set has that many copies of one image
 NAMED = 3  # classes that a sentence names before it counts the rest
 
 
 class Kind(StrEnum):
-    """What is odd: the closed list, in the order in which it is told."""
+    """The closed list of anomalies, in the order in which they are reported."""
 
     IDENTICAL = "identical"
     FLAT = "flat"
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Something odd, and the sentence that a person reads."""
+    """An anomaly, and the sentence that reports it."""
 
     kind: Kind
     text: str
@@ -64,36 +64,38 @@ class SplitFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Numbers of a set of images. Where nothing else is said, they count images in all splits together."""
+    """Numbers of a set of images, counted in all splits together except where noted."""
 
-    height: int  # that the network sees, pixels
+    height: int  # of the network's images, pixels
     width: int
     channels: int
     splits: Mapping[str, SplitFacts]  # train, validation, test
-    smaller: int  # smaller than the network's in width or height, before resizing
-    fitting: tuple[int, int]  # height and width that nine of ten have: see `fitting_size`
-    grey: int  # in which `is_grey` finds no colour
-    distinct: int  # different sha256 of sources among them
-    dropped: int  # exact copies that are not among them
-    largest_group: int  # in the largest group of near-duplicates; 1 where none were looked for
+    smaller: int  # images smaller than the network's in width or height, before resizing
+    fitting: tuple[int, int]  # height and width that nine of ten images have: see `fitting_size`
+    grey: int  # images without colour, by `is_grey`
+    distinct: int  # different sha256 among the images
+    dropped: int  # exact copies, which the other numbers do not count
+    largest_group: int  # images in the largest group of near-duplicates; 1 if there was no search for them
     rejected: Mapping[str, int]  # files, per reason
 
     @property
     def images(self) -> int:
-        """In all splits."""
+        """Number of images in all splits."""
         return sum(split.images for split in self.splits.values())
 
 
 def fitting_size(
     heights: NDArray[np.integer], widths: NDArray[np.integer], *, height: int, width: int
 ) -> tuple[int, int]:
-    """A height and a width in about the network's proportions that nine of ten images reach: multiples of 8, or 4 at least.
+    """Return a height and a width, in about the network's proportions, that nine of ten images reach.
+
+    They are multiples of 8, or of 4 where they are small.
 
     Args:
-        heights: Of the images before resizing, pixels: [n], n at least 1.
-        widths: [n].
-        height: That the network sees.
-        width: That the network sees.
+        heights: Heights of the images before resizing, in pixels: [n], n at least 1.
+        widths: Widths of the images: [n].
+        height: Height of the network's images.
+        width: Width of the network's images.
     """
     scale = float(np.quantile(np.minimum(heights / height, widths / width), SMALLER_SHARE, method="lower"))
     scaled_height, scaled_width = (max(4, math.floor(scale * size)) for size in (height, width))
@@ -102,10 +104,10 @@ def fitting_size(
 
 
 def anomalies(facts: Facts) -> list[Anomaly]:
-    """What is odd about the images, in the order of `Kind`; nothing where all is well."""
+    """Return the anomalies of the images, in the order of `Kind`."""
     if not facts.images:
         return []
-    return [Anomaly(kind, text) for kind, tell in _CHECKS.items() for text in tell(facts)]
+    return [Anomaly(kind, text) for kind, check in _CHECKS.items() for text in check(facts)]
 
 
 def _identical(facts: Facts) -> Iterator[str]:
@@ -155,7 +157,7 @@ def _few_in_class(facts: Facts) -> Iterator[str]:
 
 
 def _imbalance(facts: Facts) -> Iterator[str]:
-    # Those with too few are told already.
+    # Classes with too few images are already reported.
     counts = {label: count for label, count in _trained(facts).items() if count >= FEW_IN_CLASS}
     if not counts:
         return
@@ -220,8 +222,8 @@ def _copies(facts: Facts) -> Iterator[str]:
     total = facts.images + facts.dropped
     copies = total - facts.distinct
     if facts.distinct > 1 and copies > COPIES_SHARE * total:
-        fate = "were left out" if copies == facts.dropped else "count more than once"
-        yield f"{copies:,} of {total:,} images are exact copies of others and {fate}: {facts.distinct:,} are different."
+        result = "were left out" if copies == facts.dropped else "count more than once"
+        yield f"{copies:,} of {total:,} images are exact copies of others and {result}: {facts.distinct:,} are different."
 
 
 def _crowd(facts: Facts) -> Iterator[str]:
@@ -258,7 +260,7 @@ _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
 
 
 def _trained(facts: Facts) -> dict[str, int]:
-    """Training images per label that has any."""
+    """Return the number of training images per label, of labels that have any."""
     return {label: count for label, count in facts.splits["train"].images_per_label.items() if count}
 
 

@@ -1,4 +1,4 @@
-"""The table between the passes. It is on disk, because it grows with the images, and memory must not."""
+"""The table of all images between the passes; it is on disk, so that memory does not grow with the images."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from components.ingest.perceptual import groups
 from schemas.artifacts import tables
 from schemas.artifacts.tables import BATCH
 
-# What the first pass says of an image; what becomes part of the artifact has its schema in schemas/artifacts/tables.py.
+# The first pass writes one such row per image. Tables of the artifact have their schemas in schemas/artifacts/tables.py.
 LISTED = pa.schema(
     [
         ("source", pa.int32()),
-        ("place", pa.string()),  # where it is read again: in the source, or in what was unpacked
-        ("unpacked", pa.string()),  # a file of the listing's folder, or null
+        ("place", pa.string()),  # where it is read again: in the source, or in the unpacked file
+        ("unpacked", pa.string()),  # the unpacked file in the listing's folder, or null
         ("key", pa.string()),  # within all sources
         ("label", pa.string()),
         ("own_split", pa.string()),
@@ -32,20 +32,20 @@ LISTED = pa.schema(
         ("format", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
-        ("perceptual", pa.int64()),  # `perceptual_hash`, with a sign; null where near-duplicates are not looked for
+        ("perceptual", pa.int64()),  # `perceptual_hash`, with a sign; null without a search for near-duplicates
     ]
 )
 _COLUMNS = ", ".join(LISTED.names)
 
 
 class Catalogue:
-    """Every image that the first pass found usable, and what is decided about it.
+    """All usable images of the first pass, with their splits and their order.
 
     Its columns are those of LISTED, and `kept` (0 for a duplicate that is dropped), `leader`, `leader_split` and
-    `leader_source` (of its group of near-duplicates, if any), `split`, and `point`: where it stands in the order of its split.
+    `leader_source` (of its group of near-duplicates, if any), `split`, and `point`: its place in the order of its split.
 
     Attributes:
-        largest_group: Images in the largest group of near-duplicates; 1 where none were looked for.
+        largest_group: Images in the largest group of near-duplicates; 1 without a search for them.
     """
 
     largest_group = 1
@@ -53,7 +53,7 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        # Scratch work: made anew from the listing's files whenever it is needed, so nothing has to outlive a crash.
+        # The table is rebuilt from the listing's files in every run, so nothing has to survive a crash.
         self.database = sqlite3.connect(path, isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "locking_mode = EXCLUSIVE"):
             self.database.execute(f"PRAGMA {setting}")
@@ -72,7 +72,7 @@ class Catalogue:
         self.database.close()
 
     def add(self, path: Path) -> None:
-        """Takes up a file of LISTED rows."""
+        """Add a file of LISTED rows."""
         marks = ", ".join("?" * len(LISTED.names))
         self.database.execute("BEGIN")
         with pq.ParquetFile(path) as file:
@@ -82,23 +82,23 @@ class Catalogue:
         self.database.execute("COMMIT")
 
     def reject(self, path: Path) -> None:
-        """Takes up a file of `schemas.artifacts.tables.REJECTED` rows."""
+        """Add a file of `schemas.artifacts.tables.REJECTED` rows."""
         rows = pq.read_table(path).to_pylist()
         self.database.executemany("INSERT INTO rejected VALUES (:key, :reason, :detail)", rows)
 
     def rejected(self) -> Iterator[dict[str, Any]]:
-        """Rows of `schemas.artifacts.tables.REJECTED`, by key."""
+        """Return rows of `schemas.artifacts.tables.REJECTED`, by key."""
         return self._rows("SELECT * FROM rejected ORDER BY key")
 
     def reasons(self) -> dict[str, int]:
-        """How many images were rejected, by reason, from the most frequent on."""
+        """Return the number of rejected images per reason, the most frequent first."""
         query = "SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY count(*) DESC, reason"
         return dict(self.database.execute(query).fetchall())
 
     def drop_duplicates(self) -> None:
-        """Keeps one of the images with the same bytes.
+        """Keep one of the images with the same bytes.
 
-        One of the sources' own test split, else of their own validation split, else the first by key.
+        That is one of the sources' own test split, else of their own validation split, else the first by key.
         """
         order = "own_split IS NOT 'test', own_split IS NOT 'validation', key"
         self.database.execute(f"CREATE INDEX by_content ON images (sha256, {order})")
@@ -108,25 +108,25 @@ class Catalogue:
         )
 
     def duplicates(self) -> Iterator[dict[str, Any]]:
-        """Rows of `schemas.artifacts.tables.DUPLICATES`, by key."""
+        """Return rows of `schemas.artifacts.tables.DUPLICATES`, by key."""
         return self._rows(
             "SELECT images.key, kept.key AS same_as, images.sha256 FROM images "
             "JOIN images AS kept ON kept.sha256 = images.sha256 AND kept.kept WHERE NOT images.kept ORDER BY images.key"
         )
 
     def group_near_duplicates(self, distance: int) -> None:
-        """Makes images whose perceptual hashes differ in at most so many bits one group, which is in one split.
+        """Group images whose perceptual hashes differ in at most so many bits; a group is in one split.
 
-        A group goes where its smallest sha256 leads; with an image of a source's own split among it, to that split, the
-        test split before the others.
+        The smallest sha256 decides the split of a group. If a source's own splits name a split for some of its images,
+        that is the group's, the test split before the others.
         """
-        rows = self.database.execute("SELECT id, perceptual FROM images WHERE kept ORDER BY key")
-        found = np.fromiter((number for row in rows for number in row), np.int64).reshape(-1, 2)
-        roots = groups(found[:, 1].astype(np.uint64), distance=distance)
+        cursor = self.database.execute("SELECT id, perceptual FROM images WHERE kept ORDER BY key")
+        rows = np.fromiter((number for row in cursor for number in row), np.int64).reshape(-1, 2)
+        roots = groups(rows[:, 1].astype(np.uint64), distance=distance)
         self.largest_group = int(np.bincount(roots).max(initial=1))
         self.database.execute("CREATE TABLE grouped (id INTEGER PRIMARY KEY, root INTEGER)")
         self.database.execute("BEGIN")
-        pairs = ((int(number), int(root)) for number, root in zip(found[:, 0], roots, strict=True))
+        pairs = ((int(number), int(root)) for number, root in zip(rows[:, 0], roots, strict=True))
         self.database.executemany("INSERT INTO grouped VALUES (?, ?)", pairs)
         self.database.execute("COMMIT")
         self.database.execute(
@@ -142,19 +142,19 @@ class Catalogue:
         )
 
     def own_splits(self) -> dict[int, set[str]]:
-        """The splits that each source puts images in by itself, by its number."""
-        found: dict[int, set[str]] = {}
+        """Return the splits that each source itself puts images in, by the source's number."""
+        splits: dict[int, set[str]] = {}
         query = "SELECT DISTINCT source, own_split FROM images WHERE own_split IS NOT NULL"
         for source, split in self.database.execute(query):
-            found.setdefault(source, set()).add(split)
-        return found
+            splits.setdefault(source, set()).add(split)
+        return splits
 
-    def decide(self, *, split: Callable[[str, str | None, int], str], point: Callable[[str], int]) -> None:
-        """Gives every image that is kept its split and its place.
+    def assign(self, *, split: Callable[[str, str | None, int], str], point: Callable[[str], int]) -> None:
+        """Give every image that is kept its split and its place.
 
         Args:
-            split: From the sha256, the source's own split and the source's number to the split.
-            point: From the key to a whole number, by which the images of a split are ordered.
+            split: Function from the sha256, the source's own split and the source's number to the split.
+            point: Function from the key to an integer, by which the images of a split are ordered.
         """
         self.database.create_function("split_of", 3, split, deterministic=True)
         self.database.create_function("point_of", 1, point, deterministic=True)
@@ -165,31 +165,31 @@ class Catalogue:
         self.database.execute("CREATE INDEX by_point ON images (split, point, key)")
 
     def count(self, *, split: str | None = None) -> int:
-        """How many images are kept, in a split or in all."""
-        chosen = "kept" if split is None else "kept AND split = ?"
-        return int(self._one(f"SELECT count(*) FROM images WHERE {chosen}", *([] if split is None else [split])))
+        """Return the number of images that are kept, in one split or in all."""
+        condition = "kept" if split is None else "kept AND split = ?"
+        return int(self._one(f"SELECT count(*) FROM images WHERE {condition}", *([] if split is None else [split])))
 
     def sizes(self, split: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Widths and heights of a split's images, before resizing: [n] each."""
-        pairs = self.database.execute("SELECT width, height FROM images WHERE kept AND split = ?", (split,))
-        found = np.fromiter((number for pair in pairs for number in pair), np.int32).reshape(-1, 2)
-        return found[:, 0], found[:, 1]
+        """Return widths and heights of a split's images, before resizing: [n] each."""
+        cursor = self.database.execute("SELECT width, height FROM images WHERE kept AND split = ?", (split,))
+        pairs = np.fromiter((number for pair in cursor for number in pair), np.int32).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
 
     def dropped(self) -> int:
-        """How many images were left out because another has the same bytes."""
+        """Return the number of images that were dropped because another one has the same bytes."""
         return int(self._one("SELECT count(*) FROM images WHERE NOT kept"))
 
     def distinct(self) -> int:
-        """How many different contents the images that are kept have."""
+        """Return the number of different contents among the images that are kept."""
         return int(self._one("SELECT count(DISTINCT sha256) FROM images WHERE kept"))
 
     def labels(self) -> list[str]:
-        """Every label that an image which is kept has."""
-        found = self.database.execute("SELECT DISTINCT label FROM images WHERE kept AND label IS NOT NULL")
-        return [label for (label,) in found]
+        """Return all labels of images that are kept."""
+        cursor = self.database.execute("SELECT DISTINCT label FROM images WHERE kept AND label IS NOT NULL")
+        return [label for (label,) in cursor]
 
     def of_split(self, split: str) -> Iterator[dict[str, Any]]:
-        """Rows of a split's images, in their order."""
+        """Return the rows of a split's images, in their order."""
         return self._rows(f"SELECT {_COLUMNS} FROM images WHERE kept AND split = ? ORDER BY point, key", split)
 
     def _rows(self, query: str, *values: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Sources to Examples: list, split, decode, resize, crop, write."""
+"""The stage `ingest`: from sources to Examples."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from schemas.stage import Stage
 
 
 def ingest(examples: Examples, settings: IngestSettings) -> dict[str, int]:
-    """Writes Examples from the recipe's sources.
+    """Write Examples from the recipe's sources.
 
     Returns:
-        Images per split, and how many were rejected.
+        The numbers of images per split, of rejected images and of duplicates.
 
     Raises:
-        UsageError: A source is not there, or holds nothing.
+        UsageError: A source is not there, or has no images.
         DataError: Too many images are rejected, or a split would be empty.
     """
     from components.ingest.run import run
@@ -23,7 +23,7 @@ def ingest(examples: Examples, settings: IngestSettings) -> dict[str, int]:
 
 
 def sources_digest(settings: IngestSettings) -> dict[str, str | None]:
-    """Sha256 over the content of all `sources`; None where a recipe leaves its path open and none was given.
+    """Return the sha256 over the content of all `sources`; None if a source has no path yet.
 
     Raises:
         UsageError: A source is not there.
@@ -35,8 +35,8 @@ def sources_digest(settings: IngestSettings) -> dict[str, str | None]:
     from components.sources import open_source
 
     digests = [open_source(source).digest() for source in settings.sources]
-    whole = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    return {"sources": whole}
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return {"sources": digest}
 
 
 STAGE = Stage(

@@ -1,6 +1,6 @@
-"""First pass: every image of every source is hashed and its header looked at.
+"""First pass: hashes every image of every source and reads its header.
 
-None is decoded, unless near-duplicates are looked for.
+Images are only decoded to find near-duplicates.
 """
 
 from __future__ import annotations
@@ -10,67 +10,67 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
+from apache_beam.metrics.metric import Metrics
 
 from components.images.contact_sheet import pillow_images
 from components.images.decode import decode, read_header
 from components.images.rejected import Rejected, require_image
 from components.ingest.catalogue import LISTED, Catalogue
 from components.ingest.perceptual import perceptual_hash
-from components.ingest.unpacked import Unpacked
+from components.ingest.unpacked import UnpackedWriter
 from components.reporting.console import watched
 from components.sources import RawImage, open_source
 from components.workers.runner import UnitDoFn, run_units
-from components.workers.tally import Tallied, Tally
+from components.workers.tally import Tally, TotalTally
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.settings import IngestSettings
 
-LARGE = 20_000  # images to be opened, from which on worker processes pay for their start
+LARGE = 20_000  # images to be opened; from here on, worker processes save more time than they take to start
 
 
 @dataclass(frozen=True)
 class ListingUnit:
-    """A part of a source (`components.sources.Part`), and the files that its rows go to."""
+    """A part of a source (`components.sources.Part`), and the files for its rows."""
 
     number: int
     source: int
     folder: str
 
     def _path(self, name: str) -> Path:
-        return Path(self.folder) / f"{name.format(self.number)}"
+        return Path(self.folder) / name.format(self.number)
 
     @property
     def names_path(self) -> Path:
-        """The part's names: not in memory, because all parts' names may be many."""
+        """The part's names; they are in a file, because the names of all parts may be too many for memory."""
         return self._path("names-{:06d}.json")
 
     @property
     def listed_path(self) -> Path:
-        """Rows of usable images; written last, so its presence says that the unit is done."""
+        """Rows of usable images; written last, so the unit is done if it exists."""
         return self._path("listed-{:06d}.parquet")
 
     @property
     def rejected_path(self) -> Path:
-        """Rows of the others."""
+        """Rows of rejected images."""
         return self._path("rejected-{:06d}.parquet")
 
     @property
     def broken_path(self) -> Path:
-        """Why the part itself cannot be read, in one line; else not there."""
+        """The reason, in one line, why the part itself cannot be read; absent if it can."""
         return self._path("broken-{:06d}")
 
     @property
     def unpacked_path(self) -> Path:
-        """The images that can be read only once."""
+        """Images without a place in their source."""
         return self._path("unpacked-{:06d}")
 
 
 def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> None:
-    """Lists all sources into a catalogue; units that an earlier, interrupted run finished are not done again.
+    """List all sources into a catalogue; units that an earlier, interrupted run finished are not done again.
 
     Raises:
         DataError: A part of a source is broken. The others are listed all the same.
@@ -85,18 +85,18 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
             unit = ListingUnit(len(units), index, str(folder))
             units.append(unit)
             images += part.images
-            # Pixels that need no decoder are hashed faster than worker processes start.
+            # Images without encoding are hashed faster than worker processes start.
             heavy += part.images if opened.encoded else 0
             if not unit.listed_path.exists():
                 atomic.write_text(unit.names_path, json.dumps(part.names))
-    todo = [unit for unit in units if not unit.listed_path.exists()]
-    if todo:
-        for unit in todo:
+    missing = [unit for unit in units if not unit.listed_path.exists()]
+    if missing:
+        for unit in missing:
             unit.broken_path.unlink(missing_ok=True)
-        tallied = Tallied(work / "listing-tally")
-        with watched("listing", total=images, count=tallied.done, note=tallied.note):
-            run_units("list", todo, ListDoFn(settings, work), settings=settings.beam, large=heavy > LARGE)
-    for unit in todo:
+        tally = TotalTally(work / "listing-tally")
+        with watched("listing", total=images, count=tally.done, note=tally.note):
+            run_units("list", missing, ListDoFn(settings, work), settings=settings.beam, large=heavy > LARGE)
+    for unit in missing:
         if unit.broken_path.exists():
             raise DataError(unit.broken_path.read_text())
     for unit in units:
@@ -105,23 +105,23 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
 
 
 class ListDoFn(UnitDoFn):
-    """Writes the rows of one ListingUnit."""
+    """A worker that writes the rows of ListingUnits."""
 
     def __init__(self, settings: IngestSettings, work: Path) -> None:
         super().__init__()
         self.settings = settings
         self.work = work
-        self.listed = beam.metrics.Metrics.counter("ingest", "listed")
-        self.rejected = beam.metrics.Metrics.counter("ingest", "rejected_headers")
+        self.listed = Metrics.counter("ingest", "listed")
+        self.rejected = Metrics.counter("ingest", "rejected_headers")
 
     def setup(self) -> None:
-        """Opens the sources once per worker."""
+        """Open the sources, once per worker."""
         super().setup()
         self.sources = [open_source(source, self.settings.preprocess) for source in self.settings.sources]
         self.tally = Tally(self.work / "listing-tally")
 
     def process(self, unit: ListingUnit) -> None:
-        """Lists one unit, or writes down why it is broken: an error would reach the stage in Beam's words, not in ours."""
+        """List one unit; write the error of a broken one to a file, because Beam would change its words."""
         try:
             self._list(unit)
         except DataError as error:
@@ -131,27 +131,27 @@ class ListDoFn(UnitDoFn):
         preprocess = self.settings.preprocess
         names = json.loads(unit.names_path.read_text())
         with (
-            tables.writing_table(unit.listed_path, LISTED) as add,  # left last, so written last
+            tables.writing_table(unit.listed_path, LISTED) as add,  # closed last, so it is written last
             tables.writing_table(unit.rejected_path, tables.REJECTED) as reject,
-            Unpacked(unit.unpacked_path) as unpacked,
+            UnpackedWriter(unit.unpacked_path) as unpacked,
         ):
             for item, raw in self.sources[unit.source].images(names):
                 key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
                 try:
                     image = require_image(raw)
                     header = read_header(image, preprocess)
-                    perceptual = None if preprocess.near_duplicates is None else _look_of(image, preprocess)
+                    perceptual = None if preprocess.near_duplicates is None else _signed_hash(image, preprocess)
                 except Rejected as error:
                     reject({"key": key, "reason": error.reason, "detail": error.detail})
                     self.rejected.inc()
                     self.tally.add(rejected=1)
                     continue
-                alone = item.place is None
+                placeless = item.place is None
                 add(
                     {
                         "source": unit.source,
-                        "place": unpacked.put(image) if alone else item.place,
-                        "unpacked": unit.unpacked_path.name if alone else None,
+                        "place": unpacked.put(image) if placeless else item.place,
+                        "unpacked": unit.unpacked_path.name if placeless else None,
                         "key": key,
                         "label": item.label,
                         "own_split": item.split,
@@ -168,16 +168,16 @@ class ListDoFn(UnitDoFn):
         self.tally.flush()
 
 
-def _look_of(raw: RawImage, preprocess: PreprocessSettings) -> int:
-    """The perceptual hash of an image, as a whole number with a sign.
+def _signed_hash(raw: RawImage, preprocess: PreprocessSettings) -> int:
+    """Return the perceptual hash of an image as a signed integer, which tables can hold.
 
     Raises:
         Rejected: It cannot be decoded.
     """
-    found = perceptual_hash(pillow_images(decode(raw, preprocess)[None])[0])
-    return found - (1 << 64) if found >> 63 else found
+    value = perceptual_hash(pillow_images(decode(raw, preprocess)[None])[0])
+    return value - (1 << 64) if value >> 63 else value
 
 
 def sha256_of_image(raw: RawImage) -> str:
-    """Sha256 (hex) of a file's bytes, or of pixels."""
+    """Return the sha256 (hex) of a file's bytes, or of pixels."""
     return hashlib.sha256(np.ascontiguousarray(raw).data if isinstance(raw, np.ndarray) else raw).hexdigest()

@@ -1,4 +1,4 @@
-"""Ingest from beginning to end."""
+"""Ingest from beginning to end: list, split, write, summarise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.images.geometry import Crop
 from components.ingest.catalogue import Catalogue
 from components.ingest.listing import list_images
 from components.ingest.normalise import store_float32
-from components.ingest.plan import ShardUnit, decide, plan_shards
+from components.ingest.plan import ShardUnit, assign_splits, plan_shards
 from components.ingest.shards import ShardFolders, write_shards
 from components.ingest.statistics import statistics_of
 from components.reporting.console import say
@@ -26,11 +26,11 @@ from schemas.artifacts.records import SPLITS, Statistics, decode_example, read_r
 from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import IngestSettings
 
-SHEET = 100  # images
+SHEET = 100  # images on the contact sheet
 
 
 def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
-    """See `components.ingest.component.ingest`."""
+    """Run the stage; see `components.ingest.component.ingest`."""
     preprocess = settings.preprocess
     for source in settings.sources:
         say(f"reads   {source.kind} {getattr(source, 'path', None) or ''}".rstrip())
@@ -39,20 +39,20 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         total = catalogue.count() + sum(catalogue.reasons().values())
         if not total:
             raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
-        _limit_rejected(catalogue, settings, examples.work, total=total)
-        _patterns_match(catalogue, settings)
-        decide(catalogue, preprocess, seed=settings.seed)
+        _check_rejected(catalogue, settings, examples.work, total=total)
+        _check_test_patterns(catalogue, settings)
+        assign_splits(catalogue, preprocess, seed=settings.seed)
         labels = _label_names(catalogue)
         units = plan_shards(catalogue, preprocess, folder=examples.work / "plan")
-        # Normalised shards are made from pixel shards, which then are only scratch work.
+        # Normalised shards are made from shards of pixels, which then belong into the work folder.
         normalised = preprocess.store == "float32"
         folders = ShardFolders(examples.work / "pixels" if normalised else examples.path, examples.work)
-        written = write_shards(units, settings, folders, labels=labels)
+        shards = write_shards(units, settings, folders, labels=labels)
 
         for unit in units:
             catalogue.reject(folders.table(unit, "rejected"))
-        _limit_rejected(catalogue, settings, examples.work, total=total)
-        statistics = statistics_of(written, catalogue, settings.preprocess, labels=labels)
+        _check_rejected(catalogue, settings, examples.work, total=total)
+        statistics = statistics_of(shards, catalogue, settings.preprocess, labels=labels)
         for anomaly in statistics.anomalies:
             say(f"note    {anomaly}")
         for split in SPLITS:
@@ -71,12 +71,12 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         _write_contact_sheet(examples, [folders.shard(unit) for unit in units if unit.split == "train"], statistics)
     atomic.write_text(examples.statistics_path, statistics.model_dump_json(indent=1) + "\n")
     atomic.write_text(examples.schema_path, schema_text(statistics))
-    _tell(statistics)
+    _print_summary(statistics)
     return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": statistics.duplicates}
 
 
-def _patterns_match(catalogue: Catalogue, settings: IngestSettings) -> None:
-    """A pattern that is misspelt would else be a share of all, silently."""
+def _check_test_patterns(catalogue: Catalogue, settings: IngestSettings) -> None:
+    """Check that a source's `test` patterns match: with a misspelt one, test images would silently be drawn at random."""
     own_splits = catalogue.own_splits()
     for number, source in enumerate(settings.sources):
         patterns = getattr(source, "test", ())
@@ -87,11 +87,11 @@ def _patterns_match(catalogue: Catalogue, settings: IngestSettings) -> None:
 
 
 def _label_names(catalogue: Catalogue) -> list[str]:
-    """All labels: numbers in their order, words in the alphabet's."""
+    """Return all labels: numbers in their order, words by the alphabet."""
     return sorted(catalogue.labels(), key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name))
 
 
-def _limit_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, *, total: int) -> None:
+def _check_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, *, total: int) -> None:
     limit = settings.preprocess.max_rejected
     reasons = catalogue.reasons()
     rejected = sum(reasons.values())
@@ -107,13 +107,16 @@ def _limit_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, 
 
 
 def _images(units: list[ShardUnit], folders: ShardFolders) -> Iterator[dict[str, Any]]:
-    """Rows of `schemas.artifacts.tables.IMAGES`, shard by shard."""
+    """Yield rows of `schemas.artifacts.tables.IMAGES`, shard by shard."""
     for unit in units:
         yield from pq.read_table(folders.table(unit, "images")).to_pylist()
 
 
 def _write_contact_sheet(examples: Examples, shards: list[Path], statistics: Statistics) -> None:
-    """The first images of these shards, whose order is drawn, with their labels; of what training crops, the centre."""
+    """Draw the first images of these shards with their labels, cut to the centre if training crops them.
+
+    The order of images in shards is random, so the first ones are a random choice.
+    """
     crop = Crop(statistics.height, statistics.width)
     stored = (statistics.stored_height, statistics.stored_width, statistics.channels)
     pixels, labels = [], []
@@ -125,7 +128,7 @@ def _write_contact_sheet(examples: Examples, shards: list[Path], statistics: Sta
         contact_sheet(pillow_images(np.stack(pixels)), labels=labels).save(temporary, format="PNG")
 
 
-def _tell(statistics: Statistics) -> None:
+def _print_summary(statistics: Statistics) -> None:
     images = statistics.images
     shape = f"{statistics.height}×{statistics.width}×{statistics.channels}"
     labels = f", {len(statistics.labels)} labels" if statistics.labels else ""
@@ -135,4 +138,4 @@ def _tell(statistics: Statistics) -> None:
         say(f"dropped {statistics.duplicates:,} duplicates (see duplicates.parquet)")
     if statistics.rejected:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in statistics.rejected.items())
-        say(f"left out {sum(statistics.rejected.values()):,} (see rejected.parquet): {reasons}")
+        say(f"rejected {sum(statistics.rejected.values()):,} (see rejected.parquet): {reasons}")

@@ -1,4 +1,4 @@
-"""Second pass: one element is one shard; a worker reads, decodes, resizes and writes its images."""
+"""Second pass: workers write shards, one unit of work each: they read, decode, resize and write its images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
+from apache_beam.metrics.metric import Metrics
+from numpy.typing import NDArray
 
 from components.images.colour import is_grey
 from components.images.decode import decode
@@ -22,20 +23,21 @@ from components.ingest.unpacked import read_unpacked
 from components.reporting.console import watched
 from components.sources import RawImage, ReadError, open_source
 from components.workers.runner import UnitDoFn, run_units
-from components.workers.tally import Tallied, Tally
+from components.workers.tally import Tally, TotalTally
 from schemas import atomic
 from schemas.artifacts import records, tables
 from schemas.artifacts.tables import Reason
 from schemas.recipe.settings import IngestSettings
 
-LARGE = 20_000  # images from which on worker processes pay for their start
+LARGE = 20_000  # images; from here on, worker processes save more time than they take to start
+LARGE_PIXELS = 500_000_000  # to be decoded, which takes about ten seconds
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a worker says of a finished shard.
+class ShardResult:
+    """A worker's numbers of a finished shard.
 
-    Moments are exact integers over stored pixels, so that they do not depend on the order in which shards are added.
+    Sums over stored pixels are exact integers, so that they do not depend on the order in which shards are added.
     """
 
     split: str
@@ -49,7 +51,7 @@ class Written:
 
 
 class ShardFolders:
-    """Where the second pass puts what: shards into the artifact, tables beside it."""
+    """The folders of the second pass: shards go into the artifact, tables into its work folder."""
 
     def __init__(self, artifact: Path, work: Path) -> None:
         self.artifact = artifact
@@ -58,55 +60,52 @@ class ShardFolders:
         self.tally = work / "shards-tally"
 
     def shard(self, unit: ShardUnit) -> Path:
-        """The TFRecord file."""
+        """Return the path of a shard's TFRecord file."""
         return self.artifact / unit.name
 
     def table(self, unit: ShardUnit, name: str) -> Path:
-        """The shard's rows of `images` or `rejected`."""
+        """Return the path of a shard's table `images` or `rejected`."""
         return self.work / f"{unit.stem}.{name}.parquet"
 
-    def written(self, unit: ShardUnit) -> Path:
-        """The worker's word that the shard is done; written last."""
+    def result(self, unit: ShardUnit) -> Path:
+        """Return the path of a shard's result, which is written last: the shard is done if it exists."""
         return self.work / f"{unit.stem}.json"
 
 
 def write_shards(
     units: list[ShardUnit], settings: IngestSettings, folders: ShardFolders, *, labels: list[str]
-) -> list[Written]:
-    """Writes every shard of uint8 pixels that an earlier, interrupted run has not finished."""
-    todo = [unit for unit in units if not folders.written(unit).exists()]
-    if todo:
-        total = sum(unit.images for unit in todo)
-        tallied = Tallied(folders.tally)
-        with watched("writing", total=total, count=tallied.done, note=tallied.note):
+) -> list[ShardResult]:
+    """Write every shard of uint8 pixels that an earlier, interrupted run has not finished."""
+    missing = [unit for unit in units if not folders.result(unit).exists()]
+    if missing:
+        total = sum(unit.images for unit in missing)
+        tally = TotalTally(folders.tally)
+        with watched("writing", total=total, count=tally.done, note=tally.note):
             worker = WriteShardDoFn(settings, folders, labels)
-            run_units("write", todo, worker, settings=settings.beam, large=total > LARGE or _decodes_much(todo))
-    return [Written(**json.loads(folders.written(unit).read_text())) for unit in units]
-
-
-def _decodes_much(units: list[ShardUnit]) -> bool:
-    return sum(unit.pixels for unit in units) > 500_000_000  # some ten seconds of decoding
+            large = total > LARGE or sum(unit.pixels for unit in missing) > LARGE_PIXELS
+            run_units("write", missing, worker, settings=settings.beam, large=large)
+    return [ShardResult(**json.loads(folders.result(unit).read_text())) for unit in units]
 
 
 class WriteShardDoFn(UnitDoFn):
-    """Writes one shard, its rows, and its moments."""
+    """A worker that writes shards, their tables, and their results."""
 
     def __init__(self, settings: IngestSettings, folders: ShardFolders, labels: list[str]) -> None:
         super().__init__()
         self.settings = settings
         self.folders = folders
         self.label_index = {label: index for index, label in enumerate(labels)}
-        self.images = beam.metrics.Metrics.counter("ingest", "images")
-        self.rejected = beam.metrics.Metrics.counter("ingest", "rejected_images")
+        self.images = Metrics.counter("ingest", "images")
+        self.rejected = Metrics.counter("ingest", "rejected_images")
 
     def setup(self) -> None:
-        """Opens the sources once per worker."""
+        """Open the sources, once per worker."""
         super().setup()
         self.sources = [open_source(source, self.settings.preprocess) for source in self.settings.sources]
         self.tally = Tally(self.folders.tally)
 
     def process(self, unit: ShardUnit) -> None:
-        """Writes one shard."""
+        """Write one shard."""
         preprocess = self.settings.preprocess
         images: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
@@ -140,7 +139,7 @@ class WriteShardDoFn(UnitDoFn):
         )
         tables.write_table(self.folders.table(unit, "rejected"), rejected, tables.REJECTED)
         area = preprocess.stored_height * preprocess.stored_width
-        written = Written(
+        result = ShardResult(
             split=unit.split,
             images=len(images),
             records=count,
@@ -150,7 +149,7 @@ class WriteShardDoFn(UnitDoFn):
             squares=squares.tolist(),
             grey=grey,
         )
-        atomic.write_text(self.folders.written(unit), json.dumps(written.__dict__))
+        atomic.write_text(self.folders.result(unit), json.dumps(result.__dict__))
         self.tally.flush()
         self.images.inc(len(images))
         self.rejected.inc(len(rejected))
@@ -159,12 +158,13 @@ class WriteShardDoFn(UnitDoFn):
         try:
             if row["unpacked"] is not None:
                 return read_unpacked(self.folders.listing / row["unpacked"], row["place"])
-            return self.sources[row["source"]].read(row["place"])
+            raw: RawImage = self.sources[row["source"]].read(row["place"])
+            return raw
         except (OSError, ReadError) as error:
             return require_image(error)
 
-    def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[np.ndarray]:
-        """What is stored of one image: once, or once per baked crop. [H', W', C], uint8."""
+    def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels that are stored of one image: once, or once per baked crop. [H', W', C]."""
         preprocess = self.settings.preprocess
         raw = self._read(row)
         if sha256_of_image(raw) != row["sha256"]:
@@ -178,22 +178,21 @@ class WriteShardDoFn(UnitDoFn):
             yield crop.map(pixels)
             return
         for copy in range(preprocess.crops_per_image):
-            # Keyed by the image and the copy, so that it is the same crop in any shard and on any worker.
+            # The key is the image's and the copy's, so that the crop is the same in any shard and on any worker.
             key = (self.settings.seed << 64 | int(row["sha256"][:16], 16)) & (2**128 - 1)
             yield crop.random_map(pixels, np.random.Generator(np.random.Philox(key=key, counter=copy << 64)))
 
 
-def _sums(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of pixels and of their squares, per channel, exact. [H, W, C], uint8 → [C] and [C], int64.
+def _sums(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the exact sums of pixels and of their squares, per channel: [H, W, C] → [C] and [C].
 
-    Down the rows first, in narrow integers: 14 times faster than over int64 pixels. 66,000 rows would overflow.
+    Rows are added first, in narrow integers: 14 times faster than over int64 pixels. 66,000 rows would overflow.
     """
     rows = pixels.reshape(pixels.shape[0], -1)
 
-    def per_channel(values: np.ndarray) -> np.ndarray:
-        summed: np.ndarray = (
-            values.sum(axis=0, dtype=np.uint32).reshape(-1, pixels.shape[2]).sum(axis=0, dtype=np.int64)
-        )
-        return summed
+    def per_channel(values: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.int64]:
+        columns = values.sum(axis=0, dtype=np.uint32).reshape(-1, pixels.shape[2])
+        total: NDArray[np.int64] = columns.sum(axis=0, dtype=np.int64)
+        return total
 
     return per_channel(rows), per_channel(np.square(rows, dtype=np.uint16))

@@ -1,38 +1,39 @@
-"""What Examples say of themselves: shapes, counts, moments, sizes, and what is odd."""
+"""The statistics of Examples: shapes, counts, moments, sizes, and anomalies."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.ingest.anomalies import Facts, SplitFacts, anomalies, fitting_size
 from components.ingest.catalogue import Catalogue
 from components.ingest.normalise import constants, moments
-from components.ingest.shards import Written
+from components.ingest.shards import ShardResult
 from schemas.artifacts.records import SPLITS, Moments, Sizes, Statistics
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 
 
 def statistics_of(
-    written: list[Written], catalogue: Catalogue, preprocess: PreprocessSettings, *, labels: list[str]
+    shards: list[ShardResult], catalogue: Catalogue, preprocess: PreprocessSettings, *, labels: list[str]
 ) -> Statistics:
-    """Statistics of what was written.
+    """Compute the statistics of all shards.
 
     Raises:
         DataError: There is nothing to train on.
     """
-    by_split = {split: [shard for shard in written if shard.split == split] for split in SPLITS}
+    by_split = {split: [shard for shard in shards if shard.split == split] for split in SPLITS}
     if not sum(shard.pixels for shard in by_split["train"]):
         raise DataError("sources: expected images to train on, found none outside the test split")
-    images = {split: sum(shard.images for shard in shards) for split, shards in by_split.items()}
+    images = {split: sum(shard.images for shard in of_split) for split, of_split in by_split.items()}
     filled = [split for split in SPLITS if images[split]]
-    found = {split: moments(by_split[split], channels=preprocess.channels) for split in filled}
-    train_mean, train_deviation = found["train"]
+    split_moments = {split: moments(by_split[split], channels=preprocess.channels) for split in filled}
+    train_mean, train_deviation = split_moments["train"]
     mean, deviation = constants(preprocess, mean=train_mean, deviation=train_deviation)
     sizes = {split: catalogue.sizes(split) for split in filled}
     per_label = {
-        split: {label: sum(shard.labels.get(label, 0) for shard in shards) for label in labels}
-        for split, shards in by_split.items()
+        split: {label: sum(shard.labels.get(label, 0) for shard in of_split) for label in labels}
+        for split, of_split in by_split.items()
     }
     rejected = dict(sorted(catalogue.reasons().items()))
     widths, heights = (np.concatenate([pair[side] for pair in sizes.values()]) for side in (0, 1))
@@ -45,14 +46,14 @@ def statistics_of(
             split: SplitFacts(
                 images=images[split],
                 images_per_label=per_label[split],
-                mean=found[split][0] if split in found else [0.0],
-                deviation=found[split][1] if split in found else [0.0],
+                mean=split_moments[split][0] if split in split_moments else [0.0],
+                deviation=split_moments[split][1] if split in split_moments else [0.0],
             )
             for split in SPLITS
         },
         smaller=int(np.count_nonzero((widths < width) | (heights < height))),
         fitting=fitting_size(heights, widths, height=height, width=width),
-        grey=sum(shard.grey for shard in written),
+        grey=sum(shard.grey for shard in shards),
         distinct=catalogue.distinct(),
         dropped=catalogue.dropped(),
         largest_group=catalogue.largest_group,
@@ -72,19 +73,19 @@ def statistics_of(
         train_deviation=train_deviation,
         labels=labels,
         images=images,
-        records={split: sum(shard.records for shard in shards) for split, shards in by_split.items()},
+        records={split: sum(shard.records for shard in of_split) for split, of_split in by_split.items()},
         images_per_label=per_label,
         rejected=rejected,
         duplicates=catalogue.dropped(),
         sizes={
             split: Sizes(width=_spread(widths), height=_spread(heights)) for split, (widths, heights) in sizes.items()
         },
-        moments={split: Moments(mean=mean, deviation=deviation) for split, (mean, deviation) in found.items()},
+        moments={split: Moments(mean=mean, deviation=deviation) for split, (mean, deviation) in split_moments.items()},
         anomalies=[anomaly.text for anomaly in anomalies(facts)],
     )
 
 
-def _spread(values: np.ndarray) -> tuple[int, int, int]:
-    """The smallest, the median (the lower of two) and the largest."""
+def _spread(values: NDArray[np.int32]) -> tuple[int, int, int]:
+    """Return the smallest value, the median (the lower of two) and the largest."""
     ordered = np.sort(values)
     return int(ordered[0]), int(ordered[(len(ordered) - 1) // 2]), int(ordered[-1])

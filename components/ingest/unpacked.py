@@ -1,7 +1,7 @@
-"""Images that a source gives only while it is read through, kept in one file until their shards are written.
+"""A scratch file for images of sources that can only be read from front to back.
 
-A gzipped archive or a column of a Parquet file can only be read from front to back, and shards are written in another
-order. So what has no place of its own gets one here. No name from an archive ever becomes a name of a file.
+A gzipped archive or a column of a Parquet file can only be read from front to back, but shards are written in another
+order. Images without a place in their source get one here. No name from an archive ever becomes a file name.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from components.sources import RawImage
 from schemas import atomic
 
 
-class Unpacked:
-    """A file of images, one after another; whole when the block ends well, and not there if nothing was put into it."""
+class UnpackedWriter:
+    """A writer of a file of images, one after another; the file is complete after the block, or absent if empty."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class Unpacked:
         return self
 
     def put(self, raw: RawImage) -> str:
-        """Appends an image; returns its place."""
+        """Append an image and return its place."""
         if self._file is None:
             self._file = self._replacing.__enter__().open("wb")
         data = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).tobytes()
@@ -48,7 +48,7 @@ class Unpacked:
 
 
 def read_unpacked(path: Path, place: str) -> RawImage:
-    """An image that `Unpacked.put` wrote.
+    """Return an image that `UnpackedWriter.put` wrote.
 
     Raises:
         OSError: It is not there.

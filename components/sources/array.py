@@ -211,14 +211,15 @@ def _pixels(data: bytes, header: ArrayHeader) -> NDArray[np.uint8] | ReadError:
     """Scale one image to uint8; return the error if its floats are not from 0 to 1."""
     kind, shape = header.dtype.kind, header.shape[1:]
     if kind == "b":
-        return (np.frombuffer(data, np.uint8) != 0).astype(np.uint8).reshape(shape) * np.uint8(255)
+        return np.where(np.frombuffer(data, np.uint8) != 0, np.uint8(255), np.uint8(0)).reshape(shape)
     values: NDArray[Any] = np.frombuffer(data, header.dtype).reshape(shape)
     if kind == "f":
         low, high = values.min(), values.max()
         if not (low >= 0 and high <= 1):  # so written that NaN fails
             return ReadError(f"expected floats from 0 to 1, found {low:g} to {high:g}")
         return np.rint(values.astype(np.float64) * 255).astype(np.uint8)
-    return (values // 257).astype(np.uint8) if header.dtype.itemsize == 2 else values.astype(np.uint8, copy=False)
+    pixels: NDArray[np.uint8] = (values // 257).astype(np.uint8) if header.dtype.itemsize == 2 else values
+    return pixels
 
 
 def _read_labels(place: ArrayPlace, *, count: int) -> NDArray[Any]:

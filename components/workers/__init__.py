@@ -1,1 +1,1 @@
-"""How Beam's workers run, on this machine or on others, how they are watched, and how they end."""
+"""Beam's workers, on this machine or on others: how they start, are watched, and end."""

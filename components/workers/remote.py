@@ -1,4 +1,4 @@
-"""Beam's other runners: their options are checked before anything is sent, and how a job ends is said in one line."""
+"""Beam's other runners: checks their options before anything is sent, and turns the end of a job into one line."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from apache_beam.runners.runner import PipelineState
 
 from schemas.errors import DataError, UsageError
 
-ENDPOINT_SECONDS = 10.0  # a job service that is there answers in less
-KEPT = "what is finished is kept, and the same command continues"
+ENDPOINT_SECONDS = 10.0  # a running job service answers in less
+RESUME_HINT = "run the same command again: it resumes"
 
 
-def runner_of(options: PipelineOptions) -> str | None:
-    """The runner that `beam.options` names, if any."""
-    return options.view_as(StandardOptions).runner
+def runner_name(options: PipelineOptions) -> str | None:
+    """Return the runner that `beam.options` names, if any."""
+    runner: str | None = options.view_as(StandardOptions).runner
+    return runner
 
 
-def checked_options(words: Sequence[str]) -> PipelineOptions:
-    """Reads `beam.options`. Beam itself drops what it does not know with a warning; here that is an error.
+def parse_options(words: Sequence[str]) -> PipelineOptions:
+    """Parse `beam.options`; an unknown option, which Beam itself drops with a warning, is an error here.
 
     Raises:
-        UsageError: An option that neither Beam nor the job service knows, a value that it does not take, a runner that is
-            not offered, or no job service where one should be.
+        UsageError: Neither Beam nor the job service knows an option, a value is not accepted, a runner is not supported, or
+            no job service answers.
     """
-    options = _parse(words)
-    runner, endpoint = runner_of(options), options.view_as(PortableOptions).job_endpoint
+    options = _parse_words(words)
+    runner, endpoint = runner_name(options), options.view_as(PortableOptions).job_endpoint
     if runner and "dask" in runner.lower():
         raise UsageError(
             f"beam.options: expected a runner that keeps every element, found --runner={runner}, which loses some in "
@@ -46,38 +47,37 @@ def checked_options(words: Sequence[str]) -> PipelineOptions:
         )
     known = set(options.get_all_options())
     if endpoint and endpoint != "embed":
-        known |= _known_to(endpoint)
-    # Beam's own way to keep unknown options; those that only this way brings are unknown.
+        known |= _options_of_service(endpoint)
     for name in sorted(set(options.get_all_options(retain_unknown_options=True)) - known):
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean --{close[0]}?" if close else ""
+        similar = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean --{similar[0]}?" if similar else ""
         raise UsageError(f"beam.options: expected options that Beam knows, found --{name}{hint}")
     return options
 
 
-def _parse(words: Sequence[str]) -> PipelineOptions:
-    before = ""
+def _parse_words(words: Sequence[str]) -> PipelineOptions:
+    previous = ""
     for word in words:
-        takes_value = before.startswith("--") and "=" not in before
+        takes_value = previous.startswith("--") and "=" not in previous
         if not word.startswith("--") and not takes_value:
             raise UsageError(f"beam.options: expected options that begin with --, found {word!r}")
-        before = word
-    said = io.StringIO()
+        previous = word
+    stderr = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(stderr):
             options = PipelineOptions(list(words))
-            options.get_all_options()  # reads them all: here argparse refuses values, and ends the process
+            options.get_all_options()  # parses all of them; for a wrong value argparse exits
     except SystemExit:
-        complaint = said.getvalue().strip().splitlines()[-1]
-        raise UsageError(f"beam.options: {complaint.partition('error: ')[2]}") from None
+        message = stderr.getvalue().strip().splitlines()[-1]
+        raise UsageError(f"beam.options: {message.partition('error: ')[2]}") from None
     return options
 
 
-def _known_to(endpoint: str) -> set[str]:
-    """The options that the job service at this address takes, beside Beam's own.
+def _options_of_service(endpoint: str) -> set[str]:
+    """Ask the job service at this address for the options that it accepts besides Beam's own.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No job service answers.
     """
     with grpc.insecure_channel(endpoint) as channel:
         try:
@@ -92,7 +92,7 @@ def _known_to(endpoint: str) -> set[str]:
 
 
 def open_pipeline(options: PipelineOptions) -> beam.Pipeline:
-    """A pipeline on the runner that the options name.
+    """Create a pipeline on the runner that the options name.
 
     Raises:
         UsageError: Beam has no such runner, or the runner lacks an option or a package.
@@ -100,50 +100,52 @@ def open_pipeline(options: PipelineOptions) -> beam.Pipeline:
     try:
         return beam.Pipeline(options=options)
     except (ValueError, ImportError, AttributeError) as error:
-        raise UsageError(f"beam.options: --runner={runner_of(options)}: {_line(error)}") from None
+        raise UsageError(f"beam.options: --runner={runner_name(options)}: {_line(error)}") from None
 
 
-def run_to_end(pipeline: beam.Pipeline) -> None:
-    """Runs a pipeline, and waits. A job that does not end well, or that nobody waits for any more, is cancelled.
+def run_and_wait(pipeline: beam.Pipeline) -> None:
+    """Run a pipeline to its end; cancel the job if it fails or the user stops waiting.
 
     Raises:
         UsageError: The runner lacks an option.
-        DataError: The job failed, or gave no sign for `--job_server_timeout` seconds.
+        DataError: The job failed, or did not answer for `--job_server_timeout` seconds.
     """
-    runner = runner_of(pipeline.options)  # asked now: the portable runner removes its own name
+    runner = runner_name(pipeline.options)  # read before the run, in which the portable runner removes its own name
     timeout = pipeline.options.view_as(PortableOptions).job_server_timeout
     try:
         result = pipeline.run()
         try:
             state = result.wait_until_finish()
-        except BaseException:  # Ctrl-C, too: nobody should go on writing
+        except BaseException:  # Ctrl-C too: workers must not go on writing
             with contextlib.suppress(Exception):
                 result.cancel()
             raise
     except (UsageError, DataError):
         raise
-    except (NotImplementedError, ValueError) as error:  # what the runner says of its options
+    except (NotImplementedError, ValueError) as error:  # a runner's complaint about its options
         raise UsageError(f"beam.options: --runner={runner}: {_line(error)}") from None
     except Exception as error:
         logging.getLogger(__name__).exception("the job on %s failed", runner)
         if isinstance(error, grpc.Call) and error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            found = (
+            outcome = (
                 f" it still running after --job_server_timeout={timeout} seconds: a worker died, which not every job service "
                 "notices, or the work takes longer"
             )
         else:
-            found = f": {_line(error)}"
-        raise DataError(f"beam.options: expected the job on {runner} to finish, found{found}; {KEPT}") from None
+            outcome = f": {_line(error)}"
+        raise DataError(
+            f"beam.options: expected the job on {runner} to finish, found{outcome}; {RESUME_HINT}"
+        ) from None
     if state != PipelineState.DONE:
-        raise DataError(f"beam.options: expected the job on {runner} to finish, found it {state}; {KEPT}")
+        raise DataError(f"beam.options: expected the job on {runner} to finish, found it {state}; {RESUME_HINT}")
 
 
 def _line(error: Exception) -> str:
-    """The line of an error that says most: of a worker's traceback, which comes as text, the last."""
+    """Return the most useful line of an error: the last one of a worker's traceback, which Beam passes as text."""
     if isinstance(error, grpc.Call):
         return f"{error.code().name}: {error.details()}"
     text = str(error)
-    if of_server := re.findall(r'^\s*details = "(.+)"$', text, re.MULTILINE):
-        return of_server[-1]
+    if server_details := re.findall(r'^\s*details = "(.+)"$', text, re.MULTILINE):
+        return str(server_details[-1])
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:400] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""How Beam runs: which runner, how many workers. Importing this module loads Beam."""
+"""Runs units of work on Beam, with a choice of runner and number of workers; importing this module loads Beam."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability import python_urns
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import SubprocessSdkWorkerHandler, WorkerHandler
 
 from components.workers import remote
@@ -24,19 +24,22 @@ from schemas.recipe.recipe import BeamSection
 
 
 def worker_count(settings: BeamSection, *, large: bool) -> int:
-    """Worker processes: as set, else one per core for large work and none besides this one for small work."""
+    """Return the number of worker processes: as set; else one per core for large work, and only this one for small."""
     if settings.workers is not None:
         return settings.workers
-    return (os.cpu_count() or 1) if large else 1  # starting worker processes costs some four seconds
+    return (os.cpu_count() or 1) if large else 1  # starting worker processes takes about four seconds
 
 
 class UnitDoFn(beam.DoFn):
-    """A worker on units. It does not outlive the process that started it, so nobody writes behind a new run's back."""
+    """A worker that does units of work; it exits with its parent, so that it cannot write into a later run's folder."""
 
-    folder = "."  # where the command was started: what its relative paths are relative to
+    folder = "."  # in which the command was started; relative paths count from it
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def setup(self) -> None:
-        """Called once per worker, before any unit.
+        """Prepare the worker, once before its first unit.
 
         Raises:
             DataError: This machine does not see the folder in which the command was started.
@@ -54,29 +57,29 @@ class UnitDoFn(beam.DoFn):
 def run_units(
     name: str, units: Sequence[Any], worker: UnitDoFn, *, settings: BeamSection, large: bool, threads: bool = False
 ) -> None:
-    """Runs one independent unit of work per element. Workers hand over files; no pixels travel through Beam.
+    """Run independent units of work, one per element; results are files, and no pixels travel through Beam.
 
     Args:
-        name: Of the Beam step.
-        units: What `worker` is called with, one at a time.
-        worker: Writes its unit's files under temporary names and renames them.
+        name: Name of the Beam step.
+        units: Arguments of `worker`, one per call.
+        worker: Writes a unit's files under temporary names and renames them.
         settings: The recipe's `beam` section.
-        large: Whether the work pays for several workers.
+        large: Whether the work is large enough for several workers.
         threads: Whether workers on this machine are threads of this process: for work that hardly holds Python's lock, and
-            that would take each process seconds to begin.
+            for which a new process would need seconds to start.
 
     Raises:
-        UsageError: `beam.options` cannot be used as given.
+        UsageError: `beam.options` cannot be used.
         DataError: A worker process died, or another runner's job did not finish.
-        OSError: The system refused a worker something, such as room on the disk.
+        OSError: The system refused something to a worker, such as room on the disk.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     worker.folder = os.getcwd()
-    options = remote.checked_options(settings.options)
-    if remote.runner_of(options):
+    options = remote.parse_options(settings.options)
+    if remote.runner_name(options):
         pipeline = remote.open_pipeline(options)
         _add_steps(pipeline, name, units, worker)
-        remote.run_to_end(pipeline)
+        remote.run_and_wait(pipeline)
         return
     words = list(settings.options)
     workers = min(worker_count(settings, large=large), len(units))
@@ -84,13 +87,13 @@ def run_units(
         mode = "multi_threading" if threads else "multi_processing"
         words += [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
     try:
-        # Named, because Beam's default runner looks for an executable to download.
+        # The runner is named, because Beam's default runner looks for an executable to download.
         with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
             _add_steps(pipeline, name, units, worker)
     except RuntimeError as error:
-        # Beam hands an error over as text. What the system said, such as that the disk is full, a person can mend.
-        if found := re.search(r"OSError: \[Errno (\d+)\] ([^\n\[:]+)", str(error)):
-            raise OSError(int(found[1]), found[2].strip()) from error
+        # Beam hands errors over as text. An error of the system, such as a full disk, is something the user can mend.
+        if match := re.search(r"OSError: \[Errno (\d+)\] ([^\n\[:]+)", str(error)):
+            raise OSError(int(match[1]), match[2].strip()) from error
         raise
 
 
@@ -105,9 +108,9 @@ def _add_steps(pipeline: beam.Pipeline, name: str, units: Sequence[Any], worker:
 
 @WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
 class WatchedWorkerHandler(SubprocessSdkWorkerHandler):
-    """A worker process of this machine whose death ends the work; Beam 2.77 would wait for its answer for ever.
+    """A worker process on this machine whose death ends the work; Beam 2.77 would wait for its answer for ever.
 
-    What is done here for processes, Beam's own handler does for containers.
+    Beam's own handler watches containers in the same way, but not processes.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -115,21 +118,21 @@ class WatchedWorkerHandler(SubprocessSdkWorkerHandler):
         self._closing = threading.Event()
 
     def start_worker(self) -> None:
-        """Starts the process, and a thread that waits for its end."""
+        """Start the process, and a thread that waits for its end."""
         super().start_worker()
         threading.Thread(target=self._watch, daemon=True, name="watch-worker").start()
 
     def close(self) -> None:
-        """The work is over: from here on the process may end."""
+        """Note that the work is over, so that the process may end, and close the connection."""
         self._closing.set()
         super().close()
 
     def _watch(self) -> None:
         self.worker_thread.join()
-        died = DataError(
+        error = DataError(
             "beam.workers: expected every worker process to finish, found one that died, as when memory runs out; "
-            f"set fewer workers; {remote.KEPT}"
+            f"set fewer workers; {remote.RESUME_HINT}"
         )
-        while not self._closing.wait(0.2):  # again, for requests that are made after the death
-            with contextlib.suppress(RuntimeError):  # the requests changed while they were looked through
-                self.control_conn.abort(died)
+        while not self._closing.wait(0.2):  # repeated, because Beam may make requests after the death
+            with contextlib.suppress(RuntimeError):  # the requests changed while Beam went through them
+                self.control_conn.abort(error)

@@ -1,4 +1,4 @@
-"""How far workers are, whatever process or machine they run in: each keeps a small file, and whoever watches adds up."""
+"""Counts of what workers have done, in any process or machine: each worker keeps a small file, and a reader adds up."""
 
 from __future__ import annotations
 
@@ -13,42 +13,44 @@ _SECONDS = 0.2  # between two writes
 
 
 class Tally:
-    """What one worker has done."""
+    """The counts of one worker, which go on where an earlier worker of the same number stopped."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{socket.gethostname()}-{os.getpid()}"
         self.done, self.rejected = _read(path)
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT)
-        self.written = time.monotonic()
+        self.last_write = time.monotonic()
 
     def add(self, *, done: int = 0, rejected: int = 0) -> None:
-        """Counts images."""
+        """Add images to the counts."""
         self.done += done
         self.rejected += rejected
-        if time.monotonic() - self.written > _SECONDS:
+        if time.monotonic() - self.last_write > _SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Makes the counts visible."""
-        os.pwrite(self.file, _COUNTS.pack(self.done, self.rejected), 0)  # in place: nobody sees an empty file
-        self.written = time.monotonic()
+        """Write the counts to the file."""
+        os.pwrite(
+            self.file, _COUNTS.pack(self.done, self.rejected), 0
+        )  # in place, so that no reader sees an empty file
+        self.last_write = time.monotonic()
 
 
-class Tallied:
-    """What all workers have done since this was made."""
+class TotalTally:
+    """The sum of all workers' counts since this object was created, which removes earlier counts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for left in folder.glob("*"):
-            left.unlink()
+        for path in folder.glob("*"):
+            path.unlink()
 
     def done(self) -> int:
-        """Images that are done with, the rejected ones included."""
+        """Return the number of images that are done, including rejected ones."""
         return sum(sum(_read(path)) for path in self.folder.glob("*"))
 
     def note(self) -> str:
-        """How many were rejected, in words; "" for none."""
+        """Return the number of rejected images in words; "" for none."""
         rejected = sum(_read(path)[1] for path in self.folder.glob("*"))
         return f"{rejected:,} rejected" if rejected else ""
 

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.ingest.catalogue import LISTED, Catalogue
-from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, decide, plan_shards, split_of
+from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, assign_splits, plan_shards, split_of
 from schemas.artifacts import tables
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -62,7 +62,7 @@ def plan(rows: Sequence[Row], *, seed: int = 0, **settings: Any) -> list[Shard]:
         tables.write_rows(folder / "listed.parquet", [{**fixed, **row} for row in rows], LISTED)
         with Catalogue(folder / "catalogue.sqlite") as catalogue:
             catalogue.add(folder / "listed.parquet")
-            decide(catalogue, preprocess, seed=seed)
+            assign_splits(catalogue, preprocess, seed=seed)
             units = plan_shards(catalogue, preprocess, folder=folder)
         assert all(unit.images == len(unit.rows()) and unit.pixels == 15 * unit.images for unit in units)
         return [Shard(unit.split, unit.name, unit.stem, tuple(unit.rows())) for unit in units]

@@ -106,10 +106,10 @@ def test_a_server_that_is_no_job_service_is_named(tmp_path: Path) -> None:
 
 def test_an_option_of_the_job_service_is_taken_and_a_misspelt_one_is_not(job_service: str) -> None:
     words = ["--runner=FlinkRunner", f"--job_endpoint={job_service}"]
-    taken = remote.checked_options([*words, "--auto_balance_write_files_sharding_enabled=true"])
+    taken = remote.parse_options([*words, "--auto_balance_write_files_sharding_enabled=true"])
     assert taken.view_as(PortableOptions).job_endpoint == job_service
     with pytest.raises(UsageError, match="did you mean --auto_balance_write_files_sharding_enabled"):
-        remote.checked_options([*words, "--auto_balance_write_file_sharding=true"])
+        remote.parse_options([*words, "--auto_balance_write_file_sharding=true"])
 
 
 def test_a_runner_that_is_named_does_the_work(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_job_that_fails_on_a_portable_runner_is_one_line(tmp_path: Path) -> No
     words = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
     with pytest.raises(DataError, match=r"expected the job on PortableRunner to finish, found: ") as found:
         run(tmp_path, *words, units=("bad",))
-    assert str(found.value).endswith("what is finished is kept, and the same command continues")
+    assert str(found.value).endswith("run the same command again: it resumes")
     assert "\n" not in str(found.value)
 
 
@@ -147,4 +147,4 @@ def test_beam_knows_every_option_of_the_documented_commands() -> None:
     assert len(commands) >= 4
     for command in commands:
         words = [word for word in command.split(",") if not word.startswith("--job_endpoint=")]
-        assert remote.runner_of(remote.checked_options(words)) in {"PortableRunner", "DataflowRunner"}
+        assert remote.runner_name(remote.parse_options(words)) in {"PortableRunner", "DataflowRunner"}
