@@ -1,8 +1,9 @@
-"""What the tests of `mix` and `interpolate` share, and those of recipes."""
+"""Fixtures that the tests of the pipeline share: commands, recipes, images, and generators of untrained models."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,20 @@ from schemas.artifacts.kinds import Generator
 from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import Recipe
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two recipes, `grey` and `colour`, and below ``runs`` a sealed generator of each, which nobody trained."""
+def home(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recipes, `grey` and `colour`, and below ``runs`` a sealed generator of each; their models are not trained."""
+    return Path(shutil.copytree(once("two-generators", write_generators), tmp_path_factory.mktemp("home") / "home"))
+
+
+def write_generators(folder: Path) -> None:
     from components.export.describe import describe as describe_generator
     from components.export.saved_model import write_saved_model
     from models.build import build_vae
 
-    folder = tmp_path_factory.mktemp("home")
     for name, channels in (("grey", 1), ("colour", 3)):
         recipe = write_recipe(folder, name, channels=channels)
         vae = build_vae(recipe.model, recipe.loss, describe(MIXED_SIZE, MIXED_SIZE, channels), seed=1)
@@ -41,7 +47,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_saved_model(vae, generator.saved_model_path)
         describe_generator(vae, generator, sampler=vae.prior_sampler())
         seal(generator, recipe)
-    return folder
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Two of a person's own images, and what a generator sees between them."""
+"""`mix` and `interpolate`: the images between two of a person's own images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.recipe.preprocess import PreprocessSettings
 
 
 def expected_images(home: Path, name: str, photos: tuple[Path, Path], *, steps: int, channels: int) -> Images:
-    """What the generator's own signatures make of points on the line between two images' codes: [steps, H, W, C]."""
+    """Decode points on the line between two images' codes with the generator's signatures: [steps, H, W, C]."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(home / "runs" / name / "generator" / "saved_model"))
@@ -36,22 +36,22 @@ def differences(first: Any, second: Any) -> Any:
 
 
 @pytest.mark.parametrize(("crop", "margin"), [("none", 0), ("baked", 4), ("fresh", 4)])
-def test_an_image_is_seen_as_evaluate_sees_it(crop: str, margin: int, photos: tuple[Path, Path]) -> None:
+def test_an_image_is_prepared_as_for_evaluate(crop: str, margin: int, photos: tuple[Path, Path]) -> None:
     preprocess = PreprocessSettings.model_validate(
         {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": 3, "crop": crop, "crop_margin": 0.5}
     )
-    found = mixing.read_image(photos[0], preprocess)
+    prepared = mixing.read_image(photos[0], preprocess)
     stored = MIXED_SIZE + margin
     with Image.open(photos[0]) as image:  # 30 × 20: the middle 20 × 20
         whole = np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC, box=(5, 0, 25, 20)))
     edge = margin // 2
-    np.testing.assert_array_equal(found, whole[edge : edge + MIXED_SIZE, edge : edge + MIXED_SIZE])
+    np.testing.assert_array_equal(prepared, whole[edge : edge + MIXED_SIZE, edge : edge + MIXED_SIZE])
 
 
 def test_a_transparent_image_is_laid_on_the_background(tmp_path: Path) -> None:
     Image.new("RGBA", (9, 9), (1, 2, 3, 0)).save(tmp_path / "glass.png")
-    found = mixing.read_image(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
-    assert (found == 7).all()
+    pixels = mixing.read_image(tmp_path / "glass.png", PreprocessSettings(channels=1, background=(7, 7, 7)))
+    assert (pixels == 7).all()
 
 
 def test_an_image_beyond_max_pixels_is_not_decoded(photos: tuple[Path, Path]) -> None:
@@ -96,7 +96,7 @@ def test_a_mix_shows_five_images_in_a_row(height: int, width: int, channels: int
     assert order == [10, 50, 100, 150, 200]
 
 
-def test_a_name_in_any_script_and_of_any_length_is_no_reason_to_stop(tmp_path: Path) -> None:
+def test_names_in_any_script_and_of_any_length_can_be_drawn(tmp_path: Path) -> None:
     from components.reporting.style import save
 
     images = np.zeros((3, MIXED_SIZE, MIXED_SIZE, 1), np.uint8)
@@ -108,6 +108,7 @@ def test_a_name_in_any_script_and_of_any_length_is_no_reason_to_stop(tmp_path: P
     assert sizes[0] == sizes[1]
 
 
+@pytest.mark.process
 def test_the_command_writes_a_strip_and_an_animation_and_one_line(
     command: Callable[..., tuple[int, str, str]],
     home: Path,
@@ -148,7 +149,7 @@ def test_the_command_writes_a_strip_and_an_animation_and_one_line(
 
 
 @pytest.mark.usefixtures("stages_in_this_process")
-def test_a_mix_lies_in_the_current_folder_and_replaces_only_its_own_like(
+def test_a_mix_goes_into_the_current_folder_and_replaces_an_older_one(
     command: Callable[..., tuple[int, str, str]],
     home: Path,
     photos: tuple[Path, Path],

@@ -1,4 +1,4 @@
-"""An image of a set leads back to what it was made from; where it does not, one line says why."""
+"""`why` prints where an image comes from and makes it again; if it cannot, one line says why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Why = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def sets(home: Path) -> Path:
-    """The folder of sets of a generator that nobody trained: one of PNG, one of Parquet files, one near images of one's own."""
+    """A folder of sets of an untrained generator: PNG files, a Parquet file, and images near a person's own."""
     generator = Generator(home / "runs" / "grey" / "generator")
     reseal(generator, inputs={"Model": "12ab"}, settings={}, recipe=generator.manifest.recipe)
     folder = home / "runs" / "grey" / "images"
@@ -31,7 +31,7 @@ def sets(home: Path) -> Path:
     photos.mkdir()
     for level in (20, 200):
         Image.fromarray(np.full((MIXED_SIZE, MIXED_SIZE), level, np.uint8)).save(photos / f"{level}.png")
-    for name, wanted in (
+    for name, section in (
         ("png", {"format": "png"}),
         ("parquet", {"format": "parquet"}),
         ("near", {"format": "parquet", "around": str(photos)}),
@@ -39,31 +39,32 @@ def sets(home: Path) -> Path:
         images = ImageSet(folder / name, work=folder / f".work-{name}")
         for path in (images.path, images.work):
             path.mkdir(parents=True)
-        settings = GenerateSettings(GenerateSection(count=300, seed=7, **wanted), BeamSection(workers=1))
+        settings = GenerateSettings(GenerateSection(count=300, seed=7, **section), BeamSection(workers=1))
         generate(generator, None, images, settings)
         reseal(images, inputs={"Generator": generator.digest}, settings=settings.content())
     return folder
 
 
-def reseal(artifact: Generator | ImageSet, **said: dict[str, object]) -> None:
-    """Seals an artifact as the pipeline does."""
-    nothing = {"counts": {"images": 300}, "recipe": {}, "versions": {}}
-    artifact.seal(**{**nothing, **said}, duration_seconds=0.0, created="today")  # type: ignore[arg-type]
+def reseal(artifact: Generator | ImageSet, **manifest: dict[str, object]) -> None:
+    """Seal an artifact as the pipeline does."""
+    defaults = {"counts": {"images": 300}, "recipe": {}, "versions": {}}
+    artifact.seal(**{**defaults, **manifest}, duration_seconds=0.0, created="today")  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def why(capsys: pytest.CaptureFixture[str]) -> Why:
-    """Asks: ``why(image)`` → status, standard output, standard error."""
+    """Run the command: ``why(image)`` → status, standard output, standard error."""
 
-    def ask(*arguments: object) -> tuple[int, str, str]:
+    def run(*arguments: object) -> tuple[int, str, str]:
         status = guarded(lambda: app(["why", *map(str, arguments)]))
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
-    return ask
+    return run
 
 
-def test_an_image_tells_its_lineage_as_far_as_it_is_there_and_is_made_again(sets: Path, why: Why) -> None:
+@pytest.mark.usefixtures("stages_in_this_process")
+def test_an_image_has_its_lineage_as_far_as_that_exists_and_is_made_again(sets: Path, why: Why) -> None:
     status, out, err = why(sets / "png" / "images" / "0000" / "00000299.png")
     assert (status, err) == (0, "")
     assert "made      as image 299 of seed 7, code from normal\n" in out
@@ -73,7 +74,7 @@ def test_an_image_tells_its_lineage_as_far_as_it_is_there_and_is_made_again(sets
 
 
 @pytest.mark.usefixtures("stages_in_this_process")
-def test_an_image_among_many_in_a_file_is_named_by_its_index(sets: Path, why: Why) -> None:
+def test_an_image_in_a_file_of_many_is_chosen_by_its_index(sets: Path, why: Why) -> None:
     file = sets / "parquet" / "data" / "images-00000-of-00001.parquet"
     status, out, _ = why(file, "--index", "12")
     assert status == 0
@@ -82,7 +83,7 @@ def test_an_image_among_many_in_a_file_is_named_by_its_index(sets: Path, why: Wh
 
 
 @pytest.mark.usefixtures("stages_in_this_process")
-def test_an_image_near_one_of_ones_own_is_made_again_without_that(sets: Path, why: Why, home: Path) -> None:
+def test_an_image_near_a_photo_is_made_again_without_the_photo(sets: Path, why: Why, home: Path) -> None:
     (home / "photos" / "200.png").unlink()
     status, out, _ = why(sets / "near", "--index", "297")
     assert status == 0
@@ -90,7 +91,7 @@ def test_an_image_near_one_of_ones_own_is_made_again_without_that(sets: Path, wh
     assert "again     the same bytes" in out
 
 
-def test_an_image_that_was_changed_is_found_out(sets: Path, why: Why, tmp_path: Path) -> None:
+def test_an_image_file_that_was_changed_is_an_error(sets: Path, why: Why, tmp_path: Path) -> None:
     shutil.copytree(sets.parent, tmp_path / "grey")
     image = tmp_path / "grey" / "images" / "png" / "images" / "0000" / "00000001.png"
     image.write_bytes(image.read_bytes() + b"\0")
@@ -100,11 +101,13 @@ def test_an_image_that_was_changed_is_found_out(sets: Path, why: Why, tmp_path: 
     assert "the file was changed after it was made" in err
 
 
-@pytest.mark.parametrize("left", ["none", "another"])
-def test_without_its_generator_it_cannot_be_made_again(left: str, sets: Path, why: Why, tmp_path: Path) -> None:
+@pytest.mark.parametrize("generator_now", ["none", "another"])
+def test_without_its_generator_it_cannot_be_made_again(
+    generator_now: str, sets: Path, why: Why, tmp_path: Path
+) -> None:
     shutil.copytree(sets.parent, tmp_path / "grey")
     generator = Generator(tmp_path / "grey" / "generator")
-    if left == "none":
+    if generator_now == "none":
         shutil.rmtree(generator.path)
     else:
         reseal(generator, inputs={"Model": "cd34"}, settings={})
@@ -113,11 +116,11 @@ def test_without_its_generator_it_cannot_be_made_again(left: str, sets: Path, wh
     assert status == 1
     assert "error" in err
     assert "expected the generator that made it beside its set" in err
-    assert ("does not exist any more" if left == "none" else "now ") in out
+    assert ("does not exist any more" if generator_now == "none" else "now ") in out
 
 
 @pytest.mark.parametrize(
-    ("image", "arguments", "said"),
+    ("image", "arguments", "message"),
     [
         ("parquet", [], "expected --index, the index of one of its images"),
         ("parquet", ["--index", "300"], "found none with index 300"),
@@ -125,16 +128,16 @@ def test_without_its_generator_it_cannot_be_made_again(left: str, sets: Path, wh
         ("../../..", [], "expected an image in a set of `make generate`, found no manifest.json"),
     ],
 )
-def test_what_is_no_image_of_a_set_is_one_line(
-    image: str, arguments: list[str], said: str, sets: Path, why: Why
+def test_a_path_that_is_no_image_of_a_set_is_one_line(
+    image: str, arguments: list[str], message: str, sets: Path, why: Why
 ) -> None:
     status, _, err = why(sets / image, *arguments)
     assert status == 2
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
 
 
-def test_a_file_of_another_artifact_is_no_image(sets: Path, why: Why) -> None:
+def test_a_file_of_another_artifact_is_no_image_of_a_set(sets: Path, why: Why) -> None:
     status, _, err = why(sets.parent / "generator" / "generator.json")
     assert status == 1
     assert "expected an artifact of type ImageSet, found Generator" in err

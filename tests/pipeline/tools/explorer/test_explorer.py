@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import ROOT
+from helpers.waits import PATIENCE
 
 from pipeline.tools.explorer import data, folder, server
 from schemas.errors import DataError, UsageError
 
 
 def test_the_built_page_is_of_these_sources() -> None:
-    """Whoever changes explorer/ builds it anew: make explorer."""
+    """A change in explorer/ needs a new build: make explorer."""
     sources = ROOT / "explorer"
     names = [sources / name for name in ("index.html", "package-lock.json", "vite.config.ts", "tsconfig.json")]
     paths = [*names, *(path for path in (sources / "src").rglob("*") if path.is_file())]
@@ -33,7 +34,7 @@ def test_the_built_page_is_of_these_sources() -> None:
     assert json.loads((folder.PAGE / "build.json").read_text())["sources"] == digest.hexdigest()
 
 
-def test_the_page_asks_nobody_else() -> None:
+def test_the_page_asks_no_other_host() -> None:
     for path in folder.PAGE.rglob("*.html"):
         text = path.read_text()
         assert "http" not in text.replace("http-equiv", "")
@@ -46,20 +47,20 @@ def test_without_a_generator_there_is_one_line(make: object, tmp_path: Path) -> 
 
 
 class Ask:
-    """Asks a server of a folder with a secret beside it."""
+    """Sends requests to a server of a folder that has a secret file beside it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
 
     def __call__(self, path: str, *, host: str | None = None) -> tuple[int, bytes, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.putrequest("GET", path, skip_host=True)
         connection.putheader("Host", f"127.0.0.1:{self.port}" if host is None else host)
         connection.endheaders()
         response = connection.getresponse()
-        found = response.status, response.read(), dict(response.getheaders())
+        answer = response.status, response.read(), dict(response.getheaders())
         connection.close()
-        return found
+        return answer
 
 
 @pytest.fixture
@@ -86,20 +87,20 @@ def test_it_serves_its_folder_with_the_headers_of_isolation(ask: Ask) -> None:
 @pytest.mark.parametrize(
     "path", ["/../secret", "/%2e%2e/secret", "/data/../../secret", "//secret", "/way_out", "/data/"]
 )
-def test_it_serves_nothing_else(ask: Ask, path: str) -> None:
+def test_it_serves_no_file_outside_its_folder(ask: Ask, path: str) -> None:
     status, body, _ = ask(path)
     assert status == 404
     assert b"secret" not in body
 
 
-def test_it_answers_to_this_machines_own_name_alone(ask: Ask) -> None:
-    """A page of elsewhere whose name was made to point here gets nothing."""
+def test_it_refuses_requests_under_another_host_name(ask: Ask) -> None:
+    """DNS rebinding: another site's name can point to this machine."""
     assert ask("/", host=f"localhost:{ask.port}")[0] == 200
     for host in ("evil.example", f"evil.example:{ask.port}", "127.0.0.1.evil.example", ""):
         assert ask("/", host=host)[0] == 403, host
 
 
-def test_it_listens_on_loopback_alone(ask: Ask) -> None:
+def test_it_listens_on_loopback_only(ask: Ask) -> None:
     with socket.socket() as outside:  # another address of this machine
         outside.settimeout(2)
         with pytest.raises(OSError):
@@ -107,12 +108,12 @@ def test_it_listens_on_loopback_alone(ask: Ask) -> None:
 
 
 def _address() -> str:
-    """This machine's address towards others; no packet is sent."""
+    """Return this machine's address in the network; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
         except OSError:
-            pytest.skip("needs a network interface beside loopback")
+            pytest.skip("needs a network interface besides loopback")
         return str(probe.getsockname()[0])
 
 
@@ -127,15 +128,15 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
 def test_principal_directions_are_those_of_the_covariance() -> None:
     rng = np.random.default_rng(0)
     codes = (rng.normal(size=(400, 3)) * (3, 1, 0.2)).astype(np.float32)
-    found = data.principal_directions(codes)
+    principal = data.principal_directions(codes)
     values, _ = np.linalg.eigh(np.cov(codes.T))
-    assert np.allclose(found["deviations"], np.sqrt(values[::-1]), rtol=1e-4)
-    assert np.allclose(found["components"] @ found["components"].T, np.eye(3), atol=1e-6)
-    assert np.isclose(found["explained"].sum(), 1)
+    assert np.allclose(principal["deviations"], np.sqrt(values[::-1]), rtol=1e-4)
+    assert np.allclose(principal["components"] @ principal["components"].T, np.eye(3), atol=1e-6)
+    assert np.isclose(principal["explained"].sum(), 1)
 
 
 @pytest.mark.parametrize(("dims", "kinds"), [(1, ["latent"]), (2, ["latent"]), (5, ["principal", "tsne"])])
-def test_a_map_is_the_latent_space_where_that_can_be_drawn(dims: int, kinds: list[str]) -> None:
+def test_a_map_is_the_latent_space_itself_up_to_two_dimensions(dims: int, kinds: list[str]) -> None:
     codes = np.random.default_rng(0).normal(size=(40, dims)).astype(np.float32)
     maps = data.maps_of(codes, data.principal_directions(codes))
     assert list(maps) == kinds
@@ -153,11 +154,12 @@ def test_the_sheet_has_every_image_in_its_cell() -> None:
         assert (sheet[row * 8 : row * 8 + 8, column * 8 : column * 8 + 8] == number * 5).all()
 
 
-def test_ctrl_c_ends_it_in_silence(tmp_path: Path) -> None:
+@pytest.mark.process
+def test_ctrl_c_ends_it_without_a_message(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("the page")
     code = (
         "import signal, sys; from pathlib import Path; from pipeline.tools.explorer.server import serve;"
-        # As in a terminal: what a shell starts in the background ignores it, and so does what that starts.
+        # As in a terminal: processes that a shell starts in the background ignore SIGINT.
         "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "serve(Path(sys.argv[1]), port=0)"
     )
@@ -167,5 +169,5 @@ def test_ctrl_c_ends_it_in_silence(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline().startswith("explore   http://127.0.0.1:")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (0, "")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, "")
