@@ -128,7 +128,7 @@ def compare(name: str, *, torch_python: str | None) -> dict[str, Any]:
             batch_size=batch_size,
             images=10**9,
             deterministic=False,
-            kept=folder / "engine.json",
+            path=folder / "engine.json",
         )
         ours = engine.build(recipe.model, recipe.loss, statistics, seed=0)
         engine.compile(ours, keras.optimizers.Adam(recipe.train.learning_rate))

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.examples.dataset import ahead
+from components.examples.dataset import prefetched
 from models.kl import kl_divergence
 from models.vae import VAE
 
@@ -32,7 +32,7 @@ class PlainLoop:
         optimizer = keras.optimizers.Adam(learning_rate)
         images = pixels.astype(np.float32) / 255.0
         # Read ahead as our own data is (components/examples/dataset.py), so that the difference is in the steps alone.
-        self.data = ahead(tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(batch_size))
+        self.data = prefetched(tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(batch_size))
 
         def step(images: Any) -> Any:
             with tf.GradientTape() as tape:

@@ -1,9 +1,9 @@
-"""Batch normalisation's statistics for inference, measured instead of guessed. Importing this module loads TensorFlow.
+"""Precise statistics of batch normalisation for inference. Importing this module loads TensorFlow.
 
-Keras keeps a moving average (momentum 0.99) while the weights still move. After few steps it is mostly its initial value,
-and it lags at the end of every epoch: on fashion_bn it costs 2 nats of validation loss, more or less by chance. So before a
-model is judged, the statistics are averaged over fresh batches under the weights as they are: PreciseBN, Wu & Johnson
-2021, "Rethinking 'Batch' in BatchNorm", section 3.
+Keras updates a moving average (momentum 0.99) while the weights still move. After few steps it is mostly its initial value,
+and it lags at the end of every epoch: on fashion_bn that costs some 2 nats of validation loss. So before a model is
+validated, the statistics are averaged over fresh batches under the current weights: PreciseBN, Wu & Johnson 2021,
+"Rethinking 'Batch' in BatchNorm", section 3.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class PreciseBatchNorm(keras.callbacks.Callback):
         self.forward: tf.types.experimental.PolymorphicFunction | None = None
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Measures."""
+        """Measure the statistics of the model that is about to be validated."""
         self.measure(self.model)
 
     def measure(self, vae: VAE) -> None:
-        """Sets every batch normalisation's mean and variance to their averages over the batches."""
+        """Set every batch normalisation's mean and variance to their averages over the batches."""
         layers = [layer for layer in vae._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
         if not layers:
             return
         momenta = [layer.momentum for layer in layers]
         for layer in layers:
-            layer.momentum = 0.0  # what a batch leaves behind is then its own statistics
+            layer.momentum = 0.0  # so that each batch leaves its own statistics in the layer
         try:
             if self.forward is None:
                 self.forward = tf.function(lambda inputs: vae(inputs, training=True), reduce_retracing=True)
@@ -49,8 +49,8 @@ class PreciseBatchNorm(keras.callbacks.Callback):
             for inputs in self.data:
                 self.forward(inputs)
                 count = batch_count(inputs)
-                found = [value.numpy() for layer in layers for value in (layer.moving_mean, layer.moving_variance)]
-                total = [so_far + count * value.astype(np.float64) for so_far, value in zip(total, found, strict=True)]
+                values = [value.numpy() for layer in layers for value in (layer.moving_mean, layer.moving_variance)]
+                total = [old + count * value.astype(np.float64) for old, value in zip(total, values, strict=True)]
                 images += count
             for layer, mean, variance in zip(layers, total[::2], total[1::2], strict=True):
                 layer.moving_mean.assign(mean / images)

@@ -1,4 +1,4 @@
-"""The device that a stage works on. Importing this module loads TensorFlow."""
+"""The device that a stage computes on. Importing this module loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import tensorflow as tf
 
 
 def prepare_device(*, deterministic: bool = False) -> str:
-    """Makes ready what there is, and says what that is, such as `GPU NVIDIA H100` or `CPU, 2 cores`.
+    """Prepare the GPU or the CPU, and return its name, such as `GPU NVIDIA H100` or `CPU, 2 cores`.
 
     Args:
-        deterministic: Bit-equal results from run to run; slower on GPUs.
+        deterministic: Whether results are bit-equal from run to run, which is slower on GPUs.
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:

@@ -1,7 +1,7 @@
 """Batch normalisation in one operation of TensorFlow. Importing this module loads TensorFlow.
 
 Keras's layer is some ten operations forward and as many back, each a pass over memory: half the time of fashion_bn's step on
-a CPU. The networks stay free of TensorFlow, and so does what is saved: only a model in training is changed.
+a CPU. Only a model in training is changed: the networks and the saved model use Keras's own layer.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import tensorflow as tf
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer over the last axis of images, whose training step is fused. It has the same weights and settings."""
+    """Keras's layer over the last axis of images with a fused training step, and the same weights and settings."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalised images, [B, H, W, C]."""
+        """Return normalised images, [B, H, W, C]."""
         if not training or not self.trainable or self.synchronized or len(inputs.shape) != 4:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -24,14 +24,14 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
         shape = tf.shape(inputs)
         count = tf.cast(shape[0] * shape[1] * shape[2], tf.float32)
-        variance *= (count - 1.0) / count  # of the batch, as Keras keeps it; the operation's is the unbiased one
-        for moving, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
+        variance *= (count - 1.0) / count  # Keras's variance is that of the batch, the operation's the unbiased one
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return outputs
 
 
 def fuse_batch_norm(model: keras.Model) -> None:
-    """Has every batch normalisation of a built model that is about to be trained fused."""
+    """Fuse every batch normalisation of a built model that is about to be trained."""
     for layer in model._flatten_layers():
         if type(layer) is keras.layers.BatchNormalization and layer.scale and layer.center and layer.axis in (-1, 3):
             layer.__class__ = FusedBatchNormalization

@@ -1,7 +1,7 @@
 """A `.keras` file whose bytes depend on the model alone.
 
 Keras writes the time into it, and numbers shared objects by their address in memory. Both are replaced, so that the same
-training gives the same file, and a digest means something.
+training gives the same file and the same digest.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import keras
 
 from schemas import atomic
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 
 
 def save_model(model: keras.Model, path: Path, *, work: Path) -> None:
-    """Saves a model, whole or not at all; `work` is a scratch folder."""
+    """Save a model, whole or not at all; `work` is a scratch folder."""
     scratch = work / "scratch.keras"
     model.save(scratch)
     with atomic.replacing(path) as temporary:
@@ -37,13 +37,13 @@ def _rewrite(source: Path, target: Path) -> None:
             new.writestr(zipfile.ZipInfo(name, _EPOCH), data)
 
 
-def _renumber(value: Any, seen: dict[int, int]) -> Any:
-    """Replaces addresses by their rank in order of appearance."""
+def _renumber(value: Any, ranks: dict[int, int]) -> Any:
+    """Replace addresses by their rank in order of appearance."""
     if isinstance(value, dict):
         return {
-            key: seen.setdefault(item, len(seen)) if key == "shared_object_id" else _renumber(item, seen)
+            key: ranks.setdefault(item, len(ranks)) if key == "shared_object_id" else _renumber(item, ranks)
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_renumber(item, seen) for item in value]
+        return [_renumber(item, ranks) for item in value]
     return value

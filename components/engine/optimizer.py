@@ -1,4 +1,4 @@
-"""The optimizer that a recipe asks for."""
+"""The optimizer of a recipe."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import keras
 
 from schemas.recipe.recipe import TrainSection
 
-# Keras's names of offsets and scales, batch normalisation's too; and a learned prior's weights, which are places, not slopes.
+# Keras's names of offsets and scales, batch normalisation's too; and a learned prior's weights, which are positions.
 NOT_DECAYED = ("bias", "gamma", "beta", "logits", "means", "log_deviations")
 
 
 def make_optimizer(section: TrainSection, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019), with schedule, clipping and average as they are set.
+    """Make Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019), with the recipe's schedule, clipping and average.
 
     Args:
-        section: The settings.
-        steps_per_epoch: From epochs to the steps that optimizers count.
+        section: The recipe's `train`.
+        steps_per_epoch: Converts epochs to steps, which optimizers count.
     """
     options: dict[str, Any] = {"learning_rate": _rate(section, steps_per_epoch)}
     if section.clip_norm is not None:
@@ -32,7 +32,7 @@ def make_optimizer(section: TrainSection, *, steps_per_epoch: int) -> keras.opti
 
 
 def _rate(section: TrainSection, steps_per_epoch: int) -> Any:
-    """The learning rate, or its schedule over steps: Loshchilov & Hutter 2017 (SGDR), equation 5, without restarts."""
+    """Return the learning rate, or its schedule: Loshchilov & Hutter 2017 (SGDR), equation 5, without restarts."""
     peak = section.learning_rate
     if section.schedule == "constant":
         return peak

@@ -1,7 +1,8 @@
-"""How a network is trained on this machine: in which precision, with XLA or without, how many steps per call.
+"""The engine that trains a network on this machine: its precision, with or without XLA, and the number of steps per call.
 
-What is fastest depends on the processor and on the network: bfloat16 is a gain where there are instructions for it, XLA makes
-transposed convolutions slower on CPUs and small networks faster on GPUs. So it is measured. Importing this loads TensorFlow.
+Which is fastest depends on the processor and on the network: bfloat16 is faster where the processor has instructions for it;
+XLA makes transposed convolutions slower on CPUs, and small networks faster on GPUs. So it is measured. Importing this module
+loads TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import tensorflow as tf
 
 from components.engine.accumulation import train_in_parts
 from components.engine.fused_batch_norm import fuse_batch_norm
-from components.examples.dataset import ahead
+from components.examples.dataset import prefetched
 from components.reporting.console import say
 from models.build import build_vae
 from models.vae import VAE
@@ -34,17 +35,12 @@ from schemas.errors import DataError
 from schemas.recipe.model import LossSettings, ModelSettings
 from schemas.recipe.recipe import EngineSection
 
-WORTH = 90.0  # seconds of training from which on measuring is worth its time
+WORTH_MEASURING_SECONDS = 90.0  # a shorter training is not measured
 PROBE_SECONDS = 1.0  # per candidate, beside its compilation
 STEPS_PER_CALL = 8
-# An engine that is not clearly faster is not worth other rounding.
-CLEARLY = 1.05
-SLOW_STEP = 0.2  # seconds from which on the time between two calls is nothing beside the step
-BFLOAT16 = {
-    "avx512_bf16",
-    "amx_bf16",
-    "bf16",
-}  # flags of processors that have instructions for it: Intel's and AMD's, ARM's
+CLEARLY_FASTER = 1.05  # an engine that is not clearly faster is not worth its other rounding
+SLOW_STEP = 0.2  # seconds; with slower steps the time between two calls does not matter
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags of processors with instructions for it: Intel, AMD, ARM
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -54,10 +50,10 @@ class Engine:
     """One way to train.
 
     Attributes:
-        precision: float32; or bfloat16, float16: of activations, where weights, losses and moments stay float32.
+        precision: Of activations: float32, bfloat16 or float16. Weights, losses and moments are always float32.
         jit: Whether XLA compiles the step.
-        steps: Steps per call of it.
-        parts: In which a step takes its batch, where memory is short.
+        steps: Steps per call.
+        parts: The number of parts in which a step takes its batch, where memory is short.
     """
 
     precision: str = "float32"
@@ -70,14 +66,14 @@ class Engine:
         return f"{self.precision}{', XLA' if self.jit else ''}{several}"
 
     def build(self, network: ModelSettings, loss: LossSettings, statistics: Statistics, *, seed: int) -> VAE:
-        """A model to be trained this way. It is not what is saved: that is float32, and of Keras's own layers."""
+        """Build a model for training. (The saved one is built anew: float32, of Keras's own layers.)"""
         with _policy(_POLICIES[self.precision]):
             vae = build_vae(network, loss, statistics, seed=seed)
         fuse_batch_norm(vae)
         return vae
 
     def compile(self, vae: VAE, optimizer: keras.optimizers.Optimizer) -> None:
-        """Makes a model that `build` built ready for `fit`."""
+        """Prepare a model from `build` for `fit`."""
         vae.compile(optimizer=optimizer, jit_compile=self.jit, steps_per_execution=self.steps)
         if self.parts > 1:
             train_in_parts(vae, parts=self.parts)
@@ -92,56 +88,56 @@ def choose_engine(
     batch_size: int,
     images: int,
     deterministic: bool,
-    kept: Path,
+    path: Path,
 ) -> Engine:
-    """The engine that the settings name; what they leave open is what is fastest here.
+    """Choose the engine of a training: as the settings say, and where they say `auto`, the fastest on this machine.
 
-    It is measured once per machine and network, and for a training at once where the training is long enough.
+    The measurement is made once per machine and network, and only for a training that is long enough.
 
     Args:
-        section: The settings; what they name is not tried otherwise.
-        network: Of the recipe.
-        loss: Of the recipe.
-        statistics: Of the images.
+        section: The settings.
+        network: The recipe's.
+        loss: The recipe's.
+        statistics: The images'.
         batch_size: Images per step.
-        images: How many the training will see, all epochs together.
-        deterministic: Nothing is measured: what is open is float32, without XLA, a step at a time.
-        kept: This training's own file, so that it goes on after a kill as it began.
+        images: The number of images in all epochs together.
+        deterministic: Whether to measure nothing; `auto` then means float32, without XLA, a step per call.
+        path: The file of this training's engine, so that it resumes with the same one.
     """
-    if kept.exists():
-        return Engine(**json.loads(kept.read_bytes()))
+    if path.exists():
+        return Engine(**json.loads(path.read_bytes()))
     plain = plain_engine(section)
     candidates = _candidates(section, plain)
     if deterministic or len(candidates) == 1:
-        return _keep(plain, kept)
+        return _write(plain, path)
     key = _key(network, loss, statistics, batch_size, candidates)
     cache = _cache_folder() / f"engine-{key}.json"
     if cache.exists():
-        found = Engine(**json.loads(cache.read_bytes()))
-        say(f"engine  {found} (as measured before on this machine)")
-        return _keep(found, kept)
+        engine = Engine(**json.loads(cache.read_bytes()))
+        say(f"engine  {engine} (as measured before on this machine)")
+        return _write(engine, path)
 
     def rate_of(engine: Engine, *, beside: float = 0.0) -> float:
         return measure(engine, network, loss, statistics, batch_size=batch_size, beside=beside)
 
     rates = {plain: rate_of(plain)}
-    if images < WORTH * rates[plain]:
-        return _keep(plain, kept)
+    if images < WORTH_MEASURING_SECONDS * rates[plain]:
+        return _write(plain, path)
     rates |= {engine: rate_of(engine, beside=rates[plain]) for engine in candidates if engine not in rates}
     best = max(rates, key=lambda engine: rates[engine])
     if section.steps_per_call == "auto" and rates[best] * SLOW_STEP > batch_size:
-        several = replace(best, steps=STEPS_PER_CALL)
-        rates[several] = rate_of(several)
+        with_several_steps = replace(best, steps=STEPS_PER_CALL)
+        rates[with_several_steps] = rate_of(with_several_steps)
         best = max(rates, key=lambda engine: rates[engine])
     if not rates[best]:
-        return _keep(plain, kept)  # memory is too short for any: train itself takes smaller parts
-    if rates[best] < CLEARLY * rates[plain]:
+        return _write(plain, path)  # no engine has enough memory; train itself takes smaller parts
+    if rates[best] < CLEARLY_FASTER * rates[plain]:
         best = plain
     others = "; ".join(f"{engine}: {rate:,.0f}" for engine, rate in rates.items() if engine != best)
     say(f"engine  {best}: {rates[best]:,.0f} images/s measured ({others})")
     cache.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(cache, json.dumps(asdict(best)))
-    return _keep(best, kept)
+    return _write(best, path)
 
 
 def measure(
@@ -153,9 +149,9 @@ def measure(
     batch_size: int,
     beside: float = 0.0,
 ) -> float:
-    """Images per second of training steps on random pixels; 0 where they fail, as when memory runs out.
+    """Measure the images per second of training steps on random pixels; return 0 if they fail, as when memory runs out.
 
-    With one call that takes long, or that shows less than half of `beside`, images per second, it is done.
+    One call is enough if it takes long, or if it reaches less than half of the rate `beside`.
     """
     keras.utils.clear_session()
     try:
@@ -165,7 +161,7 @@ def measure(
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         labels = np.arange(batch_size) % max(len(vae.labels), 1)
         inputs = {"pixels": pixels, "labels": labels} if vae.conditional else pixels
-        data = ahead(tf.data.Dataset.from_tensors(inputs).repeat())
+        data = prefetched(tf.data.Dataset.from_tensors(inputs).repeat())
 
         def run(calls: int) -> float:
             began = time.perf_counter()
@@ -185,11 +181,11 @@ def measure(
         keras.utils.clear_session()
 
 
-def halved(engine: Engine, *, batch_size: int, devices: int, kept: Path) -> Engine:
-    """The engine for a training that ran out of memory: it takes its batches in twice as many parts.
+def halve_batches(engine: Engine, *, batch_size: int, devices: int, path: Path) -> Engine:
+    """Return the engine for a training that ran out of memory: it takes its batches in twice as many parts.
 
     Raises:
-        DataError: There is an image in each part already, or several devices share a batch, whose parts they are.
+        DataError: Each part has one image already, or several devices share each batch.
     """
     parts = 2 * engine.parts
     if devices > 1:
@@ -203,11 +199,11 @@ def halved(engine: Engine, *, batch_size: int, devices: int, kept: Path) -> Engi
             "smaller images (preprocess.height, width) or a smaller network (model) take less"
         )
     say(f"memory  ran out: from here on each batch of {batch_size} is taken in {parts} parts, their gradients added up")
-    return _keep(replace(engine, parts=parts), kept)
+    return _write(replace(engine, parts=parts), path)
 
 
 def plain_engine(section: EngineSection) -> Engine:
-    """What is taken where nothing is measured."""
+    """Return the engine where nothing is measured."""
     return Engine(
         precision="float32" if section.precision == "auto" else section.precision,
         # Keras's own choice would be XLA everywhere; on CPUs it makes transposed convolutions slower.
@@ -217,15 +213,15 @@ def plain_engine(section: EngineSection) -> Engine:
 
 
 def _candidates(section: EngineSection, plain: Engine) -> list[Engine]:
-    precisions = ["float32", *_half()] if section.precision == "auto" else [plain.precision]
+    precisions = ["float32", *_low_precisions()] if section.precision == "auto" else [plain.precision]
     jits = [False, True] if section.jit == "auto" else [plain.jit]
     return [replace(plain, precision=precision, jit=jit) for precision in precisions for jit in jits]
 
 
-def _half() -> list[str]:
-    """bfloat16; on GPUs before compute capability 8.0, which have no units for it, float16; neither where it is emulated.
+def _low_precisions() -> list[str]:
+    """Return float16 for GPUs before compute capability 8.0, else bfloat16; nothing for CPUs that would emulate bfloat16.
 
-    A processor without instructions for it takes ten times as long, and minutes for a single step of a large network.
+    Without instructions for it a step takes ten times as long: minutes for a large network.
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -235,7 +231,7 @@ def _half() -> list[str]:
 
 
 def processor_flags() -> set[str]:
-    """What Linux says the processor can do; nothing elsewhere."""
+    """Return the processor's flags, as Linux lists them; nothing on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -254,15 +250,15 @@ def _policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _keep(engine: Engine, kept: Path) -> Engine:
-    atomic.write_text(kept, json.dumps(asdict(engine)))
+def _write(engine: Engine, path: Path) -> Engine:
+    atomic.write_text(path, json.dumps(asdict(engine)))
     return engine
 
 
 def _key(
     network: ModelSettings, loss: LossSettings, statistics: Statistics, batch_size: int, candidates: list[Engine]
 ) -> str:
-    """What a measurement holds for: a machine, its libraries, a network, its images, and what was open."""
+    """Return a digest of all that a measurement depends on: machine, libraries, network, images and candidates."""
     details = tf.config.experimental.get_device_details
     content: dict[str, Any] = {
         "machine": [platform.node(), platform.machine(), os.cpu_count()],

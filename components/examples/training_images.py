@@ -1,4 +1,4 @@
-"""The images that train and tune learn from: in memory where they fit, else from the shards. Loads TensorFlow."""
+"""The images of train and tune: in memory if they fit, else from the shards. Importing this module loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.examples.dataset import ahead, batches, labelled_shard, read_statistics, training_batches, unreadable
+from components.examples.dataset import (
+    batches,
+    broken_shard,
+    labelled_shard,
+    prefetched,
+    read_statistics,
+    training_batches,
+)
 from components.examples.memory import memory_bytes
 from components.examples.training_order import in_training_order
 from schemas.artifacts.kinds import Examples
 
-SHARE = 0.25  # of the machine's memory, up to which pixels are kept in it
+MEMORY_SHARE = 0.25  # images that take more of the machine's memory are read from the shards in each epoch
 
 
 class Split(NamedTuple):
     """A split in memory.
 
     Attributes:
-        inputs: pixels [N, H', W', C], uint8, and labels [N], as they are stored.
-        starts: Where each shard begins, and the end.
+        inputs: "pixels" [N, H', W', C], uint8, and "labels" [N], in stored order.
+        starts: The number of the first image of each shard, and N.
     """
 
     inputs: dict[str, tf.Tensor]
@@ -29,14 +36,14 @@ class Split(NamedTuple):
 
 
 class TrainingImages:
-    """Training and validation split, read once and kept as uint8 where they are small enough.
+    """The training and the validation split, read once and kept in memory as uint8 if they are small enough.
 
-    Their order is the same either way, so that a training does not depend on the machine's memory.
+    Their order is the same if not, so that a training does not depend on the machine's memory.
 
     Args:
-        examples: Whose images they are.
-        limit: Only the first so many records of the training split.
-        processes: That keep such images at the same time.
+        examples: Where the images are.
+        limit: Use only the first so many records of the training split.
+        processes: Number of processes that keep such images at the same time.
     """
 
     def __init__(self, examples: Examples, *, limit: int | None = None, processes: int = 1) -> None:
@@ -46,7 +53,7 @@ class TrainingImages:
         self.count = records["train"] if limit is None else min(limit, records["train"])
         size = self.statistics.stored_height * self.statistics.stored_width * self.statistics.channels
         self.bytes = (self.count + records["validation"]) * size
-        self.resident = self.bytes <= SHARE * memory_bytes() / processes
+        self.resident = self.bytes <= MEMORY_SHARE * memory_bytes() / processes
 
     def training(
         self,
@@ -58,7 +65,7 @@ class TrainingImages:
         limit: int | None = None,
         labelled: bool = False,
     ) -> tf.data.Dataset:
-        """Batches for training: see `components.examples.dataset.training_batches`."""
+        """Return batches for training: see `components.examples.dataset.training_batches`."""
         order: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epoch, "epochs": epochs}
         if not self.resident:
             return training_batches(self.examples, limit=limit, labelled=labelled, **order)
@@ -74,25 +81,25 @@ class TrainingImages:
 
         numbers = in_training_order(open_shard, self.statistics, shards=len(starts) - 1, records=count, **order)
 
-        def chosen(places: tf.Tensor) -> Any:
-            return tf.nest.map_structure(lambda values: tf.gather(values, places), inputs)
+        def gather(batch: tf.Tensor) -> Any:
+            return tf.nest.map_structure(lambda values: tf.gather(values, batch), inputs)
 
-        return ahead(numbers.map(chosen, num_parallel_calls=2, deterministic=True))
+        return prefetched(numbers.map(gather, num_parallel_calls=2, deterministic=True))
 
     def measured(self, *, count: int, batch_size: int, labelled: bool = False) -> tf.data.Dataset:
-        """Batches of the first images in the order in which they are stored, for batch normalisation's statistics."""
+        """Return batches of the first training images in stored order, for batch normalisation's statistics."""
         return self._stored("train", batch_size=batch_size, limit=min(count, self.count), labelled=labelled)
 
     def validation(self, *, batch_size: int, limit: int | None = None, labelled: bool = False) -> tf.data.Dataset:
-        """Batches of the validation split, or of its first images."""
+        """Return batches of the validation split, or of its first images."""
         return self._stored("validation", batch_size=batch_size, limit=limit, labelled=labelled)
 
     def _stored(self, split: str, *, batch_size: int, limit: int | None, labelled: bool) -> tf.data.Dataset:
         if not self.resident:
             return batches(self.examples, split, batch_size=batch_size, limit=limit, labelled=labelled)
-        held = self._train if split == "train" else self._validation
-        found = tf.data.Dataset.from_tensor_slices(_inputs(held, labelled=labelled))
-        return ahead((found if limit is None else found.take(limit)).batch(batch_size))
+        in_memory = self._train if split == "train" else self._validation
+        images = tf.data.Dataset.from_tensor_slices(_inputs(in_memory, labelled=labelled))
+        return prefetched((images if limit is None else images.take(limit)).batch(batch_size))
 
     @cached_property
     def _train(self) -> Split:
@@ -106,20 +113,20 @@ class TrainingImages:
         shape = (self.statistics.stored_height, self.statistics.stored_width, self.statistics.channels)
         pixels, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.int64)
         limited = count < self.statistics.records[split]
-        starts, found = [0], 0
+        starts, records = [0], 0
         for path in self.examples.shards(split):
-            if limited and found >= count:
+            if limited and records >= count:
                 break
-            for part, its_labels in labelled_shard(path, self.statistics).as_numpy_iterator():
-                kept = min(len(part), max(count - found, 0))
-                pixels[found : found + kept], labels[found : found + kept] = part[:kept], its_labels[:kept]
-                found += len(part)
-            starts.append(min(found, count))
-        if found < count or (found > count and not limited):
-            raise unreadable(self.examples, f"expected {count:,} records in {split}, found {found:,}")
-        with tf.device("CPU"):  # where tf.data looks for it
+            for batch, batch_labels in labelled_shard(path, self.statistics).as_numpy_iterator():
+                size = min(len(batch), max(count - records, 0))
+                pixels[records : records + size], labels[records : records + size] = batch[:size], batch_labels[:size]
+                records += len(batch)
+            starts.append(min(records, count))
+        if records < count or (records > count and not limited):
+            raise broken_shard(self.examples, f"expected {count:,} records in {split}, found {records:,}")
+        with tf.device("CPU"):  # tf.data reads it there
             return Split({"pixels": tf.constant(pixels), "labels": tf.constant(labels)}, tf.constant(starts, tf.int64))
 
 
-def _inputs(held: Split, *, labelled: bool) -> Any:
-    return held.inputs if labelled else held.inputs["pixels"]
+def _inputs(split: Split, *, labelled: bool) -> Any:
+    return split.inputs if labelled else split.inputs["pixels"]

@@ -1,4 +1,4 @@
-"""Examples, and HyperParameters where there are any, to a trained Model."""
+"""The stage train: Examples, and HyperParameters where there are any, to a trained Model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.stage import Stage
 def train(
     examples: Examples, hyperparameters: HyperParameters | None, model: Model, settings: TrainSettings
 ) -> dict[str, int]:
-    """Trains until the validation loss no longer falls; continues where an interrupted run stopped.
+    """Train until the validation loss no longer falls; resume where an interrupted run stopped.
 
     Returns:
         Epochs run, the best epoch (from 1), and the number of weights.

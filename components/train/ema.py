@@ -1,4 +1,4 @@
-"""The average of the weights, put in their place whenever the model is judged or kept.
+"""The moving average of the weights, used wherever the model is validated or saved.
 
 Keras's own SwapEMAWeights swaps by adding and subtracting, which rounds the weights that training goes on with.
 """
@@ -11,10 +11,11 @@ import keras
 
 
 class AveragedWeights(keras.callbacks.Callback):
-    """From an epoch's validation until the next epoch begins the model holds the averages, and the optimizer the weights.
+    """Swaps weights and averages: from an epoch's validation until the next epoch the model holds the averages.
 
-    So validation, early stopping, the best weights and the state that is written all see the averages, and a resumed
-    training, which takes up that state, begins as the next epoch does: by swapping back. Without an average it does nothing.
+    Meanwhile the optimizer holds the weights. So validation, early stopping, the best weights and the written state all see
+    the averages. A resumed training starts from that state, and so begins as the next epoch does: by swapping back.
+    Without an average nothing is swapped.
 
     Args:
         swapped: Whether the model holds the averages when training begins, as after a resume.
@@ -25,12 +26,12 @@ class AveragedWeights(keras.callbacks.Callback):
         self.swapped = swapped
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """The weights are put back."""
+        """Put the weights back."""
         if self.swapped:
             self._swap()
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        """The averages take their place."""
+        """Put the averages in the place of the weights."""
         if not self.swapped:
             self._swap()
 

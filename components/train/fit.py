@@ -8,19 +8,19 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
-from components.engine.batch_norm import IMAGES as MEASURED
+from components.engine.batch_norm import IMAGES as BATCH_NORM_IMAGES
 from components.engine.batch_norm import PreciseBatchNorm
 from components.engine.device import prepare_device
 from components.engine.keras_file import save_model
 from components.engine.optimizer import make_optimizer
-from components.engine.probe import Engine, choose_engine, halved
+from components.engine.probe import Engine, choose_engine, halve_batches
 from components.examples.dataset import readable
-from components.examples.training_images import SHARE, TrainingImages
+from components.examples.training_images import MEMORY_SHARE, TrainingImages
 from components.reporting.console import say
 from components.train.ema import AveragedWeights
 from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
-from components.train.progress import EpochProgress, StopWhenLost, tell_epochs
+from components.train.progress import EpochProgress, StopWhenLost, print_epochs
 from components.train.replicas import Replicas
 from components.train.state import ResumableEarlyStopping, TrainingState
 from components.train.tuned import with_tuned
@@ -28,52 +28,57 @@ from models.build import build_vae
 from models.vae import VAE
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, HyperParameters, Model
+from schemas.artifacts.records import Statistics
 from schemas.recipe.settings import TrainSettings
 
 
 def fit(
     examples: Examples, hyperparameters: HyperParameters | None, model: Model, settings: TrainSettings
 ) -> dict[str, int]:
-    """See `components.train.component.train`."""
+    """Train a model and write it: see `components.train.component.train`."""
     device = prepare_device(deterministic=settings.train.deterministic)
-    settings, tuned = with_tuned(settings, hyperparameters)
+    settings, tuned_keys = with_tuned(settings, hyperparameters)
     images = TrainingImages(examples)
     state = TrainingState.read(model.work / "state.npz")
     if not state.finished(settings.train.epochs):
-        if tuned:
-            say(f"tuned   {', '.join(tuned)} as the search found (train.use_tuned=false: as the recipe says)")
-        _until_it_fits(images, model, settings, state, device)
+        if tuned_keys:
+            say(f"tuned   {', '.join(tuned_keys)} from the search (train.use_tuned=false: as the recipe says)")
+        engine = choose_engine(
+            settings.train.engine,
+            settings.model,
+            settings.loss,
+            images.statistics,
+            batch_size=settings.train.batch_size,
+            images=images.count * settings.train.epochs,
+            deterministic=settings.train.deterministic,
+            path=model.work / "engine.json",
+        )
+        _train_within_memory(images, model, settings, state, engine=engine, device=device)
     make_film(model.progress_path)
-    # Without the optimizer: its state is of the last epoch, the weights are of the best. And whatever the engine was: in
-    # float32, of Keras's own layers.
-    keras.utils.clear_session()
-    best = build_vae(settings.model, settings.loss, images.statistics, seed=settings.seed)
-    best.set_weights(state.best_weights)
+    best = _best_model(settings, images.statistics, state)
     return _write(model, best, state)
 
 
-def _until_it_fits(
-    images: TrainingImages, model: Model, settings: TrainSettings, state: TrainingState, device: str
+def _train_within_memory(
+    images: TrainingImages,
+    model: Model,
+    settings: TrainSettings,
+    state: TrainingState,
+    *,
+    engine: Engine,
+    device: str,
 ) -> None:
-    """Trains; where memory runs out, from the last finished epoch on with batches in smaller parts."""
-    kept, replicas = model.work / "engine.json", Replicas()
-    engine = choose_engine(
-        settings.train.engine,
-        settings.model,
-        settings.loss,
-        images.statistics,
-        batch_size=settings.train.batch_size,
-        images=images.count * settings.train.epochs,
-        deterministic=settings.train.deterministic,
-        kept=kept,
-    )
+    """Train; where memory runs out, go on from the last finished epoch with batches in smaller parts."""
+    replicas = Replicas()
     while True:
         try:
             return _train(images, model, settings, state, engine=engine, replicas=replicas, device=device)
         except tf.errors.ResourceExhaustedError:
-            # Outside of this clause: the error's traceback holds all that was in memory.
+            # Nothing more in this clause: the error's traceback holds all that was in memory.
             pass
-        engine = halved(engine, batch_size=settings.train.batch_size, devices=replicas.count, kept=kept)
+        engine = halve_batches(
+            engine, batch_size=settings.train.batch_size, devices=replicas.count, path=model.work / "engine.json"
+        )
 
 
 def _train(
@@ -86,32 +91,14 @@ def _train(
     replicas: Replicas,
     device: str,
 ) -> None:
-    """From where the state stands to the end, or until memory runs out."""
-    keras.utils.clear_session()  # layers are named by counters; these start anew, so that names do not depend on history
+    """Train from the state to the end, or until memory runs out."""
     section, batch_size = settings.train, settings.train.batch_size
     steps = math.ceil(images.count / batch_size)
-    engine = replace(engine, steps=_in_calls(steps, most=engine.steps))
-    if replicas.count > 1:
-        engine = replace(engine, jit=False, steps=1)  # TensorFlow loops over no shared steps
-    with replicas.scope():
-        vae = engine.build(settings.model, settings.loss, images.statistics, seed=settings.seed)
-        vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
-        engine.compile(vae, make_optimizer(section, steps_per_epoch=steps))
-        vae.optimizer.build(vae.trainable_variables)
-    say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
-    say(f"trains  on {images.count:,} images, {batch_size} per step, learning rate {section.learning_rate:.3g}")
-    if vae.conditional:
-        say(f"labels  {len(vae.labels):,}, which encoder and decoder take")
-    if replicas.count > 1:
-        say(f"shares  each batch among {replicas.count} devices")
-    if not images.resident:
-        say(f"reads   {images.bytes / 1e9:,.1f} GB of images from disk in each epoch: more than {SHARE:.0%} of memory")
-
-    if state.epochs:
-        say(f"resumes after epoch {state.epochs}")
-    forward = math.ceil(batch_size / engine.parts)  # what fits in training fits in validation
+    vae = _build(settings, images.statistics, engine=engine, replicas=replicas, steps=steps)
+    _print_start(vae, images, settings, state, replicas=replicas, device=device)
     progress = EpochProgress(epochs=section.epochs, images=images.count, batch_size=batch_size)
     with readable(images.examples), replicas.sharing(vae), progress.resources:
+        forward = math.ceil(batch_size / engine.parts)  # what fits in training fits in validation
         training = images.training(
             batch_size=batch_size,
             seed=settings.seed,
@@ -119,7 +106,7 @@ def _train(
             epochs=section.epochs,
             labelled=vae.conditional,
         )
-        measured = images.measured(count=MEASURED, batch_size=forward, labelled=vae.conditional)
+        measured = images.measured(count=BATCH_NORM_IMAGES, batch_size=forward, labelled=vae.conditional)
         vae.fit(
             replicas.share(training),
             steps_per_epoch=steps,
@@ -136,31 +123,76 @@ def _train(
                 ),
                 progress,
                 *_importance_weighted(settings),
-                AveragedWeights(swapped=state.epochs > 0),  # before what measures or keeps weights
+                AveragedWeights(swapped=state.epochs > 0),  # before the callbacks that measure or save weights
                 PreciseBatchNorm(measured),
                 Pictures(model.progress_path, images.examples, epochs=section.epochs, seed=settings.seed),
                 keras.callbacks.TensorBoard(str(model.logs_path), write_graph=False),
                 ResumableEarlyStopping(model.work / "state.npz", state, patience=section.patience),
             ],
-            shuffle=False,  # the data set does
+            shuffle=False,  # the data set is shuffled already
             verbose=0,
         )
 
 
-def _in_calls(steps: int, *, most: int) -> int:
-    """Steps per call, such that an epoch's are whole calls: Keras would go on into the next epoch's images."""
+def _build(settings: TrainSettings, statistics: Statistics, *, engine: Engine, replicas: Replicas, steps: int) -> VAE:
+    """Build and compile the model for this engine and these devices; an epoch has so many steps."""
+    keras.utils.clear_session()  # layers are named by counters: start them anew, so that names do not depend on history
+    engine = replace(engine, steps=steps_per_call(steps, most=engine.steps))
+    if replicas.count > 1:
+        engine = replace(engine, jit=False, steps=1)  # TensorFlow cannot loop over steps that devices share
+    with replicas.scope():
+        vae = engine.build(settings.model, settings.loss, statistics, seed=settings.seed)
+        vae.kl_warmup_steps = settings.loss.kl_warmup_epochs * steps
+        engine.compile(vae, make_optimizer(settings.train, steps_per_epoch=steps))
+        vae.optimizer.build(vae.trainable_variables)
+    return vae
+
+
+def steps_per_call(steps: int, *, most: int) -> int:
+    """Return the largest number of steps per call that divides an epoch's steps.
+
+    With a remainder Keras would go on into the next epoch's images.
+    """
     return max(size for size in range(1, min(most, steps) + 1) if steps % size == 0)
 
 
-def _importance_weighted(settings: TrainSettings) -> list[keras.callbacks.Callback]:
+def _print_start(
+    vae: VAE, images: TrainingImages, settings: TrainSettings, state: TrainingState, *, replicas: Replicas, device: str
+) -> None:
+    section = settings.train
+    say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
+    say(f"trains  on {images.count:,} images, {section.batch_size} per step, learning rate {section.learning_rate:.3g}")
+    if vae.conditional:
+        say(f"labels  {len(vae.labels):,}, conditioning encoder and decoder")
+    if replicas.count > 1:
+        say(f"shares  each batch among {replicas.count} devices")
+    if not images.resident:
+        size = f"{images.bytes / 1e9:,.1f} GB"
+        say(f"reads   {size} of images from disk in each epoch: they take more than {MEMORY_SHARE:.0%} of memory")
+    if state.epochs:
+        say(f"resumes after epoch {state.epochs}")
+
+
+def _importance_weighted(settings: TrainSettings) -> list[ImportanceWeighted]:
     loss, epochs = settings.loss, settings.train.epochs
     if not loss.importance_epochs:
         return []
     return [ImportanceWeighted(first=epochs - loss.importance_epochs, samples=loss.importance_samples)]
 
 
+def _best_model(settings: TrainSettings, statistics: Statistics, state: TrainingState) -> VAE:
+    """Build the model that is saved: float32, of Keras's own layers, with the best epoch's weights.
+
+    It has no optimizer, whose state is of the last epoch, and nothing of the engine that trained it.
+    """
+    keras.utils.clear_session()
+    vae = build_vae(settings.model, settings.loss, statistics, seed=settings.seed)
+    vae.set_weights(state.best_weights)
+    return vae
+
+
 def _write(model: Model, best: VAE, state: TrainingState) -> dict[str, int]:
     save_model(best, model.vae_path, work=model.work)
     tables.write_table(model.history_path, state.history, tables.HISTORY)
-    tell_epochs(state.history, best=state.best_epoch, stopped=state.stopped)
+    print_epochs(state.history, best=state.best_epoch, stopped=state.stopped)
     return {"epochs": state.epochs, "best_epoch": state.best_epoch + 1, "weights": best.count_params()}

@@ -6,9 +6,9 @@ import keras
 
 
 class ImportanceWeighted(keras.callbacks.Callback):
-    """From an epoch on the loss is the bound of several codes per image, in training and in validation.
+    """Makes the loss the bound of several codes per image from an epoch on, in training and in validation.
 
-    On average it is at most the loss of one code, so that the best epoch is one of these if they gain anything.
+    On average the bound is at most the loss of one code. So the best epoch is one of these if they gain anything.
 
     Args:
         first: The epoch, from 0.
@@ -21,7 +21,7 @@ class ImportanceWeighted(keras.callbacks.Callback):
         self.samples = samples
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Changes the loss, and has the steps traced anew, once."""
+        """Change the loss, and have the steps traced anew, once."""
         if epoch >= self.first and self.model.importance_samples != self.samples:
             self.model.importance_samples = self.samples
             self.model.make_train_function(force=True)

@@ -1,9 +1,10 @@
 """Several devices train one model: each takes its share of every batch. Importing this module loads TensorFlow.
 
-Keras trains under `tf.distribute.MirroredStrategy`: every device has the weights, and gradients are added up. So that a batch
-gives what it gives on one device, whatever the number of devices, the four things that Keras leaves to each device are made
-of the whole batch here: noise (Keras's generators draw the same numbers on every device), the loss's mean (Keras divides by
-the number of devices, and so weighs images by the size of their share), batch normalisation's statistics, and clipping.
+Keras trains under `tf.distribute.MirroredStrategy`: every device has the weights, and gradients are added up. A batch gives
+what it gives on one device, whatever the number of devices. For that, four things that Keras leaves to each device are
+computed here over the whole batch: noise (Keras's generators draw the same numbers on every device), the loss's mean (Keras
+divides by the number of devices, and so weighs images by the size of their share), batch normalisation's statistics, and
+clipping.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from components.examples.dataset import ahead
+from components.examples.dataset import prefetched
 from models.batch import WholeBatch
 from models.vae import VAE
 
@@ -23,7 +24,7 @@ KIND = "GPU"
 
 
 class Replicas:
-    """All GPUs, where there are several; else one device, for which nothing is done."""
+    """All GPUs that share a training; with one device nothing changes."""
 
     def __init__(self) -> None:
         devices = [device.name for device in tf.config.list_logical_devices(KIND)]
@@ -31,18 +32,18 @@ class Replicas:
         self.count = max(1, len(devices))
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Where a model is built and compiled, so that every device has it."""
+        """Return the context in which a model is built and compiled, so that every device has it."""
         return self.strategy.scope() if self.strategy else nullcontext()
 
     @contextmanager
     def sharing(self, vae: VAE) -> Iterator[None]:
-        """While it trains, a device's images are a share of their batch."""
+        """Make each device's images a share of their batch while the model trains."""
         if self.strategy is None:
             yield
             return
         norms = [layer for layer in vae._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
         vae.batch = vae.sampler.batch = SharedBatch()
-        # Keras would build the model, which is built, from the mean of the devices' first images: their numbers may differ.
+        # The model is built. Keras would build it again from the devices' first images, whose numbers may differ.
         vae._maybe_symbolic_build = lambda **_: None
         for layer in norms:
             layer.synchronized = True
@@ -53,7 +54,7 @@ class Replicas:
         try:
             yield
         finally:
-            # A model's file says nothing of the devices that it was trained on.
+            # A model's file must not depend on the devices that trained it.
             vae.batch = vae.sampler.batch = WholeBatch()
             del vae._maybe_symbolic_build
             optimizer._clip_gradients = clip
@@ -61,9 +62,9 @@ class Replicas:
                 layer.synchronized = False
 
     def share(self, batches: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-        """Cuts batches into a part per device, in order; parts may differ by an image.
+        """Cut batches into a part per device, in order; parts may differ by an image.
 
-        A batch of fewer images than there are devices is filled up with the same again, because none may go empty.
+        If a batch has fewer images than there are devices, images are repeated: every device needs one.
         """
         if self.strategy is None:
             return batches
@@ -78,23 +79,23 @@ class Replicas:
 
             return tf.data.Dataset.range(self.count).map(part)
 
-        # TensorFlow's own way to cut batches depends on what it finds out of their size, and joins what is left over.
-        cut = ahead(batches.flat_map(parts))
+        # TensorFlow's own way to cut batches depends on what it can infer of their size, and joins leftovers.
+        cut = prefetched(batches.flat_map(parts))
         return self.strategy.distribute_datasets_from_function(lambda _: cut)
 
     def validation(self, batches: tf.data.Dataset) -> dict[str, Any]:
-        """What `fit` is told of its validation. The batches' number must be known."""
+        """Return the arguments of `fit` for its validation. The number of batches must be known."""
         if self.strategy is None:
             return {"validation_data": batches}
-        # Keras cannot count batches that are cut, and so begins them anew only where they never end.
+        # Keras cannot count batches that are cut. So they never end here, and it is told their number.
         return {"validation_data": self.share(batches.repeat()), "validation_steps": int(batches.cardinality())}
 
 
 class SharedBatch(WholeBatch):
-    """A replica's images are a part of the batch; parts stand in the order of the replicas."""
+    """The batch of which a replica's images are a part; parts stand in the order of the replicas."""
 
     def draw(self, random: Callable[[Any], Any], images: Any) -> Any:
-        """Draws for the whole batch, the same on every replica, and takes what belongs to this one's images."""
+        """Draw for the whole batch, the same on every replica, and return the part of this replica's images."""
         context = _replica()
         if context is None:
             return random(images)
@@ -103,9 +104,9 @@ class SharedBatch(WholeBatch):
         return random(tf.reduce_sum(sizes))[start : start + images]
 
     def mean(self, losses: Any) -> Any:
-        """This replica's part of the mean over the batch, so that the replicas' gradients add up to the batch's.
+        """Return this replica's part of the mean over the batch, so that the replicas' gradients add up to the batch's.
 
-        Its value is what Keras's metric of the loss expects, which counts images: the mean here, over the number of replicas.
+        Its value is what Keras's metric of the loss, which counts images, expects: the mean here over the number of replicas.
         """
         context = _replica()
         if context is None:
@@ -115,19 +116,19 @@ class SharedBatch(WholeBatch):
 
 
 def _clip_sum(clip: Callable[[Any], Any], gradients: list[Any]) -> list[Any]:
-    """Clips what the replicas' gradients add up to. Keras adds them up after clipping: each gives an equal part of it."""
+    """Clip the sum of the replicas' gradients. Keras adds up after clipping, so each replica returns an equal part."""
     context = _replica()
     clipped = clip(gradients if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
     return clipped if context is None else [gradient / context.num_replicas_in_sync for gradient in clipped]
 
 
 def _replica() -> tf.distribute.ReplicaContext | None:
-    """The replica that this is called in; none where a model is called by itself."""
+    """Return the replica that this is called in, or None outside of a shared training."""
     context = tf.distribute.get_replica_context()
     return context if context is not None and context.num_replicas_in_sync > 1 else None
 
 
 def _sizes(context: tf.distribute.ReplicaContext, images: Any) -> tf.Tensor:
-    """How many images each replica has."""
+    """Return the number of images of each replica."""
     mine = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync) * tf.cast(images, tf.float32)
     return tf.cast(context.all_reduce(tf.distribute.ReduceOp.SUM, mine), tf.int32)

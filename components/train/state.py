@@ -1,6 +1,6 @@
-"""What a training needs to go on after a kill as if nothing had happened: one file, whole or not there.
+"""The state of a training, from which it resumes after a kill without any difference: one file, whole or not there.
 
-Keras's BackupAndRestore keeps weights and optimizer, but not what EarlyStopping knows, nor the best weights.
+Keras's BackupAndRestore saves weights and optimizer, but neither the memory of EarlyStopping nor the best weights.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from components.reporting.console import say
 from schemas import atomic
@@ -24,7 +25,7 @@ from schemas.errors import DataError
 
 @dataclass
 class TrainingState:
-    """Where a training stands after an epoch.
+    """The state of a training after an epoch.
 
     Attributes:
         epochs: Finished epochs.
@@ -43,15 +44,15 @@ class TrainingState:
     wait: int = 0
     stopped: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
-    variables: list[np.ndarray] = field(default_factory=list)
-    best_weights: list[np.ndarray] = field(default_factory=list)
+    variables: list[NDArray[Any]] = field(default_factory=list)
+    best_weights: list[NDArray[Any]] = field(default_factory=list)
 
     def finished(self, epochs: int) -> bool:
-        """Whether a training of at most so many epochs is over."""
+        """Return whether a training of at most so many epochs is over."""
         return self.stopped or self.epochs >= epochs
 
     def write(self, path: Path) -> None:
-        """Writes everything as one NumPy archive; what was there is kept beside it, as the state before."""
+        """Write everything as one NumPy archive, and keep the previous one beside it."""
         scalars = {key: value for key, value in asdict(self).items() if key not in ("variables", "best_weights")}
         arrays = {f"variable_{index:04d}": value for index, value in enumerate(self.variables)}
         arrays |= {f"best_{index:04d}": value for index, value in enumerate(self.best_weights)}
@@ -65,21 +66,21 @@ class TrainingState:
 
     @classmethod
     def read(cls, path: Path) -> TrainingState:
-        """Reads what `write` wrote last, or before where that is broken; a new state where nothing was written.
+        """Read the last state, or the previous one if that is broken; return a new state where nothing was written.
 
         Raises:
             DataError: Both files are broken.
         """
-        found = [written for written in (path, before(path)) if written.exists()]
-        if not found:
+        paths = [candidate for candidate in (path, before(path)) if candidate.exists()]
+        if not paths:
             return cls()
         try:
-            return cls._read(found[0])
+            return cls._read(paths[0])
         except DataError as error:
-            if len(found) == 1:
+            if len(paths) == 1:
                 raise
-            say(f"{error}".replace("remove it to begin anew", "goes on from the one before"))
-            return cls._read(found[1])
+            say(f"{error}".replace("remove it to begin anew", "resumes from the previous one"))
+            return cls._read(paths[1])
 
     @classmethod
     def _read(cls, path: Path) -> TrainingState:
@@ -97,16 +98,16 @@ class TrainingState:
 
 
 def before(path: Path) -> Path:
-    """Where the last state but one is."""
+    """Return the path of the previous state."""
     return path.with_name(f"before-{path.name}")
 
 
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
-    """Early stopping on the validation loss that keeps its memory, and everything else, in a TrainingState.
+    """Early stopping on the validation loss that writes its memory, and all the rest, into a TrainingState.
 
     Args:
         path: The state's file, written after each epoch.
-        state: Where the training stands.
+        state: The state to begin from.
         patience: Epochs without a better validation loss before training stops.
     """
 
@@ -116,7 +117,7 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         self.state = state
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Takes up the state."""
+        """Restore the state."""
         super().on_train_begin(logs)
         if self.state.epochs:
             self.best = self.state.best
@@ -127,7 +128,7 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
                 variable.assign(value)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judges the epoch, then writes the state."""
+        """Compare the epoch with the best one, then write the state."""
         super().on_epoch_end(epoch, logs)
         row = {key: float(value) for key, value in (logs or {}).items()}
         row |= {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate.numpy())}

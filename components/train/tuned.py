@@ -1,4 +1,4 @@
-"""What a search found, in place of what the recipe says."""
+"""The values of a search, in place of the recipe's."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from schemas.recipe.settings import TrainSettings, with_values
 def with_tuned(
     settings: TrainSettings, hyperparameters: HyperParameters | None
 ) -> tuple[TrainSettings, dict[str, Any]]:
-    """The settings with a search's values, and these values by recipe key; none where there was no search.
+    """Return the settings with a search's values, and these values by recipe key: none where there was no search.
 
     Raises:
         DataError: A value does not fit the recipe, which has changed since.
     """
     if hyperparameters is None:
         return settings, {}
-    found: dict[str, Any] = json.loads(hyperparameters.best_path.read_bytes())
+    values: dict[str, Any] = json.loads(hyperparameters.best_path.read_bytes())
     try:
-        return with_values(settings, found), found
+        return with_values(settings, values), values
     except ValidationError as error:
-        key, why = error.errors()[0]["loc"][-1], error.errors()[0]["msg"]
+        first = error.errors()[0]
+        key, reason = first["loc"][-1], first["msg"]
         raise DataError(
-            f"{hyperparameters.best_path}: expected values that fit the recipe, found one that does not ({key}: {why}); "
+            f"{hyperparameters.best_path}: expected values that fit the recipe, found one that does not ({key}: {reason}); "
             "run make tune again, or set train.use_tuned=false"
         ) from None

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from components.examples.dataset import ahead
+from components.examples.dataset import prefetched
 from components.examples.training_images import TrainingImages
 from schemas import atomic
 
@@ -112,7 +112,7 @@ def real_batches(images: TrainingImages, crop: Callable[[Any], Any], *, seed: in
     def prepared(inputs: Any) -> Any:
         return tf.cast(crop(inputs["pixels"]), tf.float32) / 255.0, inputs["labels"]
 
-    return ahead(stored.map(prepared, num_parallel_calls=2, deterministic=True))
+    return prefetched(stored.map(prepared, num_parallel_calls=2, deterministic=True))
 
 
 def array_batches(images: NDArray[np.uint8], labels: NDArray[np.int64], *, seed: int) -> tf.data.Dataset:
@@ -123,7 +123,7 @@ def array_batches(images: NDArray[np.uint8], labels: NDArray[np.int64], *, seed:
     def batch(rows: Any) -> Any:
         return tf.cast(tf.gather(all_images, rows), tf.float32) / 255.0, tf.gather(all_labels, rows)
 
-    return ahead(numbers.map(batch, num_parallel_calls=2, deterministic=True))
+    return prefetched(numbers.map(batch, num_parallel_calls=2, deterministic=True))
 
 
 def steps_for(count: int) -> int:

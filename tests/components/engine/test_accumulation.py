@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.by_hand import describe
 
-from components.engine.probe import Engine, halved
+from components.engine.probe import Engine, halve_batches
 from models.vae import VAE
 from schemas.errors import DataError
 from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
@@ -20,8 +20,8 @@ DENSE = DenseModel(network="dense", latent_dim=3, hidden=(16,))
 PLAIN = MseLoss(likelihood="mse", weight=10.0, kl="none")  # a plain autoencoder: no noise, which parts draw anew
 
 
-def trained(*, parts: int, model: ModelSettings = DENSE, loss: LossSettings = PLAIN, **options: Any) -> tuple[VAE, Any]:
-    """A network after two epochs, and what `fit` said of them."""
+def train(*, parts: int, model: ModelSettings = DENSE, loss: LossSettings = PLAIN, **options: Any) -> tuple[VAE, Any]:
+    """Return a network after two epochs, and its history."""
     keras.utils.clear_session()
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), np.uint8)
     engine = Engine(parts=parts, **options)
@@ -33,7 +33,7 @@ def trained(*, parts: int, model: ModelSettings = DENSE, loss: LossSettings = PL
 @pytest.fixture(scope="module")
 def whole() -> tuple[VAE, Any]:
     """Trained on whole batches."""
-    return trained(parts=1)
+    return train(parts=1)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def whole() -> tuple[VAE, Any]:
 def test_parts_give_the_weights_and_losses_of_whole_batches(
     parts: int, options: dict[str, Any], whole: tuple[VAE, Any]
 ) -> None:
-    vae, history = trained(parts=parts, **options)
-    for found, expected in zip(vae.get_weights(), whole[0].get_weights(), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    vae, history = train(parts=parts, **options)
+    for weight, expected in zip(vae.get_weights(), whole[0].get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-6)
     for name in ("loss", "reconstruction", "kl"):
         assert history[name] == pytest.approx(whole[1][name], rel=1e-5)
     assert int(vae.optimizer.iterations) == int(whole[0].optimizer.iterations) == 6
@@ -55,7 +55,7 @@ def test_parts_give_the_weights_and_losses_of_whole_batches(
 def test_noise_and_low_precision_train_in_parts_too() -> None:
     model = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=3, batch_norm="before")
     for precision in ("bfloat16", "float16"):
-        _, history = trained(parts=2, model=model, loss=BernoulliLoss(likelihood="bernoulli"), precision=precision)
+        _, history = train(parts=2, model=model, loss=BernoulliLoss(likelihood="bernoulli"), precision=precision)
         assert history["loss"][1] < history["loss"][0]
 
 
@@ -69,6 +69,6 @@ def test_the_last_batch_may_have_fewer_images_than_there_are_parts() -> None:
     assert np.isfinite(history["loss"]).all()
 
 
-def test_devices_that_share_a_batch_are_told_to_take_a_smaller_one(tmp_path: Path) -> None:
+def test_out_of_memory_on_several_devices_is_an_error_that_proposes_a_smaller_batch(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for 128 images on 4 devices, .* try 64$"):
-        halved(Engine(), batch_size=128, devices=4, kept=tmp_path / "engine.json")
+        halve_batches(Engine(), batch_size=128, devices=4, path=tmp_path / "engine.json")

@@ -12,7 +12,14 @@ import pytest
 from helpers.by_hand import describe
 
 from components.engine import probe as module
-from components.engine.probe import CLEARLY, STEPS_PER_CALL, WORTH, Engine, choose_engine, measure
+from components.engine.probe import (
+    CLEARLY_FASTER,
+    STEPS_PER_CALL,
+    WORTH_MEASURING_SECONDS,
+    Engine,
+    choose_engine,
+    measure,
+)
 from models.build import build_vae
 from schemas.recipe.model import BernoulliLoss, ConvModel
 from schemas.recipe.recipe import EngineSection
@@ -27,7 +34,7 @@ Choose = Callable[..., Engine]
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[Engine, float]:
-    """What a measurement finds: 100 images/s, and more for the engines that a test puts here. Nothing is kept from before."""
+    """Measured rates: 100 images/s, unless a test puts another number here for an engine. The cache is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     rates: dict[Engine, float] = {}
     monkeypatch.setattr(module, "measure", lambda engine, *_, **__: rates.get(engine, 100.0))
@@ -39,7 +46,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[Engine, fl
 def choose(tmp_path: Path) -> Choose:
     """The engine of a long training, with these settings."""
 
-    def found(*, images: int = LONG, deterministic: bool = False, run: str = "run", **settings: Any) -> Engine:
+    def choose_for(*, images: int = LONG, deterministic: bool = False, run: str = "run", **settings: Any) -> Engine:
         return choose_engine(
             EngineSection(**settings),
             NETWORK,
@@ -48,21 +55,21 @@ def choose(tmp_path: Path) -> Choose:
             batch_size=16,
             images=images,
             deterministic=deterministic,
-            kept=tmp_path / f"{run}.json",
+            path=tmp_path / f"{run}.json",
         )
 
-    return found
+    return choose_for
 
 
-def test_the_fastest_engine_wins_and_is_told(
+def test_the_fastest_engine_wins_and_is_printed(
     measured: dict[Engine, float], choose: Choose, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured[Engine("bfloat16")] = 180.0
     measured[Engine("float32", jit=True)] = 150.0
     assert choose() == Engine("bfloat16")
-    said = capsys.readouterr().out
-    assert "engine  bfloat16: 180 images/s measured" in said
-    assert "float32: 100; " in said
+    output = capsys.readouterr().out
+    assert "engine  bfloat16: 180 images/s measured" in output
+    assert "float32: 100; " in output
 
 
 def test_several_steps_per_call_are_taken_where_they_are_faster(measured: dict[Engine, float], choose: Choose) -> None:
@@ -77,7 +84,7 @@ def test_bfloat16_is_not_tried_where_it_is_emulated(
     measured[Engine("bfloat16")] = 180.0
     monkeypatch.setattr(module, "processor_flags", lambda: {"avx2", "fma"})
     assert choose(run="without") == Engine()
-    monkeypatch.setattr(module, "processor_flags", set)  # nobody knows
+    monkeypatch.setattr(module, "processor_flags", set)  # on a system that does not list them
     assert choose(run="unknown") == Engine("bfloat16")
 
 
@@ -90,13 +97,13 @@ def test_several_steps_per_call_are_not_tried_where_a_step_is_slow(
 
 
 def test_what_is_hardly_faster_is_not_worth_other_rounding(measured: dict[Engine, float], choose: Choose) -> None:
-    measured[Engine("bfloat16")] = 100 * CLEARLY - 0.1
+    measured[Engine("bfloat16")] = 100 * CLEARLY_FASTER - 0.1
     assert choose() == Engine()
 
 
 def test_a_short_training_is_not_held_up(measured: dict[Engine, float], choose: Choose) -> None:
     measured[Engine("bfloat16")] = 1000.0
-    assert choose(images=int(WORTH * 100) - 1) == Engine()
+    assert choose(images=int(WORTH_MEASURING_SECONDS * 100) - 1) == Engine()
 
 
 def test_where_nothing_runs_the_training_itself_will_say_why(
@@ -114,8 +121,8 @@ def test_a_deterministic_training_depends_on_no_measurement(measured: dict[Engin
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_what_is_set_is_taken(measured: dict[Engine, float], choose: Choose, deterministic: bool) -> None:
     measured[Engine("float32", jit=True, steps=3)] = 1000.0
-    found = choose(precision="bfloat16", jit=False, steps_per_call=3, deterministic=deterministic)
-    assert found == Engine("bfloat16", jit=False, steps=3)
+    engine = choose(precision="bfloat16", jit=False, steps_per_call=3, deterministic=deterministic)
+    assert engine == Engine("bfloat16", jit=False, steps=3)
 
 
 def test_what_is_open_is_measured_beside_what_is_set(measured: dict[Engine, float], choose: Choose) -> None:
@@ -172,8 +179,8 @@ def test_low_precision_is_of_activations_alone() -> None:
     vae = Engine("bfloat16").build(NETWORK, LOSS, STATISTICS, seed=0)
     assert vae.encoder.layers[1].compute_dtype == "bfloat16"
     assert {weight.dtype for weight in vae.trainable_weights} == {"float32"}
-    found = vae(np.zeros((2, 8, 8, 1), np.uint8), training=True)
-    assert {keras.backend.standardize_dtype(value.dtype) for value in found.values()} == {"float32"}
+    results = vae(np.zeros((2, 8, 8, 1), np.uint8), training=True)
+    assert {keras.backend.standardize_dtype(value.dtype) for value in results.values()} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"  # of whatever is built next
 
 

@@ -8,10 +8,31 @@ from typing import Any
 
 import pytest
 
-from schemas.artifacts.kinds import Model
-from schemas.recipe.model import BernoulliLoss, DenseModel, LossSettings, ModelSettings
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, LossSettings, ModelSettings, MseLoss
 from schemas.recipe.recipe import TrainSection
 from schemas.recipe.settings import TrainSettings
+
+# Everything that a recipe may ask for, at once: labels, average, schedule, warm-ups, decay, clipping, batch normalisation.
+EVERYTHING: dict[str, Any] = {
+    "model": ConvModel(
+        network="conv",
+        latent_dim=2,
+        encoder=((4, 2),),
+        decoder=((4, 2),),
+        base_filters=3,
+        batch_norm="before",
+        log_variance_limit=(-6.0, 3.0),
+        conditional=True,
+    ),
+    "loss": MseLoss(likelihood="mse", kl_warmup_epochs=3, free_bits=0.05),
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+    "clip_norm": 1.0,
+    "ema": 0.8,
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +50,41 @@ def make_settings(tiny_model: DenseModel) -> Callable[..., TrainSettings]:
 @pytest.fixture(scope="session")
 def open_model() -> Callable[[Path], Model]:
     """A place for a model, as the pipeline makes it for its stage."""
+    from helpers.recorded_training import open_model
 
-    def make(folder: Path) -> Model:
-        model = Model(folder / "artifact", work=folder / "work")
-        model.path.mkdir(parents=True, exist_ok=True)
-        model.work.mkdir(parents=True, exist_ok=True)
-        return model
+    return open_model
 
-    return make
+
+@pytest.fixture(scope="session")
+def everything(make_settings: Callable[..., TrainSettings]) -> Callable[..., TrainSettings]:
+    """Settings of four epochs with every setting on, or with changes: ``everything(ema=None)``."""
+    return lambda **changes: make_settings(**{"epochs": 4, **EVERYTHING, **changes})
+
+
+@pytest.fixture(scope="session")
+def reference(
+    labelled_examples: Examples, everything: Callable[..., TrainSettings], tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """The recorded training with every setting on, of four epochs of four steps."""
+    from helpers.recorded_training import record_training
+
+    return record_training(labelled_examples, tmp_path_factory.mktemp("reference"), everything())
+
+
+@pytest.fixture(scope="session")
+def restless() -> dict[str, Any]:
+    """Settings with which a training soon stops early: the learning rate is far too high."""
+    return {"epochs": 60, "learning_rate": 0.3, "patience": 2}
+
+
+@pytest.fixture(scope="session")
+def stopped(
+    tiny_examples: Examples,
+    make_settings: Callable[..., TrainSettings],
+    restless: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    """A recorded training that early stopping ended."""
+    from helpers.recorded_training import record_training
+
+    return record_training(tiny_examples, tmp_path_factory.mktemp("stopped"), make_settings(**restless))

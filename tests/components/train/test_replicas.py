@@ -1,4 +1,4 @@
-"""Several devices train as one does. Each test's devices are logical CPUs of a process of its own."""
+"""Several devices train as one does. The devices are two logical CPUs of one process, which does all that is compared."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
@@ -18,115 +17,105 @@ from helpers.paths import ROOT
 
 from schemas.artifacts.kinds import Examples, Model
 
-DEVICES = """
+# A batch of 13 has parts of 6 and 7; the last to validate has 3 images.
+SCRIPT = """
+import json, sys
+from pathlib import Path
 import tensorflow as tf
 from components.train import replicas
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {count})
-replicas.KIND = "CPU"
-"""
-# A batch of 13 has parts of 6 and 7; the last to validate has 3 images.
-TRAIN = """
-import sys
-from pathlib import Path
-from components.train import state
 from components.train.component import train
-from schemas.artifacts.kinds import Examples, Model
+from helpers.recorded_training import open_model, record_training
+from schemas.artifacts.kinds import Examples
 from schemas.recipe.model import BernoulliLoss, ConvModel
 from schemas.recipe.recipe import TrainSection
 from schemas.recipe.settings import TrainSettings
 
-examples, folder, kill_after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+examples, folder = Examples(Path(sys.argv[1])), Path(sys.argv[2])
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 settings = TrainSettings(
     seed=3,
     model=ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before"),
     loss=BernoulliLoss(likelihood="bernoulli"),
-    train=TrainSection(epochs=3, batch_size=13, learning_rate=0.01, deterministic=True, clip_norm=5.0, ema=0.9),
+    train=TrainSection(epochs=2, batch_size=13, learning_rate=0.01, deterministic=True, clip_norm=5.0, ema=0.9),
 )
-write = state.TrainingState.write
 
-def deadly(self, path):
-    write(self, path)
-    if self.epochs == kill_after:
-        sys.exit("killed")
-
-state.TrainingState.write = deadly
-model = Model(folder / "artifact", work=folder / "work")
-model.path.mkdir(parents=True, exist_ok=True)
-model.work.mkdir(parents=True, exist_ok=True)
-train(Examples(examples), None, model, settings)
+replicas.KIND = "CPU"
+batches = tf.data.Dataset.range(13).batch(5).concatenate(tf.data.Dataset.range(13, 14).batch(1))
+parts = [[part.numpy().tolist() for part in batch.values] for batch in replicas.Replicas().share(batches)]
+(folder / "parts.json").write_text(json.dumps(parts))
+two = record_training(examples, folder / "two", settings)
+print("resumes on two")
+train(examples, None, two.restore("epoch 1", folder / "resumed_on_two"), settings)
+replicas.KIND = "GPU"  # there is none, so one device trains
+print("one device")
+train(examples, None, two.restore("epoch 1", folder / "resumed_on_one"), settings)
+train(examples, None, open_model(folder / "one"), settings)
 """
 
-
-def on_devices(count: int, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs code where there are so many devices."""
-    command = [sys.executable, "-c", DEVICES.format(count=count) + code, *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def train_on(count: int, examples: Examples, folder: Path, *, kill_after: int = 0) -> Model:
-    """Trains a network with batch normalisation, deterministically."""
-    done = on_devices(count, TRAIN, str(examples.path), str(folder), str(kill_after))
-    assert done.returncode == (1 if kill_after else 0), done.stderr
-    assert (f"among {count} devices" in done.stdout) == (count > 1)
-    return Model(folder / "artifact", work=folder / "work")
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("replicas")]
 
 
 @pytest.fixture(scope="module")
-def two(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Trained on two devices."""
-    return train_on(2, tiny_examples, tmp_path_factory.mktemp("two"))
+def trained(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    """The models of the script, by name."""
+    folder = tmp_path_factory.mktemp("replicas")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tiny_examples.path), str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    on_two, _, on_one = done.stdout.partition("one device")
+    assert on_two.count("among 2 devices") == 2
+    assert "devices" not in on_one
+
+    def model(name: str) -> Model:
+        place = folder / name / "training" if name == "two" else folder / name
+        return Model(place / "artifact", work=place / "work")
+
+    return model
 
 
 def history(model: Model) -> list[dict[str, Any]]:
-    """A row per epoch."""
-    return pq.read_table(model.history_path).to_pylist()
+    """Return a row per epoch."""
+    rows: list[dict[str, Any]] = pq.read_table(model.history_path).to_pylist()
+    return rows
 
 
 def test_two_devices_have_the_loss_curve_of_one_with_noise_batch_normalisation_clipping_and_averaged_weights(
-    two: Model, tiny_examples: Examples, tmp_path: Path
+    trained: Callable[[str], Model],
 ) -> None:
-    one = train_on(1, tiny_examples, tmp_path)
-    assert len(history(two)) == 3
-    for found, expected in zip(history(two), history(one), strict=True):
-        assert found == pytest.approx(expected, rel=1e-5)
-    with ZipFile(one.vae_path) as expected, ZipFile(two.vae_path) as found:
-        assert found.read("config.json") == expected.read("config.json")
+    one, two = trained("one"), trained("two")
+    assert len(history(two)) == 2
+    for row, expected in zip(history(two), history(one), strict=True):
+        assert row == pytest.approx(expected, rel=1e-5)
+    with ZipFile(one.vae_path) as file_of_one, ZipFile(two.vae_path) as file_of_two:
+        assert file_of_two.read("config.json") == file_of_one.read("config.json")
 
 
-def test_a_training_on_two_devices_that_was_killed_goes_on_as_if_nothing_had_happened(
-    two: Model, tiny_examples: Examples, tmp_path: Path
-) -> None:
-    train_on(2, tiny_examples, tmp_path, kill_after=1)
-    resumed = train_on(2, tiny_examples, tmp_path)
+def test_a_training_killed_on_two_devices_resumes_there_and_ends_the_same(trained: Callable[[str], Model]) -> None:
+    resumed, two = trained("resumed_on_two"), trained("two")
     assert history(resumed) == history(two)
     assert resumed.vae_path.read_bytes() == two.vae_path.read_bytes()
 
 
-def test_a_training_that_was_killed_on_two_devices_goes_on_on_one(
-    two: Model, tiny_examples: Examples, tmp_path: Path
-) -> None:
-    train_on(2, tiny_examples, tmp_path, kill_after=1)
-    resumed = train_on(1, tiny_examples, tmp_path)
-    for found, expected in zip(history(resumed), history(two), strict=True):
-        assert found == pytest.approx(expected, rel=1e-5)
+def test_a_training_killed_on_two_devices_can_resume_on_one(trained: Callable[[str], Model]) -> None:
+    for row, expected in zip(history(trained("resumed_on_one")), history(trained("two")), strict=True):
+        assert row == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_batch_is_cut_in_order_and_no_device_goes_empty() -> None:
-    code = """
-import json
-batches = tf.data.Dataset.range(13).batch(5).concatenate(tf.data.Dataset.range(13, 15).batch(2))
-shared = replicas.Replicas().share(batches)
-print(json.dumps([[part.numpy().tolist() for part in batch.values] for batch in shared]))
-"""
-    done = on_devices(3, code)
-    assert json.loads(done.stdout) == [
-        [[0], [1, 2], [3, 4]],
-        [[5], [6, 7], [8, 9]],
-        [[10], [11], [12]],
-        [[13], [14], [13]],
-    ], done.stderr
+def test_a_batch_is_cut_in_order_and_no_device_goes_empty(trained: Callable[[str], Model]) -> None:
+    folder = trained("one").path.parents[1]
+    assert json.loads((folder / "parts.json").read_bytes()) == [
+        [[0, 1], [2, 3, 4]],
+        [[5, 6], [7, 8, 9]],
+        [[10], [11, 12]],
+        [[13], [13]],
+    ]
 
 
 def test_on_one_device_nothing_is_done(make_vae: Callable[..., Any]) -> None:

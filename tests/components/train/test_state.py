@@ -125,7 +125,7 @@ def test_a_broken_state_costs_one_epoch(tmp_path: Path, size: int, capsys: pytes
         TrainingState(epochs=epochs).write(path)
     path.write_bytes(path.read_bytes()[:size])
     assert TrainingState.read(path).epochs == 1
-    assert "goes on from the one before" in capsys.readouterr().out
+    assert "resumes from the previous one" in capsys.readouterr().out
 
 
 def test_a_kill_between_the_two_names_costs_one_epoch(tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from helpers.recorded_training import Record, open_model
+from PIL import Image
 
+from components.examples.dataset import batches
 from components.train.component import train
-from components.train.state import TrainingState
+from components.train.fit import steps_per_call
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, HyperParameters, Model
 from schemas.errors import DataError
@@ -23,46 +26,43 @@ from schemas.recipe.model import ConvModel
 from schemas.recipe.recipe import EngineSection
 from schemas.recipe.settings import TrainSettings
 
+pytestmark = pytest.mark.xdist_group("train")
+
 MakeSettings = Callable[..., TrainSettings]
-OpenModel = Callable[[Path], Model]
 EPOCHS = 4
-# Far too high, so that the validation loss soon rises; and far too many epochs for it.
-RESTLESS = {"epochs": 60, "learning_rate": 0.3, "patience": 2}
 
 
 def history(model: Model) -> list[dict[str, Any]]:
-    """A row per epoch."""
+    """Return a row per epoch."""
     rows: list[dict[str, Any]] = pq.read_table(model.history_path).to_pylist()
     return rows
 
 
 def load(model: Model) -> Any:
-    """The model as anybody loads it, without trust in the file."""
+    """Load the model as anybody loads it, without trust in the file."""
     return keras.models.load_model(model.vae_path, safe_mode=True)
 
 
 @pytest.fixture(scope="module")
 def trained(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_model: OpenModel,
-    tmp_path_factory: pytest.TempPathFactory,
+    tiny_examples: Examples, make_settings: MakeSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Model, dict[str, int]]:
-    """A model after four quiet epochs, and what train said of it."""
+    """A model after four quiet epochs, and the counts that train returned."""
     model = open_model(tmp_path_factory.mktemp("trained"))
     return model, train(tiny_examples, None, model, make_settings(epochs=EPOCHS))
 
 
-@pytest.fixture(scope="module")
-def stopped(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_model: OpenModel,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Model, dict[str, int]]:
-    """A model whose training was stopped early, and what train said of it."""
-    model = open_model(tmp_path_factory.mktemp("stopped"))
-    return model, train(tiny_examples, None, model, make_settings(**RESTLESS))
+@pytest.fixture
+def tuned(tmp_path: Path) -> Callable[[dict[str, Any]], HyperParameters]:
+    """Writes the values that a search found."""
+
+    def write(values: dict[str, Any]) -> HyperParameters:
+        hyperparameters = HyperParameters(tmp_path / "hyperparameters")
+        hyperparameters.path.mkdir()
+        hyperparameters.best_path.write_text(json.dumps(values))
+        return hyperparameters
+
+    return write
 
 
 # --- what it writes --------------------------------------------------------------------------------------------------
@@ -74,6 +74,17 @@ def test_a_training_leaves_a_model_its_history_logs_and_pictures_and_nothing_els
     model, _ = trained
     assert sorted(path.name for path in model.path.iterdir()) == ["history.parquet", "logs", "progress", "vae.keras"]
     assert list(model.logs_path.rglob("events.out.tfevents.*"))
+
+
+def test_every_epoch_has_its_pictures_and_the_film_has_a_frame_of_each(trained: tuple[Model, dict[str, int]]) -> None:
+    folder = trained[0].progress_path
+    names = [f"{kind}-{epoch:05d}.png" for kind in ("reconstructions", "samples") for epoch in range(1, EPOCHS + 1)]
+    assert sorted(path.name for path in folder.iterdir()) == [*names, "samples.gif"]
+    with Image.open(folder / "samples.gif") as film:
+        assert film.n_frames == EPOCHS
+    first, last = (np.asarray(Image.open(folder / f"samples-{epoch:05d}.png")) for epoch in (1, EPOCHS))
+    assert first.shape == last.shape
+    assert (first != last).any()  # of the same codes
 
 
 def test_the_counts_are_those_of_the_history_and_of_the_network(trained: tuple[Model, dict[str, int]]) -> None:
@@ -124,52 +135,33 @@ def test_the_saved_file_holds_configuration_and_weights_and_no_code(trained: tup
 # --- which weights it keeps, and when it stops -----------------------------------------------------------------------
 
 
-def test_training_stops_when_patience_is_at_an_end(stopped: tuple[Model, dict[str, int]]) -> None:
-    model, counts = stopped
-    losses = [row["val_loss"] for row in history(model)]
+def test_training_stops_when_patience_is_at_an_end(stopped: Record, restless: dict[str, Any]) -> None:
+    losses = [row["val_loss"] for row in history(stopped.model)]
     best = losses.index(min(losses)) + 1
-    assert counts["best_epoch"] == best
-    assert counts["epochs"] == len(losses) == best + RESTLESS["patience"]
-    assert len(losses) < RESTLESS["epochs"]
+    assert stopped.counts["best_epoch"] == best
+    assert stopped.counts["epochs"] == len(losses) == best + restless["patience"]
+    assert len(losses) < restless["epochs"]
+    assert stopped.states[-1].stopped
 
 
-def test_the_saved_weights_are_those_of_the_best_epoch(
-    stopped: tuple[Model, dict[str, int]],
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_model: OpenModel,
-    tmp_path: Path,
-) -> None:
-    model, counts = stopped
-    # The same training, ended by hand after the best epoch: its last weights are those that should have been kept.
-    shorter = open_model(tmp_path)
-    train(tiny_examples, None, shorter, make_settings(**{**RESTLESS, "epochs": counts["best_epoch"]}))
-    assert history(shorter) == history(model)[: counts["best_epoch"]]
-    last = TrainingState.read(shorter.work / "state.npz").variables
-    for weight in load(model).trainable_variables:
-        assert any(np.array_equal(value, weight.numpy()) for value in last)
-
-
-def test_the_saved_weights_are_the_best_weights_of_the_state(stopped: tuple[Model, dict[str, int]]) -> None:
-    model, _ = stopped
-    state = TrainingState.read(model.work / "state.npz")
-    assert state.stopped
-    for found, want in zip(load(model).get_weights(), state.best_weights, strict=True):
-        np.testing.assert_array_equal(found, want)
-
-
-def test_the_saved_weights_are_not_those_of_the_last_epoch(stopped: tuple[Model, dict[str, int]]) -> None:
-    model, _ = stopped
-    state = TrainingState.read(model.work / "state.npz")
-    weights = load(model).trainable_variables
-    assert not any(np.array_equal(value, weights[0].numpy()) for value in state.variables)
+def test_the_saved_weights_are_those_of_the_best_epoch_and_not_of_the_last(stopped: Record) -> None:
+    best, last = (
+        stopped.steps[epoch * len(stopped.steps) // stopped.counts["epochs"] - 1]
+        for epoch in (stopped.counts["best_epoch"], stopped.counts["epochs"])
+    )
+    vae = load(stopped.model)
+    for weight, value, last_value in zip(vae.trainable_variables, best, last, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+        assert not np.array_equal(weight.numpy(), last_value)
+    for value, expected in zip(vae.get_weights(), stopped.states[-1].best_weights, strict=True):
+        np.testing.assert_array_equal(value, expected)
 
 
 # --- a hopeless learning rate ----------------------------------------------------------------------------------------
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_names_the_setting(
-    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+    tiny_examples: Examples, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     model = open_model(tmp_path)
     expected = r"^train\.learning_rate: expected a .*loss that stays finite, found (nan|inf) .* 1e\+06; try 100000"
@@ -180,7 +172,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_the_setting(
 
 
 def test_a_broken_shard_ends_the_training_and_names_the_examples(
-    make_examples: Callable[..., Examples], make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+    make_examples: Callable[..., Examples], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     examples = make_examples(tmp_path / "examples")
     shard = examples.shards("train")[1]
@@ -192,94 +184,82 @@ def test_a_broken_shard_ends_the_training_and_names_the_examples(
 # --- what tune found -------------------------------------------------------------------------------------------------
 
 
-def test_tuned_values_take_the_place_of_the_recipes(
-    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
+def test_the_values_of_a_search_take_the_place_of_the_recipes_whatever_their_keys(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    tuned: Callable[[dict[str, Any]], HyperParameters],
+    tmp_path: Path,
 ) -> None:
-    tuned = HyperParameters(tmp_path / "hyperparameters")
-    tuned.path.mkdir()
-    tuned.best_path.write_text(json.dumps({"model.latent_dim": 5, "train.learning_rate": 0.02}))
+    values = {"model.hidden": [7, 5], "model.latent_dim": 5, "train.batch_size": 64, "train.learning_rate": 0.02}
     model = open_model(tmp_path / "model")
-    train(tiny_examples, tuned, model, make_settings(epochs=1))
-    assert load(model).latent_dim == 5
-    assert history(model)[0]["learning_rate"] == pytest.approx(0.02)
-
-
-def test_any_key_that_was_searched_is_taken(
-    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
-) -> None:
-    tuned = HyperParameters(tmp_path / "hyperparameters")
-    tuned.path.mkdir()
-    tuned.best_path.write_text(
-        json.dumps({"model.hidden": [7, 5], "train.batch_size": 64, "loss.reconstruction": "mean"})
-    )
-    model = open_model(tmp_path / "model")
-    train(tiny_examples, tuned, model, make_settings(epochs=1))
+    train(tiny_examples, tuned({**values, "loss.reconstruction": "mean"}), model, make_settings(epochs=1))
     vae = load(model)
+    assert vae.latent_dim == 5
     assert [layer.units for layer in vae.encoder.layers if type(layer).__name__ == "Dense"][:2] == [7, 5]
+    assert history(model)[0]["learning_rate"] == pytest.approx(0.02)
     assert history(model)[0]["reconstruction"] < 1  # nats per pixel, not per image
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("values", "message"),
     [
         ({"model.encoder": [[8, 2]]}, "(encoder: Extra inputs are not permitted)"),
         ({"model.latent_dim": 0}, "(latent_dim: Input should be greater than or equal to 1)"),
     ],
 )
-def test_what_was_found_for_another_recipe_is_a_line(
-    found: dict[str, Any],
-    said: str,
+def test_values_of_a_search_for_another_recipe_are_an_error_of_one_line(
+    values: dict[str, Any],
+    message: str,
     tiny_examples: Examples,
     make_settings: MakeSettings,
-    open_model: OpenModel,
+    tuned: Callable[[dict[str, Any]], HyperParameters],
     tmp_path: Path,
 ) -> None:
-    tuned = HyperParameters(tmp_path / "hyperparameters")
-    tuned.path.mkdir()
-    tuned.best_path.write_text(json.dumps(found))
     with pytest.raises(DataError, match="expected values that fit the recipe") as caught:
-        train(tiny_examples, tuned, open_model(tmp_path / "model"), make_settings(epochs=1))
-    assert said in str(caught.value)
+        train(tiny_examples, tuned(values), open_model(tmp_path / "model"), make_settings(epochs=1))
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_without_tuned_values_the_recipes_are_used(trained: tuple[Model, dict[str, int]]) -> None:
+def test_without_a_search_the_recipes_values_are_used(trained: tuple[Model, dict[str, int]]) -> None:
     model, _ = trained
     assert load(model).latent_dim == 2
     assert history(model)[0]["learning_rate"] == pytest.approx(0.01)
 
 
-def test_a_model_that_was_trained_in_low_precision_is_kept_in_float32_of_keras_own_layers(
-    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path
-) -> None:
-    network = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before")
-    losses = {}
-    for precision in ("float32", "bfloat16"):
-        model = open_model(tmp_path / precision)
-        engine = EngineSection(precision=precision, steps_per_call=2)
-        train(tiny_examples, None, model, make_settings(model=network, epochs=3, engine=engine))
-        vae = load(model)
-        layers = vae._flatten_layers(recursive=True, include_self=False)
-        assert {layer.compute_dtype for layer in layers} == {"float32"}
-        assert keras.layers.BatchNormalization in {type(layer) for layer in layers}
-        assert not any("Fused" in type(layer).__name__ for layer in layers)
-        losses[precision] = history(model)[-1]["val_loss"]
-    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+# --- how the machine is used -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch_size", [4, 5, 7])
-def test_an_epoch_is_one_pass_over_the_images_however_many_steps_a_call_takes(
-    tiny_examples: Examples, make_settings: MakeSettings, open_model: OpenModel, tmp_path: Path, batch_size: int
+@pytest.mark.parametrize(
+    ("steps", "most", "expected"), [(16, 8, 8), (13, 8, 1), (10, 8, 5), (16, 1, 1), (4, 8, 4), (1, 8, 1)]
+)
+def test_the_steps_per_call_divide_an_epochs_steps(steps: int, most: int, expected: int) -> None:
+    assert steps_per_call(steps, most=most) == expected
+
+
+def test_a_training_in_low_precision_with_several_steps_per_call_is_kept_in_float32_and_keeps_its_schedule(
+    tiny_examples: Examples, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    rates = []  # which fall with every step
-    for steps in (1, 2, 8):
-        model = open_model(tmp_path / str(steps))
-        engine = EngineSection(precision="float32", jit=False, steps_per_call=steps)
-        train(
-            tiny_examples,
-            None,
-            model,
-            make_settings(epochs=2, batch_size=batch_size, schedule="cosine", engine=engine),
-        )
-        rates.append([row["learning_rate"] for row in history(model)])
-    assert rates[1] == pytest.approx(rates[0], abs=1e-9) and rates[2] == pytest.approx(rates[0], abs=1e-9)
+    model, epochs, steps = open_model(tmp_path), 2, 10  # of at most 7 images each, called 5 at a time
+    settings = make_settings(
+        model=ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=4, batch_norm="before"),
+        epochs=epochs,
+        batch_size=7,
+        schedule="cosine",
+        engine=EngineSection(precision="bfloat16", jit=False, steps_per_call=8),
+    )
+    train(tiny_examples, None, model, settings)
+    vae = load(model)
+    layers = vae._flatten_layers(recursive=True, include_self=False)
+    assert {layer.compute_dtype for layer in layers} == {"float32"}
+    assert keras.layers.BatchNormalization in {type(layer) for layer in layers}
+    assert not any("Fused" in type(layer).__name__ for layer in layers)
+    rows = history(model)
+    # An epoch is one pass over the images: the rate falls with every step.
+    done = [epoch * steps / (epochs * steps) for epoch in range(1, epochs + 1)]
+    expected = [0.01 * 0.5 * (1 + math.cos(math.pi * share)) for share in done]
+    assert [row["learning_rate"] for row in rows] == pytest.approx(expected, abs=1e-9)
+    vae.compile()
+    losses = vae.evaluate(batches(tiny_examples, "validation", batch_size=16), return_dict=True, verbose=0)
+    best = min(row["val_loss"] for row in rows)
+    assert losses["loss"] == pytest.approx(best, rel=0.02)

@@ -90,7 +90,7 @@ def test_a_conditional_trial_is_judged_with_labels(
     settings = make_settings()
     settings = replace(settings, model=settings.model.model_copy(update={"conditional": True}))
     for share in (0.25, 0.0):  # images kept in memory, and read from the shards
-        monkeypatch.setattr(training_images, "SHARE", share)
+        monkeypatch.setattr(training_images, "MEMORY_SHARE", share)
         assert all(map(math.isfinite, values_of(labelled_examples, settings, epochs=2)))
     with pytest.raises(DataError, match=r"model\.conditional: expected a label for every image"):
         values_of(tiny_examples, settings, epochs=1)
@@ -181,7 +181,7 @@ def test_images_too_large_for_memory_are_read_from_the_shards(
 ) -> None:
     settings = make_settings(train={"learning_rate": 0.01})
     in_memory = values_of(tiny_examples, settings, epochs=4)
-    monkeypatch.setattr(training_images, "SHARE", 0.0)
+    monkeypatch.setattr(training_images, "MEMORY_SHARE", 0.0)
     assert values_of(tiny_examples, settings, epochs=4) == in_memory
 
 
