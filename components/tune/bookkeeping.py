@@ -1,7 +1,7 @@
-"""What every oracle of ours does beside proposing values: it keeps its state, ends what is behind, and keeps the time.
+"""The bookkeeping of an oracle: its state on disk, early stopping of trials, and the search's time.
 
-KerasTuner's oracles get a trial's value once, at its end. Here each epoch's comes by `update_trial`, whose answer says
-whether to go on: KerasTuner's protocol has room for that, and its oracles do not use it.
+KerasTuner's oracles get a trial's value once, at its end. Here `update_trial` brings each epoch's value, and its answer says
+whether to go on. KerasTuner's protocol has room for that, though its own oracles do not use it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from schemas.errors import DataError
 from schemas.recipe.recipe import TuneSection
 
 OBJECTIVE = "val_elbo"
-EPOCHS = "tuner/epochs"  # Hyperband's name for what it gives a trial
+EPOCHS = "tuner/epochs"  # Hyperband's name for a trial's number of epochs
 
 
 class Bookkeeping(keras_tuner.Oracle):
-    """Goes before one of KerasTuner's oracles among the bases of a class.
+    """A mixin that stands before one of KerasTuner's oracles among the bases of a class.
 
     Args:
         section: The recipe's `tune`.
-        state_path: Of the file that holds where the search stands.
+        state_path: The file of the search's state.
     """
 
     def __init__(self, *, section: TuneSection, state_path: Path, **kwargs: Any) -> None:
@@ -37,18 +37,18 @@ class Bookkeeping(keras_tuner.Oracle):
         self.section = section
         self.state = StateFile(state_path)
         self.on_end: Callable[[Trial], None] = lambda trial: None
-        self.reasons: dict[str, str] = {}  # why running trials are about to fail
-        self.heard: dict[str, float] = {}  # when running trials last reported
-        self.slowest = 0.0  # seconds, the longest between two reports
-        self.stopped = False  # whether somebody asked for a trial and there was none left
-        self.failure: OSError | None = None  # the state could not be written
-        self.spent = 0.0  # seconds of earlier runs of this search
-        self.began = time.monotonic()
+        self.failure_reasons: dict[str, str] = {}  # of running trials that are about to fail
+        self.reported: dict[str, float] = {}  # when each running trial last reported
+        self.longest_pause = 0.0  # seconds between two reports of a trial
+        self.stopped = False  # whether a worker asked for a trial and there was none left
+        self.write_error: OSError | None = None  # if the state could not be written
+        self.earlier_seconds = 0.0  # of this search's runs before this one
+        self.start = time.monotonic()
 
-    # --- what is kept ---
+    # --- the state ---
 
     def save(self) -> None:
-        """Writes everything, trials included; KerasTuner calls it whenever something has changed."""
+        """Write everything, trials included; KerasTuner calls this whenever something has changed."""
         state = {
             "oracle": self.get_state(),
             "trials": {name: trial.get_state() for name, trial in self.trials.items()},
@@ -57,39 +57,39 @@ class Bookkeeping(keras_tuner.Oracle):
         try:
             self.state.write(state)
         except OSError as error:
-            self.failure = error
+            self.write_error = error
             raise
 
     def _save_trial(self, trial: Trial) -> None:
-        """Not one by one: `save` does."""
+        """Do nothing: `save` writes all trials together."""
 
     def restore(self) -> None:
-        """Takes up the state that was written last; trials that were running then are run again.
+        """Restore the last written state; trials that were running then are run again.
 
         Raises:
             DataError: The file is broken.
         """
-        found = self.state.read()
-        if found is None:
+        content = self.state.read()
+        if content is None:
             return
         try:
-            self.trials = {name: Trial.from_state(state) for name, state in found["trials"].items()}
-            self.set_state(found["oracle"])
-            self.spent = found["spent"]
-        except (KeyError, TypeError, ValueError) as error:  # another version's
+            self.trials = {name: Trial.from_state(state) for name, state in content["trials"].items()}
+            self.set_state(content["oracle"])
+            self.earlier_seconds = content["spent"]
+        except (KeyError, TypeError, ValueError) as error:  # a state that another version wrote
             raise DataError(
                 f"{self.state.path}: expected the state of a search, found another ({error}); "
                 f"remove {self.state.path.parent} to begin anew"
             ) from None
         running = {trial.trial_id for trial in self.ongoing_trials.values()} - set(self.end_order)
-        self._retry_queue = sorted({*running, *self._retry_queue}, reverse=True)  # it is taken from the end
+        self._retry_queue = sorted({*running, *self._retry_queue}, reverse=True)  # KerasTuner takes from the end
         self.ongoing_trials = {}
 
-    # --- a trial's way ---
+    # --- the life of a trial ---
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
-        """The next trial, or one that says that there is none: also when time is up, but for the very first."""
+        """Return the next trial; one with the status STOPPED if there is none left, or the time is up after the first."""
         limit = self.section.max_minutes
         if limit is not None and self.end_order and self.seconds > 60 * limit:
             self.tuner_ids.discard(tuner_id)
@@ -99,23 +99,23 @@ class Bookkeeping(keras_tuner.Oracle):
         if trial.status == TrialStatus.STOPPED:
             self.stopped = True
         if trial.status == TrialStatus.RUNNING:
-            trial.metrics = Trial(None).metrics  # of one that is run again, without what it reported the first time
-            self.heard[trial.trial_id] = time.monotonic()
+            trial.metrics = Trial(None).metrics  # a trial that is run again starts without its first reports
+            self.reported[trial.trial_id] = time.monotonic()
         return trial
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
-        """Takes what a trial reached after an epoch; the answer's status is STOPPED where it shall end.
+        """Take a trial's value after an epoch; the answer's status is STOPPED if the trial should end.
 
-        A trial that fails says why by the name of a metric: KerasTuner's protocol carries no other text.
+        A trial that fails sends the reason as the name of a metric: KerasTuner's protocol carries no other text.
         """
-        if not self.is_running(trial_id):  # given up, and then heard of again
+        if not self.is_running(trial_id):  # it failed as silent, and reports again
             return Trial(self.get_space(), trial_id, status=TrialStatus.STOPPED)
         now = time.monotonic()
-        self.slowest = max(self.slowest, now - self.heard.get(trial_id, now))
-        self.heard[trial_id] = now
+        self.longest_pause = max(self.longest_pause, now - self.reported.get(trial_id, now))
+        self.reported[trial_id] = now
         if OBJECTIVE not in metrics:
-            (self.reasons[trial_id],) = metrics
+            (self.failure_reasons[trial_id],) = metrics
             return Trial(self.get_space(), trial_id, status=TrialStatus.STOPPED)
         trial = super().update_trial(trial_id, metrics, step=step)
         others = [
@@ -128,49 +128,49 @@ class Bookkeeping(keras_tuner.Oracle):
         return Trial(trial.hyperparameters, trial_id, status=status)
 
     def score_trial(self, trial: Trial) -> None:
-        """A trial's score is its last value, not its best: what train would get with as many epochs.
+        """Score a trial by its last value, not its best: train would reach the same with as many epochs.
 
-        One that was ended early has two values of its last epoch: at a glance, and of the whole validation split.
+        A trial that was ended early has two values of its last epoch: of the first images, and of the whole validation split.
         """
         last = trial.metrics.get_history(OBJECTIVE)[-1]
         trial.best_step, trial.score = last.step, float(last.value[-1])
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Files a trial; one that ended before, because its worker was given up, is passed over."""
+        """Record the end of a trial; do nothing if it has already failed because its worker was silent."""
         if not self.is_running(trial.trial_id):
             return
-        trial.message = self.reasons.pop(trial.trial_id, None)
+        trial.message = self.failure_reasons.pop(trial.trial_id, None)
         super().end_trial(trial)
-        self.save()  # KerasTuner saves while the trial still counts as running
+        self.save()  # once more: KerasTuner saved it as still running
         self.on_end(self.trials[trial.trial_id])
 
     def fail(self, tuner_id: str, reason: str) -> None:
-        """Ends the trial of a worker that is no more."""
+        """Fail the trial of a worker that has ended, or is silent."""
         trial = self.ongoing_trials.get(tuner_id)
         self.tuner_ids.discard(tuner_id)
         if trial is not None:
-            self.reasons[trial.trial_id] = reason
+            self.failure_reasons[trial.trial_id] = reason
             trial.status = TrialStatus.FAILED
             self.end_trial(trial)
 
-    # --- what others ask ---
+    # --- questions ---
 
     @property
     def seconds(self) -> float:
-        """How long this search has taken, over all its runs."""
-        return self.spent + time.monotonic() - self.began
+        """The running time of this search, in all its runs."""
+        return self.earlier_seconds + time.monotonic() - self.start
 
     def is_running(self, trial_id: str) -> bool:
-        """Whether somebody works on a trial."""
+        """Return whether a trial is running."""
         return any(trial.trial_id == trial_id for trial in self.ongoing_trials.values())
 
     def epochs(self, trial: Trial) -> int:
-        """How many epochs a trial is given."""
+        """Return the most epochs of a trial."""
         return int(trial.hyperparameters.values.get(EPOCHS, self.section.epochs))
 
     def curve(self, trial: Trial) -> list[float]:
-        """A trial's validation ELBO, an epoch after another: at a glance, but for the last of all that it was given."""
+        """Return a trial's validation ELBO after each epoch: of the first images, but after its most epochs of all."""
         if not trial.metrics.exists(OBJECTIVE):
             return []
-        return [float(seen.value[0]) for seen in trial.metrics.get_history(OBJECTIVE)]
+        return [float(observation.value[0]) for observation in trial.metrics.get_history(OBJECTIVE)]

@@ -1,4 +1,4 @@
-"""Examples to HyperParameters: a search with KerasTuner."""
+"""The stage tune: Examples to HyperParameters, by a search with KerasTuner."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from schemas.stage import Stage
 
 
 def tune(examples: Examples, hyperparameters: HyperParameters, settings: TuneSettings) -> dict[str, int]:
-    """Searches the recipe's space for the best validation ELBO; finished trials are kept through a kill.
+    """Search the recipe's space for the best validation ELBO; a resumed search keeps finished trials.
 
     Returns:
         Trials run, trials failed, and trials ended early because they were behind.
 
     Raises:
         DataError: A shard is broken, the search's state is, or no trial succeeded.
-        UsageError: Workers are wanted, and their address cannot be used.
+        UsageError: The address for workers cannot be used.
     """
     from components.tune.search import search
 

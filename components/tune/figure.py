@@ -1,4 +1,4 @@
-"""A picture of a search: every trial as a line through its values, the best so far, and what mattered."""
+"""The figure of a search: every trial as a line through its values, the best value so far, and each key's importance."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from matplotlib.path import Path as Curve
 
 from components.reporting.numbers import fixed, general
 from components.tune.importance import position
-from components.tune.space import told
+from components.tune.space import readable_value
 from schemas.recipe.search import Range
 
 COLOURS = colormaps["viridis"]
 WINNER, QUIET = "crimson", "0.7"
-LONGEST = 16  # characters of a tick's label
-WORST = 0.1  # share of trials below which all have the worst colour, so that one bad trial does not take all colours
+LABEL_LENGTH = 16  # most characters of a tick's label
+WORST = 0.1  # this share of trials has the worst colour, so that one bad trial does not take all colours
 
 
 def search_figure(
     trials: list[dict[str, Any]], *, space: dict[str, Any], best: str, shares: dict[str, float] | None
 ) -> Figure:
-    """Parallel coordinates above the best value so far and each key's importance.
+    """Draw parallel coordinates above the best value so far and each key's importance.
 
     Args:
         trials: Rows of `schemas.artifacts.tables.trials`.
         space: The recipe's `tune.space`.
         best: The winning trial.
-        shares: Importance by key, where it can be said.
+        shares: Importance by key, if it is known.
     """
-    done = [trial for trial in trials if trial["val_elbo"] is not None]
+    finished = [trial for trial in trials if trial["val_elbo"] is not None]
     figure = Figure(figsize=(max(9.0, 2.2 * (len(space) + 1)), 8.0), layout="constrained", dpi=120)
     above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
-    _parallel(above, done, space=space, best=best)
+    _parallel(above, finished, space=space, best=best)
     left, right = below.subplots(1, 2, width_ratios=(3, 2))
-    _best_so_far(left, done)
+    _best_so_far(left, finished)
     _importance(right, shares)
     return figure
 
 
-def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any], best: str) -> None:
+def _parallel(figure: Any, finished: list[dict[str, Any]], *, space: dict[str, Any], best: str) -> None:
     axes = figure.subplots()
-    elbo = np.array([trial["val_elbo"] for trial in done])
+    elbo = np.array([trial["val_elbo"] for trial in finished])
     high = float(elbo.max())
     low = float(np.quantile(elbo, WORST))
     if high - low < 1e-2:  # one trial, or all alike
@@ -60,13 +60,13 @@ def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any],
             *(position(trial[key], space[key]) for key in keys),
             float(norm(trial["val_elbo"])),
         ]
-        for trial in done
+        for trial in finished
     }
-    for trial in sorted(done, key=lambda trial: (trial["trial"] == best, trial["val_elbo"])):
+    for trial in sorted(finished, key=lambda trial: (trial["trial"] == best, trial["val_elbo"])):
         won = trial["trial"] == best
         axes.add_patch(
             PathPatch(
-                _smooth(_apart(places[trial["trial"]], trial, done, keys, space)),
+                _smooth(_apart(places[trial["trial"]], trial, finished, keys, space)),
                 facecolor="none",
                 edgecolor=WINNER if won else COLOURS(norm(trial["val_elbo"])),
                 linewidth=2.6 if won else 1.4,
@@ -85,7 +85,7 @@ def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any],
     axes.xaxis.tick_top()
     axes.set(xlim=(-0.25, len(keys) + 0.35), ylim=(-0.09, 1.09), yticks=[])
     axes.spines[:].set_visible(False)
-    count = f"{len(done)} finished trial{'s' if len(done) > 1 else ''}"
+    count = f"{len(finished)} finished trial{'s' if len(finished) > 1 else ''}"
     axes.set_title(f"{count}; the winner is red", loc="left", fontsize=11, pad=14)
     bar = figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, pad=0.02, aspect=30, extend="min")
     bar.set_label("validation ELBO, nats per image (higher is better)", fontsize=9)
@@ -94,24 +94,24 @@ def _parallel(figure: Any, done: list[dict[str, Any]], *, space: dict[str, Any],
 
 
 def _apart(
-    places: list[float], trial: dict[str, Any], done: list[dict[str, Any]], keys: list[str], space: dict[str, Any]
+    places: list[float], trial: dict[str, Any], finished: list[dict[str, Any]], keys: list[str], space: dict[str, Any]
 ) -> list[float]:
-    """Lines through the same choice side by side, the better the higher, so that each can be followed."""
-    found = list(places)
+    """Return a trial's places, apart from those of other trials with the same choice: the better the higher."""
+    apart = list(places)
     for column, key in enumerate(keys):
         if isinstance(space[key], Range):
             continue
-        same = [other for other in done if json.dumps(other[key]) == json.dumps(trial[key])]
+        same = [other for other in finished if json.dumps(other[key]) == json.dumps(trial[key])]
         ranks = sorted(other["val_elbo"] for other in same)
         width = min(0.1, 0.5 / len(space[key]))
-        found[column] += (
+        apart[column] += (
             width * (ranks.index(trial["val_elbo"]) / max(1, len(ranks) - 1) - 0.5) if len(same) > 1 else 0.0
         )
-    return found
+    return apart
 
 
 def _smooth(places: list[float]) -> Curve:
-    """A line that crosses each scale horizontally."""
+    """Return a line that crosses each scale horizontally."""
     points, codes = [(0.0, places[0])], [Curve.MOVETO]
     for column in range(len(places) - 1):
         here, there = places[column], places[column + 1]
@@ -137,8 +137,8 @@ def _scale(axes: Axes, column: int, ticks: list[tuple[float, str]]) -> None:
 
 def _ticks(values: Any) -> list[tuple[float, str]]:
     if not isinstance(values, Range):
-        labels = [told(value) for value in values]
-        short = [label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in labels]
+        labels = [readable_value(value) for value in values]
+        short = [label if len(label) <= LABEL_LENGTH else f"{label[: LABEL_LENGTH - 1]}…" for label in labels]
         return [(position(value, values), label) for value, label in zip(values, short, strict=True)]
     places = np.linspace(0, 1, 5)
     if values.log:
@@ -146,12 +146,12 @@ def _ticks(values: Any) -> list[tuple[float, str]]:
     return [(place, general(values.low + place * (values.high - values.low), digits=3)) for place in places]
 
 
-def _best_so_far(axes: Axes, done: list[dict[str, Any]]) -> None:
-    """Trials that were ended early are hollow: their value is of fewer epochs, and does not count."""
-    longest = max(trial["epochs_run"] for trial in done)
-    numbers = np.arange(1, len(done) + 1)
-    elbo = np.array([trial["val_elbo"] for trial in done])
-    whole = np.array([trial["epochs_run"] == longest for trial in done])
+def _best_so_far(axes: Axes, finished: list[dict[str, Any]]) -> None:
+    """Draw the best value so far; trials that were ended early are hollow: their value does not count."""
+    longest = max(trial["epochs_run"] for trial in finished)
+    numbers = np.arange(1, len(finished) + 1)
+    elbo = np.array([trial["val_elbo"] for trial in finished])
+    whole = np.array([trial["epochs_run"] == longest for trial in finished])
     so_far = np.maximum.accumulate(np.where(whole, elbo, -np.inf))
     axes.scatter(numbers[whole], elbo[whole], s=22, color=QUIET, zorder=2, label="trial")
     if not whole.all():
@@ -164,13 +164,13 @@ def _best_so_far(axes: Axes, done: list[dict[str, Any]]) -> None:
             zorder=2,
             label="with fewer epochs",
         )
-    seen = np.isfinite(so_far)
-    axes.step(numbers[seen], so_far[seen], where="post", color=WINNER, linewidth=1.8, zorder=3, label="best so far")
-    # One bad trial must not press the others together.
+    known = np.isfinite(so_far)
+    axes.step(numbers[known], so_far[known], where="post", color=WINNER, linewidth=1.8, zorder=3, label="best so far")
+    # One bad trial must not squeeze the others together.
     low, high = float(np.quantile(elbo, WORST)), float(elbo.max())
     if elbo.min() < low - 2 * (high - low) and high > low:
         axes.set_ylim(low - 0.5 * (high - low), high + 0.1 * (high - low))
-    axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, len(done) + 0.5))
+    axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, len(finished) + 0.5))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title("best so far", loc="left", fontsize=11)
     axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)

@@ -1,7 +1,7 @@
 """Networks that trials share. Importing this module loads TensorFlow.
 
-Building one and tracing its three functions (a step of training, a batch's terms, batch normalisation's statistics) takes
-seconds. Trials that differ in the learning rate and the batch size alone need none of it anew.
+Building a network and tracing its three functions (a training step, a batch's terms, batch normalisation's statistics) takes
+seconds. Trials that differ in nothing but learning rate and batch size use the same one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.engine.batch_norm import IMAGES as MEASURED
 from components.engine.batch_norm import PreciseBatchNorm
@@ -24,39 +25,39 @@ from models.vae import VAE
 from schemas.recipe.recipe import TrainSection
 from schemas.recipe.settings import TuneSettings
 
-KEPT = 6  # networks; the one that was not used for longest is given up
+KEPT_NETWORKS = 6  # of more, the least recently used is dropped
 NOT_IN_A_GRAPH = ("learning_rate", "batch_size")
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network, and what was traced of it.
+    """A network and its traced functions.
 
     Attributes:
         vae: Compiled.
-        terms: Its terms of a batch, traced.
-        batch_norm: Measures its statistics.
+        terms: Returns the terms of a batch.
+        batch_norm: Measures the statistics of its batch normalisation.
         initial: Its variables and the optimizer's before any training, random states included.
     """
 
     vae: VAE
     terms: tf.types.experimental.PolymorphicFunction
     batch_norm: PreciseBatchNorm
-    initial: list[np.ndarray]
+    initial: list[NDArray[Any]]
 
 
 class Networks:
-    """The networks of a process's trials, each as if it had just been built."""
+    """The networks of the trials of one process."""
 
     def __init__(self, images: TrainingImages) -> None:
         self.images = images
         self.built: OrderedDict[str, Network] = OrderedDict()
 
     def get(self, settings: TuneSettings) -> Network:
-        """The network that a candidate's values ask for, untrained."""
+        """Return the network of a candidate's values, untrained, as if it had just been built."""
         key = self._key(settings)
         if key not in self.built:
-            while len(self.built) >= KEPT:
+            while len(self.built) >= KEPT_NETWORKS:
                 self.built.popitem(last=False)
             self.built[key] = self._build(settings)
         self.built.move_to_end(key)
@@ -67,7 +68,7 @@ class Networks:
         return network
 
     def clear(self) -> None:
-        """Gives all of them up, and their memory."""
+        """Drop all networks, and free their memory."""
         self.built.clear()
         keras.utils.clear_session()
 
@@ -77,10 +78,10 @@ class Networks:
 
     def _build(self, settings: TuneSettings) -> Network:
         keras.utils.clear_session()
-        engine = plain_engine(settings.train.engine)  # measuring takes longer than a trial
+        engine = plain_engine(settings.train.engine)  # measuring the fastest would take longer than a trial
         vae = engine.build(settings.model, settings.loss, self.images.statistics, seed=settings.seed)
-        engine.compile(vae, make_optimizer(_short(settings.train), steps_per_epoch=1))
-        vae.optimizer.build(vae.trainable_variables)  # else the step is traced twice, at a second each
+        engine.compile(vae, make_optimizer(_for_a_trial(settings.train), steps_per_epoch=1))
+        vae.optimizer.build(vae.trainable_variables)  # otherwise the step is traced twice, at a second each
         return Network(
             vae=vae,
             terms=tf.function(vae.terms, reduce_retracing=True),
@@ -91,8 +92,8 @@ class Networks:
         )
 
 
-def _short(section: TrainSection) -> TrainSection:
-    """What a trial takes of a training that is longer: no schedule, and no average, which would lag behind."""
+def _for_a_trial(section: TrainSection) -> TrainSection:
+    """Return a training's settings without schedule and average, which need more steps than a trial has."""
     return section.model_copy(update={"schedule": "constant", "warmup_epochs": 0, "ema": None})
 
 

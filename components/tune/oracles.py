@@ -1,4 +1,4 @@
-"""KerasTuner's search algorithms, with our bookkeeping."""
+"""KerasTuner's search algorithms, with the bookkeeping of this project."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ from components.tune.bookkeeping import OBJECTIVE, Bookkeeping
 from components.tune.space import search_space
 from schemas.recipe.settings import TuneSettings
 
-# Of a bracket's trials, one in so many goes on. KerasTuner's own is 3: with trials as short as ours, whose first epochs say
-# little of the last, it ended what would have won.
+# Of a bracket's trials, one in so many goes on. KerasTuner's default is 3. But the first epochs of such short trials say little
+# about the last: with 3 it ended trials that would have won.
 HALVING = 2
 
 
 class RandomOracle(Bookkeeping, oracles.RandomSearchOracle):
-    """Draws each trial's values on their own."""
+    """Random search: draws each trial's values independently."""
 
 
 class HyperbandOracle(Bookkeeping, oracles.HyperbandOracle):
-    """Gives many trials few epochs, and the best of them more. Li et al. 2018, "Hyperband"."""
+    """Hyperband (Li et al. 2018): gives many trials few epochs, and the best of them more."""
 
 
 class BayesianOracle(Bookkeeping, oracles.BayesianOptimizationOracle):
-    """Asks a Gaussian process where the best may be."""
+    """Bayesian optimisation: asks a Gaussian process where the best values may be."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """The values of the next trial, whether or not the search was interrupted before it."""
-        self._random_state = np.random.RandomState([self.seed, int(trial_id)])  # KerasTuner forgets where it stood
+        """Return the values of the next trial, the same after an interruption."""
+        # KerasTuner does not save its random state, so each trial has its own.
+        self._random_state = np.random.RandomState([self.seed, int(trial_id)])
         self._fit_to_finished_trials()
         return super().populate_space(trial_id)
 
     def _fit_to_finished_trials(self) -> None:
-        """KerasTuner asks the process for the value of running trials, also before it has ever been fitted.
+        """Fit the Gaussian process to the finished trials before KerasTuner asks it for the values of running ones.
 
-        It then answers 0, which no ELBO comes near, and everything is tried beside the trial that runs.
+        Without a fit it answers 0. No ELBO comes near that, so all further trials would stay close to the running one.
         """
-        done = {name: trial for name, trial in self.trials.items() if trial.status == "COMPLETED"}
-        if self.ongoing_trials and done:
-            every, running = self.trials, self.ongoing_trials
-            self.trials, self.ongoing_trials = done, {}
+        finished = {name: trial for name, trial in self.trials.items() if trial.status == "COMPLETED"}
+        if self.ongoing_trials and finished:
+            trials, ongoing = self.trials, self.ongoing_trials
+            self.trials, self.ongoing_trials = finished, {}
             self.gpr.fit(*self._vectorize_trials())
-            self.trials, self.ongoing_trials = every, running
+            self.trials, self.ongoing_trials = trials, ongoing
 
 
 def make_oracle(settings: TuneSettings, *, state_path: Path) -> Bookkeeping:
-    """The oracle that the recipe names, for the largest validation ELBO.
+    """Make the recipe's oracle, which looks for the largest validation ELBO.
 
     Args:
         settings: The recipe's.
-        state_path: Of the file in which it keeps where the search stands.
+        state_path: The file of the search's state.
     """
     section = settings.tune
     common = {
@@ -63,7 +64,7 @@ def make_oracle(settings: TuneSettings, *, state_path: Path) -> Bookkeeping:
         "hyperparameters": search_space(settings),
         "tune_new_entries": False,
         "allow_new_entries": True,  # hyperband adds its own
-        "seed": settings.seed + 1,  # KerasTuner takes 0 for none, and draws a seed of its own
+        "seed": settings.seed + 1,  # KerasTuner takes 0 for no seed
         "max_retries_per_trial": 0,
         "max_consecutive_failed_trials": section.max_trials + 1,  # a failed trial is a result; the search goes on
     }

@@ -16,7 +16,7 @@ from components.tune.bookkeeping import Bookkeeping
 from components.tune.figure import search_figure
 from components.tune.importance import importance
 from components.tune.oracles import make_oracle
-from components.tune.space import told, told_space, values_of
+from components.tune.space import readable_space, readable_value, values_of
 from components.tune.tuner import Tuner, images_for
 from components.tune.verdict import verdict, winner_of
 from schemas import atomic
@@ -27,20 +27,20 @@ from schemas.recipe.settings import TuneSettings
 
 
 def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneSettings) -> dict[str, int]:
-    """See `components.tune.component.tune`."""
+    """Search and write the results: see `components.tune.component.tune`."""
     device = prepare_device(deterministic=settings.train.deterministic)
     section = settings.tune
     images = min(section.max_images, read_statistics(examples).records["train"])
     work = hyperparameters.work
     oracle = make_oracle(settings, state_path=work / "search.json")
-    say(f"searches {told_space(section.space)}")
+    say(f"searches {readable_space(section.space)}")
     say(
         f"with    {section.oracle}, {section.max_trials} trials, {section.epochs} epochs of {images:,} images each, on {device}"
     )
     oracle.restore()
     if oracle.end_order:
         say(f"resumes after {len(oracle.end_order)} trials")
-    oracle.on_end = lambda trial: _tell(oracle, row(trial, oracle, settings, images=images), settings)
+    oracle.on_end = lambda trial: _print_trial(oracle, trial_row(trial, oracle, settings, images=images), settings)
     if section.workers > 1 or "KERASTUNER_ORACLE_IP" in os.environ:
         from components.tune.chief import run_workers
 
@@ -51,12 +51,14 @@ def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneS
                 Tuner(examples, settings, oracle, folder=work / "keras-tuner").search()
             except errors.FatalError as error:
                 raise error.__cause__ or error from None
-    rows = [row(oracle.trials[name], oracle, settings, images=images) for name in sorted(oracle.end_order, key=int)]
+    rows = [
+        trial_row(oracle.trials[name], oracle, settings, images=images) for name in sorted(oracle.end_order, key=int)
+    ]
     return _write(hyperparameters, rows, settings)
 
 
-def row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, images: int) -> dict[str, Any]:
-    """A trial that has ended, as a row of `schemas.artifacts.tables.trials`."""
+def trial_row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, images: int) -> dict[str, Any]:
+    """Return a trial that has ended as a row of `schemas.artifacts.tables.trials`."""
     failed = trial.status != TrialStatus.COMPLETED
     epochs, curve = oracle.epochs(trial), oracle.curve(trial)
     return {
@@ -72,22 +74,22 @@ def row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, images: in
     }
 
 
-def _tell(oracle: Bookkeeping, found: dict[str, Any], settings: TuneSettings) -> None:
-    values = "  ".join(f"{key.rpartition('.')[2]} {told(found[key])}" for key in settings.tune.space)
-    if found["val_elbo"] is None:
-        result = f"failed: {found['reason']}"
+def _print_trial(oracle: Bookkeeping, row: dict[str, Any], settings: TuneSettings) -> None:
+    values = "  ".join(f"{key.rpartition('.')[2]} {readable_value(row[key])}" for key in settings.tune.space)
+    if row["val_elbo"] is None:
+        result = f"failed: {row['reason']}"
     else:
-        result = f"validation ELBO {found['val_elbo']:9.3f}"
-        if found["epochs_run"] < found["epochs"]:
-            result += f"  (ended after {found['epochs_run']} of {found['epochs']} epochs: behind the median)"
-        elif found["epochs"] < settings.tune.epochs:
-            result += f"  ({found['epochs']} of {settings.tune.epochs} epochs)"
+        result = f"validation ELBO {row['val_elbo']:9.3f}"
+        if row["epochs_run"] < row["epochs"]:
+            result += f"  (ended after {row['epochs_run']} of {row['epochs']} epochs: behind the median)"
+        elif row["epochs"] < settings.tune.epochs:
+            result += f"  ({row['epochs']} of {settings.tune.epochs} epochs)"
     say(f"trial {len(oracle.end_order):>3}/{settings.tune.max_trials}  {values}  {result}")
 
 
 def _write(hyperparameters: HyperParameters, rows: list[dict[str, Any]], settings: TuneSettings) -> dict[str, int]:
-    done = [row for row in rows if row["val_elbo"] is not None]
-    if not done:
+    finished = [row for row in rows if row["val_elbo"] is not None]
+    if not finished:
         reasons = "; ".join(sorted({row["reason"] for row in rows}))
         raise DataError(f"tune: expected at least one trial to succeed, found {len(rows)} that failed ({reasons})")
     space = settings.tune.space
@@ -100,23 +102,23 @@ def _write(hyperparameters: HyperParameters, rows: list[dict[str, Any]], setting
         "val_elbo": best["val_elbo"],
         "values": values,
         "verdict": sentence,
-        "importance": shares,  # null: too few trials, or a forest that predicts nothing
+        "importance": shares,  # null: too few trials, or the forest predicts nothing
         "importance_by": "permutation importance of a random forest, as shares",
     }
     atomic.write_text(hyperparameters.summary_path, json.dumps(summary, indent=1) + "\n")
     with atomic.replacing(hyperparameters.figure_path) as temporary:
         search_figure(rows, space=space, best=best["trial"], shares=shares).savefig(temporary, format="png")
     say(f"best    {sentence}")
-    early = sum(row["epochs_run"] < row["epochs"] for row in done)
-    return {"trials": len(rows), "failed": len(rows) - len(done), "ended_early": early}
+    early = sum(row["epochs_run"] < row["epochs"] for row in finished)
+    return {"trials": len(rows), "failed": len(rows) - len(finished), "ended_early": early}
 
 
 def _write_table(hyperparameters: HyperParameters, rows: list[dict[str, Any]], keys: list[str]) -> None:
     schema = tables.trials_schema({key: [row[key] for row in rows] for key in keys})
     as_text = [key for key in keys if schema.field(key).type == "string"]
 
-    def plain(value: Any) -> Any:
+    def text(value: Any) -> Any:
         return value if value is None or isinstance(value, str) else json.dumps(value)
 
-    written = [{**row, **{key: plain(row[key]) for key in as_text}} for row in rows]
-    tables.write_table(hyperparameters.trials_path, written, schema)
+    rows = [{**row, **{key: text(row[key]) for key in as_text}} for row in rows]
+    tables.write_table(hyperparameters.trials_path, rows, schema)

@@ -1,7 +1,7 @@
-"""Where a search stands, in one file that is whole or not there, and is checked when it is read.
+"""The state of a search: one file, whole or not there, with a checksum.
 
-KerasTuner writes a file per trial and one of its own, in place: one that a kill cut short, or two that do not belong
-together, end a search for good.
+KerasTuner writes a file per trial and one more, in place. A file that a kill cut short, or two that do not fit together,
+would end a search for good.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from schemas.errors import DataError
 
 
 class StateFile:
-    """JSON below its sha256. The one before is kept, too.
+    """A file of JSON below its sha256. The previous state is kept beside it.
 
     Args:
-        path: Of the file; the one before has `.before` after its name.
+        path: The file. The previous state has `.before` after its name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,17 +29,17 @@ class StateFile:
         self.before = path.with_name(f"{path.name}.before")
 
     def write(self, state: dict[str, Any]) -> None:
-        """Writes a state in place of the one before the last."""
+        """Write a state, and keep the previous one."""
         text = json.dumps(state).encode()
         if self.path.exists():
             os.replace(self.path, self.before)
         atomic.write_bytes(self.path, hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
 
     def read(self) -> dict[str, Any] | None:
-        """The last state that is whole; none where nothing was ever written.
+        """Read the last state that is whole; return None where nothing was ever written.
 
         Raises:
-            DataError: There are states, and all are broken.
+            DataError: All states are broken.
         """
         broken = []
         for path in (self.path, self.before):
@@ -49,9 +49,9 @@ class StateFile:
                 continue
             if hashlib.sha256(text).hexdigest().encode() == digest:
                 if broken:
-                    say(f"{broken[0]} is broken; goes on from the state before it")
-                found: dict[str, Any] = json.loads(text)
-                return found
+                    say(f"{broken[0]} is broken; resumes from the previous state")
+                state: dict[str, Any] = json.loads(text)
+                return state
             broken.append(path)
         if broken:
             raise DataError(

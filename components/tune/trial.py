@@ -1,4 +1,4 @@
-"""One trial: train for a few epochs, and judge by what can be compared between trials."""
+"""One trial: a training of a few epochs, and a value that can be compared between trials."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from models.vae import VAE
 from schemas.recipe.model import ConvModel
 from schemas.recipe.settings import TuneSettings
 
-READ = 256  # images judged at once
-GLANCE = 1024  # images that a value on the way is measured on; the last is measured on all
+BATCH_SIZE = 256  # images per batch of validation
+FIRST_IMAGES = 1024  # validation images of all values but the last, which is of all images
 
-Report = Callable[[int, float], bool]  # epoch, from 1, and validation ELBO, to whether the trial shall end
+Report = Callable[[int, float], bool]  # takes epoch (from 1) and validation ELBO; returns whether to end the trial
 
 
 class TrialFailed(Exception):
@@ -39,27 +39,27 @@ def run_trial(
     report: Report,
     whole: bool = True,
 ) -> tuple[int, float]:
-    """Trains one candidate.
+    """Train one candidate.
 
     Args:
         images: The search's.
-        networks: Those of trials before.
+        networks: The networks of earlier trials.
         settings: With the candidate's values.
         epochs: Most epochs.
         count: Training images per epoch.
-        report: Is told the validation ELBO after each epoch but the last, on the first images of the validation split,
-            and says whether that was the last after all.
-        whole: Whether it may win, and so is judged by the whole split.
+        report: Called after each epoch but the last with the validation ELBO of the split's first images; returns
+            whether to end the trial.
+        whole: Whether the trial may win. Its last value is then of the whole split.
 
     Returns:
-        How many epochs were run, and the validation ELBO after them, nats per image.
+        Number of epochs run, and the validation ELBO after them, nats per image.
 
     Raises:
         TrialFailed: The loss or the ELBO is not finite, memory ran out, or the values do not fit each other.
     """
     _check_fit(images, settings)
     while True:
-        crowded = len(networks.built) > 0
+        others_in_memory = len(networks.built) > 0
         try:
             network = networks.get(settings)
             judge = Judge(images, network, settings, epochs=epochs, count=count, report=report)
@@ -67,7 +67,7 @@ def run_trial(
             return judge.epochs_run, judge.measure(whole=whole)
         except (tf.errors.ResourceExhaustedError, MemoryError):
             networks.clear()
-            if not crowded:
+            if not others_in_memory:
                 raise TrialFailed("out of memory") from None
 
 
@@ -90,13 +90,13 @@ def _train(images: TrainingImages, network: Network, settings: TuneSettings, jud
 
 
 class Judge(keras.callbacks.Callback):
-    """Measures the validation ELBO, on noise that is the same for every epoch and every trial.
+    """Measures the validation ELBO, with the same noise for every epoch and every trial.
 
-    It is the likelihood's own bound, whatever weight training gave its terms.
+    It is the likelihood's own bound, whatever the weights of its terms in training.
 
     Args:
         images: The search's.
-        network: That is trained.
+        network: The network in training.
         settings: With the candidate's values.
         epochs: Most epochs.
         count: Training images per epoch.
@@ -123,23 +123,23 @@ class Judge(keras.callbacks.Callback):
         self.epochs_run = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Ends a trial whose loss, a running mean in which a NaN stays, is no longer a number."""
+        """Fail the trial if the loss is not finite. (It is a running mean, in which a NaN stays.)"""
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             raise TrialFailed("the loss did not stay finite")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judges at a glance, and ends the trial as finished where it is told to."""
+        """Measure on the first images, and end the training if the report says so."""
         self.epochs_run = epoch + 1
         if self.epochs_run < self.epochs and self.report(self.epochs_run, self.measure(whole=False)):
             self.model.stop_training = True
 
     def measure(self, *, whole: bool) -> float:
-        """The validation ELBO, on the first images or on all.
+        """Return the validation ELBO, of the first images or of all.
 
         Raises:
             TrialFailed: It is not finite.
         """
-        limit = None if whole else GLANCE
+        limit = None if whole else FIRST_IMAGES
         self.network.batch_norm.data = self.images.measured(
             count=min(self.count, MEASURED if limit is None else limit),
             batch_size=self.settings.train.batch_size,
@@ -157,29 +157,32 @@ class Judge(keras.callbacks.Callback):
 def validation_elbo(
     vae: VAE, images: TrainingImages, *, seed: int, terms: Callable[..., dict[str, tf.Tensor]], limit: int | None = None
 ) -> float:
-    """Mean ELBO over the validation split or its first images, nats per image; `terms` is the model's, traced or not."""
+    """Return the mean ELBO of the validation split or its first images, nats per image.
+
+    `terms` is the model's own method, traced or not.
+    """
     values = []
     start = 0
-    for inputs in images.validation(batch_size=READ, limit=limit, labelled=vae.conditional):
+    for inputs in images.validation(batch_size=BATCH_SIZE, limit=limit, labelled=vae.conditional):
         count = batch_count(inputs)
         if vae.binary:
             inputs = _binarised(inputs, seed=seed, start=start)
         noise = standard_normal(seed, start=start, count=count, size=vae.latent_dim)
-        found = terms(inputs, noise)
-        values.append(np.asarray(found["log_prob"]) - np.asarray(found["kl"]))
+        batch_terms = terms(inputs, noise)
+        values.append(np.asarray(batch_terms["log_prob"]) - np.asarray(batch_terms["kl"]))
         start += count
     return float(np.mean(np.concatenate(values), dtype=np.float64))
 
 
 def _binarised(inputs: Any, *, seed: int, start: int) -> Any:
-    """A batch as a model of binary images takes it."""
+    """Return a batch with its pixels drawn black or white, as a model of binary images takes it."""
     if isinstance(inputs, dict):
         return {**inputs, "pixels": _binarised(inputs["pixels"], seed=seed, start=start)}
     return tf.constant(binarised(inputs.numpy(), seed=seed, start=start))
 
 
 def _check_fit(images: TrainingImages, settings: TuneSettings) -> None:
-    """What the recipe checks of its own values: these come together for the first time."""
+    """Check the drawn values against the images, as the pipeline checks a recipe's own values."""
     model, statistics = settings.model, images.statistics
     if isinstance(model, ConvModel) and (statistics.height % model.stride or statistics.width % model.stride):
         raise TrialFailed(

@@ -1,4 +1,4 @@
-"""KerasTuner's loop over our trials, in the search's own process or in a worker's."""
+"""KerasTuner's loop over trials, in the search's own process or in a worker's."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ IDLE_SECONDS = 0.5
 
 
 class Tuner(BaseTuner):
-    """Asks an oracle for trials until there are no more.
+    """Runs an oracle's trials until there are no more.
 
-    Where KerasTuner's environment variables name a chief, the oracle is the chief's.
+    If KerasTuner's environment variables name a chief, the trials are those of the chief's oracle.
 
     Args:
         examples: What the trials train on.
         settings: The recipe's.
-        oracle: Proposes values, and takes what they reached.
-        folder: That KerasTuner may call its own. Nothing of ours is in it.
+        oracle: Proposes values, and takes the results.
+        folder: A folder for KerasTuner's own use.
     """
 
     def __init__(self, examples: Examples, settings: TuneSettings, oracle: Bookkeeping, *, folder: Path) -> None:
@@ -43,33 +43,33 @@ class Tuner(BaseTuner):
         self.networks = Networks(self.images)
         self.asked = False
         gc.collect()
-        gc.freeze()  # what is loaded by now need not be searched for garbage after each trial: 0.15 s
+        gc.freeze()  # saves 0.15 s after each trial: what is loaded by now is not searched for garbage
         super().__init__(oracle=oracle, directory=str(folder.parent), project_name=folder.name)
 
     def save(self) -> None:
-        """The oracle does."""
+        """Do nothing: the oracle saves itself."""
 
     def pre_create_trial(self) -> None:
-        """Waits where there was no trial for the last question: KerasTuner would ask again at once, and for ever."""
+        """Wait if the last question brought no trial: KerasTuner would ask again at once, for ever."""
         if self.asked:
             time.sleep(IDLE_SECONDS)
         self.asked = True
 
     def on_trial_begin(self, trial: Trial) -> None:
-        """There was one."""
+        """Note that the last question brought a trial."""
         self.asked = False
 
     def _run_and_update_trial(self, trial: Trial, *_: Any, **__: Any) -> None:
-        """KerasTuner's own reports what `run_trial` returns, once; ours has reported each epoch."""
+        """Run a trial, which reports each epoch itself. (KerasTuner's method reports a trial's result once.)"""
         self.run_trial(trial)
 
     def run_trial(self, trial: Trial) -> None:
-        """Trains and judges one candidate."""
+        """Train and measure one candidate."""
         section = self.settings.tune
         epochs = int(trial.hyperparameters.values.get(EPOCHS, section.epochs))
 
         def report(epoch: int, elbo: float) -> bool:
-            # In single precision, as KerasTuner's protocol has it: so workers decide as one process does.
+            # In single precision, as in KerasTuner's protocol, so that workers decide as one process does.
             answer = self.oracle.update_trial(trial.trial_id, {OBJECTIVE: float(np.float32(elbo))}, step=epoch)
             return bool(answer.status == TrialStatus.STOPPED)
 
@@ -87,22 +87,22 @@ class Tuner(BaseTuner):
             )
             report(epochs_run, elbo)
         except (TrialFailed, ValidationError) as error:
-            self.oracle.update_trial(trial.trial_id, {_line(error): 0.0})
+            self.oracle.update_trial(trial.trial_id, {_reason(error): 0.0})
             raise errors.FailedTrialError from None
-        except Exception as error:  # KerasTuner would count anything else as a failed trial, and go on
+        except Exception as error:  # KerasTuner would count any other error as a failed trial
             raise errors.FatalError(str(error)) from error
 
 
 def images_for(count: int, *, epochs: int, most: int) -> int:
-    """How many images a trial trains on that gets `epochs` of `most` epochs: of 10,000 with 1 of 9 epochs, 3,334.
+    """Return the number of images of a trial with `epochs` of `most` epochs: of 10,000 images with 1 of 9 epochs, 3,334.
 
-    The square root, so that the shortest trials, whose batches are few anyway, still see a good part.
+    It falls with the square root, so that the shortest trials still see a good part of the images.
     """
     return math.ceil(count * math.sqrt(epochs / most))
 
 
-def _line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        found = error.errors()[0]
-        return f"the recipe refuses {'.'.join(map(str, found['loc']))}: {found['msg']}"
+        first = error.errors()[0]
+        return f"the recipe refuses {'.'.join(map(str, first['loc']))}: {first['msg']}"
     return str(error)

@@ -1,4 +1,4 @@
-"""What a search says of itself: who won, by how much, and whether more of it would likely help."""
+"""The verdict of a search: the winner, its lead, and whether more trials would likely help."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ from statistics import median
 from typing import Any
 
 from components.tune.importance import position
-from components.tune.space import told
+from components.tune.space import readable_value
 from schemas.recipe.search import Range
 
-ENOUGH = 6  # finished trials, from which on it says something about more of them
-LITTLE = 0.1  # share of the winner's lead over the median
-EDGE = 0.05  # share of a range
+MIN_FINISHED = 6  # trials; with fewer, it says nothing about more of them
+LITTLE = 0.1  # a gain is little up to this share of the winner's lead over the median
+EDGE = 0.05  # the end of a range, as a share of it
 
 
 def winner_of(trials: list[dict[str, Any]]) -> dict[str, Any]:
-    """The trial with the largest ELBO among those that ran longest: fewer epochs cannot be compared with more."""
-    done = [trial for trial in trials if trial["val_elbo"] is not None]
-    longest = max(trial["epochs_run"] for trial in done)
-    return max((trial for trial in done if trial["epochs_run"] == longest), key=lambda trial: trial["val_elbo"])
+    """Return the trial with the largest ELBO among those that ran longest: fewer epochs cannot be compared with more."""
+    finished = [trial for trial in trials if trial["val_elbo"] is not None]
+    longest = max(trial["epochs_run"] for trial in finished)
+    return max((trial for trial in finished if trial["epochs_run"] == longest), key=lambda trial: trial["val_elbo"])
 
 
 def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
-    """One sentence.
+    """Return the verdict, one sentence.
 
     Args:
-        trials: Rows of `schemas.artifacts.tables.trials`, in the order in which they were begun; at least one is finished.
+        trials: Rows of `schemas.artifacts.tables.trials`, in the order of their start; at least one is finished.
         space: The recipe's `tune.space`.
     """
     best = winner_of(trials)
-    values = ", ".join(f"{key} {told(best[key])}" for key in space)
-    said = f"trial {best['trial']} won with {values}: validation ELBO {best['val_elbo']:.2f} nats per image"
-    # Beside those that ran as long; of a trial that was ended early, what it would have reached is not known.
+    values = ", ".join(f"{key} {readable_value(best[key])}" for key in space)
+    sentence = f"trial {best['trial']} won with {values}: validation ELBO {best['val_elbo']:.2f} nats per image"
+    # Compared with the trials that ran as long: what a trial that was ended early would have reached is not known.
     peers = [trial["val_elbo"] for trial in trials if _is_peer(trial, best)]
     if len(peers) > 1:
         second, middle = sorted(peers)[-2], median(peers)
-        said += (
+        sentence += (
             f", {best['val_elbo'] - second:.2f} above the second and {best['val_elbo'] - middle:.2f} above the median"
         )
-        said += f" of the {len(peers)} that ran as long"
-    return f"{said}; {_more(trials, best, space)}"
+        sentence += f" of the {len(peers)} that ran as long"
+    return f"{sentence}; {_more(trials, best, space)}"
 
 
 def _more(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, Any]) -> str:
-    done = [trial for trial in trials if trial["val_elbo"] is not None]
-    if len(done) < ENOUGH:
-        return f"finished trials: {len(done)}, too few to say whether more would help"
+    finished = [trial for trial in trials if trial["val_elbo"] is not None]
+    if len(finished) < MIN_FINISHED:
+        return f"finished trials: {len(finished)}, too few to say whether more would help"
     edges = [
         f"{key} at the {'upper' if place > 0.5 else 'lower'} end of what was tried"
         for key, values in space.items()
@@ -58,11 +58,11 @@ def _more(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, A
         return f"a wider search would likely help: the winner has {' and '.join(edges)}"
     peers = [trial for trial in trials if _is_peer(trial, best)]
     before = [trial["val_elbo"] for trial in peers if trials.index(trial) < len(trials) // 2]
-    lead = best["val_elbo"] - median(trial["val_elbo"] for trial in done)
+    lead = best["val_elbo"] - median(trial["val_elbo"] for trial in finished)
     gain = best["val_elbo"] - max(before, default=-float("inf"))
     if gain > LITTLE * lead:
-        brought = "the winner" if not before else f"{gain:.2f} nats"
-        return f"more of it would likely help: its second half brought {brought}"
+        gained = "the winner" if not before else f"{gain:.2f} nats"
+        return f"more of it would likely help: its second half brought {gained}"
     return f"more of it would likely bring little: its second half brought {gain:.2f} nats"
 
 

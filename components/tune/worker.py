@@ -1,7 +1,7 @@
 """A process that runs trials for a chief: ``python -m components.tune.worker TASK [FD]``.
 
-KerasTuner's environment variables say who it is and whom to ask (see docs/distributed.md). Without FD it was started by
-hand, on another machine.
+KerasTuner's environment variables hold its name and the chief's address (see docs/distributed.md). A worker that a person
+starts, as on another machine, has no FD, and prints its error; else it writes the error to the file descriptor FD.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ANSWER_SECONDS = 300  # KerasTuner would wait an hour for a chief that is gone
 
 
 def main(task: Path, pipe: int | None) -> int:
-    """Runs trials until the chief has no more; returns the exit status."""
+    """Run trials until the chief has no more; return the exit status."""
     oracle_client.TIMEOUT = ANSWER_SECONDS
     if pipe is not None:
         leave_with_parent()
@@ -42,10 +42,10 @@ def main(task: Path, pipe: int | None) -> int:
     except (DataError, UsageError) as error:
         message = str(error)
     except grpc.RpcError as error:
-        said = (error.details() or "").strip().splitlines()
-        detail = ": ".join([error.code().name, *said[-1:]])
+        lines = (error.details() or "").strip().splitlines()
+        detail = ": ".join([error.code().name, *lines[-1:]])
         message = f"KERASTUNER_ORACLE_IP: expected a chief that answers, found an error ({detail})"
-    except Exception as error:  # a mistake of ours, which every trial would meet
+    except Exception as error:  # a bug, which every trial would run into
         traceback.print_exc()
         message = f"tune.workers: expected trials that end, found {type(error).__name__}: {str(error).split(chr(10))[0][:200]}"
     else:
@@ -58,10 +58,10 @@ def main(task: Path, pipe: int | None) -> int:
 
 
 def run(task: Path) -> None:
-    """Asks for trials and runs them.
+    """Ask for trials and run them.
 
     Raises:
-        UsageError: The environment or the task is not as it should be.
+        UsageError: The environment or the task cannot be used.
         DataError: A shard is broken.
     """
     if missing := [name for name in NAMES if not os.environ.get(name)]:
@@ -69,13 +69,13 @@ def run(task: Path) -> None:
     if "chief" in os.environ[NAMES[0]]:
         raise UsageError(f"{NAMES[0]}: expected a name without the word chief, found {os.environ[NAMES[0]]}")
     try:
-        found = json.loads(task.read_bytes())
+        content = json.loads(task.read_bytes())
     except OSError as error:
         raise UsageError(f"{task}: expected the chief's task, found none ({error.strerror})") from None
-    settings = TypeAdapter(TuneSettings).validate_python(found["settings"])
+    settings = TypeAdapter(TuneSettings).validate_python(content["settings"])
     prepare_device(deterministic=settings.train.deterministic)
-    examples = Examples(Path(found["examples"]))
-    # KerasTuner asks the chief's oracle in place of this one, which never sees a trial, and wants a folder all the same.
+    examples = Examples(Path(content["examples"]))
+    # KerasTuner asks the chief's oracle. This one never gets a trial, but KerasTuner needs it, and a folder.
     with tempfile.TemporaryDirectory() as folder, readable(examples):
         oracle = make_oracle(settings, state_path=Path(folder) / "unused")
         try:

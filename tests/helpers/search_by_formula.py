@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 
-from components.tune import tuner
+from components.tune import search, tuner
 from components.tune.trial import Report, TrialFailed
 from schemas.artifacts.kinds import HyperParameters
 from schemas.recipe.settings import TuneSettings
@@ -21,16 +22,26 @@ class Killed(BaseException):
 
 
 def formula(latent_dim: int, learning_rate: float) -> float:
-    """An ELBO that is highest at latent_dim 3 and learning rate 0.001."""
+    """Return an ELBO that is highest at latent_dim 3 and learning rate 0.001."""
     return -100.0 - (latent_dim - 3) ** 2 - math.log10(learning_rate / 1e-3) ** 2
 
 
 def judge_by_formula(
-    monkeypatch: pytest.MonkeyPatch, *, killed_in: int | None = None, failing: Callable[[float], bool] | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    killed_in: int | None = None,
+    failing: Callable[[float], bool] | None = None,
+    whole_results: bool = False,
 ) -> list[int]:
-    """Replaces trainings by the formula; kills in the trial of that number, from 1, after an epoch; returns each trial's epochs.
+    """Replace trainings by the formula; return a list that grows by each trial's epochs.
 
     Every candidate's value grows with the epochs, and a good one's is ahead of a bad one's from the first.
+
+    Args:
+        monkeypatch: Of the test.
+        killed_in: The number of the trial, from 1, in which the search is killed after an epoch.
+        failing: Whether a trial with this learning rate fails.
+        whole_results: Whether the search draws its figure and fits its forest, which take longer than all its trials.
     """
     epochs_of_trials: list[int] = []
 
@@ -50,21 +61,29 @@ def judge_by_formula(
         return epochs, value
 
     monkeypatch.setattr(tuner, "run_trial", run_trial)
+    if not whole_results:
+        draw_nothing(monkeypatch)
     return epochs_of_trials
 
 
+def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches write an empty figure, and say nothing of what mattered."""
+    monkeypatch.setattr(search, "search_figure", lambda *_, **__: Figure())
+    monkeypatch.setattr(search, "importance", lambda *_: None)
+
+
 def trials(hyperparameters: HyperParameters) -> list[dict[str, Any]]:
-    """A row per trial."""
+    """Return a row per trial."""
     rows: list[dict[str, Any]] = pq.read_table(hyperparameters.trials_path).to_pylist()
     return rows
 
 
 def best(hyperparameters: HyperParameters) -> dict[str, Any]:
-    """The best values, by recipe key."""
-    found: dict[str, Any] = json.loads(hyperparameters.best_path.read_text())
-    return found
+    """Return the best values, by recipe key."""
+    values: dict[str, Any] = json.loads(hyperparameters.best_path.read_text())
+    return values
 
 
 def results(hyperparameters: HyperParameters) -> tuple[bytes, bytes]:
-    """What must not depend on interruptions."""
+    """Return what must not depend on interruptions."""
     return hyperparameters.best_path.read_bytes(), hyperparameters.trials_path.read_bytes()

@@ -17,8 +17,6 @@ from schemas.errors import DataError
 from schemas.recipe.model import ConvModel, DenseModel, ModelSettings
 from schemas.recipe.settings import TrainSettings
 
-pytestmark = pytest.mark.xdist_group("train")
-
 Array = np.ndarray[Any, Any]
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]

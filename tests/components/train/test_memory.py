@@ -21,8 +21,6 @@ from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import DataError
 from schemas.recipe.settings import TrainSettings
 
-pytestmark = pytest.mark.xdist_group("train")
-
 MakeSettings = Callable[..., TrainSettings]
 OpenModel = Callable[[Path], Model]
 NEVER = 1 << 46  # float32 numbers: more than a process has addresses for

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.examples.dataset import keys_of_batches
-from components.train.progress import StopWhenLost, tell_epochs
+from components.train.progress import StopWhenLost, print_epochs
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
@@ -46,7 +46,7 @@ def test_a_lost_validation_ends_the_training(stop: StopWhenLost) -> None:
 def test_a_training_is_told_by_its_first_best_and_last_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     names = ("loss", "reconstruction", "kl", "val_loss", "val_reconstruction", "val_kl")
     history = [dict.fromkeys(names, float(epoch)) for epoch in range(1, 6)]
-    tell_epochs(history, best=2, stopped=True)
+    print_epochs(history, best=2, stopped=True)
     said = capsys.readouterr().out
     assert "best    epoch 3 of 5 (stopped early)" in said
     assert [line.split()[:3] for line in said.splitlines()[2:]] == [
@@ -54,5 +54,5 @@ def test_a_training_is_told_by_its_first_best_and_last_epoch(capsys: pytest.Capt
         ["best", "epoch", "3"],
         ["last", "epoch", "5"],
     ]
-    tell_epochs(history[:1], best=0, stopped=False)
+    print_epochs(history[:1], best=0, stopped=False)
     assert len(capsys.readouterr().out.splitlines()) == 3

@@ -53,7 +53,7 @@ train(examples, None, two.restore("epoch 1", folder / "resumed_on_one"), setting
 train(examples, None, open_model(folder / "one"), settings)
 """
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("replicas")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

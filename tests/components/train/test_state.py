@@ -1,4 +1,4 @@
-"""The file from which a training goes on."""
+"""The file from which a training resumes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -20,7 +20,6 @@ from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import DataError
 from schemas.recipe.settings import TrainSettings
 
-quick = settings(deadline=None, max_examples=40)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 # What Keras's variables are made of: weights, counters, random states, scalars.
 some_arrays = st.lists(
@@ -43,30 +42,29 @@ states = st.builds(
 )
 
 
-def assert_same(found: list[np.ndarray[Any, Any]], expected: list[np.ndarray[Any, Any]]) -> None:
+def assert_same(arrays: list[np.ndarray[Any, Any]], expected: list[np.ndarray[Any, Any]]) -> None:
     """The same arrays, in the same order, of the same types, to the bit."""
-    assert [(value.dtype, value.shape) for value in found] == [(value.dtype, value.shape) for value in expected]
-    assert [value.tobytes() for value in found] == [value.tobytes() for value in expected]
+    assert [(value.dtype, value.shape) for value in arrays] == [(value.dtype, value.shape) for value in expected]
+    assert [value.tobytes() for value in arrays] == [value.tobytes() for value in expected]
 
 
-@quick
 @given(state=states)
 def test_a_state_that_was_written_is_read_as_it_was(state: TrainingState, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("state") / "state.npz"
     state.write(path)
-    found = TrainingState.read(path)
+    read = TrainingState.read(path)
     for name in ("epochs", "best", "best_epoch", "wait", "stopped", "history"):
-        assert getattr(found, name) == getattr(state, name)
-    assert_same(found.variables, state.variables)
-    assert_same(found.best_weights, state.best_weights)
+        assert getattr(read, name) == getattr(state, name)
+    assert_same(read.variables, state.variables)
+    assert_same(read.best_weights, state.best_weights)
 
 
 def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
     numbers = [np.array(number) for number in range(120)]
     TrainingState(variables=numbers, best_weights=numbers[::-1]).write(tmp_path / "state.npz")
-    found = TrainingState.read(tmp_path / "state.npz")
-    assert_same(found.variables, numbers)
-    assert_same(found.best_weights, numbers[::-1])
+    state = TrainingState.read(tmp_path / "state.npz")
+    assert_same(state.variables, numbers)
+    assert_same(state.best_weights, numbers[::-1])
 
 
 def test_where_there_is_no_file_a_training_starts_anew(tmp_path: Path) -> None:
@@ -85,7 +83,7 @@ def test_a_write_that_fails_leaves_the_last_state(tmp_path: Path, monkeypatch: p
         TrainingState(epochs=2).write(path)
     monkeypatch.undo()
     assert TrainingState.read(path).epochs == 1
-    assert [found.name for found in tmp_path.iterdir()] == ["state.npz"]
+    assert [file.name for file in tmp_path.iterdir()] == ["state.npz"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
@@ -96,7 +94,7 @@ def test_a_state_that_was_cut_short_is_an_error_that_names_the_file(
     open_model: Callable[[Path], Model],
     tmp_path: Path,
 ) -> None:
-    # No kill of ours can do this; a disk, or a person, can. The same command would fail the same way for ever.
+    # No kill does this, but a disk or a person can. The same command would fail the same way for ever.
     model = open_model(tmp_path)
     path = model.work / "state.npz"
     TrainingState(epochs=1, variables=[np.zeros(1000)]).write(path)

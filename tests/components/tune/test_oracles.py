@@ -1,4 +1,4 @@
-"""KerasTuner's oracles under our bookkeeping: what they propose while other trials run, and what a full disk does."""
+"""KerasTuner's oracles with bookkeeping: their proposals while other trials run, and a full disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.search_by_formula import judge_by_formula
 from keras_tuner.engine.trial import Trial
 
 from components.tune.bookkeeping import Bookkeeping
@@ -22,7 +23,7 @@ MakeSettings = Callable[..., TuneSettings]
 
 
 def finish(oracle: Bookkeeping, trial: Trial, elbo: float) -> None:
-    """Ends a trial with this value."""
+    """End a trial with this value."""
     oracle.update_trial(trial.trial_id, {"val_elbo": elbo}, step=1)
     trial.status = "COMPLETED"
     oracle.end_trial(trial)
@@ -48,16 +49,16 @@ def test_the_bayesian_search_does_not_take_a_running_trial_for_the_best_there_is
 def test_trials_that_ran_when_a_search_was_killed_are_run_again_and_their_first_reports_forgotten(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    def opened() -> Bookkeeping:
+    def open_oracle() -> Bookkeeping:
         return make_oracle(make_settings(epochs=5), state_path=tmp_path / "search.json")
 
-    before = opened()
+    before = open_oracle()
     trials = [before.create_trial(name) for name in ("a", "b", "c")]
     for trial in trials:
         before.update_trial(trial.trial_id, {"val_elbo": -100.0}, step=1)
     finish(before, trials[1], -99.0)
 
-    after = opened()
+    after = open_oracle()
     after.restore()
     assert after.end_order == [trials[1].trial_id]
     again = [after.create_trial("d"), after.create_trial("e"), after.create_trial("f")]
@@ -77,10 +78,9 @@ def test_a_disk_without_room_ends_the_search_with_the_systems_own_error(
     def full(_: Any, __: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for workers in (1, 2):
-        found = open_hyperparameters(tmp_path / str(workers))
-        with monkeypatch.context() as patch:
-            patch.setattr(StateFile, "write", full)
-            with pytest.raises(OSError, match="No space left on device"):
-                tune(tiny_examples, found, make_settings(workers=workers))
-        tune(tiny_examples, found, make_settings(max_trials=1))
+    hyperparameters = open_hyperparameters(tmp_path)
+    judge_by_formula(monkeypatch)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left on device"):
+        patch.setattr(StateFile, "write", full)
+        tune(tiny_examples, hyperparameters, make_settings())
+    assert tune(tiny_examples, hyperparameters, make_settings())["trials"] == 5

@@ -31,7 +31,7 @@ EPOCHS = 3
 TRIALS = 8  # bayesian draws six at random and then asks a Gaussian process
 
 
-# --- what it finds ---------------------------------------------------------------------------------------------------
+# --- its results ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("oracle", ORACLES)
@@ -43,16 +43,16 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    epochs = judge_by_formula(monkeypatch)
-    found = open_hyperparameters(tmp_path)
+    epochs = judge_by_formula(monkeypatch, whole_results=oracle == "random")
+    hyperparameters = open_hyperparameters(tmp_path)
     settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=4)
-    counts = tune(tiny_examples, found, settings)
-    rows = trials(found)
+    counts = tune(tiny_examples, hyperparameters, settings)
+    rows = trials(hyperparameters)
     early = sum(row["epochs_run"] < row["epochs"] for row in rows)
     assert counts == {"trials": len(epochs), "failed": 0, "ended_early": early}
     assert 1 <= len(epochs) <= TRIALS
     expected = {"model.latent_dim": [2], "train.learning_rate": [1e-3]}
-    assert pq.read_schema(found.trials_path).equals(tables.trials_schema(expected))
+    assert pq.read_schema(hyperparameters.trials_path).equals(tables.trials_schema(expected))
     assert [row["epochs"] for row in rows] == epochs
     assert len({row["trial"] for row in rows}) == len(rows)
     for row in rows:
@@ -65,9 +65,9 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
             assert row["val_elbo"] == pytest.approx(formula(row[LATENT_DIM], row[LEARNING_RATE]), rel=1e-6)
     whole = [row for row in rows if row["epochs_run"] == max(row["epochs_run"] for row in rows)]
     winner = max(whole, key=lambda row: row["val_elbo"])
-    assert best(found) == {LATENT_DIM: winner[LATENT_DIM], LEARNING_RATE: winner[LEARNING_RATE]}
-    assert json.loads(found.summary_path.read_text())["winner"] == winner["trial"]
-    with Image.open(found.figure_path) as figure:
+    assert best(hyperparameters) == {LATENT_DIM: winner[LATENT_DIM], LEARNING_RATE: winner[LEARNING_RATE]}
+    assert json.loads(hyperparameters.summary_path.read_text())["winner"] == winner["trial"]
+    with Image.open(hyperparameters.figure_path) as figure:
         assert figure.format == "PNG"
 
 
@@ -85,7 +85,7 @@ def test_a_search_makes_as_many_trials_as_asked(
     assert epochs == [3] * 4
 
 
-def test_hyperband_gives_few_epochs_to_many_and_many_to_few(
+def test_hyperband_gives_few_epochs_and_images_to_many_trials_and_many_to_few(
     tiny_examples: Examples,
     make_settings: MakeSettings,
     open_hyperparameters: Open,
@@ -93,9 +93,12 @@ def test_hyperband_gives_few_epochs_to_many_and_many_to_few(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     epochs = judge_by_formula(monkeypatch)
-    tune(tiny_examples, open_hyperparameters(tmp_path), make_settings(oracle="hyperband", max_trials=50, epochs=9))
+    hyperparameters = open_hyperparameters(tmp_path)
+    tune(tiny_examples, hyperparameters, make_settings(oracle="hyperband", max_trials=50, epochs=9))
     assert epochs[:20] == [2] * 10 + [3] * 5 + [5] * 3 + [9] * 2  # the first bracket
     assert max(epochs) == 9
+    # Short trials see a part of the 64 images only, by the square root of the share of epochs.
+    assert {row["epochs"]: row["images"] for row in trials(hyperparameters)} == {2: 31, 3: 37, 5: 48, 9: 64}
 
 
 @pytest.mark.parametrize("oracle", ORACLES)
@@ -108,17 +111,17 @@ def test_a_learning_rate_may_be_given_as_one_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judge_by_formula(monkeypatch)
-    found = open_hyperparameters(tmp_path)
+    hyperparameters = open_hyperparameters(tmp_path)
     space = {LATENT_DIM: [2, 3, 4], LEARNING_RATE: [2e-3]}
-    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=2, space=space))
-    rows = trials(found)
+    tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=2, space=space))
+    rows = trials(hyperparameters)
     assert {row[LEARNING_RATE] for row in rows} == {2e-3}
     # Three sizes are all that can be tried; what can be tried is not tried twice with as many epochs.
     assert len({(row[LATENT_DIM], row["epochs"]) for row in rows}) == len(rows)
-    assert best(found)["train.learning_rate"] == 2e-3
+    assert best(hyperparameters)["train.learning_rate"] == 2e-3
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**31 - 1])
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
 def test_the_seed_decides_what_is_tried(
     seed: int,
     tiny_examples: Examples,
@@ -128,11 +131,10 @@ def test_the_seed_decides_what_is_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judge_by_formula(monkeypatch)
-    found = []
-    for place in ("once", "again"):
-        found.append(open_hyperparameters(tmp_path / place))
-        tune(tiny_examples, found[-1], make_settings(seed=seed))
-    assert results(found[0]) == results(found[1])
+    once, again = (open_hyperparameters(tmp_path / name) for name in ("once", "again"))
+    for hyperparameters in (once, again):
+        tune(tiny_examples, hyperparameters, make_settings(seed=seed))
+    assert results(once) == results(again)
 
 
 # --- trials that fail ------------------------------------------------------------------------------------------------
@@ -148,9 +150,9 @@ def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judge_by_formula(monkeypatch, failing=lambda learning_rate: learning_rate > 1e-3)
-    found = open_hyperparameters(tmp_path)
-    counts = tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=7, epochs=4))
-    rows = trials(found)
+    hyperparameters = open_hyperparameters(tmp_path)
+    counts = tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=7, epochs=4))
+    rows = trials(hyperparameters)
     for row in rows:
         if row[LEARNING_RATE] > 1e-3:
             assert (row["status"], row["val_elbo"], row["reason"]) == ("FAILED", None, "out of memory")
@@ -159,12 +161,10 @@ def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(
     failed = [row for row in rows if row["status"] == "FAILED"]
     assert (counts["trials"], counts["failed"]) == (len(rows), len(failed))
     assert 0 < len(failed) < len(rows)
-    assert best(found)["train.learning_rate"] <= 1e-3
+    assert best(hyperparameters)["train.learning_rate"] <= 1e-3
 
 
-@pytest.mark.parametrize("oracle", ORACLES)
-def test_a_search_whose_trials_all_fail_is_an_error_that_says_why(
-    oracle: str,
+def test_a_search_whose_trials_all_fail_is_an_error_with_the_reason(
     tiny_examples: Examples,
     make_settings: MakeSettings,
     open_hyperparameters: Open,
@@ -172,11 +172,11 @@ def test_a_search_whose_trials_all_fail_is_an_error_that_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judge_by_formula(monkeypatch, failing=lambda _: True)
-    found = open_hyperparameters(tmp_path)
+    hyperparameters = open_hyperparameters(tmp_path)
     expected = r"^tune: expected at least one trial to succeed, found \d+ that failed \(out of memory\)$"
     with pytest.raises(DataError, match=expected):
-        tune(tiny_examples, found, make_settings(oracle=oracle))
-    assert not found.best_path.exists()
+        tune(tiny_examples, hyperparameters, make_settings())
+    assert not hyperparameters.best_path.exists()
 
 
 # --- trials that are not worth finishing -------------------------------------------------------------------------------
@@ -204,20 +204,6 @@ def test_a_trial_behind_the_median_is_ended_as_completed_at_its_last_value(
     assert best(ended) == best(whole)
 
 
-def test_hyperbands_short_trials_see_a_part_of_the_images_only(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    judge_by_formula(monkeypatch)
-    found = open_hyperparameters(tmp_path)
-    tune(tiny_examples, found, make_settings(oracle="hyperband", max_trials=50, epochs=9))
-    images = {row["epochs"]: row["images"] for row in trials(found)}
-    assert images == {2: 31, 3: 37, 5: 48, 9: 64}  # of 64, by the square root of the share of epochs
-
-
 def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
     tiny_examples: Examples,
     make_settings: MakeSettings,
@@ -226,10 +212,10 @@ def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     epochs = judge_by_formula(monkeypatch)
-    found = open_hyperparameters(tmp_path)
-    counts = tune(tiny_examples, found, make_settings(max_trials=TRIALS, max_minutes=1e-6))
+    hyperparameters = open_hyperparameters(tmp_path)
+    counts = tune(tiny_examples, hyperparameters, make_settings(max_trials=TRIALS, max_minutes=1e-6))
     assert counts["trials"] == len(epochs) == 1  # the first is always begun
-    assert best(found)[LATENT_DIM] == trials(found)[0][LATENT_DIM]
+    assert best(hyperparameters)[LATENT_DIM] == trials(hyperparameters)[0][LATENT_DIM]
 
 
 # --- any key -----------------------------------------------------------------------------------------------------------
@@ -253,7 +239,7 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
         return epochs, -100.0 - len(tried)
 
     monkeypatch.setattr(tuner, "run_trial", run_trial)
-    found = open_hyperparameters(tmp_path)
+    hyperparameters = open_hyperparameters(tmp_path)
     space = {
         "model.hidden": [[8], [16, 8]],
         "model.latent_dim": {"low": 2, "high": 16, "log": True, "step": 2},
@@ -261,8 +247,8 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
         "train.batch_size": {"low": 8, "high": 32, "step": 8},
         "train.learning_rate": ["1e-3", "1e-2"],  # YAML reads them as text
     }
-    tune(tiny_examples, found, make_settings(oracle=oracle, max_trials=TRIALS, epochs=4, space=space))
-    rows = trials(found)
+    tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=4, space=space))
+    rows = trials(hyperparameters)
     assert len(rows) == len(tried) > 1
     for row, settings in zip(rows, tried, strict=True):
         assert json.loads(row["model.hidden"]) == list(settings.model.hidden)
@@ -270,4 +256,7 @@ def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values
         assert row["model.activation"] == settings.model.activation
         assert row["train.batch_size"] == settings.train.batch_size in (8, 16, 24, 32)
         assert row["train.learning_rate"] == settings.train.learning_rate in (1e-3, 1e-2)
-    assert best(found) == {**{key: rows[0][key] for key in space}, "model.hidden": list(tried[0].model.hidden)}
+    assert best(hyperparameters) == {
+        **{key: rows[0][key] for key in space},
+        "model.hidden": list(tried[0].model.hidden),
+    }

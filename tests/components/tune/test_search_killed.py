@@ -1,4 +1,4 @@
-"""How a search goes on after a kill. Candidates are judged by a formula: what is claimed does not depend on networks."""
+"""How a search resumes after a kill. Candidates are judged by a formula: the claims do not depend on networks."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def undisturbed(
     open_hyperparameters: Open,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[bytes, bytes]]:
-    """What searches find that nobody interrupts, by oracle."""
-    found = {}
+    """The results of searches that are not interrupted, by oracle."""
+    by_oracle = {}
     for oracle in ("random", "bayesian"):
         hyperparameters = open_hyperparameters(tmp_path_factory.mktemp(oracle))
         with pytest.MonkeyPatch.context() as patch:
             judge_by_formula(patch)
             tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=EPOCHS))
-        found[oracle] = results(hyperparameters)
-    return found
+        by_oracle[oracle] = results(hyperparameters)
+    return by_oracle
 
 
 @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ def test_a_search_killed_inside_a_trial_ends_like_one_that_was_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=EPOCHS)
-    found = open_hyperparameters(tmp_path)
+    hyperparameters = open_hyperparameters(tmp_path)
     judge_by_formula(monkeypatch, killed_in=killed_in)
     with pytest.raises(Killed):
-        tune(tiny_examples, found, settings)
-    if cut:  # a disk that lost what it had said was written
-        path = found.work / "search.json"
+        tune(tiny_examples, hyperparameters, settings)
+    if cut:  # a disk that lost the end of a file
+        path = hyperparameters.work / "search.json"
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     again = judge_by_formula(monkeypatch)
-    tune(tiny_examples, found, settings)
+    tune(tiny_examples, hyperparameters, settings)
     assert len(again) == TRIALS - (killed_in - 1)  # finished trials are not done again
-    assert results(found) == undisturbed[oracle]
+    assert results(hyperparameters) == undisturbed[oracle]
 
 
 def test_a_search_killed_before_its_results_were_written_tries_nothing_again(
@@ -79,12 +79,12 @@ def test_a_search_killed_before_its_results_were_written_tries_nothing_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = open_hyperparameters(tmp_path)
+    hyperparameters = open_hyperparameters(tmp_path)
     judge_by_formula(monkeypatch)
-    tune(tiny_examples, found, make_settings())
-    before = results(found)
-    found.best_path.unlink()
-    found.trials_path.unlink()
+    tune(tiny_examples, hyperparameters, make_settings())
+    before = results(hyperparameters)
+    hyperparameters.best_path.unlink()
+    hyperparameters.trials_path.unlink()
     assert judge_by_formula(monkeypatch) == []
-    tune(tiny_examples, found, make_settings())
-    assert results(found) == before
+    tune(tiny_examples, hyperparameters, make_settings())
+    assert results(hyperparameters) == before

@@ -1,4 +1,4 @@
-"""Where a search stands is written whole, checked when it is read, and there twice."""
+"""The state of a search is written whole, checked when it is read, and there twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.damage import damaged
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.tune import state
@@ -27,7 +27,6 @@ def test_what_was_written_last_is_read(tmp_path: Path) -> None:
     assert StateFile(tmp_path / "search.json").read() == {"trial": 2}
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_however_the_last_state_is_damaged_the_one_before_is_taken(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -39,13 +38,13 @@ def test_however_the_last_state_is_damaged_the_one_before_is_taken(
     assert file.read() == {"trial": 1}
 
 
-def test_that_the_state_before_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_says_that_the_previous_state_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = StateFile(tmp_path / "search.json")
     file.write({"trial": 1})
     file.write({"trial": 2})
     file.path.write_bytes(b"")
     file.read()
-    assert capsys.readouterr().out == f"  {file.path} is broken; goes on from the state before it\n"
+    assert capsys.readouterr().out == f"  {file.path} is broken; resumes from the previous state\n"
 
 
 def test_where_both_are_broken_a_line_says_what_to_do(tmp_path: Path) -> None:

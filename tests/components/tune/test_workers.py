@@ -1,259 +1,228 @@
-"""Searches in processes of their own, and in several: real ones, really killed."""
+"""Searches in processes of their own, really killed. (What needs no processes of TensorFlow: test_chief.py.)
+
+Trials are endless until a test lets them end: so nothing depends on how fast the machine is.
+"""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from helpers.ingest_command import alive, children, until
+from helpers.ingest_command import alive, children
+from helpers.search_by_formula import draw_nothing
+from helpers.waits import PATIENCE, wait_until
 
-from components.tune import worker
-from components.tune.chief import give_up_silent, task_of
+from components.tune import bookkeeping, chief
+from components.tune.chief import task_of
 from components.tune.component import tune
-from components.tune.oracles import make_oracle
 from components.tune.state import StateFile
 from schemas.artifacts.kinds import Examples, HyperParameters
-from schemas.errors import DataError
 from schemas.recipe.settings import TuneSettings
+
+pytestmark = pytest.mark.process
 
 MakeSettings = Callable[..., TuneSettings]
 Open = Callable[[Path], HyperParameters]
-TRIALS = 5
-# More than one for a long look: KILLS=10 python -m pytest tests/components/tune/test_workers.py
+# More than one for a long look: KILLS=10 python -m pytest -m kills tests/components/tune/test_workers.py
 KILLS = int(os.environ.get("KILLS", "1"))
-LONG = {"workers": 2, "max_trials": TRIALS, "epochs": 60, "stop_early": False}  # some seconds a trial
+ENDLESS = {"epochs": 10**6, "space": {"train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}}
 
-# What the pipeline does, without what comes before and after.
+# What the pipeline does, without what comes before and after. The first trial ends after two epochs; the others are endless.
 SEARCH = """
 import json, sys
 from pathlib import Path
 from pydantic import TypeAdapter
-from components.workers.lifetime import leave_with_parent
+from components.tune import bookkeeping
 from components.tune.component import tune
+from components.workers.lifetime import leave_with_parent
 from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.recipe.settings import TuneSettings
-task, folder = json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
+task, folder, endless = json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), sys.argv[3] == "endless"
+if endless:
+    bookkeeping.is_behind = lambda value, finished, *, epoch, epochs: epoch >= 2 and not finished
 settings = TypeAdapter(TuneSettings).validate_python(task["settings"])
 tune(Examples(Path(task["examples"])), HyperParameters(folder / "artifact", work=folder / "work"), settings)
 """
 
 
-def state(found: HyperParameters) -> dict[str, Any]:
-    """Where the search stands, as it would be read after a kill at this moment."""
+def state(hyperparameters: HyperParameters) -> dict[str, Any]:
+    """Return the search's state, as it would be read after a kill at this moment."""
     nothing: dict[str, Any] = {"oracle": {"ongoing_trials": {}, "end_order": []}, "trials": {}}
-    return StateFile(found.work / "search.json").read() or nothing
+    return StateFile(hyperparameters.work / "search.json").read() or nothing
 
 
-def written(found: HyperParameters) -> int:
-    """When the search last wrote where it stands."""
-    path = found.work / "search.json"
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
-def wait_for_a_write(found: HyperParameters) -> None:
-    """Waits until the search has written where it stands once more."""
-    then = written(found)
-    until(lambda: written(found) != then)
-
-
-def workers_of(pid: int) -> dict[str, int]:
-    """The process of each worker, by the name that it was given."""
-    named = {}
-    for child in children(pid):
-        try:
-            environment = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        for entry in environment:
-            if entry.startswith(b"KERASTUNER_TUNER_ID="):
-                named[entry.partition(b"=")[2].decode()] = child
-    return named
-
-
-def rows_of(found: HyperParameters) -> list[dict[str, Any]]:
-    """A row per trial."""
-    rows: list[dict[str, Any]] = pq.read_table(found.trials_path).to_pylist()
+def rows_of(hyperparameters: HyperParameters) -> list[dict[str, Any]]:
+    """Return a row per trial."""
+    rows: list[dict[str, Any]] = pq.read_table(hyperparameters.trials_path).to_pylist()
     return rows
 
 
-def test_a_worker_that_is_killed_costs_its_trial_only(
-    tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
+@pytest.fixture
+def may_end(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Lets the trials of a chief in this process end, each after its second epoch or the next."""
+    may_end = threading.Event()
+    monkeypatch.setattr(
+        bookkeeping, "is_behind", lambda value, finished, *, epoch, epochs: epoch >= 2 and may_end.is_set()
+    )
+    draw_nothing(monkeypatch)
+    return may_end
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[chief.Workers]:
+    """The workers that a chief in this process has started."""
+    started: list[chief.Workers] = []
+    start = chief.Workers.__init__
+
+    def start_and_tell(workers: chief.Workers, *arguments: Any, **named: Any) -> None:
+        start(workers, *arguments, **named)
+        started.append(workers)
+
+    monkeypatch.setattr(chief.Workers, "__init__", start_and_tell)
+    return started
+
+
+def test_a_killed_worker_costs_its_trial_only_and_workers_find_what_one_process_finds(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    may_end: threading.Event,
+    started: list[chief.Workers],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = open_hyperparameters(tmp_path)
-    counts: list[dict[str, int]] = []
-    search = threading.Thread(target=lambda: counts.append(tune(tiny_examples, found, make_settings(**LONG))))
-    search.start()
-    until(lambda: len(state(found)["oracle"]["ongoing_trials"]) == 2)
-    running = state(found)["oracle"]["ongoing_trials"]
-    victim = min(running)
-    os.kill(workers_of(os.getpid())[victim], signal.SIGKILL)
-    search.join()
+    """A worker of the chief's, and one that a person started, as on another machine."""
+    together, alone = (open_hyperparameters(tmp_path / name) for name in ("together", "alone"))
+    settings = make_settings(max_trials=4, **ENDLESS)
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(tune, tiny_examples, together, settings)
+        by_hand = None
 
-    assert counts == [{"trials": TRIALS, "failed": 1, "ended_early": 0}]
-    rows = rows_of(found)
-    assert [row["trial"] for row in rows] == [str(number) for number in range(TRIALS)]
-    [failed] = [row for row in rows if row["status"] == "FAILED"]
-    assert failed["trial"] == running[victim]
-    assert failed["reason"] == "its process ended (signal 9), as when memory runs out"
-    assert not workers_of(os.getpid())
+        def wait_for_trials(*names: str) -> None:
+            wait_until(lambda: search.done() or set(names) <= set(oracle.ongoing_trials), f"trials of {names}")
+            assert not search.done(), search.result()
+
+        try:
+            wait_until(lambda: search.done() or started, "the chief's workers")
+            [workers] = started
+            oracle, (ip, port) = workers.oracle, workers.address
+            assert not (set(os.environ) & {"KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"})
+            by_hand = subprocess.Popen(
+                [*chief.COMMAND, str(workers.task)],
+                env={
+                    **os.environ,
+                    "KERASTUNER_TUNER_ID": "node-7",
+                    "KERASTUNER_ORACLE_IP": ip,
+                    "KERASTUNER_ORACLE_PORT": str(port),
+                    "PYTHONPATH": str(chief.ROOT),
+                },
+            )
+            wait_for_trials("worker-0", "node-7")
+            lost = oracle.ongoing_trials["worker-0"].trial_id
+            workers.alive[0].process.kill()
+            wait_for_trials("worker-1", "node-7")
+            may_end.set()
+            assert search.result(timeout=PATIENCE) == {"trials": 4, "failed": 1, "ended_early": 3}
+            assert by_hand.wait(timeout=PATIENCE) == 0
+            assert not workers.alive
+        finally:
+            may_end.set()
+            if by_hand is not None:
+                by_hand.kill()
+                by_hand.wait()
+    monkeypatch.delenv("KERASTUNER_ORACLE_IP")
+    tune(tiny_examples, alone, settings)
+    for row, expected in zip(rows_of(together), rows_of(alone), strict=True):
+        for key in ("trial", "epochs", "images", "train.learning_rate"):
+            assert row[key] == expected[key]
+        if row["trial"] == lost:
+            assert (row["status"], row["reason"]) == ("FAILED", "its process ended (signal 9), as when memory runs out")
+        else:
+            # Processes that share a machine may add up in another order.
+            assert row["val_elbo_by_epoch"][:2] == pytest.approx(expected["val_elbo_by_epoch"], rel=1e-4)
 
 
+def test_a_search_killed_with_its_worker_loses_the_running_trial_only(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    may_end: threading.Event,
+    tmp_path: Path,
+) -> None:
+    hyperparameters = open_hyperparameters(tmp_path)
+    settings = make_settings(max_trials=2, **ENDLESS)
+    task = tmp_path / "task.json"
+    task.write_bytes(task_of(tiny_examples, settings))
+    search = subprocess.Popen(
+        [sys.executable, "-c", SEARCH, str(task), str(tmp_path), "endless"],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "KERASTUNER_ORACLE_IP": "127.0.0.1", "PYTHONPATH": str(chief.ROOT)},
+    )
+    try:
+        wait_until(
+            lambda: (
+                search.poll() is not None
+                or (
+                    state(hyperparameters)["oracle"]["end_order"] and state(hyperparameters)["oracle"]["ongoing_trials"]
+                )
+            ),
+            "a finished trial and a running one",
+        )
+        assert search.poll() is None
+        processes = children(search.pid)
+        assert processes
+    finally:
+        search.kill()
+        search.wait()
+    wait_until(lambda: not alive(processes), "the end of the workers")
+    killed = state(hyperparameters)
+    [finished] = killed["oracle"]["end_order"]
+
+    may_end.set()
+    assert tune(tiny_examples, hyperparameters, settings) == {"trials": 2, "failed": 0, "ended_early": 2}
+    rows = rows_of(hyperparameters)
+    assert rows[int(finished)]["val_elbo"] == killed["trials"][finished]["score"]
+    assert set(killed["trials"]) == {"0", "1"}
+    for name in killed["trials"]:  # also of the trial that was running: the same values were tried again
+        values = killed["trials"][name]["hyperparameters"]["values"]
+        assert rows[int(name)]["train.learning_rate"] == values["train.learning_rate"]
+
+
+@pytest.mark.kills
 def test_a_search_in_one_process_that_is_killed_at_random_moments_ends_like_one_that_was_not(
     tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
 ) -> None:
     settings = make_settings(max_trials=3 + 2 * KILLS, epochs=30)  # with early stopping, which decides the same
     expected = open_hyperparameters(tmp_path / "expected")
     tune(tiny_examples, expected, settings)
-    found = open_hyperparameters(tmp_path / "found")
+    hyperparameters = open_hyperparameters(tmp_path / "killed")
     task = tmp_path / "task.json"
     task.write_bytes(task_of(tiny_examples, settings))
-    command = [sys.executable, "-c", SEARCH, str(task), str(tmp_path / "found")]
+    command = [sys.executable, "-c", SEARCH, str(task), str(tmp_path / "killed"), "as it is"]
+    environment = {**os.environ, "PYTHONPATH": str(chief.ROOT)}
+    path = hyperparameters.work / "search.json"
     ended: list[str] = []
     for _ in range(KILLS):
-        search = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_a_write(found)  # it has begun a trial
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        search = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        wait_until(lambda: path.exists() and path.stat().st_mtime_ns != before, "a trial's start")  # noqa: B023
         time.sleep(random.uniform(0.0, 3.0))
         search.kill()
         search.wait()
-        assert state(found)["oracle"]["end_order"][: len(ended)] == ended  # what was finished is
-        ended = state(found)["oracle"]["end_order"]
+        assert state(hyperparameters)["oracle"]["end_order"][: len(ended)] == ended  # finished trials stay finished
+        ended = state(hyperparameters)["oracle"]["end_order"]
         print(f"killed after {len(ended)} trials")
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env=environment)
     for name in ("trials_path", "best_path", "summary_path", "figure_path"):
-        assert getattr(found, name).read_bytes() == getattr(expected, name).read_bytes()
-
-
-def test_a_search_that_is_killed_with_its_workers_loses_the_running_trials_only(
-    tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
-) -> None:
-    found = open_hyperparameters(tmp_path)
-    task = tmp_path / "task.json"
-    task.write_bytes(task_of(tiny_examples, make_settings(**LONG)))
-    command = [sys.executable, "-c", SEARCH, str(task), str(tmp_path)]
-
-    search = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: len(state(found)["oracle"]["end_order"]) >= 1 and state(found)["oracle"]["ongoing_trials"])
-    workers = list(workers_of(search.pid).values())
-    search.kill()
-    search.wait()
-    until(lambda: not alive(workers))  # nobody is left who still tries
-    kept = state(found)
-
-    subprocess.run(command, check=True, capture_output=True)
-    rows = rows_of(found)
-    assert [row["trial"] for row in rows] == [str(number) for number in range(TRIALS)]
-    for row in rows:
-        assert (row["status"], len(row["val_elbo_by_epoch"])) == ("COMPLETED", 60)
-    for name in kept["oracle"]["end_order"]:
-        assert rows[int(name)]["val_elbo"] == kept["trials"][name]["score"]
-    for name in kept["trials"]:  # also of those that were running: the same values were tried again
-        tried = kept["trials"][name]["hyperparameters"]["values"]
-        assert rows[int(name)]["train.learning_rate"] == tried["train.learning_rate"]
-
-
-def test_a_worker_that_somebody_else_started_takes_trials_too(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(port))
-    found = open_hyperparameters(tmp_path)
-    counts: list[dict[str, int]] = []
-    settings = make_settings(**{**LONG, "workers": 1})
-    search = threading.Thread(target=lambda: counts.append(tune(tiny_examples, found, settings)))
-    search.start()
-    until(lambda: (found.work / "task.json").exists())
-    by_hand = [sys.executable, "-m", "components.tune.worker", str(found.work / "task.json")]
-    other = subprocess.Popen(by_hand, env={**os.environ, "KERASTUNER_TUNER_ID": "node-7"}, stderr=subprocess.DEVNULL)
-    until(lambda: "node-7" in state(found)["oracle"]["ongoing_trials"])
-    search.join()
-    assert other.wait(timeout=30) == 0
-    assert counts == [{"trials": TRIALS, "failed": 0, "ended_early": 0}]
-
-
-def test_a_trial_of_another_machine_is_given_up_when_it_has_long_been_silent(
-    make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    oracle = make_oracle(make_settings(), state_path=tmp_path / "search.json")
-    mine, theirs = oracle.create_trial("worker-0"), oracle.create_trial("node-7")
-    oracle.slowest = 400.0
-    for trial in (mine, theirs):
-        oracle.heard[trial.trial_id] -= 1990.0
-    give_up_silent(oracle, besides={"worker-0"})
-    assert oracle.is_running(theirs.trial_id)  # its epochs may take that long
-    oracle.heard[theirs.trial_id] -= 20.0
-    give_up_silent(oracle, besides={"worker-0"})
-    assert oracle.is_running(mine.trial_id)  # whether a process of this machine lives is known
-    assert oracle.trials[theirs.trial_id].status == "FAILED"
-    assert oracle.trials[theirs.trial_id].message == "its worker node-7 has not been heard of for 2010 seconds"
-    # It was only slow: it is told to stop, and its end changes nothing.
-    assert oracle.update_trial(theirs.trial_id, {"val_elbo": -1.0}, step=3).status == "STOPPED"
-    oracle.end_trial(theirs)
-    assert oracle.end_order == [theirs.trial_id]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("", "KERASTUNER_TUNER_ID: expected in the environment, found nothing (docs/distributed.md)"),
-        ("chief-2", "KERASTUNER_TUNER_ID: expected a name without the word chief, found chief-2"),
-        ("node-7", "nowhere.json: expected the chief's task, found none (No such file or directory)"),
-    ],
-)
-def test_what_a_worker_that_is_started_by_hand_lacks_is_a_line(
-    name: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", name)
-    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
-    monkeypatch.setattr("keras_tuner.src.distribute.oracle_client.TIMEOUT", 1)
-    assert worker.main(Path("nowhere.json"), None) == 1
-    assert capsys.readouterr().err == f"error: {expected}\n"
-
-
-def test_workers_find_what_one_process_finds(
-    tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
-) -> None:
-    """Without early stopping, which depends on who ends first."""
-    alone, together = (open_hyperparameters(tmp_path / name) for name in ("alone", "together"))
-    short = {"max_trials": 4, "epochs": 2, "stop_early": False}
-    space = {"model.hidden": [[8], [16]], "train.learning_rate": {"low": 1e-3, "high": 1e7, "log": True}}
-    tune(tiny_examples, alone, make_settings(**short, space=space))
-    tune(tiny_examples, together, make_settings(**short, space=space, workers=2))
-    for mine, theirs in zip(rows_of(alone), rows_of(together), strict=True):
-        assert {**mine, "val_elbo": None, "val_elbo_by_epoch": None} == {
-            **theirs,
-            "val_elbo": None,
-            "val_elbo_by_epoch": None,
-        }
-        # They have a core each, and add up in another order.
-        assert theirs["val_elbo_by_epoch"] == pytest.approx(mine["val_elbo_by_epoch"], rel=1e-4)
-    assert {row["reason"] for row in rows_of(together)} == {None, "the loss did not stay finite"}
-
-
-def test_a_broken_shard_ends_the_search_of_workers_with_the_same_line(
-    make_examples: Callable[..., Examples], make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
-) -> None:
-    examples = make_examples(tmp_path / "examples")
-    shard = examples.shards("train")[1]
-    shard.write_bytes(shard.read_bytes()[:-10])
-    with pytest.raises(DataError, match=f"^{examples.path}: expected whole TFRecord shards"):
-        tune(examples, open_hyperparameters(tmp_path / "hyperparameters"), make_settings(workers=2))
-    assert not workers_of(os.getpid())
+        assert getattr(hyperparameters, name).read_bytes() == getattr(expected, name).read_bytes()
