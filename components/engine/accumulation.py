@@ -42,4 +42,5 @@ def _step(vae: VAE, parts: int, inputs: Any) -> dict[str, Any]:
     )
     vae.optimizer.apply_gradients(zip(gradients, weights, strict=True))
     vae._loss_tracker.update_state(loss, sample_weight=images)
-    return vae.compute_metrics(inputs, None, None)
+    metrics: dict[str, Any] = vae.compute_metrics(inputs, None, None)
+    return metrics

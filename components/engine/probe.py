@@ -66,7 +66,7 @@ class Engine:
         return f"{self.precision}{', XLA' if self.jit else ''}{several}"
 
     def build(self, network: ModelSettings, loss: LossSettings, statistics: Statistics, *, seed: int) -> VAE:
-        """Build a model for training. (The saved one is built anew: float32, of Keras's own layers.)"""
+        """Build a model for training; the saved one is built anew: float32, of Keras's own layers."""
         with _policy(_POLICIES[self.precision]):
             vae = build_vae(network, loss, statistics, seed=seed)
         fuse_batch_norm(vae)

@@ -91,7 +91,7 @@ class StopWhenLost(keras.callbacks.Callback):
         self.epoch, self.step = epoch, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Check the running mean of the loss, in which a NaN stays. (With several steps per call, `batch` is the last.)"""
+        """Check the running mean of the loss, in which a NaN stays; of several steps per call, `batch` is the last."""
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             keys = keys_of_batches(
                 self.examples,

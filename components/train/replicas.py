@@ -47,7 +47,8 @@ class Replicas:
         vae._maybe_symbolic_build = lambda **_: None
         for layer in norms:
             layer.synchronized = True
-        optimizer = getattr(vae.optimizer, "inner_optimizer", vae.optimizer)  # with mixed_float16
+        optimizer: Any = vae.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # with mixed_float16
         clip = optimizer._clip_gradients
         if optimizer.global_clipnorm:
             optimizer._clip_gradients = lambda gradients: _clip_sum(clip, gradients)

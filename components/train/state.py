@@ -54,7 +54,7 @@ class TrainingState:
     def write(self, path: Path) -> None:
         """Write everything as one NumPy archive, and keep the previous one beside it."""
         scalars = {key: value for key, value in asdict(self).items() if key not in ("variables", "best_weights")}
-        arrays = {f"variable_{index:04d}": value for index, value in enumerate(self.variables)}
+        arrays: dict[str, Any] = {f"variable_{index:04d}": value for index, value in enumerate(self.variables)}
         arrays |= {f"best_{index:04d}": value for index, value in enumerate(self.best_weights)}
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(scalars).encode(), np.uint8), **arrays)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -23,6 +23,10 @@ OBJECTIVE = "val_elbo"
 EPOCHS = "tuner/epochs"  # Hyperband's name for a trial's number of epochs
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+synchronized: Callable[[Method], Method] = keras_tuner.synchronized
+
+
 class Bookkeeping(keras_tuner.Oracle):
     """A mixin that stands before one of KerasTuner's oracles among the bases of a class.
 
@@ -30,6 +34,13 @@ class Bookkeeping(keras_tuner.Oracle):
         section: The recipe's `tune`.
         state_path: The file of the search's state.
     """
+
+    # KerasTuner's own attributes.
+    trials: dict[str, Trial]
+    ongoing_trials: dict[str, Trial]  # by worker
+    end_order: list[str]
+    tuner_ids: set[str]
+    _retry_queue: list[str]
 
     def __init__(self, *, section: TuneSection, state_path: Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -87,7 +98,7 @@ class Bookkeeping(keras_tuner.Oracle):
 
     # --- the life of a trial ---
 
-    @keras_tuner.synchronized
+    @synchronized
     def create_trial(self, tuner_id: str) -> Trial:
         """Return the next trial; one with the status STOPPED if there is none left, or the time is up after the first."""
         limit = self.section.max_minutes
@@ -103,7 +114,7 @@ class Bookkeeping(keras_tuner.Oracle):
             self.reported[trial.trial_id] = time.monotonic()
         return trial
 
-    @keras_tuner.synchronized
+    @synchronized
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
         """Take a trial's value after an epoch; the answer's status is STOPPED if the trial should end.
 
@@ -135,7 +146,7 @@ class Bookkeeping(keras_tuner.Oracle):
         last = trial.metrics.get_history(OBJECTIVE)[-1]
         trial.best_step, trial.score = last.step, float(last.value[-1])
 
-    @keras_tuner.synchronized
+    @synchronized
     def end_trial(self, trial: Trial) -> None:
         """Record the end of a trial; do nothing if it has already failed because its worker was silent."""
         if not self.is_running(trial.trial_id):

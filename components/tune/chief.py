@@ -20,7 +20,6 @@ import grpc
 import tensorflow as tf
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from pydantic import TypeAdapter
 
 from components.reporting.console import say
 from components.tune.bookkeeping import Bookkeeping
@@ -180,5 +179,4 @@ def fail_silent_trials(oracle: Bookkeeping, *, own_workers: list[str]) -> None:
 
 def task_of(examples: Examples, settings: TuneSettings) -> bytes:
     """Return what a worker has to know, as JSON."""
-    content = TypeAdapter(TuneSettings).dump_python(settings, mode="json")
-    return json.dumps({"examples": os.fspath(examples.path.resolve()), "settings": content}).encode()
+    return json.dumps({"examples": os.fspath(examples.path.resolve()), "settings": settings.to_json()}).encode()

@@ -38,7 +38,8 @@ def search_figure(
     """
     finished = [trial for trial in trials if trial["val_elbo"] is not None]
     figure = Figure(figsize=(max(9.0, 2.2 * (len(space) + 1)), 8.0), layout="constrained", dpi=120)
-    above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=(5, 3))
+    above, below = subfigures
     _parallel(above, finished, space=space, best=best)
     left, right = below.subplots(1, 2, width_ratios=(3, 2))
     _best_so_far(left, finished)
@@ -171,7 +172,8 @@ def _best_so_far(axes: Axes, finished: list[dict[str, Any]]) -> None:
     if elbo.min() < low - 2 * (high - low) and high > low:
         axes.set_ylim(low - 0.5 * (high - low), high + 0.1 * (high - low))
     axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, len(finished) + 0.5))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    locator: Any = axes.xaxis.get_major_locator()
+    locator.set_params(integer=True)
     axes.set_title("best so far", loc="left", fontsize=11)
     axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
     _plain(axes)

@@ -63,8 +63,9 @@ def position(value: Any, values: Any) -> float:
 def as_choice(value: Any) -> str:
     """Return a value as text that can be compared: YAML reads 1e-3 as text, and a table holds lists as text."""
     if isinstance(value, str):
+        text = value
         try:
-            value = json.loads(value)
+            value = json.loads(text)
         except ValueError:
-            return value
+            return text
     return json.dumps(float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value)

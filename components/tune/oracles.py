@@ -34,7 +34,8 @@ class BayesianOracle(Bookkeeping, oracles.BayesianOptimizationOracle):
         # KerasTuner does not save its random state, so each trial has its own.
         self._random_state = np.random.RandomState([self.seed, int(trial_id)])
         self._fit_to_finished_trials()
-        return super().populate_space(trial_id)
+        values: dict[str, Any] = super().populate_space(trial_id)
+        return values
 
     def _fit_to_finished_trials(self) -> None:
         """Fit the Gaussian process to the finished trials before KerasTuner asks it for the values of running ones.

@@ -41,7 +41,7 @@ class StateFile:
         Raises:
             DataError: All states are broken.
         """
-        broken = []
+        broken: list[Path] = []
         for path in (self.path, self.before):
             try:
                 digest, _, text = path.read_bytes().partition(b"\n")

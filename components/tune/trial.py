@@ -123,7 +123,7 @@ class Judge(keras.callbacks.Callback):
         self.epochs_run = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Fail the trial if the loss is not finite. (It is a running mean, in which a NaN stays.)"""
+        """Fail the trial if the loss, a running mean in which a NaN stays, is not finite."""
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             raise TrialFailed("the loss did not stay finite")
 

@@ -60,7 +60,7 @@ class Tuner(BaseTuner):
         self.asked = False
 
     def _run_and_update_trial(self, trial: Trial, *_: Any, **__: Any) -> None:
-        """Run a trial, which reports each epoch itself. (KerasTuner's method reports a trial's result once.)"""
+        """Run a trial, which reports each epoch itself: KerasTuner's own method reports a result once."""
         self.run_trial(trial)
 
     def run_trial(self, trial: Trial) -> None:

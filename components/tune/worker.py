@@ -16,7 +16,6 @@ from pathlib import Path
 import grpc
 from keras_tuner.errors import FatalError
 from keras_tuner.src.distribute import oracle_client
-from pydantic import TypeAdapter
 
 from components.engine.device import prepare_device
 from components.examples.dataset import readable
@@ -72,7 +71,7 @@ def run(task: Path) -> None:
         content = json.loads(task.read_bytes())
     except OSError as error:
         raise UsageError(f"{task}: expected the chief's task, found none ({error.strerror})") from None
-    settings = TypeAdapter(TuneSettings).validate_python(content["settings"])
+    settings = TuneSettings.from_json(content["settings"])
     prepare_device(deterministic=settings.train.deterministic)
     examples = Examples(Path(content["examples"]))
     # KerasTuner asks the chief's oracle. This one never gets a trial, but KerasTuner needs it, and a folder.

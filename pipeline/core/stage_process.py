@@ -61,7 +61,8 @@ def task_for(
     """
     return {
         "stage": stage.name,
-        "recipe": recipe.model_dump(mode="json"),
+        "settings": stage.settings.of(recipe).to_json(),
+        "recipe": recipe.model_dump(mode="json"),  # for the manifest alone
         "artifacts": {name: None if artifact is None else str(artifact.path) for name, artifact in artifacts.items()},
         "digests": dict(digests),
         "final": str(final),
@@ -75,9 +76,8 @@ def run_task(task: dict[str, Any]) -> None:
         UsageError: A setting cannot be used.
         DataError: The data cannot be used, or another process runs the same stage.
     """
-    recipe = Recipe.model_validate(task["recipe"])
     stage = next(stage for stage in STAGES if stage.name == task["stage"])
-    settings = stage.settings.of(recipe)
+    settings = stage.settings.from_json(task["settings"])
     final = stage.output(Path(task["final"]))
     staging = Status(stage, final, settings, task["digests"], "runs").staging()
     kinds = kinds_of(stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
@@ -37,6 +38,17 @@ class StageSettings:
         """Selects this stage's settings from a recipe."""
         return cls(*(_lookup(recipe, key) for key in cls.KEYS))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return these settings as JSON data, for a process that works with them."""
+        data: dict[str, Any] = _adapter(type(self)).dump_python(self, mode="json")
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return the settings that `to_json` wrote. The process that wrote them validated their recipe."""
+        settings: Self = _adapter(cls).validate_python(data)
+        return settings
+
     def content(self) -> dict[str, Any]:
         """What decides the stage's output, as JSON data, keyed by recipe key. Paths are left out: content counts."""
         found: dict[str, Any] = {}
@@ -44,6 +56,11 @@ class StageSettings:
             if key not in self.RUNTIME:
                 found[key] = _plain(getattr(self, field.name))
         return found
+
+
+@cache
+def _adapter(kind: type[StageSettings]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _lookup(recipe: Any, key: str) -> Any:

@@ -41,7 +41,6 @@ ENDLESS = {"epochs": 10**6, "space": {"train.learning_rate": {"low": 1e-4, "high
 SEARCH = """
 import json, sys
 from pathlib import Path
-from pydantic import TypeAdapter
 from components.tune import bookkeeping
 from components.tune.component import tune
 from components.workers.lifetime import leave_with_parent
@@ -50,7 +49,7 @@ from schemas.recipe.settings import TuneSettings
 task, folder, endless = json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), sys.argv[3] == "endless"
 if endless:
     bookkeeping.is_behind = lambda value, finished, *, epoch, epochs: epoch >= 2 and not finished
-settings = TypeAdapter(TuneSettings).validate_python(task["settings"])
+settings = TuneSettings.from_json(task["settings"])
 tune(Examples(Path(task["examples"])), HyperParameters(folder / "artifact", work=folder / "work"), settings)
 """
 

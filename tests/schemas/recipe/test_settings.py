@@ -63,6 +63,16 @@ def test_a_stage_selects_what_its_keys_name(make_recipe: MakeRecipe, stage: type
 
 
 @each_stage
+def test_another_process_reads_the_settings_that_were_handed_to_it(
+    make_recipe: MakeRecipe, stage: type[StageSettings]
+) -> None:
+    selected = stage.of(make_recipe({"seed": 7, "title": "Photos", "tune.space": {"model.latent_dim": [2, 4]}}))
+    read = stage.from_json(json.loads(json.dumps(selected.to_json())))
+    assert read == selected
+    assert read.content() == selected.content()
+
+
+@each_stage
 def test_a_stages_settings_cannot_be_changed(make_recipe: MakeRecipe, stage: type[StageSettings]) -> None:
     selected = stage.of(make_recipe())
     with pytest.raises(FrozenInstanceError):
