@@ -38,8 +38,8 @@ def whole() -> tuple[VAE, Any]:
 
 @pytest.mark.parametrize(
     ("parts", "options"),
-    [(2, {}), (3, {}), (BATCH, {}), (2, {"jit": True}), (2, {"steps": 2})],
-    ids=["halves", "uneven", "single_images", "xla", "several_steps"],
+    [(3, {}), (BATCH, {}), (2, {"jit": True, "steps": 2})],
+    ids=["uneven", "single_images", "xla_and_several_steps"],
 )
 def test_parts_give_the_weights_and_losses_of_whole_batches(
     parts: int, options: dict[str, Any], whole: tuple[VAE, Any]
@@ -52,11 +52,10 @@ def test_parts_give_the_weights_and_losses_of_whole_batches(
     assert int(vae.optimizer.iterations) == int(whole[0].optimizer.iterations) == 6
 
 
-def test_noise_and_low_precision_train_in_parts_too() -> None:
+def test_noise_and_float16_whose_loss_is_scaled_train_in_parts_too() -> None:
     model = ConvModel(network="conv", encoder=((4, 2),), decoder=((4, 2),), base_filters=3, batch_norm="before")
-    for precision in ("bfloat16", "float16"):
-        _, history = train(parts=2, model=model, loss=BernoulliLoss(likelihood="bernoulli"), precision=precision)
-        assert history["loss"][1] < history["loss"][0]
+    _, history = train(parts=2, model=model, loss=BernoulliLoss(likelihood="bernoulli"), precision="float16")
+    assert history["loss"][1] < history["loss"][0]
 
 
 def test_the_last_batch_may_have_fewer_images_than_there_are_parts() -> None:

@@ -102,8 +102,8 @@ def test_with_warm_up_cosine_first_rises_from_zero_and_still_ends_at_the_last_st
 def test_gradients_are_clipped_by_their_length_over_all_weights() -> None:
     gradients = [np.array([3.0], np.float32), np.array([4.0], np.float32)]  # 5 long
     optimizer = optimizer_for(clip_norm=1.0)
-    found = [float(value[0]) for value in optimizer._clip_gradients(gradients)]
-    assert found == pytest.approx([0.6, 0.8])
+    clipped = [float(value[0]) for value in optimizer._clip_gradients(gradients)]
+    assert clipped == pytest.approx([0.6, 0.8])
     longer = optimizer_for(clip_norm=6.0)
     assert [float(value[0]) for value in longer._clip_gradients(gradients)] == pytest.approx([3.0, 4.0])
 
@@ -125,5 +125,5 @@ def test_the_average_forgets_by_its_decay(weights: list[keras.Variable]) -> None
         now = [float(weight.numpy()[0]) for weight in weights]
         # It starts where the first step leads to.
         expected = now if step == 0 else [0.75 * old + 0.25 * new for old, new in zip(expected, now, strict=True)]
-    found = [float(variable.numpy()[0]) for variable in optimizer.variables if "average" in variable.path]
-    assert found == pytest.approx(expected, rel=1e-6)
+    averages = [float(variable.numpy()[0]) for variable in optimizer.variables if "average" in variable.path]
+    assert averages == pytest.approx(expected, rel=1e-6)

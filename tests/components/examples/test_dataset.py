@@ -42,10 +42,10 @@ def test_statistics_are_read_from_the_examples(examples: Examples) -> None:
 
 
 def test_a_split_comes_as_it_is_stored(examples: Examples) -> None:
-    found = list(batches(examples, "test", batch_size=8).as_numpy_iterator())
-    assert [len(batch) for batch in found] == [8, 8, 8, 8, 3]
-    assert numbers_of(found) == list(range(COUNT))
-    np.testing.assert_array_equal(np.concatenate(found), [image(number) for number in range(COUNT)])
+    stored = list(batches(examples, "test", batch_size=8).as_numpy_iterator())
+    assert [len(batch) for batch in stored] == [8, 8, 8, 8, 3]
+    assert numbers_of(stored) == list(range(COUNT))
+    np.testing.assert_array_equal(np.concatenate(stored), [image(number) for number in range(COUNT)])
 
 
 def test_batches_have_a_static_shape_and_type(examples: Examples) -> None:
@@ -57,10 +57,10 @@ def test_batches_have_a_static_shape_and_type(examples: Examples) -> None:
 
 
 def test_every_image_comes_with_its_label(examples: Examples) -> None:
-    found = list(labelled_batches(examples, "test", batch_size=8).as_numpy_iterator())
-    numbers = numbers_of([pixels for pixels, _ in found])
+    stored = list(labelled_batches(examples, "test", batch_size=8).as_numpy_iterator())
+    numbers = numbers_of([pixels for pixels, _ in stored])
     assert numbers == list(range(COUNT))
-    assert np.concatenate([labels for _, labels in found]).tolist() == [number % 3 - 1 for number in numbers]
+    assert np.concatenate([labels for _, labels in stored]).tolist() == [number % 3 - 1 for number in numbers]
 
 
 @pytest.mark.parametrize("batch_size", [4, 8, 35])
@@ -70,14 +70,14 @@ def test_a_conditional_model_gets_each_image_with_its_own_label(examples: Exampl
         examples, batch_size=batch_size, seed=1, first_epoch=0, epochs=2, limit=None, labelled=True
     )
     for data, epochs in ((stored, 1), (shuffled, 2)):
-        seen = []
+        all_numbers = []
         for inputs in data:
             assert set(inputs) == {"pixels", "labels"}
             numbers = inputs["pixels"].numpy()[:, 0, 0, 0]
             np.testing.assert_array_equal(inputs["labels"].numpy(), numbers.astype(int) % 3 - 1)
             assert batch_count(inputs) == batch_count(inputs["pixels"]) == len(numbers)
-            seen += numbers.tolist()
-        assert sorted(seen) == sorted([*range(COUNT)] * epochs)
+            all_numbers += numbers.tolist()
+        assert sorted(all_numbers) == sorted([*range(COUNT)] * epochs)
 
 
 @pytest.mark.parametrize("limit", [1, 8, 13, COUNT, COUNT + 100])
@@ -91,19 +91,19 @@ def test_a_limit_takes_the_first_images_of_a_split(examples: Examples, limit: in
 
 
 def test_every_epoch_is_a_permutation_of_all_images_and_no_two_are_alike(examples: Examples) -> None:
-    seen = order(examples, epochs=4)
-    epochs = [seen[start : start + COUNT] for start in range(0, 4 * COUNT, COUNT)]
+    numbers = order(examples, epochs=4)
+    epochs = [numbers[start : start + COUNT] for start in range(0, 4 * COUNT, COUNT)]
     assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in [*epochs, list(range(COUNT))]}) == 5
 
 
 def test_no_batch_straddles_two_epochs(examples: Examples) -> None:
-    found = training_batches(examples, batch_size=8, seed=7, first_epoch=0, epochs=2).as_numpy_iterator()
-    assert [len(batch) for batch in found] == [8, 8, 8, 8, 3] * 2
+    shuffled = training_batches(examples, batch_size=8, seed=7, first_epoch=0, epochs=2).as_numpy_iterator()
+    assert [len(batch) for batch in shuffled] == [8, 8, 8, 8, 3] * 2
 
 
 @pytest.mark.parametrize("limit", [None, 13])
-def test_a_resumed_training_sees_what_it_would_have_seen(examples: Examples, limit: int | None) -> None:
+def test_a_resumed_training_sees_the_order_of_an_uninterrupted_one(examples: Examples, limit: int | None) -> None:
     size = limit or COUNT
     whole = order(examples, epochs=4, limit=limit)
     for epoch in range(4):
@@ -128,9 +128,9 @@ def test_normalised_values_give_back_the_same_pixels(examples: Examples, tmp_pat
     normalised = write_examples(tmp_path, store="float32")
     assert normalised.shards("train")[0].stat().st_size > examples.shards("train")[0].stat().st_size
     [expected] = batches(examples, "test", batch_size=COUNT).as_numpy_iterator()
-    [found] = batches(normalised, "test", batch_size=COUNT).as_numpy_iterator()
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, expected)
+    [pixels] = batches(normalised, "test", batch_size=COUNT).as_numpy_iterator()
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, expected)
     assert order(normalised) == order(examples)
 
 
@@ -203,7 +203,7 @@ def test_other_errors_pass_through_unchanged(examples: Examples) -> None:
 
 @pytest.mark.parametrize("epoch", [0, 3])
 def test_the_keys_of_a_step_are_those_of_the_images_that_it_sees(examples: Examples, epoch: int) -> None:
-    seen = order(examples, first_epoch=epoch, epochs=epoch + 1)
+    numbers = order(examples, first_epoch=epoch, epochs=epoch + 1)
     for first, count in ((0, 1), (2, 2), (4, 1)):
         keys = keys_of_batches(examples, batch_size=8, seed=7, epoch=epoch, first=first, count=count)
-        assert keys == [f"{number}.png" for number in seen[8 * first : 8 * (first + count)]]
+        assert keys == [f"{number}.png" for number in numbers[8 * first : 8 * (first + count)]]

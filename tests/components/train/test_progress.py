@@ -17,9 +17,9 @@ BATCH = 4
 @pytest.fixture
 def stop(tiny_examples: Examples, tmp_path: Path) -> StopWhenLost:
     """In the second epoch."""
-    found = StopWhenLost(tiny_examples, batch_size=BATCH, seed=3, learning_rate=0.5, path=tmp_path / "lost.txt")
-    found.on_epoch_begin(1)
-    return found
+    callback = StopWhenLost(tiny_examples, batch_size=BATCH, seed=3, learning_rate=0.5, path=tmp_path / "lost.txt")
+    callback.on_epoch_begin(1)
+    return callback
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -43,13 +43,13 @@ def test_a_lost_validation_ends_the_training(stop: StopWhenLost) -> None:
         stop.on_epoch_end(1, {"loss": 7.0, "val_loss": float("inf")})
 
 
-def test_a_training_is_told_by_its_first_best_and_last_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_shows_the_first_best_and_last_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     names = ("loss", "reconstruction", "kl", "val_loss", "val_reconstruction", "val_kl")
     history = [dict.fromkeys(names, float(epoch)) for epoch in range(1, 6)]
     print_epochs(history, best=2, stopped=True)
-    said = capsys.readouterr().out
-    assert "best    epoch 3 of 5 (stopped early)" in said
-    assert [line.split()[:3] for line in said.splitlines()[2:]] == [
+    output = capsys.readouterr().out
+    assert "best    epoch 3 of 5 (stopped early)" in output
+    assert [line.split()[:3] for line in output.splitlines()[2:]] == [
         ["first", "epoch", "1"],
         ["best", "epoch", "3"],
         ["last", "epoch", "5"],

@@ -108,7 +108,7 @@ def test_a_state_that_was_cut_short_is_an_error_that_names_the_file(
     assert message.startswith(f"{path}: expected ")
 
 
-def test_the_last_state_but_one_is_kept(tmp_path: Path) -> None:
+def test_the_previous_state_stays_beside_the_last(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     for epochs in (1, 2, 3):
         TrainingState(epochs=epochs).write(path)

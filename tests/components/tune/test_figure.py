@@ -85,9 +85,9 @@ def test_a_search_is_drawn(trials: list[dict[str, Any]], best: str) -> None:
 
 
 def test_every_finished_trial_is_a_line_through_its_values_and_one_is_the_winner() -> None:
-    found = lines(drawn(SOME_FAILED, best="1"))
-    assert len(found) == 2
-    [winner] = [line for line in found if line.get_edgecolor() == to_rgba(WINNER)]
+    trial_lines = lines(drawn(SOME_FAILED, best="1"))
+    assert len(trial_lines) == 2
+    [winner] = [line for line in trial_lines if line.get_edgecolor() == to_rgba(WINNER)]
     heights = winner.get_path().vertices[[0, 3, 6, 9], 1]
     assert heights[1] == pytest.approx(0.2)  # 1e-3 between 1e-4 and 10
     assert heights[3] == 1.0  # the largest ELBO
@@ -104,10 +104,10 @@ def test_no_line_leaves_the_picture() -> None:
 def test_the_best_so_far_never_falls_and_counts_whole_trials_only() -> None:
     axes = next(axes for axes in drawn(MANY, best="3").axes if axes.get_title(loc="left") == "best so far")
     [line] = axes.lines
-    seen = [row["val_elbo"] for row in MANY if row["epochs_run"] == 4]
+    elbos = [row["val_elbo"] for row in MANY if row["epochs_run"] == 4]
     assert list(line.get_ydata()) == sorted(line.get_ydata())
-    assert line.get_ydata()[0] == seen[0]
-    assert line.get_ydata()[-1] == max(seen)
+    assert line.get_ydata()[0] == elbos[0]
+    assert line.get_ydata()[-1] == max(elbos)
 
 
 def test_what_mattered_is_a_bar_per_key_the_longest_on_top() -> None:
