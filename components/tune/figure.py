@@ -31,7 +31,7 @@ def search_figure(
     """Draw parallel coordinates above the best value so far and each key's importance.
 
     Args:
-        trials: Rows of `schemas.artifacts.tables.trials`.
+        trials: Rows of `schemas.artifacts.tables.trials_schema`.
         space: The recipe's `tune.space`.
         best: The winning trial.
         shares: Importance by key, if it is known.

@@ -26,7 +26,7 @@ def importance(trials: list[dict[str, Any]], space: dict[str, Any]) -> dict[str,
     """Return each key's share of what the keys explain, largest first, with the sum 1; None if it is unknown.
 
     Args:
-        trials: Rows of `schemas.artifacts.tables.trials`.
+        trials: Rows of `schemas.artifacts.tables.trials_schema`.
         space: The recipe's `tune.space`.
     """
     finished = [trial for trial in trials if trial["val_elbo"] is not None]

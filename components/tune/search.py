@@ -58,7 +58,7 @@ def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneS
 
 
 def trial_row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, images: int) -> dict[str, Any]:
-    """Return a trial that has ended as a row of `schemas.artifacts.tables.trials`."""
+    """Return a trial that has ended as a row of `schemas.artifacts.tables.trials_schema`."""
     failed = trial.status != TrialStatus.COMPLETED
     epochs, curve = oracle.epochs(trial), oracle.curve(trial)
     return {

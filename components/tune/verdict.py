@@ -25,7 +25,7 @@ def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
     """Return the verdict, one sentence.
 
     Args:
-        trials: Rows of `schemas.artifacts.tables.trials`, in the order of their start; at least one is finished.
+        trials: Rows of `schemas.artifacts.tables.trials_schema`, in the order of their start; at least one is finished.
         space: The recipe's `tune.space`.
     """
     best = winner_of(trials)

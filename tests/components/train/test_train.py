@@ -260,6 +260,6 @@ def test_a_training_in_low_precision_with_several_steps_per_call_is_kept_in_floa
     expected = [0.01 * 0.5 * (1 + math.cos(math.pi * share)) for share in done]
     assert [row["learning_rate"] for row in rows] == pytest.approx(expected, abs=1e-9)
     vae.compile()
-    losses = vae.evaluate(batches(tiny_examples, "validation", batch_size=16), return_dict=True, verbose=0)
-    best = min(row["val_loss"] for row in rows)
-    assert losses["loss"] == pytest.approx(best, rel=0.02)
+    means = vae.evaluate(batches(tiny_examples, "validation", batch_size=16), return_dict=True, verbose=0)
+    best = min(rows, key=lambda row: row["val_loss"])
+    assert means["kl"] == pytest.approx(best["val_kl"], rel=0.05)  # which depends on no noise
