@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,18 @@ def in_this_process(tiny_examples: Examples, tmp_path: Path, monkeypatch: pytest
     return run
 
 
+@pytest.fixture
+def run_instead_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes this code the program of a chief's workers."""
+
+    def run(code: str) -> None:
+        (tmp_path / "short_worker.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(chief, "WORKER", "short_worker")
+
+    return run
+
+
 def test_a_worker_runs_the_trials_of_a_chief_and_sends_their_values_and_reasons(
     in_this_process: RunWorker, make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +79,6 @@ def test_a_broken_shard_ends_a_worker_with_the_same_line_as_one_process(
     reading, writing = os.pipe()
     oracle = make_oracle(make_settings(), state_path=tmp_path / "search.json")
     assert in_this_process(oracle, make_settings(), examples=examples, pipe=writing) == 1
-    os.close(writing)
     with os.fdopen(reading) as pipe:
         assert pipe.read().startswith(f"{examples.path}: expected whole TFRecord shards")
     assert not oracle.end_order
@@ -92,10 +102,10 @@ def test_a_worker_that_cannot_run_trials_ends_the_search_with_its_line(
     expected: str,
     tiny_examples: Examples,
     make_settings: MakeSettings,
+    run_instead_of_workers: Callable[[str], None],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chief, "COMMAND", (sys.executable, "-c", f"import os, sys; {code}"))
+    run_instead_of_workers(f"import os, sys; {code}")
     settings = make_settings(workers=2)
     oracle = make_oracle(settings, state_path=tmp_path / "search.json")
     with pytest.raises(DataError, match=f"^{expected}$"):
@@ -103,12 +113,16 @@ def test_a_worker_that_cannot_run_trials_ends_the_search_with_its_line(
 
 
 def test_a_full_disk_ends_a_search_of_workers_with_the_systems_own_error(
-    tiny_examples: Examples, make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    run_instead_of_workers: Callable[[str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(_: Any, __: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(chief, "COMMAND", (sys.executable, "-c", "import time; time.sleep(3600)"))
+    run_instead_of_workers("import time; time.sleep(3600)")
     settings = make_settings(workers=2)
     oracle = make_oracle(settings, state_path=tmp_path / "search.json")
     monkeypatch.setattr(StateFile, "write", full)

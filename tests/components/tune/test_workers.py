@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from helpers.ingest_command import alive, children
+from helpers.paths import ROOT
 from helpers.search_by_formula import draw_nothing
 from helpers.waits import PATIENCE, wait_until
 
@@ -118,13 +119,13 @@ def test_a_killed_worker_costs_its_trial_only_and_workers_find_what_one_process_
             oracle, (ip, port) = workers.oracle, workers.address
             assert not (set(os.environ) & {"KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"})
             by_hand = subprocess.Popen(
-                [*chief.COMMAND, str(workers.task)],
+                [sys.executable, "-m", chief.WORKER, str(workers.task)],
                 env={
                     **os.environ,
                     "KERASTUNER_TUNER_ID": "node-7",
                     "KERASTUNER_ORACLE_IP": ip,
                     "KERASTUNER_ORACLE_PORT": str(port),
-                    "PYTHONPATH": str(chief.ROOT),
+                    "PYTHONPATH": str(ROOT),
                 },
             )
             wait_for_trials("worker-0", "node-7")
@@ -166,7 +167,7 @@ def test_a_search_killed_with_its_worker_loses_the_running_trial_only(
     search = subprocess.Popen(
         [sys.executable, "-c", SEARCH, str(task), str(tmp_path), "endless"],
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "KERASTUNER_ORACLE_IP": "127.0.0.1", "PYTHONPATH": str(chief.ROOT)},
+        env={**os.environ, "KERASTUNER_ORACLE_IP": "127.0.0.1", "PYTHONPATH": str(ROOT)},
     )
     try:
         wait_until(
@@ -209,7 +210,7 @@ def test_a_search_in_one_process_that_is_killed_at_random_moments_ends_like_one_
     task = tmp_path / "task.json"
     task.write_bytes(task_of(tiny_examples, settings))
     command = [sys.executable, "-c", SEARCH, str(task), str(tmp_path / "killed"), "as it is"]
-    environment = {**os.environ, "PYTHONPATH": str(chief.ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     path = hyperparameters.work / "search.json"
     ended: list[str] = []
     for _ in range(KILLS):
