@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
@@ -40,13 +39,13 @@ class StageSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return these settings as JSON data, for a process that works with them."""
-        data: dict[str, Any] = _adapter(type(self)).dump_python(self, mode="json")
+        data: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
         return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Return the settings that `to_json` wrote. The process that wrote them validated their recipe."""
-        settings: Self = _adapter(cls).validate_python(data)
+        settings: Self = TypeAdapter(cls).validate_python(data)
         return settings
 
     def content(self) -> dict[str, Any]:
@@ -56,11 +55,6 @@ class StageSettings:
             if key not in self.RUNTIME:
                 found[key] = _plain(getattr(self, field.name))
         return found
-
-
-@cache
-def _adapter(kind: type[StageSettings]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def _lookup(recipe: Any, key: str) -> Any:
