@@ -30,6 +30,7 @@ GATES = (
     "usefulness.both",
     "memorisation.flagged",
 )
+LABELLED: dict[str, Any] = {"labels": [0, 1] * 15, "names": ("hat", "shoe"), "training": 24, "validation": 12}
 WHOLE: dict[str, Any] = {"sampler": "uniform", "gates": {name: {"at_least": 0} for name in GATES}}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.by_hand import describe
-from helpers.small_evaluation import WHOLE, Evaluation, evaluate_small
+from helpers.small_evaluation import LABELLED, WHOLE, Evaluation, evaluate_small
 from PIL import Image
 
 from schemas.artifacts.kinds import Examples, Model
@@ -151,14 +151,17 @@ def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
 
 @pytest.fixture(scope="session")
 def labelled_examples(make_examples: MakeExamples) -> Examples:
-    """Images with two labels, in three splits that differ in size: no part of an evaluation is left out."""
-    return make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=24, validation=12)
+    """Images with two labels, in three splits that differ in size: no part of an evaluation is left out.
+
+    They have a margin of four pixels, in height and width.
+    """
+    return make_examples(random_images(30, height=12, width=10), margin=4, **LABELLED)
 
 
 @pytest.fixture(scope="session")
 def conditional_model(make_model: MakeModel, labelled_examples: Examples) -> Model:
     """An untrained conditional model of `labelled_examples`."""
-    return make_model(labelled_examples, conditional=True)
+    return make_model(labelled_examples, conditional=True, mse=True)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.small_evaluation import GATES, WHOLE, Evaluation, evaluate_small
+from helpers.small_evaluation import GATES, LABELLED, WHOLE, Evaluation, evaluate_small
 
 from components.evaluate.component import STAGE, evaluate
 from components.latents.sampler_file import read_sampler
@@ -50,11 +50,18 @@ def test_an_evaluation_has_metrics_figures_samplers_and_a_report(whole_evaluatio
     assert whole_evaluation.counts == {"test_images": 30}
 
 
-def test_the_same_inputs_give_the_same_bytes(
-    whole_evaluation: Evaluation, labelled_examples: Examples, conditional_model: Model, tmp_path: Path
+def test_the_same_images_give_the_same_bytes_with_and_without_a_margin(
+    whole_evaluation: Evaluation,
+    conditional_model: Model,
+    make_examples: MakeExamples,
+    noise_images: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
-    again = evaluate_small(labelled_examples, conditional_model, tmp_path / "again", figures=True, **WHOLE)
-    assert again.files == whole_evaluation.files
+    """Images with a margin are evaluated at their centre."""
+    examples = make_examples(noise_images(30, height=12, width=10)[:, 2:-2, 2:-2], **LABELLED)
+    again = evaluate_small(examples, conditional_model, tmp_path / "again", figures=True, **WHOLE)
+    assert {name for name, data in again.files.items() if data != whole_evaluation.files[name]} <= {"report.html"}
+    assert list(again.files) == list(whole_evaluation.files)
 
 
 def test_samplers_are_saved_except_the_one_that_holds_codes_of_training_images(whole_evaluation: Evaluation) -> None:
@@ -76,6 +83,11 @@ def test_metrics_hold_every_part(whole_evaluation: Evaluation) -> None:
         assert "left_out" not in metrics[part]
     assert set(metrics["distances"]) == {"random", "classifier"}
     assert metrics["samplers"]["chosen"] == "uniform"
+    for part, size in (("usefulness", "images"), ("memorisation", "images"), ("memorisation", "training")):
+        assert metrics[part][size] == 24
+    assert metrics["images"] == metrics["usefulness"]["test_images"] == 30
+    assert metrics["distances"]["random"]["images"] == 24  # sets of different sizes are compared at one size
+    assert "24 new images: Fréchet distance" in whole_evaluation.report
     latent = metrics["latent"]
     assert len(latent["kl_per_dimension"]) == 2
     assert sum(latent["kl_per_dimension"]) == pytest.approx(metrics["metrics"]["kl"]["value"], rel=1e-4)
@@ -113,10 +125,16 @@ def test_the_report_names_the_labels_of_a_conditional_model(whole_evaluation: Ev
 
 
 def test_a_conditional_model_gets_the_labels_of_the_test_images(
-    whole_evaluation: Evaluation, make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
+    whole_evaluation: Evaluation,
+    conditional_model: Model,
+    make_examples: MakeExamples,
+    noise_images: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
-    examples = make_examples(labels=[1, 0] * 15, names=("hat", "shoe"))
-    other = evaluate_small(examples, make_model(examples, conditional=True), tmp_path / "evaluation")
+    examples = make_examples(
+        noise_images(30, height=12, width=10), margin=4, **{**LABELLED, "labels": [1, 0] * 15, "training": 0}
+    )
+    other = evaluate_small(examples, conditional_model, tmp_path / "evaluation")
     elbos = [evaluation.metrics["metrics"]["elbo"]["value"] for evaluation in (whole_evaluation, other)]
     assert elbos[0] != elbos[1]
 
@@ -164,20 +182,6 @@ def test_images_and_codes_of_any_shape(
     assert metrics["latent"]["dimensions"] == model_options["latent_dim"]
     elbo, log_prob, kl = (metrics["metrics"][name]["value"] for name in ("elbo", "log_prob", "kl"))
     assert elbo == pytest.approx(log_prob - kl, rel=1e-4)
-
-
-def test_images_with_a_margin_are_evaluated_at_their_centre(
-    make_examples: MakeExamples, make_model: MakeModel, noise_images: Callable[..., Any], tmp_path: Path
-) -> None:
-    pixels = noise_images(30, height=12, width=10)
-    options: dict[str, Any] = {"labels": [0, 1] * 15, "names": ("hat", "shoe"), "training": 20}
-    metrics = []
-    for name, examples in (
-        ("margin", make_examples(pixels, margin=4, **options)),
-        ("none", make_examples(pixels[:, 2:-2, 2:-2], **options)),
-    ):
-        metrics.append(evaluate_small(examples, make_model(examples, conditional=True), tmp_path / name).metrics)
-    assert metrics[0] == metrics[1]
 
 
 def test_a_file_that_is_no_model(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:

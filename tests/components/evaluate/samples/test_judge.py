@@ -79,12 +79,12 @@ def test_six_images_are_enough(make_examples: MakeExamples, make_model: MakeMode
     assert distances_by_space(judgement)["random"].images == 6
 
 
-def test_sets_are_compared_at_one_size(conditional: Judged) -> None:
+def test_sets_are_compared_at_one_size(conditional: Judged, ring: Judged) -> None:
     assert distances_by_space(conditional.judgement)["random"].images == 20
-    fewer = judge_small(conditional.vae, conditional.examples, max_images=10)
+    fewer = judge_small(ring.vae, ring.examples, max_images=10)
     assert distances_by_space(fewer)["random"].images == 10
     assert isinstance(fewer.memorisation, Memorisation)
-    assert (fewer.memorisation.images, fewer.memorisation.training) == (10, 20)
+    assert (fewer.memorisation.images, fewer.memorisation.training) == (10, 200)
 
 
 def test_training_images_that_are_the_test_images_have_the_lowest_floor(conditional: Judged) -> None:
@@ -126,11 +126,11 @@ def test_a_sampler_can_be_named(ring: Judged) -> None:
     assert distances_by_space(judgement)["random"].synthetic.frechet == posterior.frechet
 
 
-def test_the_seed_decides(conditional: Judged) -> None:
-    other = judge_small(conditional.vae, conditional.examples, seed=1)
-    first, second = (results_by_sampler(judgement)["normal"] for judgement in (conditional.judgement, other))
+def test_the_seed_decides(labelled_ring: Judged) -> None:
+    other = judge_small(labelled_ring.vae, labelled_ring.examples, seed=1)
+    first, second = (results_by_sampler(judgement)["normal"] for judgement in (labelled_ring.judgement, other))
     assert first.frechet != second.frechet
-    before, after = (distances_by_space(judgement) for judgement in (conditional.judgement, other))
+    before, after = (distances_by_space(judgement) for judgement in (labelled_ring.judgement, other))
     assert before["random"].floor.frechet == after["random"].floor.frechet
     assert before["random"].space.digest == after["random"].space.digest
     assert before["classifier"].space.digest != after["classifier"].space.digest

@@ -78,8 +78,8 @@ def in_batches(*, known: int | None = None) -> Iterator[Labelled]:
 
 
 def measure(
-    real: keras.Model, images: TrainingImages, new_images: Callable[[int], Labelled], **options: Any
-) -> Usefulness:
+    real: keras.Model, images: TrainingImages, new_images: Callable[[int], Labelled | None], **options: Any
+) -> Any:
     return measure_usefulness(
         real,
         new_images,
@@ -126,11 +126,17 @@ def test_there_are_as_many_new_images_as_real_ones(similar: Usefulness) -> None:
     assert similar.test_images == 300
 
 
+@pytest.fixture
+def no_training(real: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the classifier of real images for those that would be trained."""
+    monkeypatch.setattr(usefulness, "train_classifier", lambda *args, **options: real)
+
+
+@pytest.mark.usefixtures("no_training")
 def test_memory_limits_the_number_of_new_images(
     real: keras.Model, images: TrainingImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usefulness, "MAX_BYTES", 100 * 64 + 63)
-    monkeypatch.setattr(classifier, "MAX_EPOCHS", 1)
     counts: list[int] = []
 
     def new_images(count: int) -> Labelled:
@@ -141,15 +147,25 @@ def test_memory_limits_the_number_of_new_images(
     assert counts == [100]
 
 
-def test_test_images_without_a_label_do_not_count(
-    real: keras.Model, images: TrainingImages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(classifier, "MAX_EPOCHS", 1)
+@pytest.mark.usefixtures("no_training")
+def test_test_images_without_a_label_do_not_count(real: keras.Model, images: TrainingImages) -> None:
     few = measure(real, images, lambda count: columns(count, seed=2), test=lambda: in_batches(known=100))
     assert few.test_images == 100
     pixels, labels = columns(300, seed=1)
     predictions = np.asarray(real.predict_on_batch(pixels[:100].astype(np.float32) / 255.0)).argmax(axis=1)
     assert few.real == pytest.approx(float((predictions == labels[:100]).mean()))
+
+
+@pytest.mark.usefixtures("no_training")
+def test_there_is_a_reason_where_nothing_can_be_measured(real: keras.Model, images: TrainingImages) -> None:
+    def new_images(count: int) -> Labelled:
+        return columns(count, seed=2)
+
+    assert measure(real, images, lambda count: None) == "some new image has values that are not finite numbers"
+    unlabelled = measure(real, images, new_images, test=lambda: in_batches(known=0))
+    assert unlabelled == "no test image has a label"
+    broken = keras.Model(real.inputs, keras.layers.Rescaling(float("nan"))(real.output))
+    assert measure(broken, images, new_images) == "the outputs of some classifier are not finite numbers"
 
 
 @pytest.mark.usefixtures("similar")
