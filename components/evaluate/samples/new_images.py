@@ -1,9 +1,8 @@
-"""New images of a model, as its evaluation judges them. Importing this module loads TensorFlow."""
+"""New images of a model, as its evaluation judges them. Loads TensorFlow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from components.latents.noise import sampled_codes
 from models.code_samplers import CodeSampler, Mixture
 from models.vae import VAE
 
-FACTORS = 2**28  # bytes of the factors of a mixture's codes that are held at once, where codes have many dimensions
+FACTORS = 2**28  # bytes of a mixture's factors that are held at once, where codes have many dimensions
 
 
 def new_images(
@@ -23,12 +22,12 @@ def new_images(
 
     Args:
         vae: The model.
-        count: How many.
-        seed: Of the codes.
-        labels: Of the images, [count], where the model takes them.
-        sampler: Where codes come from; none: the prior.
+        count: Number of images.
+        seed: Seed of the codes.
+        labels: Labels of the images, [count]; ignored where the model takes none.
+        sampler: Where codes come from; None: the prior.
 
-    Returns:
+    Yields:
         Batches [B, H, W, C], scale 0 to 1.
     """
     sampler = sampler or vae.prior_sampler()
@@ -46,12 +45,12 @@ def new_images(
 
 
 def spread_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
-    """As many of each label as there is room for, in order: [count]."""
+    """Return labels in order, as many of each: [count]."""
     return np.arange(count) * len(vae.labels) // count
 
 
 def shared_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
-    """Of each label the share that it has in training, in order: [count]."""
+    """Return labels in order, each with the share that it has in training: [count]."""
     places = (np.arange(count) + 0.5) / count
-    found: NDArray[Any] = np.searchsorted(np.cumsum(vae.label_shares), places)
-    return np.minimum(found, max(len(vae.labels) - 1, 0)).astype(np.int64)
+    labels: NDArray[np.int64] = np.searchsorted(np.cumsum(vae.label_shares), places).astype(np.int64)
+    return np.minimum(labels, max(len(vae.labels) - 1, 0))
