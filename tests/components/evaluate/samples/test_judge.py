@@ -187,19 +187,19 @@ def with_nan(space: FeatureSpace) -> FeatureSpace:
     return replace(space, features=lambda images: np.full_like(space.features(images), np.nan))
 
 
-@pytest.mark.parametrize(("broken", "left"), [("random", "classifier"), ("classifier", "random")])
+@pytest.mark.parametrize(("broken", "intact"), [("random", "classifier"), ("classifier", "random")])
 def test_a_space_whose_features_are_nan_is_left_out_alone(
-    broken: str, left: str, labelled_ring: Judged, monkeypatch: pytest.MonkeyPatch
+    broken: str, intact: str, labelled_ring: Judged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_space = getattr(judge, f"{broken}_space")
     monkeypatch.setattr(judge, f"{broken}_space", lambda *args: with_nan(make_space(*args)))
     judgement = judge_small(labelled_ring.vae, labelled_ring.examples)
     distances = distances_by_space(judgement)
-    assert list(distances) == [left]
+    assert list(distances) == [intact]
     assert isinstance(judgement.compared, Compared)
     assert judgement.compared.left_out == {broken: "the features of some image are not finite numbers"}
-    assert distances[left].floor.frechet == distances_by_space(labelled_ring.judgement)[left].floor.frechet
-    assert judgement.space == left
+    assert distances[intact].floor.frechet == distances_by_space(labelled_ring.judgement)[intact].floor.frechet
+    assert judgement.space == intact
     json.dumps(document(judgement), allow_nan=False)
 
 
