@@ -70,10 +70,19 @@ class Evaluation:
 @contextmanager
 def small_networks(*, validation_images: int = 10) -> Iterator[None]:
     """Make feature networks small and their training short; so many validation images are enough to choose a sampler."""
+    import keras
+
     from components.engine.device import prepare_device
     from components.evaluate.samples import classifier, features, sampler_choice
 
+    compile_network = keras.Model.compile
+
+    def compile_eagerly(network: Any, **options: Any) -> None:
+        compile_network(network, run_eagerly=True, **options)
+
     with pytest.MonkeyPatch.context() as patch:
+        # A classifier is trained for one step or two, and to trace a step takes a second.
+        patch.setattr(keras.Model, "compile", compile_eagerly)
         patch.setattr(features, "FILTERS", (4, 8, 16))
         patch.setattr(classifier, "MAX_EPOCHS", 2)
         patch.setattr(sampler_choice, "MIN_VALIDATION", validation_images)
