@@ -107,7 +107,7 @@ def test_the_console_names_the_results(whole_evaluation: Evaluation) -> None:
         "codes   from the box that the training images' codes span",
         "useful  a classifier trained on new images names",
         "copies  No ",
-        "gate    failed: metrics.elbo expected at least 0, found -",
+        "gate    failed: metrics.elbo expected at least 0, found −",
         "gate    passed: metrics.mse expected at least 0, found 0.",
     ):
         assert line in whole_evaluation.console
