@@ -96,7 +96,7 @@ def test_several_steps_per_call_are_not_tried_where_a_step_is_slow(
     assert choose() == Engine("bfloat16")  # 16 images take more than a fifth of a second
 
 
-def test_what_is_hardly_faster_is_not_worth_other_rounding(measured: dict[Engine, float], choose: Choose) -> None:
+def test_an_engine_that_is_hardly_faster_is_not_taken(measured: dict[Engine, float], choose: Choose) -> None:
     measured[Engine("bfloat16")] = 100 * CLEARLY_FASTER - 0.1
     assert choose() == Engine()
 
@@ -106,7 +106,7 @@ def test_a_short_training_is_not_held_up(measured: dict[Engine, float], choose: 
     assert choose(images=int(WORTH_MEASURING_SECONDS * 100) - 1) == Engine()
 
 
-def test_where_nothing_runs_the_training_itself_will_say_why(
+def test_without_memory_for_any_engine_the_plain_one_is_taken(
     monkeypatch: pytest.MonkeyPatch, measured: dict[Engine, float], choose: Choose
 ) -> None:
     monkeypatch.setattr(module, "measure", lambda *_, **__: 0.0)
@@ -119,18 +119,20 @@ def test_a_deterministic_training_depends_on_no_measurement(measured: dict[Engin
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_what_is_set_is_taken(measured: dict[Engine, float], choose: Choose, deterministic: bool) -> None:
+def test_the_settings_of_the_recipe_are_followed(
+    measured: dict[Engine, float], choose: Choose, deterministic: bool
+) -> None:
     measured[Engine("float32", jit=True, steps=3)] = 1000.0
     engine = choose(precision="bfloat16", jit=False, steps_per_call=3, deterministic=deterministic)
     assert engine == Engine("bfloat16", jit=False, steps=3)
 
 
-def test_what_is_open_is_measured_beside_what_is_set(measured: dict[Engine, float], choose: Choose) -> None:
+def test_auto_settings_are_measured_with_the_fixed_ones(measured: dict[Engine, float], choose: Choose) -> None:
     measured[Engine("bfloat16", jit=True, steps=3)] = 1000.0
     assert choose(jit=True, steps_per_call=3) == Engine("bfloat16", jit=True, steps=3)
 
 
-def test_a_training_goes_on_as_it_began(measured: dict[Engine, float], choose: Choose) -> None:
+def test_a_resumed_training_keeps_its_engine(measured: dict[Engine, float], choose: Choose) -> None:
     measured[Engine("bfloat16")] = 180.0
     began = choose(run="mine")
     measured[Engine("float32", jit=True)] = 900.0
@@ -148,11 +150,11 @@ def test_a_network_is_measured_once_per_machine(
     assert choose(run="third", jit=False) == Engine()  # another question
 
 
-def test_a_measurement_trains_the_network_that_is_meant() -> None:
+def test_a_measurement_trains_the_network() -> None:
     assert measure(Engine(), NETWORK, LOSS, STATISTICS, batch_size=8) > 0
 
 
-def test_what_is_clearly_slower_than_another_is_measured_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_much_slower_engine_is_measured_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     fit = keras.Model.fit
 

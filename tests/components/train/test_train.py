@@ -181,7 +181,7 @@ def test_a_broken_shard_ends_the_training_and_names_the_examples(
         train(examples, None, open_model(tmp_path / "model"), make_settings())
 
 
-# --- what tune found -------------------------------------------------------------------------------------------------
+# --- values of a search ----------------------------------------------------------------------------------------------
 
 
 def test_the_values_of_a_search_take_the_place_of_the_recipes_whatever_their_keys(

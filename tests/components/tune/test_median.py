@@ -18,7 +18,7 @@ def test_a_trial_below_the_median_of_the_others_at_its_epoch_is_behind() -> None
     assert is_behind(-9.5, CURVES, epoch=2, epochs=3)
 
 
-def test_others_that_were_ended_before_that_epoch_stand_with_their_last_value() -> None:
+def test_trials_that_were_ended_before_that_epoch_count_with_their_last_value() -> None:
     assert is_behind(-9.5, CURVES, epoch=2, epochs=3)
     ended = [[-15.0], [-16.0], [-17.0]]
     assert not is_behind(-9.5, [*CURVES, *ended], epoch=2, epochs=3)  # it is ahead of half of all

@@ -72,7 +72,7 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
 
 
 @pytest.mark.parametrize("oracle", ["random", "bayesian"])
-def test_a_search_makes_as_many_trials_as_asked(
+def test_a_search_runs_the_number_of_trials_of_the_recipe(
     oracle: str,
     tiny_examples: Examples,
     make_settings: MakeSettings,
@@ -222,7 +222,7 @@ def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
 
 
 @pytest.mark.parametrize("oracle", ORACLES)
-def test_any_key_is_searched_and_found_again_in_the_table_and_in_the_best_values(
+def test_any_key_can_be_searched_and_is_in_the_table_and_in_the_best_values(
     oracle: str,
     tiny_examples: Examples,
     make_settings: MakeSettings,

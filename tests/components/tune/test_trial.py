@@ -151,7 +151,7 @@ def test_trials_that_share_a_network_have_the_values_that_they_have_alone(
     assert expected[0] == expected[3]
 
 
-def test_values_on_the_way_are_of_the_first_images_and_the_last_of_all(
+def test_all_values_but_the_last_are_of_the_first_images(
     networks: Networks, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_settings(train={"learning_rate": 0.01})

@@ -115,7 +115,7 @@ def test_nothing_is_said_of_few_trials_or_of_noise() -> None:
     assert importance(trials(*[-100.0] * 20), SPACE) is None
 
 
-def test_epochs_that_trials_did_not_run_are_no_keys_merit() -> None:
+def test_no_key_gets_credit_for_a_trials_number_of_epochs() -> None:
     rows = sampled(30, by_rate=10.0, by_size=0.0)
     for row in rows[::2]:
         row["epochs_run"], row["val_elbo"] = 1, row["val_elbo"] - 200.0
