@@ -130,7 +130,7 @@ def test_a_killed_worker_costs_its_trial_only_and_workers_find_what_one_process_
             )
             wait_for_trials("worker-0", "node-7")
             lost = oracle.ongoing_trials["worker-0"].trial_id
-            workers.alive[0].process.kill()
+            workers.alive[0].child.process.kill()
             wait_for_trials("worker-1", "node-7")
             may_end.set()
             assert search.result(timeout=PATIENCE) == {"trials": 4, "failed": 1, "ended_early": 3}
@@ -141,6 +141,7 @@ def test_a_killed_worker_costs_its_trial_only_and_workers_find_what_one_process_
             if by_hand is not None:
                 by_hand.kill()
                 by_hand.wait()
+                started[0].oracle.fail("node-7", "the test has ended")  # else the search would wait for it
     monkeypatch.delenv("KERASTUNER_ORACLE_IP")
     tune(tiny_examples, alone, settings)
     for row, expected in zip(rows_of(together), rows_of(alone), strict=True):
