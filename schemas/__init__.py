@@ -1,1 +1,1 @@
-"""What passes between stages: recipes, artifacts, records and tables. No TensorFlow, no Beam, nothing else of ours."""
+"""What passes between stages: recipes, artifacts, records and tables. No TensorFlow, no Beam, no other package of ours."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, flushed to disk, renamed."""
+"""Write files whole or not at all: under a temporary name, flushed to disk, then renamed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".*.tmp"  # pattern of the temporary names
-MANY = 256  # files from which on one flush of everything is faster than a flush of each
+SYNC_ALL_ABOVE = 256  # files; above this number, one flush of everything is faster than one flush per file
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what is written there takes `path`'s name when the block ends well."""
+    """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not the process's number: on another machine, or in another container, somebody may have the same.
+    # Random, because a process number may be used twice: on another machine, or in another container.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
@@ -28,19 +28,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Write a file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file whole or not at all."""
+    """Write a UTF-8 file whole or not at all."""
     write_bytes(path, text.encode())
 
 
 def fsync_all(files: list[Path], *, below: Path) -> None:
-    """Flushes files and the folders that they are in, all below one folder, to disk."""
-    if len(files) > MANY:
+    """Flush files and their folders to disk; `below` is the folder that holds all of them."""
+    if len(files) > SYNC_ALL_ABOVE:
         os.sync()
         return
     for path in {*files, *(file.parent for file in files), below}:
@@ -48,7 +48,7 @@ def fsync_all(files: list[Path], *, below: Path) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Flushes a file, or a folder's list of names, to disk."""
+    """Flush a file, or a folder's list of names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The two ways in which bad input ends a command. Their message is the one line that a person sees."""
+"""The two errors with which bad input ends a command. Their message is the one line that the user sees."""
 
 
 class UsageError(Exception):

@@ -1,4 +1,4 @@
-"""Sha256 of files: one, or many at once."""
+"""Compute the sha256 of one file, or of many files in parallel."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-# From so many bytes on a file is hashed sooner in a thread than here; handing over a small one takes longer.
+# Bytes. Larger files are hashed in a thread; for smaller ones, starting the thread would take longer than the hash.
 LARGE = 1 << 20
-AHEAD = 1000  # files
+MAX_QUEUED = 1000  # files whose digests are computed ahead of the reader
 
 
 def sha256_of(path: Path) -> str:
-    """Sha256 of a file's bytes, as hex."""
+    """Return the sha256 of a file's bytes, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests(paths: Iterable[Path | str], digest: Callable[[str], str]) -> Iterator[str]:
-    """`digest` of each file, in order. What is large, or not on this machine, is read in threads, one per core."""
+    """Yield `digest(path)` of each file, in order. Large files, and files on another machine, are read in one thread per core."""
     remaining = iter(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while some := list(islice(remaining, AHEAD)):  # so that memory does not grow with their number
-            found = [digest(str(path)) if _small(path) else pool.submit(digest, str(path)) for path in some]
-            yield from (one.result() if isinstance(one, Future) else one for one in found)
+        while batch := list(
+            islice(remaining, MAX_QUEUED)
+        ):  # in batches, so that memory does not grow with the number of files
+            results = [digest(str(path)) if _small(path) else pool.submit(digest, str(path)) for path in batch]
+            yield from (result.result() if isinstance(result, Future) else result for result in results)
 
 
 def sha256_of_each(paths: Iterable[Path]) -> Iterator[str]:
-    """Sha256 of each file's bytes, as hex, in order."""
+    """Yield the sha256 of each file's bytes, as hex, in order."""
     return digests(paths, lambda path: sha256_of(Path(path)))
 
 

@@ -1,4 +1,4 @@
-"""What a stage declares of itself, so that the pipeline can chain, check and run it without knowing it."""
+"""A stage's declaration: its inputs, output and settings, from which the pipeline chains, checks and runs it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ class Stage:
     Attributes:
         name: The make target.
         doc: One line for help.
-        inputs: Artifacts that it reads.
-        output: The artifact that it writes.
-        settings: The keys of the recipe that it reads.
-        run: Called with the inputs, the output, and the settings, in this order; returns counts for the manifest.
-        optional: Further inputs, each with whether it is wanted, given the stage's settings; None where it is not, or where there
-            is none for the other inputs.
-        external: Digests of what the stage reads from outside the pipeline, by the manifest's names for them, given its settings;
-            None of what the recipe leaves open.
-        packages: Whose versions the manifest records.
+        inputs: Types of the artifacts that it reads.
+        output: Type of the artifact that it writes.
+        settings: The class that selects the recipe keys that it reads.
+        run: The stage itself. It is called with the inputs, the output and the settings, in this order, and returns counts for
+            the manifest.
+        optional: Further inputs. A function of the stage's settings says whether the stage reads each. `run` gets None for an
+            input that it does not read, or that does not exist for the other inputs.
+        external: A function of the stage's settings that returns digests of what the stage reads from outside the pipeline, by
+            the name under which the manifest lists them; None for a path that the recipe does not set.
+        packages: Packages whose versions the manifest records.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""What an artifact is: its manifest, its staging folder, and the records and tables inside."""
+"""Artifacts: their manifest, their staging folder, and the records and tables inside."""

@@ -1,4 +1,4 @@
-"""What a Generator says of itself."""
+"""The description of a Generator, saved as its `generator.json`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Description(BaseModel):
-    """What whoever asks a generator needs to know.
+    """What a program needs to know to use a generator.
 
     Attributes:
-        sampler: Kind of the sampler of codes that is inside.
-        other_samplers: Kinds of the others that are beside it.
-        latent_dim: D, of a code.
+        sampler: Kind of the sampler of codes in the SavedModel.
+        other_samplers: Kinds of the other samplers, which are saved in files.
+        latent_dim: D, the number of dimensions of a code.
         image_shape: (height, width, channels).
-        labels: Names, by their numbers; empty where it takes none.
-        label_shares: Of each in the training images; they add up to 1.
+        labels: Names of the labels, in the order of their numbers; empty if the generator takes none.
+        label_shares: Share of each label in the training images; they add up to 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

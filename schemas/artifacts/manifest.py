@@ -1,4 +1,4 @@
-"""What every artifact is: a folder that describes itself in a manifest, is whole or not there, and can be verified."""
+"""The base class of artifacts: a folder with a manifest, which is whole or not there, and can be verified."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an artifact says of itself."""
+    """The description of an artifact, saved as its `manifest.json`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     type: str
@@ -44,12 +44,12 @@ class Artifact:
     """A folder with a manifest.
 
     Args:
-        path: Where the files are, or will be.
-        work: Scratch folder of a stage that writes this artifact; what is half done is kept there and continued.
+        path: The folder of the files; it need not exist yet.
+        work: Scratch folder of the stage that writes this artifact. Unfinished work is kept there, so that the stage can resume.
     """
 
     TYPE: ClassVar[str]
-    # Files whose bytes hold wall-clock times: verified like the others, but no part of the artifact's digest.
+    # Files that hold times: verified like the others, but no part of the artifact's digest, because they differ between runs.
     VOLATILE: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: Path, *, work: Path | None = None) -> None:
@@ -58,7 +58,7 @@ class Artifact:
 
     @property
     def exists(self) -> bool:
-        """Whether the artifact is there and whole."""
+        """Whether the artifact is there, and so whole."""
         return (self.path / MANIFEST).is_file()
 
     @property
@@ -66,7 +66,7 @@ class Artifact:
         """The manifest.
 
         Raises:
-            DataError: There is none, or it is not a manifest of this type.
+            DataError: There is no manifest, or it is not one of this type.
         """
         path = self.path / MANIFEST
         try:
@@ -75,7 +75,7 @@ class Artifact:
             raise DataError(f"{path}: expected the manifest of {self.TYPE}, found no file") from None
         except (ValidationError, OSError) as error:
             raise DataError(
-                f"{path}: expected the manifest of {self.TYPE}, found something else ({_first(error)})"
+                f"{path}: expected the manifest of {self.TYPE}, found something else ({_first_line(error)})"
             ) from None
         if manifest.type != self.TYPE:
             raise DataError(f"{path}: expected an artifact of type {self.TYPE}, found {manifest.type}")
@@ -83,11 +83,15 @@ class Artifact:
 
     @property
     def digest(self) -> str:
-        """What identifies the content: type, inputs, settings and files (hex sha256)."""
+        """The hex sha256 of type, inputs, settings and files, which identifies the content."""
         return self.manifest.digest
 
     def damage(self, *, thorough: bool) -> list[str]:
-        """Compares the folder with its manifest, one line per difference; thorough: reads and hashes every file."""
+        """Compare the folder with its manifest, and return one line per difference.
+
+        Args:
+            thorough: Read and hash every file; otherwise only sizes are compared.
+        """
         manifest = self.manifest
         lines = []
         same_size = []
@@ -100,16 +104,16 @@ class Artifact:
             else:
                 same_size.append((path, entry.sha256))
         if thorough:
-            found = sha256_of_each(path for path, _ in same_size)
+            digests = sha256_of_each(path for path, _ in same_size)
             lines += [
                 f"{path}: expected sha256 {expected[:12]}…, found {sha256[:12]}…"
-                for (path, expected), sha256 in zip(same_size, found, strict=True)
+                for (path, expected), sha256 in zip(same_size, digests, strict=True)
                 if sha256 != expected
             ]
-            known = set(manifest.files) | {MANIFEST}
+            listed = set(manifest.files) | {MANIFEST}
             lines += [
                 f"{self.path / name}: expected no such file, the manifest does not list it"
-                for name in sorted(_names(self.path) - known)
+                for name in sorted(_names(self.path) - listed)
             ]
         digest = self._digest(manifest.inputs, manifest.settings, manifest.files)
         if digest != manifest.digest:
@@ -117,14 +121,16 @@ class Artifact:
         return lines
 
     def check(self, *, thorough: bool) -> None:
-        """Raises DataError with the first difference between the folder and its manifest, if there is any."""
+        """Raise DataError with the first difference between the folder and its manifest, if there is any."""
         if lines := self.damage(thorough=thorough):
             more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
             raise DataError(f"{lines[0]}{more}; to make it again, remove {self.path}")
 
     def _digest(self, inputs: dict[str, str], settings: dict[str, Any], files: dict[str, FileEntry]) -> str:
-        lasting = {name: entry.sha256 for name, entry in files.items() if not name.startswith(self.VOLATILE or ("\0",))}
-        content = {"type": self.TYPE, "inputs": inputs, "settings": settings, "files": lasting}
+        digested = {
+            name: entry.sha256 for name, entry in files.items() if not name.startswith(self.VOLATILE or ("\0",))
+        }
+        content = {"type": self.TYPE, "inputs": inputs, "settings": settings, "files": digested}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def seal(
@@ -138,7 +144,7 @@ class Artifact:
         duration_seconds: float,
         created: str,
     ) -> Manifest:
-        """Hashes and flushes every file, then writes the manifest: from here on the artifact is whole."""
+        """Flush and hash every file, then write the manifest, which makes the artifact whole."""
         (self.path / MANIFEST).unlink(missing_ok=True)
         names = sorted(_names(self.path))
         atomic.fsync_all([self.path / name for name in names], below=self.path)
@@ -167,5 +173,5 @@ def _names(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
 
 
-def _first(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]

@@ -1,8 +1,8 @@
-"""The tf.Example of an image, its tensorflow-metadata schema, and what a data set says of itself.
+"""The records of Examples: the tf.Example of an image, its tensorflow-metadata schema, and the statistics of the data set.
 
-Records are written without TensorFlow: the message is declared here to protobuf, and framed as TFRecord
-(https://www.tensorflow.org/tutorials/load_data/tfrecord: length, masked CRC-32C of the length, data, masked CRC-32C
-of the data). Workers that write shards so start in milliseconds.
+Records are written without TensorFlow, so that workers start in milliseconds: the message is declared to protobuf here, and
+framed as a TFRecord (https://www.tensorflow.org/tutorials/load_data/tfrecord: length, masked CRC-32C of the length, data,
+masked CRC-32C of the data).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LABEL = "label"  # index into Statistics.labels, or -1
 
 
 class Sizes(BaseModel):
-    """Sizes of images before resizing, in pixels: the smallest, the median and the largest, each direction by itself."""
+    """Smallest, median and largest width and height of images before resizing, in pixels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class Sizes(BaseModel):
 
 
 class Moments(BaseModel):
-    """Of stored pixels, per channel, on the scale 0 to 1."""
+    """Mean and standard deviation of stored pixels, per channel, on the scale 0 to 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,10 +51,10 @@ class Statistics(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    height: int  # that the network sees, pixels
+    height: int  # pixels, of the images that the network sees
     width: int
     channels: int
-    stored_height: int  # that a record holds: larger where training crops
+    stored_height: int  # pixels, of the images in the records: larger if training crops
     stored_width: int
     store: Literal["uint8", "float32"]
     normalise: Literal["unit", "symmetric", "standardise"]
@@ -64,34 +64,34 @@ class Statistics(BaseModel):
     train_deviation: list[float]
     labels: list[str]
     images: dict[str, int]  # per split
-    records: dict[str, int]  # per split; more than images where crops are baked
+    records: dict[str, int]  # per split; more than images if crops are baked
     images_per_label: dict[str, dict[str, int]]  # per split
     rejected: dict[str, int]  # per reason
-    duplicates: int = 0  # left out, because another image has the same bytes
+    duplicates: int = 0  # images left out because another image has the same bytes
     sizes: dict[str, Sizes] = {}  # per split that has images: before resizing
     moments: dict[str, Moments] = {}  # per split that has images: of the stored pixels
-    anomalies: list[str] = []  # what is odd about the images, a sentence each
+    anomalies: list[str] = []  # warnings about the images, one sentence each
 
 
 @cache
 def _example_class() -> Any:
-    """The message class of tf.Example, declared in a pool of its own so that it never meets TensorFlow's."""
+    """Return the message class of tf.Example, in a descriptor pool of its own, which does not conflict with TensorFlow's."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="latent_mill_example.proto", package="tensorflow", syntax="proto3")
     kind = descriptor_pb2.FieldDescriptorProto
 
     def message(name: str, *fields: tuple[str, int, int, bool, str | None]) -> Any:
-        declared = file.message_type.add(name=name)
+        descriptor = file.message_type.add(name=name)
         for field_name, number, field_type, repeated, type_name in fields:
-            declared.field.add(
+            descriptor.field.add(
                 name=field_name,
                 number=number,
                 type=field_type,
                 label=kind.LABEL_REPEATED if repeated else kind.LABEL_OPTIONAL,
                 type_name=type_name,
             )
-        return declared
+        return descriptor
 
     message("BytesList", ("value", 1, kind.TYPE_BYTES, True, None))
     message("FloatList", ("value", 1, kind.TYPE_FLOAT, True, None))
@@ -119,12 +119,12 @@ def _example_class() -> Any:
 
 
 def encode_example(pixels: np.ndarray[Any, Any], *, key: str, label: int) -> bytes:
-    """Serialises one image as a tf.Example.
+    """Serialise one image as a tf.Example.
 
     Args:
         pixels: [height, width, channels], uint8 or float32.
         key: The image's key.
-        label: Index of its label, or -1.
+        label: Index of its label, or -1 if it has none.
     """
     example = _example_class()()
     feature = example.features.feature
@@ -134,12 +134,12 @@ def encode_example(pixels: np.ndarray[Any, Any], *, key: str, label: int) -> byt
         feature[IMAGE].float_list.value.extend(pixels.astype(np.float32).ravel().tolist())
     feature[KEY].bytes_list.value.append(key.encode())
     feature[LABEL].int64_list.value.append(label)
-    # Deterministic: maps are sorted, so the same image is the same bytes everywhere.
+    # Deterministic, so that the same image is the same bytes everywhere: maps are sorted.
     return bytes(example.SerializeToString(deterministic=True))
 
 
 def decode_example(data: bytes) -> tuple[bytes | list[float], str, int]:
-    """Pixels (bytes or normalised values), key and label of a serialised tf.Example."""
+    """Return pixels (bytes or normalised values), key and label of a serialised tf.Example."""
     feature = _example_class().FromString(data).features.feature
     image = feature[IMAGE]
     pixels = image.bytes_list.value[0] if image.HasField("bytes_list") else list(image.float_list.value)
@@ -147,7 +147,7 @@ def decode_example(data: bytes) -> tuple[bytes | list[float], str, int]:
 
 
 def frame(record: bytes) -> bytes:
-    """A record as it stands in a TFRecord file."""
+    """Return the bytes of a record in a TFRecord file."""
     length = struct.pack("<Q", len(record))
     return b"".join((length, _masked_crc(length), record, _masked_crc(record)))
 
@@ -160,7 +160,7 @@ def _masked_crc(data: bytes) -> bytes:
 
 
 def schema_text(statistics: Statistics) -> str:
-    """The tensorflow-metadata schema of the records, as text protobuf."""
+    """Return the tensorflow-metadata schema of the records, as text protobuf."""
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -188,10 +188,10 @@ def schema_text(statistics: Statistics) -> str:
 
 
 def read_records(path: Path) -> Iterator[bytes]:
-    """The records of a TFRecord file.
+    """Yield the records of a TFRecord file.
 
     Raises:
-        DataError: A checksum does not fit, or the file ends early.
+        DataError: A checksum is wrong, or the file ends early.
     """
     with path.open("rb") as file:
         while header := file.read(12):

@@ -1,4 +1,4 @@
-"""Where an artifact grows until it is whole, and how it takes the place of the one before."""
+"""The staging folder in which an artifact is written, and its replacement of the former artifact."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from schemas.artifacts.manifest import Artifact
 
 
 class Staging:
-    """Where an artifact grows until it is whole: ``.partial-<name>-<fingerprint>`` beside its final name.
+    """The folder in which an artifact is written: ``.partial-<name>-<fingerprint>``, beside its final name.
 
-    The fingerprint stands for inputs and settings, so work is continued only where it would be done the same way.
+    The fingerprint stands for inputs and settings, so that a stage resumes only work with the same inputs and settings.
     """
 
     def __init__(self, final: Path, fingerprint: str) -> None:
@@ -21,16 +21,16 @@ class Staging:
         self.root = final.with_name(f".partial-{final.name}-{fingerprint[:12]}")
 
     def open(self, kind: type[Artifact]) -> Artifact:
-        """Makes the folders, or finds what an interrupted run left there."""
+        """Return the artifact to write, in new folders or in those of an interrupted run."""
         artifact = kind(self.root / "artifact", work=self.root / "work")
         artifact.path.mkdir(parents=True, exist_ok=True)
         artifact.work.mkdir(parents=True, exist_ok=True)
-        for left in [*artifact.path.rglob(atomic.TEMPORARY), *artifact.work.rglob(atomic.TEMPORARY)]:
-            left.unlink()  # begun by a process that was killed
+        for temporary in [*artifact.path.rglob(atomic.TEMPORARY), *artifact.work.rglob(atomic.TEMPORARY)]:
+            temporary.unlink()  # left by a process that was killed
         return artifact
 
     def publish(self) -> None:
-        """Gives the sealed artifact its final name, in place of the one that had it, and removes the scratch work."""
+        """Replace the former artifact by the sealed one, and remove the scratch folder."""
         previous = _previous(self.final)
         shutil.rmtree(previous, ignore_errors=True)
         if self.final.exists():
@@ -43,7 +43,7 @@ class Staging:
 
 
 def recover(final: Path) -> None:
-    """Undoes a replacement that a crash cut in two: the artifact that was there before gets its name back."""
+    """Undo a replacement that a crash interrupted: give the former artifact its name back."""
     previous = _previous(final)
     if previous.exists() and not final.exists():
         os.replace(previous, final)

@@ -1,4 +1,4 @@
-"""The pyarrow schemas of every table that an artifact holds."""
+"""The pyarrow schemas of all tables in artifacts, and functions that write and read them."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from schemas import atomic
 
 
 class Reason(StrEnum):
-    """Why an image was rejected: the closed list."""
+    """The reason why an image was rejected."""
 
-    VANISHED = "vanished"  # listed, then gone
-    CHANGED = "changed"  # listed, then other bytes
-    UNREADABLE = "unreadable"  # the file system refused
+    VANISHED = "vanished"  # listed, but gone when it was read
+    CHANGED = "changed"  # listed, but with other bytes when it was read
+    UNREADABLE = "unreadable"  # the file system returned an error
     EMPTY = "empty"  # no bytes, or no pixels
-    UNKNOWN_FORMAT = "unknown_format"  # none of preprocess.formats
+    UNKNOWN_FORMAT = "unknown_format"  # not one of preprocess.formats
     TOO_LARGE = "too_large"  # more than preprocess.max_bytes, max_pixels or max_frames
     ANIMATED = "animated"  # several frames or pages, and preprocess.animated: reject
     TRUNCATED = "truncated"  # the file ends early
-    CORRUPT = "corrupt"  # a decoder gave up
-    UNSUPPORTED = "unsupported"  # whole, but of values whose range nobody says
+    CORRUPT = "corrupt"  # the decoder failed
+    UNSUPPORTED = "unsupported"  # readable, but the range of its values is unknown
 
 
 IMAGES = pa.schema(
     [
-        pa.field("key", pa.string(), nullable=False),  # names the image within the sources
+        pa.field("key", pa.string(), nullable=False),  # name of the image in the sources
         pa.field("split", pa.string(), nullable=False),  # train, validation or test
         pa.field("label", pa.string()),
-        pa.field("sha256", pa.string(), nullable=False),  # of the source's bytes
+        pa.field("sha256", pa.string(), nullable=False),  # of the bytes in the source
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("format", pa.string(), nullable=False),
         pa.field("width", pa.int32(), nullable=False),  # pixels, before resizing
         pa.field("height", pa.int32(), nullable=False),
-        pa.field("shard", pa.string(), nullable=False),  # file within the artifact
+        pa.field("shard", pa.string(), nullable=False),  # file in the artifact
     ]
 )
 
 DUPLICATES = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),  # of the image that was left out
-        pa.field("same_as", pa.string(), nullable=False),  # key of the one that was kept
+        pa.field("same_as", pa.string(), nullable=False),  # key of the image that was kept
         pa.field("sha256", pa.string(), nullable=False),  # of both
     ]
 )
@@ -59,12 +59,12 @@ REJECTED = pa.schema(
     ]
 )
 
-TRIALS = pa.schema(  # and a column for each searched key: see `trials_schema`
+TRIALS = pa.schema(  # `trials_schema` adds a column for each searched key
     [
         pa.field("trial", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),  # COMPLETED or FAILED
-        pa.field("epochs", pa.int32(), nullable=False),  # that it was given
-        pa.field("epochs_run", pa.int32(), nullable=False),  # fewer, where it was ended because it was behind
+        pa.field("epochs", pa.int32(), nullable=False),  # planned
+        pa.field("epochs_run", pa.int32(), nullable=False),  # fewer than planned if the trial was ended early
         pa.field("images", pa.int32(), nullable=False),  # per epoch
         pa.field("val_elbo", pa.float64()),  # nats per image, larger is better; null for a failed trial
         pa.field("val_elbo_by_epoch", pa.list_(pa.float64()), nullable=False),
@@ -74,12 +74,12 @@ TRIALS = pa.schema(  # and a column for each searched key: see `trials_schema`
 
 
 def trials_schema(values: Mapping[str, Sequence[Any]]) -> pa.Schema:
-    """The table of a search's trials: `TRIALS`, and a column named after each searched key.
+    """Return the schema of a search's trials: `TRIALS`, and a column for each searched key.
 
     Args:
-        values: By key, what was tried. Lists are kept as JSON.
+        values: The values that were tried, by key. Lists are stored as JSON.
     """
-    return pa.schema([*TRIALS, *(pa.field(key, _type(tried)) for key, tried in values.items())])
+    return pa.schema([*TRIALS, *(pa.field(key, _type(column)) for key, column in values.items())])
 
 
 def _type(values: Sequence[Any]) -> pa.DataType:
@@ -106,39 +106,38 @@ HISTORY = pa.schema(
 
 GENERATED = pa.schema(
     [
-        pa.field(
-            "file_name", pa.string(), nullable=False
-        ),  # within the artifact; so Hugging Face's imagefolder calls it
+        # In the artifact. Hugging Face's imagefolder expects this name of the column.
+        pa.field("file_name", pa.string(), nullable=False),
         pa.field("index", pa.int64(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
-        pa.field("sampler", pa.string(), nullable=False),  # where the code comes from
-        pa.field("source", pa.string()),  # and of what, where codes are given: an image's name, two, or a row's
+        pa.field("sampler", pa.string(), nullable=False),  # kind of the sampler, or the setting that names the codes
+        pa.field("source", pa.string()),  # of a code that was not drawn: the name of an image, of two, or of a row
         pa.field("label", pa.string()),
         pa.field("code", pa.list_(pa.float32()), nullable=False),  # the latent vector
         pa.field("model", pa.string(), nullable=False),  # digest of the Model
-        pa.field("sha256", pa.string(), nullable=False),  # of its bytes there: an image file's, or raw pixels
+        pa.field("sha256", pa.string(), nullable=False),  # of the image file, or of the raw pixels
     ]
 )
+
 DROPPED = pa.schema(
     [
         pa.field("index", pa.int64(), nullable=False),
         pa.field("label", pa.string()),
         pa.field("reason", pa.string(), nullable=False),  # near_copy or unlikely
-        pa.field(
-            "found", pa.float64(), nullable=False
-        ),  # distance from a training image; log density of the code, nats
-        pa.field("limit", pa.float64(), nullable=False),  # below which it is left out
-        pa.field("training_image", pa.string()),  # key of the one that it is a near copy of
+        # Distance from a training image (near_copy), or log density of the code in nats (unlikely).
+        pa.field("found", pa.float64(), nullable=False),
+        pa.field("limit", pa.float64(), nullable=False),  # images below it are left out
+        pa.field("training_image", pa.string()),  # key of the training image that it copies
     ]
 )
 
 
-BATCH = 5_000  # rows in memory, of a table that grows with the images
+BATCH = 5_000  # rows held in memory before they are written
 
 
 @contextmanager
 def writing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Yields a function that adds a row; the file is whole when the block ends well, and not there otherwise."""
+    """Yield a function that adds a row; the file gets its name when the block ends without an error."""
     rows: list[dict[str, Any]] = []
     with atomic.replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
 
@@ -156,17 +155,17 @@ def writing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[dict[str,
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
-    """Writes rows as they come, as a Parquet file, whole or not at all."""
+    """Write rows to a Parquet file, one by one, whole or not at all."""
     with writing_table(path, schema) as add:
         for row in rows:
             add(row)
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]] | pa.Table, schema: pa.Schema) -> None:
-    """Writes rows as a Parquet file, whole or not at all.
+    """Write rows to a Parquet file, whole or not at all.
 
     Raises:
-        ValueError: A column is missing, or one too many.
+        ValueError: A column is missing, or not in the schema.
     """
     if not isinstance(rows, pa.Table):
         if unknown := {key for row in rows for key in row} - set(schema.names):
@@ -178,5 +177,5 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]] | pa.Table, schema: p
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Reads a Parquet file and holds it to its schema."""
+    """Read a Parquet file, and cast it to its schema."""
     return pq.read_table(path).cast(schema)

@@ -1,4 +1,4 @@
-"""Which synthetic images are made, and in which form."""
+"""The settings of a recipe's `generate` section: which synthetic images to make, and in which form."""
 
 from __future__ import annotations
 
@@ -13,100 +13,121 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.section import Section
 
-# Images that are decoded together: with more, activations leave a processor's cache (docs/generate.md). An image is only ever
-# decoded at its place in its block, because a network's arithmetic may differ in the last bit between batch sizes.
+# Number of images that are decoded together: with more, activations leave a processor's cache (docs/benchmarks.md). An image is
+# always decoded at the same position of its block, because the last bit of its pixels may depend on the batch size.
 BLOCK = 64
-MOST_INDICES = 10_000_000  # that are named one by one, and so held in memory
-CODE_SOURCES = ("codes", "around", "between")  # ways to give codes instead of having them drawn
+MAX_INDICES = 10_000_000  # images listed one by one, because the list is held in memory
+CODE_SOURCES = ("codes", "around", "between")  # settings from which codes are read, instead of being drawn
 
 
 class GenerateSection(Section):
-    """Which synthetic images are made."""
+    """Which synthetic images to make, and in which form."""
 
-    count: int = Field(1000, ge=1, description="Images. With `codes` or `between`, there are as many as these give.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image.")
+    count: int = Field(
+        1000, ge=1, description="Number of images. Ignored with `codes` and `between`, which set the number themselves."
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="Seed of the random codes. With the same seed, image i is always the same image."
+    )
     indices: str | None = Field(
         None,
         coerce_numbers_to_str=True,
         pattern=r"^\d+(-\d+)?(,\d+(-\d+)?)*$",
-        description="Only these images of the seed, such as 0,5,100-199, instead of the first `count`.",
+        description="Make only the images with these numbers, such as 0,5,100-199, instead of the first `count`.",
     )
     format: Literal["png", "webp", "parquet", "webdataset", "tfrecord", "npy"] = Field(
-        "png", description="png, webp: a file per image. The others: files of many."
+        "png", description="File format. png, webp: one file per image. The others: many images per file."
     )
-    label_folders: bool = Field(False, description="png, webp: each file in a folder of its image's label.")
-    shards: int | None = Field(None, ge=1, description="Units of work. Default: one per file of many images.")
+    label_folders: bool = Field(False, description="Sort png or webp files into one folder per label.")
+    shards: int | None = Field(
+        None,
+        ge=1,
+        description="Number of shards, the units that run in parallel. Default: one per file of many images.",
+    )
     label: str | None = Field(
         None,
         coerce_numbers_to_str=True,  # digits are labels, too
-        description="Of every image, from a conditional model. Default: drawn by the labels' shares in training.",
+        description="Label of every image (conditional models only). Default: labels are drawn as often as in the "
+        "training images.",
     )
     labels: Literal["balanced"] | dict[str, Annotated[int, Field(ge=1)]] | None = Field(
         None,
-        description="balanced: each label in turn. Or how many images of each, one label after the other, instead of `count`: "
-        "{cat: 500, dog: 500}.",
+        description="Labels of the images (conditional models only). balanced: each label in turn. Or the number of "
+        "images of each label, instead of `count`, such as {cat: 500, dog: 500}.",
     )
     temperature: float = Field(
         1.0,
         ge=0,
         le=10,
-        description="How wide codes spread around their centres; below 1: likelier, less varied images.",
+        description="Factor of the spread of codes around their centres. Below 1: more likely, less varied images.",
     )
     sampler: Literal["auto", "normal", "prior", "uniform", "mixture", "posterior"] = Field(
         "auto",
-        description="Where codes are drawn from. auto: what evaluate chose. posterior: only where that was chosen.",
+        description="Distribution that codes are drawn from. auto: the one that evaluate chose. posterior is only "
+        "available if evaluate chose it.",
     )
     codes: str | None = Field(
         None,
-        description="Codes to decode: a Parquet file with a column `code`; or images of yours, to be reconstructed.",
+        description="Path of codes to decode, a Parquet file with a column `code`; or of your images, to reconstruct "
+        "them.",
     )
     around: str | None = Field(
-        None, description="Images of yours, in a folder, a zip or a tar: each new image is near one of them, in turn."
+        None,
+        description="Path of your images, in a folder, a zip or a tar. Each new image varies one of them, in turn.",
     )
     strength: float = Field(
         0.5,
         ge=0,
         le=10,
-        description="How far, for `around`, in standard deviations of new images' codes; 0: reconstructions.",
+        description="With `around`: how much new images vary, in standard deviations of new images' codes. 0: "
+        "reconstructions.",
     )
     between: str | None = Field(
-        None, description="Images of yours, as for `around`: from each to the next, along the line between their codes."
+        None,
+        description="Path of your images, as for `around`. New images go from each of them to the next, along the "
+        "line between their codes.",
     )
-    steps: int = Field(12, ge=2, le=10_000, description="Images of each such way, both ends included.")
+    steps: int = Field(
+        12,
+        ge=2,
+        le=10_000,
+        description="With `between`: number of images from one of your images to the next, both included.",
+    )
     drop_near_copies: bool = Field(
-        False, description="Leave out new images that are near copies of training images; others take their place."
+        False, description="Replace new images that are near copies of training images by other new ones."
     )
     drop_unlikely: float = Field(
         0.0,
         ge=0,
         le=0.9,
-        description="Leave out this share, those with the least likely codes; others take their place.",
+        description="Replace this share of the new images, those with the least likely codes, by other new ones.",
     )
     name: str | None = Field(
         None,
         pattern=r"^[\w][\w.-]*$",
-        description="Folder under `images/`. Default: from count or indices, seed, label, temperature and format.",
+        description="Name of the folder below `images/`. Default: made from count or indices, seed, label, "
+        "temperature and format.",
     )
 
     @property
     def code_source(self) -> tuple[str, str] | None:
-        """One of `CODE_SOURCES`, and its path; None where codes are drawn."""
+        """The setting that names the codes, one of `CODE_SOURCES`, and its path; None if codes are drawn."""
         return next(((kind, path) for kind in CODE_SOURCES if (path := getattr(self, kind)) is not None), None)
 
     @property
     def has_filters(self) -> bool:
-        """Whether some images are left out."""
+        """Whether some images are replaced by others."""
         return self.drop_near_copies or self.drop_unlikely > 0
 
     @property
     def folder(self) -> str:
-        """Name of the set's folder below `images/`."""
+        """Name of the image set's folder below `images/`."""
         if self.name:
             return self.name
-        count = "" if self._listed else f"{len(self.indices_of(None))}-"
-        chosen = "" if self.indices is None else f"only-{_short(self.indices)}-"
-        seed = "" if self._listed else f"seed{self.seed}-"
-        parts = [count, chosen, seed, self._way, self._labelled]
+        count = "" if self._fixed_count else f"{len(self.indices_of(None))}-"
+        selection = "" if self.indices is None else f"only-{_short_hash(self.indices)}-"
+        seed = "" if self._fixed_count else f"seed{self.seed}-"
+        parts = [count, selection, seed, self._code_part, self._label_part]
         if self.temperature != 1:
             parts.append(f"t{self.temperature:g}-")
         if self.drop_near_copies:
@@ -116,57 +137,59 @@ class GenerateSection(Section):
         return "".join([*parts, self.format])
 
     @property
-    def _listed(self) -> bool:
-        """Whether what codes are given from says how many images there are."""
+    def _fixed_count(self) -> bool:
+        """Whether the file or images that codes come from set the number of new images."""
         return self.codes is not None or self.between is not None
 
     @property
-    def _way(self) -> str:
+    def _code_part(self) -> str:
+        """The part of the folder's name that says where codes come from."""
         if self.code_source is None:
             return "" if self.sampler == "auto" else f"{self.sampler}-"
         kind, path = self.code_source
         amount = {"codes": "", "around": f"x{self.strength:g}-", "between": f"by{self.steps}-"}[kind]
-        return f"{kind}-{_plain(PurePath(path).stem)}-{amount}"
+        return f"{kind}-{_file_name(PurePath(path).stem)}-{amount}"
 
     @property
-    def _labelled(self) -> str:
+    def _label_part(self) -> str:
+        """The part of the folder's name that names the labels."""
         if self.labels == "balanced":
             return "balanced-"
         if self.labels:
-            return f"labels-{_short(json.dumps(list(self.labels.items()), ensure_ascii=False))}-"
-        return "" if self.label is None else _plain(f"{self.label}-")
+            return f"labels-{_short_hash(json.dumps(list(self.labels.items()), ensure_ascii=False))}-"
+        return "" if self.label is None else _file_name(f"{self.label}-")
 
     def indices_of(self, available: int | None) -> Sequence[int]:
-        """Numbers of the images, ascending.
+        """Return the numbers of the images, ascending.
 
         Args:
-            available: How many there are; None where there is no end to them.
+            available: Number of images that the codes allow; None if there is no limit.
         """
         if self.indices is None:
             count = sum(self.labels.values()) if isinstance(self.labels, dict) else self.count
             return range(count if available is None else available)
-        found: set[int] = set()
+        numbers: set[int] = set()
         for part in self.indices.split(","):
             first, _, last = part.partition("-")
-            found.update(range(int(first), int(last or first) + 1))
-        return sorted(found)
+            numbers.update(range(int(first), int(last or first) + 1))
+        return sorted(numbers)
 
     @model_validator(mode="after")
-    def _stretches_run_upwards(self) -> Self:
+    def _check_indices(self) -> Self:
         images = 0
         for part in (self.indices or "").split(","):
             first, _, last = part.partition("-")
             if last and int(last) < int(first):
-                raise ValueError(f"indices: expected stretches such as 100-199, found {part}")
+                raise ValueError(f"indices: expected ranges such as 100-199, found {part}")
             images += 1 + (int(last) - int(first) if last else 0)
-        if images > MOST_INDICES:
-            raise ValueError(f"indices: expected at most {MOST_INDICES:,} images, found {images:,}")
+        if images > MAX_INDICES:
+            raise ValueError(f"indices: expected at most {MAX_INDICES:,} images, found {images:,}")
         return self
 
     @model_validator(mode="after")
-    def _labels_are_said_once(self) -> Self:
+    def _check_labels(self) -> Self:
         if self.labels is not None and self.label is not None:
-            raise ValueError(f"labels: expected label or labels, found both: {self.label}, {self.labels}")
+            raise ValueError(f"labels: expected only one of label and labels, found both: {self.label}, {self.labels}")
         if isinstance(self.labels, dict) and self.indices is not None:
             images, last = sum(self.labels.values()), self.indices_of(None)[-1]
             if last >= images:
@@ -174,37 +197,39 @@ class GenerateSection(Section):
         return self
 
     @model_validator(mode="after")
-    def _folders_hold_files(self) -> Self:
+    def _check_label_folders(self) -> Self:
         if self.label_folders and self.format not in ("png", "webp"):
             raise ValueError(f"label_folders: expected format png or webp, found {self.format}")
         return self
 
     @model_validator(mode="after")
-    def _codes_come_from_one_place(self) -> Self:
-        given = [kind for kind in CODE_SOURCES if getattr(self, kind) is not None]
-        if not given:
+    def _check_code_source(self) -> Self:
+        sources = [kind for kind in CODE_SOURCES if getattr(self, kind) is not None]
+        if not sources:
             return self
-        others = given[1:] + [
+        conflicts = sources[1:] + [
             key
             for key in ("sampler", "temperature", "labels", "drop_unlikely")
             if getattr(self, key) != type(self).model_fields[key].default
         ]
-        if others:
-            raise ValueError(f"{others[0]}: expected it not beside {given[0]}, which gives the codes; found both")
+        if conflicts:
+            raise ValueError(f"{conflicts[0]}: expected it unset, because {sources[0]} sets the codes; found both")
         return self
 
     @model_validator(mode="after")
-    def _others_can_take_the_place(self) -> Self:
-        if self.has_filters and (self._listed or self.indices is not None):
+    def _check_filters(self) -> Self:
+        if self.has_filters and (self._fixed_count or self.indices is not None):
             key = "drop_near_copies" if self.drop_near_copies else "drop_unlikely"
-            found = "indices" if self.indices is not None else "codes" if self.codes is not None else "between"
-            raise ValueError(f"{key}: expected images that others can take the place of, found {found}")
+            conflict = "indices" if self.indices is not None else "codes" if self.codes is not None else "between"
+            raise ValueError(
+                f"{key}: expected images that can be replaced by others, found {conflict}, which fixes them"
+            )
         return self
 
 
-def _short(text: str) -> str:
+def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _plain(text: str) -> str:
+def _file_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text)

@@ -1,4 +1,4 @@
-"""Where a search looks: for each recipe key that it tries, the values or the range to draw from."""
+"""The search space of `tune`: for each searched recipe key, the values or the range to draw from."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from schemas.recipe.section import Section
 
 SECTIONS = ("model", "loss", "train")
-# What a trial reads of `train`: its length is `tune.epochs`, it keeps no model, and it has no schedule and no average.
-READ_OF_TRAIN = (
+# The keys of `train` that a trial reads. Its length is `tune.epochs`; it saves no model, and has no schedule and no average.
+TRIAL_TRAIN_KEYS = (
     *("train.batch_size", "train.learning_rate", "train.deterministic"),
     *("train.optimizer", "train.weight_decay", "train.clip_norm"),
 )
 
 
 class Range(Section):
-    """Numbers to draw from; whole ones where the key's own value is a whole number."""
+    """A range of numbers to draw from: whole numbers if the recipe's own value is a whole number."""
 
     low: float = Field(description="The lowest number.")
-    high: float = Field(description="The highest.")
-    log: bool = Field(False, description="Drawn log-uniformly: each factor of ten as often as the next.")
+    high: float = Field(description="The highest number.")
+    log: bool = Field(False, description="Draw log-uniformly: each power of ten as often as the next.")
     step: float | None = Field(
-        None, gt=0, description="Only low, low + step, low + 2·step …; with log: low, low · step, low · step² …"
+        None, gt=0, description="Draw only low, low + step, low + 2·step …; with log: low, low · step, low · step² …"
     )
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> Range:
+    def _check_range(self) -> Range:
         if self.low >= self.high:
             raise ValueError(f"high: expected more than low, which is {self.low:g}, found {self.high:g}")
         if self.log and self.low <= 0:
@@ -51,23 +51,23 @@ Space = Annotated[
 
 
 def check_keys(space: dict[str, Any]) -> None:
-    """Refuses keys that no trial reads, and those under which validation ELBOs cannot be compared.
+    """Refuse keys that no trial reads, and keys that make the trials' validation ELBOs incomparable.
 
     Raises:
-        ValueError: The line names the key, below `tune`.
+        ValueError: The message names the key, below `tune`.
     """
     for key, values in space.items():
         section, _, below = key.partition(".")
-        unread = section == "train" and key not in READ_OF_TRAIN
+        unread = section == "train" and key not in TRIAL_TRAIN_KEYS
         unread |= key in ("train.deterministic", "loss.kl_warmup_epochs")
         if section not in SECTIONS or not below or unread:
             raise ValueError(f"space.{key}: expected a key of model, loss or train that a trial reads, found {key}")
         if key == "loss.likelihood":
             raise ValueError(
-                f"space.{key}: expected a key under which ELBOs can be compared; those of two likelihoods cannot: "
-                "give each a recipe of its own"
+                f"space.{key}: expected a key that leaves ELBOs comparable, found one that changes the likelihood; "
+                "try a recipe of its own for each likelihood"
             )
         if key == "loss.kl" and isinstance(values, tuple) and "none" in values:
             raise ValueError(
-                f"space.{key}: expected sum and mean alone; without its KL a trial has no ELBO to be compared by"
+                f"space.{key}: expected only sum and mean, found none; without its KL a trial has no ELBO to compare"
             )

@@ -1,4 +1,4 @@
-"""What each stage reads of a recipe. Only these keys reach a stage, so only these can make its output stale."""
+"""The recipe keys that each stage reads. Only these reach the stage, so only these can make its output stale."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from schemas.recipe.recipe import (
     TrainSection,
     TuneSection,
 )
-from schemas.recipe.search import READ_OF_TRAIN
+from schemas.recipe.search import TRIAL_TRAIN_KEYS
 from schemas.recipe.sources import Source
 
 
 class StageSettings:
-    """A selection of a recipe's keys: field i holds the value of ``KEYS[i]``.
+    """The settings of one stage, selected from a recipe: field i holds the value of ``KEYS[i]``.
 
-    Keys in ``RUNTIME`` say how a stage runs and not what it makes; they do not count for staleness.
+    Keys in ``RUNTIME`` change how a stage runs, and not what it makes; they do not count for staleness.
     """
 
     KEYS: ClassVar[tuple[str, ...]]
@@ -34,7 +34,7 @@ class StageSettings:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
-        """Selects this stage's settings from a recipe."""
+        """Select this stage's settings from a recipe."""
         return cls(*(_lookup(recipe, key) for key in cls.KEYS))
 
     def to_json(self) -> dict[str, Any]:
@@ -49,12 +49,15 @@ class StageSettings:
         return settings
 
     def content(self) -> dict[str, Any]:
-        """What decides the stage's output, as JSON data, keyed by recipe key. Paths are left out: content counts."""
-        found: dict[str, Any] = {}
+        """Return the settings that decide the stage's output, as JSON data by recipe key.
+
+        Paths are left out, because the content of the files counts, not their place.
+        """
+        content: dict[str, Any] = {}
         for key, field in zip(self.KEYS, fields(self), strict=True):  # type: ignore[arg-type]
             if key not in self.RUNTIME:
-                found[key] = _plain(getattr(self, field.name))
-        return found
+                content[key] = _to_json(getattr(self, field.name))
+        return content
 
 
 def _lookup(recipe: Any, key: str) -> Any:
@@ -64,17 +67,17 @@ def _lookup(recipe: Any, key: str) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude={"path"})
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     return value
 
 
 @dataclass(frozen=True)
 class IngestSettings(StageSettings):
-    """What ingest reads."""
+    """The settings of ingest."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("seed", "sources", "preprocess", "beam")
     seed: int
@@ -85,7 +88,7 @@ class IngestSettings(StageSettings):
 
 @dataclass(frozen=True)
 class TuneSettings(StageSettings):
-    """What tune reads."""
+    """The settings of tune."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("seed", "model", "loss", "tune", "train")
     seed: int
@@ -95,17 +98,17 @@ class TuneSettings(StageSettings):
     train: TrainSection
 
     def content(self) -> dict[str, Any]:
-        """As of every stage, without what no trial reads, what the search sets itself, and the number of processes."""
-        found = super().content()
-        read = set(READ_OF_TRAIN) - set(self.tune.space)
-        found["train"] = {key: value for key, value in found["train"].items() if f"train.{key}" in read}
-        del found["tune"]["workers"]
-        return found
+        """Return the settings that decide the search: without searched keys, keys that no trial reads, and `tune.workers`."""
+        content = super().content()
+        read = set(TRIAL_TRAIN_KEYS) - set(self.tune.space)
+        content["train"] = {key: value for key, value in content["train"].items() if f"train.{key}" in read}
+        del content["tune"]["workers"]
+        return content
 
 
 @dataclass(frozen=True)
 class TrainSettings(StageSettings):
-    """What train reads."""
+    """The settings of train."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("seed", "model", "loss", "train")
     seed: int
@@ -116,10 +119,10 @@ class TrainSettings(StageSettings):
 
 @dataclass(frozen=True)
 class EvaluateSettings(StageSettings):
-    """What evaluate reads."""
+    """The settings of evaluate."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("name", "title", "seed", "evaluate", "train.use_tuned")
-    RUNTIME: ClassVar[tuple[str, ...]] = ("train.use_tuned",)  # what it decides, whether a search is read, is an input
+    RUNTIME: ClassVar[tuple[str, ...]] = ("train.use_tuned",)  # decides whether the search is an input
     name: str
     title: str
     seed: int
@@ -129,7 +132,7 @@ class EvaluateSettings(StageSettings):
 
 @dataclass(frozen=True)
 class ExportSettings(StageSettings):
-    """What export reads."""
+    """The settings of export."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("seed", "export")
     seed: int
@@ -138,17 +141,19 @@ class ExportSettings(StageSettings):
 
 @dataclass(frozen=True)
 class GenerateSettings(StageSettings):
-    """What generate reads."""
+    """The settings of generate."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("generate", "beam")
     generate: GenerateSection
     beam: BeamSection
 
     def content(self) -> dict[str, Any]:
-        """As of every stage, without paths of given codes, whose content counts."""
-        found = super().content()
-        found["generate"] |= {kind: None if getattr(self.generate, kind) is None else "given" for kind in CODE_SOURCES}
-        return found
+        """Return the settings that decide the images, without the paths of codes, because their content counts."""
+        content = super().content()
+        content["generate"] |= {
+            kind: None if getattr(self.generate, kind) is None else "given" for kind in CODE_SOURCES
+        }
+        return content
 
 
 S = TypeVar("S", TrainSettings, TuneSettings)
@@ -160,14 +165,14 @@ _SECTIONS: dict[str, TypeAdapter[Any]] = {
 
 
 def with_values(settings: S, values: Mapping[str, Any]) -> S:
-    """Settings with other values under some recipe keys, held to what the recipe holds them to.
+    """Return settings with other values for some recipe keys, validated like a recipe.
 
     Args:
-        settings: What a training or a trial reads.
-        values: By recipe key, such as `{"model.latent_dim": 8}`.
+        settings: The settings of a training or a trial.
+        values: The new values, by recipe key, such as `{"model.latent_dim": 8}`.
 
     Raises:
-        ValidationError: There is no such key, or the recipe refuses its value.
+        ValidationError: There is no such key, or its value is not valid.
     """
     changed = {}
     for name, adapter in _SECTIONS.items():
@@ -178,5 +183,5 @@ def with_values(settings: S, values: Mapping[str, Any]) -> S:
 
 
 def value_at(settings: StageSettings, key: str) -> Any:
-    """What settings say under a recipe key below one of their own sections."""
+    """Return the value of a recipe key, such as `model.latent_dim`."""
     return _lookup(settings, key)

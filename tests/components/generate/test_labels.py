@@ -87,7 +87,7 @@ def test_so_many_of_each_label_come_one_after_the_other(
 
 
 def test_labels_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ValueError, match="labels: expected label or labels, found both"):
+    with pytest.raises(ValueError, match="labels: expected only one of label and labels, found both"):
         GenerateSection(label="left", labels="balanced")
     with pytest.raises(ValueError, match="indices: expected numbers below 3, the labels' sum, found 3"):
         GenerateSection(labels={"left": 3}, indices="3")

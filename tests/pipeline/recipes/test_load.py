@@ -208,7 +208,10 @@ def test_mistakes_are_counted_and_the_first_is_told(write_recipe: WriteRecipe) -
 
 def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recipe: WriteRecipe) -> None:
     path = write_recipe(("height: 32", "height: 30"))
-    assert error_of(path) == f"{path}: preprocess.height: the decoder's strides need a multiple of 4, found 30"
+    assert (
+        error_of(path)
+        == f"{path}: preprocess.height: expected a multiple of 4, because of the decoder's strides, found 30"
+    )
 
 
 # --- what a search may try ---------------------------------------------------------------------------------------------
@@ -221,7 +224,7 @@ def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recip
         ("model.latent_dim", "4", "expected a list, found 4"),
         ("model.latent_dim", "[]", "expected at least 1, found []"),
         ("model.latentdim", "[8]", "expected a key that exists (did you mean latent_dim?), found latentdim"),
-        ("model.decoder", "[[[8, 2]], [[8, 3]]]", "with [[8, 3]]: preprocess.height: the decoder's strides need"),
+        ("model.decoder", "[[[8, 2]], [[8, 3]]]", "with [[8, 3]]: preprocess.height: expected a multiple of 3"),
         ("train.batch_size", "{low: 1.5, high: 3}", "expected a whole number, found 1.5"),
         ("train.learning_rate", "{low: 0, high: 1}", "expected more than 0.0, found 0.0"),
         ("train.learning_rate", "{low: fast, high: 1}", "expected a number, found 'fast'"),
@@ -232,8 +235,8 @@ def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recip
         ("train.epochs", "[5]", "expected a key of model, loss or train that a trial reads, found train.epochs"),
         ("preprocess.height", "[32]", "expected a key of model, loss or train that a trial reads"),
         ("seed", "[1, 2]", "expected a key of model, loss or train that a trial reads"),
-        ("loss.likelihood", "[mse]", "expected a key under which ELBOs can be compared"),
-        ("loss.kl", "[sum, none]", "expected sum and mean alone"),
+        ("loss.likelihood", "[mse]", "expected a key that leaves ELBOs comparable"),
+        ("loss.kl", "[sum, none]", "expected only sum and mean"),
     ],
 )
 def test_what_a_search_cannot_try_is_said_before_any_work(

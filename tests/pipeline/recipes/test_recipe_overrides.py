@@ -43,7 +43,10 @@ def test_a_number_may_be_written_as_people_write_it(write_recipe: WriteRecipe, t
         ("preprocess.background.1=0", "--set preprocess.background"),
         ("model.network=transformer", "--set model"),
         ("sources.0.kind=ftp", "--set sources.0"),
-        ("preprocess.height=30", "--set preprocess.height: the decoder's strides need a multiple of 4, found 30"),
+        (
+            "preprocess.height=30",
+            "--set preprocess.height: expected a multiple of 4, because of the decoder's strides, found 30",
+        ),
         ("preprocess.background=[0, 0, 999]", "--set preprocess.background: expected three values from 0 to 255"),
     ],
 )

@@ -21,7 +21,7 @@ MakeRecipe = Callable[..., Recipe]
 def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normalise: str) -> None:
     bernoulli = {"loss.likelihood": "bernoulli"}
     make_recipe({**bernoulli, "preprocess.normalise": "unit"})
-    with pytest.raises(ValidationError, match=f"bernoulli expects preprocess.normalise: unit, found {normalise}"):
+    with pytest.raises(ValidationError, match=f"expected unit with loss.likelihood: bernoulli, found {normalise}"):
         make_recipe({**bernoulli, "preprocess.normalise": normalise})
     make_recipe({"loss.likelihood": "mse", "preprocess.normalise": normalise})
 
@@ -43,7 +43,7 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
         ({"evaluate.gates": {"mse": {"at_most": 1}}}, "gates: expected names that begin with one of metrics, "),
         (
             {"loss": {"likelihood": "logistic"}},
-            "loss.likelihood: logistic expects preprocess.normalise: symmetric, found unit",
+            "preprocess.normalise: expected symmetric with loss.likelihood: logistic, found unit",
         ),
         (
             {"model": {"network": "resnet", "local_latents": 2}, "loss.kl": "none"},
