@@ -1,1 +1,1 @@
-"""The networks and the VAE's arithmetic: Keras 3 and ``keras.ops`` only, no Beam, no files."""
+"""The networks and the arithmetic of the VAE. Keras 3 and ``keras.ops`` only; no Beam, no files."""

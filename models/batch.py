@@ -1,4 +1,4 @@
-"""What of a training step belongs to the batch, and not to an image: its noise, and the mean of its losses."""
+"""Batch-level operations: drawing noise, averaging losses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from keras import ops
 
 
 class WholeBatch:
-    """The images that the model is called with are a whole batch. Where several devices share one, another takes its place."""
+    """Operations on a batch that one device processes alone. Training on several devices replaces this object."""
 
     def draw(self, random: Callable[[Any], Any], images: Any) -> Any:
-        """Random numbers for so many images, from a function of their number: [B, …]."""
+        """Return random numbers for a number of images: `random(images)`, [B, …]."""
         return random(images)
 
     def mean(self, losses: Any) -> Any:
-        """Of the images' losses [B]."""
+        """Return the mean of the images' losses [B]."""
         return ops.mean(losses)

@@ -1,4 +1,4 @@
-"""From a recipe's settings to an untrained model."""
+"""Build an untrained model from a recipe's settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 import keras
 
-from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture, WeightedMse
+from models.likelihoods import Bernoulli, Gaussian, Likelihood, LogisticMixture, OutputActivation, WeightedMse
 from models.networks import conv, dense, resnet
 from models.normalisation import Normalise
 from models.prior import MixturePrior
@@ -25,14 +25,14 @@ from schemas.recipe.model import (
 )
 
 NETWORKS: dict[type, ModuleType] = {DenseModel: dense, ConvModel: conv, ResnetModel: resnet}
-OUTPUT_ACTIVATION = {"unit": "sigmoid", "symmetric": "tanh", "standardise": "linear"}
+OUTPUT_ACTIVATION: dict[str, OutputActivation] = {"unit": "sigmoid", "symmetric": "tanh", "standardise": "linear"}
 
 
 def build_vae(model: ModelSettings, loss: LossSettings, statistics: Statistics, *, seed: int) -> VAE:
-    """Builds the VAE for images as `statistics` describes them; its initial weights depend on the seed alone.
+    """Build the VAE for the images that `statistics` describes. Its initial weights depend only on the seed.
 
     Raises:
-        DataError: The model is conditional, and an image has no label.
+        DataError: The model is conditional, and some images have no label.
     """
     labels, shares = _labels(statistics) if model.conditional else ([], [])
     keras.utils.set_random_seed(seed)
@@ -73,7 +73,7 @@ def _likelihood(loss: LossSettings, statistics: Statistics) -> Likelihood:
 
 
 def _labels(statistics: Statistics) -> tuple[list[str], list[float]]:
-    """Every label, and its share of the training images."""
+    """Return all labels, and the share of each in the training images."""
     per_split = statistics.images_per_label
     images = sum(statistics.images.values())
     missing = images - sum(sum(counts.values()) for counts in per_split.values())

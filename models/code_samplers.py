@@ -1,4 +1,4 @@
-"""Where the codes of new images come from: the prior, or a distribution fitted to the codes of the training images.
+"""Distributions from which the codes of new images are drawn: the prior, or a fit to the codes of the training images.
 
 Ghosh et al. 2020, "From Variational to Deterministic Autoencoders", section 4: ex-post density estimation.
 """
@@ -40,40 +40,42 @@ _ERF_BELOW = (
 
 @dataclass(frozen=True, eq=False)
 class CodeSampler(ABC):
-    """A fixed map from noise to codes: with an image's own noise, its code depends on (seed, index) alone.
+    """A fixed map from noise to codes.
+
+    As the noise of an image depends only on (seed, index), so does its code.
 
     Attributes:
-        kind: Which sampler it is, for `from_arrays`.
+        kind: Name of the sampler, for `from_arrays`.
     """
 
     kind: ClassVar[Kind]
 
     @abstractmethod
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        """Codes [B, D], float32.
+        """Return codes [B, D], float32.
 
         Args:
             normal: Draws from N(0, 1): [B, D].
-            uniform: Draws from [0, 1), which choose a component or a row: [B].
-            labels: From 0: [B]. Only a sampler of several labels looks at them.
-            temperature: How wide codes spread around their centre, a number or a scalar tensor from 0: with 1 they have the
-                distribution itself, with less they are likelier and less varied.
+            uniform: Draws from [0, 1), which select a component or a row: [B].
+            labels: Numbers of labels, from 0: [B]. Ignored by a sampler without labels.
+            temperature: Factor of the spread of codes around their centre, from 0; a number or a scalar tensor. 1 is the
+                distribution itself; below 1, codes are more likely and less varied.
 
         Raises:
-            ValueError: It is a sampler of several labels, and none are given.
+            ValueError: The sampler has several labels, and `labels` is None.
         """
 
     @abstractmethod
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Of codes [N, D], at temperature 1, on NumPy: [N], nats.
+        """Return the log density of codes at temperature 1, computed with NumPy: [N], nats.
 
         Args:
-            codes: As `codes` gives them.
-            labels: From 0: [N]. Only a sampler of several labels looks at them.
+            codes: Codes [N, D].
+            labels: Numbers of labels, from 0: [N]. Ignored by a sampler without labels.
         """
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that it takes to make it again with `from_arrays`, by name; numbers are arrays of no dimension."""
+        """Return the arrays from which `from_arrays` builds the same sampler, by name; numbers are arrays without dimensions."""
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
 
@@ -89,22 +91,22 @@ class Normal(CodeSampler):
     latent_dim: int
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        """As they are drawn, times the temperature."""
+        """Return the normal draws times the temperature: [B, D]."""
         return temperature * ops.cast(normal, "float32")
 
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """-½ (z² + log 2π), added up."""
+        """Return the sum of ``-½ (z² + log 2π)`` over the dimensions: [N], nats."""
         return _log_normal(codes.astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedPrior(CodeSampler):
-    """A prior that was learned with the networks, `models.prior.MixturePrior`: K normal distributions.
+    """A prior that was learned with the networks: K normal distributions, see `models.prior.MixturePrior`.
 
     Args:
-        shares: Of each, for each of L labels: [L, K]. They add up to 1; L is 1 where the model is not conditional.
-        means: [K, D₁], of the dimensions that it is about: the first of a code.
-        deviations: [K, D₁].
+        shares: Share of each distribution, for each of L labels: [L, K]. They add up to 1; L is 1 for a model without labels.
+        means: Means of the first D₁ dimensions of a code: [K, D₁].
+        deviations: Standard deviations of these dimensions: [K, D₁].
         latent_dim: D; dimensions beyond D₁ are N(0, 1).
     """
 
@@ -115,30 +117,31 @@ class LearnedPrior(CodeSampler):
     latent_dim: int
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        """μ + σ x of the component in whose stretch of [0, 1) the uniform draw lies."""
+        """Return μ + σ x of the component that the uniform draw selects: [B, D]."""
         normal, uniform = temperature * ops.cast(normal, "float32"), ops.cast(uniform, "float32")
-        chosen = _component(self.shares, uniform, _label(labels, count=len(self.shares), like=uniform))
+        component = _component(self.shares, uniform, _label(labels, count=len(self.shares), like=uniform))
         dims = self.means.shape[1]
-        first = ops.take(self.means, chosen, axis=0) + ops.take(self.deviations, chosen, axis=0) * normal[:, :dims]
+        means, deviations = (ops.take(values, component, axis=0) for values in (self.means, self.deviations))
+        first = means + deviations * normal[:, :dims]
         return ops.concatenate([first, normal[:, dims:]], axis=-1)
 
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Of its normal distributions together, and N(0, I) beyond D₁."""
+        """Return the log density of the mixture, and of N(0, I) beyond D₁: [N], nats."""
         dims, z = self.means.shape[1], codes.astype(np.float64)
-        each = [
+        components = [
             _log_normal((z[:, :dims] - mean) / deviation) - np.log(deviation.astype(np.float64)).sum()
             for mean, deviation in zip(self.means, self.deviations, strict=True)
         ]
-        return _log_mixed(self.shares, np.stack(each, axis=1), labels) + _log_normal(z[:, dims:])
+        return _log_mixture(self.shares, np.stack(components, axis=1), labels) + _log_normal(z[:, dims:])
 
 
 @dataclass(frozen=True, eq=False)
 class UniformBox(CodeSampler):
-    """Uniform between two ends of each dimension; the temperature shrinks the box around its centre.
+    """A uniform distribution in a box; the temperature shrinks the box around its centre.
 
     Args:
-        low: [D].
-        high: [D].
+        low: Lower end of each dimension: [D].
+        high: Upper end of each dimension: [D].
     """
 
     kind: ClassVar[Kind] = "uniform"
@@ -146,12 +149,12 @@ class UniformBox(CodeSampler):
     high: Floats
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        """Each draw's place in the box is its share of N(0, 1), Φ(x) = (1 + erf(x / √2)) / 2."""
+        """Return codes in the box: each normal draw becomes Φ(x) = (1 + erf(x / √2)) / 2, its position between the ends."""
         centred = 0.5 * _erf(ops.cast(normal, "float32") / math.sqrt(2.0))  # Φ(x) - ½
         return self.low + (self.high - self.low) * (0.5 + temperature * centred)
 
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """The same anywhere inside, with dimensions of no width left aside; -∞ outside."""
+        """Return the log density: the same everywhere in the box, -∞ outside. Dimensions without width do not count."""
         widths = (self.high - self.low).astype(np.float64)
         inside = ((codes >= self.low) & (codes <= self.high)).all(axis=1)
         return np.where(inside, -np.log(widths[widths > 0]).sum(), -np.inf)
@@ -159,14 +162,14 @@ class UniformBox(CodeSampler):
 
 @dataclass(frozen=True, eq=False)
 class Mixture(CodeSampler):
-    """K normal distributions for each of L labels; L is 1 where the model is not conditional.
+    """A Gaussian mixture of K components for each of L labels; L is 1 for a model without labels.
 
-    A batch takes 4 · B · D² bytes while it is drawn, for the factor of each code's component: 69 MB for 1,024 codes of 130
-    dimensions. Many codes are drawn in several batches.
+    Drawing a batch takes 4 · B · D² bytes, for the factor of each code's component: 69 MB for 1,024 codes of 130 dimensions.
+    Draw many codes in several batches.
 
     Args:
-        shares: Of each component among the label's codes: [L, K]. They add up to 1; nothing is drawn from a share of 0.
-        means: [L, K, D].
+        shares: Share of each component among the label's codes: [L, K]. They add up to 1; a share of 0 is never drawn.
+        means: Means of the components: [L, K, D].
         factors: Lower Cholesky factors of the covariances: [L, K, D, D].
     """
 
@@ -176,43 +179,44 @@ class Mixture(CodeSampler):
     factors: Floats
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        """μ + L x of the component in whose stretch of [0, 1) the uniform draw lies."""
+        """Return μ + L x of the component that the uniform draw selects: [B, D]."""
         count, components, dims = self.means.shape
         uniform = ops.cast(uniform, "float32")
         label = _label(labels, count=count, like=uniform)
-        chosen = label * components + _component(self.shares, uniform, label)  # [B], of all labels' components
-        factors = ops.take(self.factors.reshape(-1, dims, dims), chosen, axis=0)  # [B, D, D]
+        component = label * components + _component(self.shares, uniform, label)  # [B], among all labels' components
+        factors = ops.take(self.factors.reshape(-1, dims, dims), component, axis=0)  # [B, D, D]
         deviations = ops.squeeze(ops.matmul(factors, ops.expand_dims(ops.cast(normal, "float32"), -1)), -1)
-        return ops.take(self.means.reshape(-1, dims), chosen, axis=0) + temperature * deviations
+        return ops.take(self.means.reshape(-1, dims), component, axis=0) + temperature * deviations
 
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Of the label's components together."""
-        z, found = codes.astype(np.float64), np.full(len(codes), -np.inf)
-        label = np.zeros(len(codes), np.int64) if len(self.shares) == 1 or labels is None else labels
-        for own in np.unique(label):
-            here, used = label == own, np.flatnonzero(self.shares[own] > 0)
-            each = []
+        """Return the log density of the mixture of the label: [N], nats."""
+        z, log_densities = codes.astype(np.float64), np.full(len(codes), -np.inf)
+        if len(self.shares) == 1 or labels is None:
+            labels = np.zeros(len(codes), np.int64)
+        for label in np.unique(labels):
+            rows, used = labels == label, np.flatnonzero(self.shares[label] > 0)
+            components = []
             for component in used:
-                factor = self.factors[own, component].astype(np.float64)
-                white = np.linalg.solve(factor, (z[here] - self.means[own, component]).T).T
-                each.append(_log_normal(white) - np.log(np.diag(factor)).sum())
-            found[here] = _log_mixed(self.shares[own, used][None], np.stack(each, axis=1), None)
-        return found
+                factor = self.factors[label, component].astype(np.float64)
+                white = np.linalg.solve(factor, (z[rows] - self.means[label, component]).T).T
+                components.append(_log_normal(white) - np.log(np.diag(factor)).sum())
+            log_densities[rows] = _log_mixture(self.shares[label, used][None], np.stack(components, axis=1), None)
+        return log_densities
 
 
 @dataclass(frozen=True, eq=False)
 class AggregatePosterior(CodeSampler):
-    """The mixture of the posteriors of single images: Tomczak & Welling 2018, "VAE with a VampPrior", equation 4.
+    """The mixture of the posteriors of all training images: Tomczak & Welling 2018, "VAE with a VampPrior", equation 4.
 
-    With bandwidth 1 this is the aggregate posterior itself. A code lies near that of a single training image, and its image
-    looks like that one, the more so the smaller the bandwidth or the temperature.
+    With bandwidth 1 this is the aggregate posterior itself. Each code lies near the code of one training image, and its image
+    looks like that one: the smaller the bandwidth or the temperature, the more alike.
 
     Args:
-        means: Of the images' posteriors, sorted by label: [N, D].
-        deviations: Their standard deviations: [N, D].
-        starts: The rows of label l are ``starts[l]`` to ``starts[l + 1]``: [L + 1], int32. A label without rows takes any.
-            No label has more than 2²⁴ rows.
-        bandwidth: By which deviations are multiplied.
+        means: Means of the images' posteriors, sorted by label: [N, D].
+        deviations: Standard deviations of the posteriors: [N, D].
+        starts: The rows of label l are ``starts[l]`` to ``starts[l + 1]``: [L + 1], int32. For a label without rows, any row
+            is drawn. No label has more than 2²⁴ rows.
+        bandwidth: Factor of the standard deviations.
     """
 
     kind: ClassVar[Kind] = "posterior"
@@ -222,7 +226,7 @@ class AggregatePosterior(CodeSampler):
     bandwidth: float = 1.0
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
-        """μ + bandwidth · σ · x of the row that the uniform draw points at."""
+        """Return μ + bandwidth · σ · x of the row that the uniform draw selects: [B, D]."""
         uniform = ops.cast(uniform, "float32")
         label = _label(labels, count=len(self.starts) - 1, like=uniform)
         rows = np.diff(self.starts)
@@ -230,25 +234,25 @@ class AggregatePosterior(CodeSampler):
         rows = np.where(rows > 0, rows, len(self.means)).astype(np.int32)
         available = ops.take(rows, label, axis=0)  # [B]
         place = ops.cast(ops.floor(uniform * ops.cast(available, "float32")), "int32")
-        chosen = ops.take(first, label, axis=0) + ops.minimum(place, available - 1)  # rounding may reach the next label
-        deviations = self.bandwidth * ops.take(self.deviations, chosen, axis=0)
-        return ops.take(self.means, chosen, axis=0) + temperature * deviations * ops.cast(normal, "float32")
+        row = ops.take(first, label, axis=0) + ops.minimum(place, available - 1)  # rounding may reach the next label
+        deviations = self.bandwidth * ops.take(self.deviations, row, axis=0)
+        return ops.take(self.means, row, axis=0) + temperature * deviations * ops.cast(normal, "float32")
 
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Of the label's rows together; each code takes 8 · N · D bytes while it is looked at."""
+        """Return the log density of the mixture of the label's rows: [N], nats. Each code takes 8 · N · D bytes in turn."""
         several = len(self.starts) > 2 and labels is not None
-        found = np.empty(len(codes))
+        log_densities = np.empty(len(codes))
         for place, code in enumerate(codes.astype(np.float64)):
             first, last = self.starts[labels[place] :][:2] if several and labels is not None else (0, len(self.means))
             rows = slice(first, last) if last > first else slice(None)
             deviations = np.float64(self.bandwidth) * self.deviations[rows]
-            each = _log_normal((code - self.means[rows]) / deviations) - np.log(deviations).sum(axis=1)
-            found[place] = np.logaddexp.reduce(each) - np.log(len(each))
-        return found
+            posteriors = _log_normal((code - self.means[rows]) / deviations) - np.log(deviations).sum(axis=1)
+            log_densities[place] = np.logaddexp.reduce(posteriors) - np.log(len(posteriors))
+        return log_densities
 
 
 def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
-    """The sampler of a kind from what its `arrays` gave.
+    """Return the sampler of a kind, built from what its `arrays` returned.
 
     Raises:
         KeyError: An array is missing.
@@ -267,7 +271,7 @@ def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
         case "posterior":
             starts = np.asarray(arrays["starts"], np.int32)
             return AggregatePosterior(floats["means"], floats["deviations"], starts, float(arrays["bandwidth"]))
-    raise ValueError(f"no sampler of codes is called {kind!r}")
+    raise ValueError(f"kind: expected a kind of sampler, found {kind!r}")
 
 
 def _erf(x: Any) -> Any:
@@ -289,37 +293,41 @@ def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
 
 
 def _log_normal(codes: Doubles) -> Doubles:
-    """Log density of N(0, I): [N, D] to [N]."""
-    found: Doubles = -0.5 * (np.square(codes).sum(axis=1) + codes.shape[1] * math.log(2 * math.pi))
-    return found
+    """Return the log density of N(0, I): [N, D] to [N]."""
+    log_density: Doubles = -0.5 * (np.square(codes).sum(axis=1) + codes.shape[1] * math.log(2 * math.pi))
+    return log_density
 
 
-def _log_mixed(shares: Floats, each: Doubles, labels: NDArray[np.int64] | None) -> Doubles:
-    """Log density of K distributions together, of the log density of each [N, K] and their shares [L, K]: [N]."""
+def _log_mixture(shares: Floats, components: Doubles, labels: NDArray[np.int64] | None) -> Doubles:
+    """Return the log density of a mixture [N], from the log density of each component [N, K] and the shares [L, K]."""
     with np.errstate(divide="ignore"):  # of a share of 0
         log_shares = np.log(shares.astype(np.float64))
-    own = log_shares if len(log_shares) == 1 or labels is None else log_shares[labels]
-    found: Doubles = np.logaddexp.reduce(own + each, axis=1)
-    return found
+    label_shares = log_shares if len(log_shares) == 1 or labels is None else log_shares[labels]
+    log_density: Doubles = np.logaddexp.reduce(label_shares + components, axis=1)
+    return log_density
 
 
 def _component(shares: Floats, uniform: Any, label: Any) -> Any:
-    """In which component's stretch of [0, 1) each draw lies, by the shares [L, K] of its label: [B], int32."""
+    """Return the component that each uniform draw selects, by the shares [L, K] of its label: [B], int32.
+
+    Component k is selected by draws between the sum of the shares before it and the sum that includes it.
+    """
     if shares.shape[1] == 1:
-        return ops.zeros_like(label)  # a tensor of no columns, which onnxruntime-web 1.30 cannot add up
-    # Where each component but the first begins. What rounding leaves beyond the last is no other component's.
+        return ops.zeros_like(label)  # because onnxruntime-web 1.30 cannot add up a tensor without columns
+    # The draw at which each component except the first begins. After the last share above 0 rounding may leave a gap: no
+    # component begins there.
     exact = shares.astype(np.float64)
     begins = exact.cumsum(axis=1)[:, :-1]
-    left = exact[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
-    begins = np.where(left > 0, begins, np.inf).astype(np.float32)  # [L, K - 1]
+    remaining = exact[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    begins = np.where(remaining > 0, begins, np.inf).astype(np.float32)  # [L, K - 1]
     passed = ops.expand_dims(uniform, -1) >= ops.take(begins, label, axis=0)
     return ops.sum(ops.cast(passed, "int32"), axis=-1)
 
 
 def _label(labels: Any, *, count: int, like: Any) -> Any:
-    """The label of each code: [B], int32; 0 where there is but one."""
+    """Return the label of each code: [B], int32; 0 if there is only one label."""
     if count == 1:
         return ops.zeros_like(like, dtype="int32")
     if labels is None:
-        raise ValueError(f"codes are drawn by {count} labels, and none are given")
+        raise ValueError(f"labels: expected the label of each code, one of {count}, found none")
     return ops.cast(labels, "int32")

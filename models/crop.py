@@ -1,4 +1,4 @@
-"""The window of a stored image that a network sees."""
+"""Crop stored images to the window that a network sees."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from models.batch import WholeBatch
 
 
 def window(pixels: Any, *, height: int, width: int, seed: keras.random.SeedGenerator | None, batch: WholeBatch) -> Any:
-    """A random window per image, or the centre where there is no seed: [B, H', W', C] → [B, H, W, C], float32 or as it came.
+    """Crop each image at a random place, or at the centre if there is no seed: [B, H', W', C] → [B, H, W, C].
+
+    Random crops are float32; centres keep their type.
 
     Args:
-        pixels: Images at least so large.
+        pixels: Images of at least this height and width.
         height: H.
         width: W.
-        seed: Of the windows' places.
-        batch: Draws places.
+        seed: Seed of the random places.
+        batch: Draws the places.
     """
     spare_y, spare_x = pixels.shape[1] - height, pixels.shape[2] - width
     if spare_y == 0 and spare_x == 0:
@@ -37,9 +39,9 @@ def window(pixels: Any, *, height: int, width: int, seed: keras.random.SeedGener
     rows = top + ops.arange(height, dtype=top.dtype)[None, :]  # [B, H]
     columns = left + ops.arange(width, dtype=left.dtype)[None, :]  # [B, W]
     first = ops.arange(ops.shape(pixels)[0], dtype=top.dtype)[:, None, None] * (pixels.shape[1] * pixels.shape[2])
-    numbers = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
-    # One gather of whole pixels; along each axis in turn takes ten times as long. On float32: gathers of uint8 have
-    # no kernel on some devices.
+    indices = first + rows[:, :, None] * pixels.shape[2] + columns[:, None, :]  # [B, H, W], of pixels in the batch
+    # One gather of whole pixels, because one along each axis takes ten times as long. On float32, because some devices have
+    # no kernel for gathers of uint8.
     stored = ops.reshape(ops.cast(pixels, "float32"), (-1, pixels.shape[3]))
-    found = ops.take(stored, ops.reshape(numbers, (-1,)), axis=0)
-    return ops.reshape(found, (-1, height, width, pixels.shape[3]))
+    cropped = ops.take(stored, ops.reshape(indices, (-1,)), axis=0)
+    return ops.reshape(cropped, (-1, height, width, pixels.shape[3]))

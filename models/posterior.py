@@ -1,4 +1,4 @@
-"""What keeps a posterior within bounds."""
+"""Limit the log-variance of the posterior."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from keras import ops
 from schemas.recipe.model import LatentSection
 
 
-def limited(log_variance: Any, settings: LatentSection) -> Any:
-    """The log-variance [B, D] within `model.log_variance_limit`, in the network's own graph.
+def clip_log_variance(log_variance: Any, settings: LatentSection) -> Any:
+    """Clip the log-variance [B, D] to `model.log_variance_limit`, as part of the network.
 
-    A hard clip, as in Rombach et al. 2022 ("High-Resolution Image Synthesis with Latent Diffusion Models", whose code
-    takes [-30, 20]): it keeps exp(log σ²) finite, and a posterior within the limits is not changed at all, where a smooth
-    one would bend every value, and a variance that starts at 1 would not. Beyond a limit the log-variance gets no gradient.
+    The clip keeps exp(log σ²) finite, as in Rombach et al. 2022 ("High-Resolution Image Synthesis with Latent Diffusion Models",
+    whose code has the limits [-30, 20]). It is hard, so that values within the limits do not change: a smooth limit would change
+    every value, and a variance could not start at exactly 1. Beyond a limit the log-variance gets no gradient.
     """
     if settings.log_variance_limit is None:
         return log_variance

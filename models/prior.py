@@ -1,4 +1,4 @@
-"""A prior that is learned with the networks: a mixture of normal distributions."""
+"""A learned prior: a mixture of normal distributions, trained with the networks."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from models.code_samplers import LearnedPrior
 
 @keras.saving.register_keras_serializable(package="latent_mill")
 class MixturePrior(keras.layers.Layer):
-    """``p(z) = Σ_k π_k N(z; μ_k, diag σ_k²)``; shares, means and deviations are weights.
+    """The mixture ``p(z) = Σ_k π_k N(z; μ_k, diag σ_k²)``, whose shares, means and deviations are weights.
 
     The best prior of a VAE is the aggregate posterior of its training images (Tomczak & Welling 2018, "VAE with a VampPrior",
-    equation 4), and that is no normal distribution where images are of several kinds. It is their MoG prior.
+    equation 4), which is not a normal distribution if there are several kinds of images. This is the MoG prior of that article.
 
-    With labels each has shares of its own, of the same components: p(z | label).
+    With labels, p(z | label): all labels have the same components, and each label its own shares.
 
     Args:
         components: K.
         latent_dim: D.
-        labels: How many there are, where the model is conditional.
-        seed: Of the means that it starts from.
+        labels: Number of labels of a conditional model; otherwise 0.
+        seed: Seed of the initial means.
     """
 
     def __init__(self, components: int, latent_dim: int, *, labels: int = 0, seed: int = 0, **kwargs: Any) -> None:
@@ -36,19 +36,22 @@ class MixturePrior(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape: Any = None) -> None:
-        """Starts as components of variance ¾ around means of variance ¼: together about N(0, I)."""
+        """Create the weights: components of variance ¾ around means of variance ¼, together about N(0, I)."""
         shape = (self.components, self.latent_dim)
-        around = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
-        within = keras.initializers.Constant(0.5 * math.log(0.75))
+        means = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
+        log_deviations = keras.initializers.Constant(0.5 * math.log(0.75))
         self.logits = self.add_weight(name="logits", shape=(max(self.labels, 1), self.components), initializer="zeros")
-        self.means = self.add_weight(name="means", shape=shape, initializer=around)
-        self.log_deviations = self.add_weight(name="log_deviations", shape=shape, initializer=within)
+        self.means = self.add_weight(name="means", shape=shape, initializer=means)
+        self.log_deviations = self.add_weight(name="log_deviations", shape=shape, initializer=log_deviations)
         self.built = True
 
     def call(self, codes: Any, labels: Any = None) -> Any:
-        """``log p(z) + D/2 · log 2π`` of codes [B, D], given labels [B] where it has such: [B], nats. Of N(0, I): ``-½ |z|²``."""
+        """Return ``log p(z) + D/2 · log 2π`` of codes [B, D], with labels [B] if the prior has labels: [B], nats.
+
+        For N(0, I) this is ``-½ |z|²``.
+        """
         precisions = ops.exp(-2.0 * self.log_deviations)  # [K, D]
-        # |(z - μ) / σ|², multiplied out, so that no [B, K, D] is made.
+        # |(z - μ) / σ|², multiplied out, so that no tensor [B, K, D] is needed.
         distances = (
             ops.matmul(ops.square(codes), ops.transpose(precisions))
             - 2.0 * ops.matmul(codes, ops.transpose(self.means * precisions))
@@ -59,7 +62,7 @@ class MixturePrior(keras.layers.Layer):
         return ops.logsumexp(shares - ops.sum(self.log_deviations, axis=-1) - 0.5 * distances, axis=-1)
 
     def sampler(self, latent_dim: int) -> LearnedPrior:
-        """Draws codes of so many dimensions, from what has been learned by now."""
+        """Return a sampler of codes with `latent_dim` dimensions, with the current weights."""
         logits, means, log_deviations = (
             np.asarray(ops.convert_to_numpy(weight), np.float64)
             for weight in (self.logits, self.means, self.log_deviations)
@@ -73,7 +76,7 @@ class MixturePrior(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
+        """Return every constructor argument."""
         return {
             **super().get_config(),
             "components": self.components,

@@ -1,4 +1,4 @@
-"""Where codes come from: the posterior of an image."""
+"""Draw codes from the posterior of an image."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from models.batch import WholeBatch
 
 @keras.saving.register_keras_serializable(package="latent_mill")
 class PosteriorSampler(keras.layers.Layer):
-    """``z = μ + exp(0.5 · log σ²) · ε`` with ε from N(0, I): Kingma & Welling 2014, equation 4.
+    """A layer that draws ``z = μ + exp(0.5 · log σ²) · ε``, with ε from N(0, I): Kingma & Welling 2014, equation 4.
 
     Args:
-        seed: Where the noise starts. Keras saves no random states: a loaded model starts anew, and a training that
-            goes on keeps them itself.
+        seed: Seed of the noise. Keras does not save random states: a loaded model starts again from the seed, and training saves
+            the states itself to resume.
     """
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})  # codes are few, and what is drawn is small beside them
+        super().__init__(**{"dtype": "float32", **kwargs})  # codes are few, and noise may be small beside them
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.batch = WholeBatch()
 
     def call(self, mean: Any, log_variance: Any, noise: Any = None) -> Any:
-        """Codes [B, D]; noise [B, D] is drawn unless it is given."""
+        """Return codes [B, D], from this noise [B, D] or from new noise."""
         if noise is None:
             noise = self.draw(*ops.shape(mean))
         return mean + ops.exp(0.5 * log_variance) * ops.cast(noise, mean.dtype)
 
     def draw(self, images: Any, size: int) -> Any:
-        """Noise: [images, size], float32."""
+        """Draw noise: [images, size], float32."""
 
         def normal(count: Any) -> Any:
             return keras.random.normal((count, size), dtype="float32", seed=self.seed_generator)
@@ -40,5 +40,5 @@ class PosteriorSampler(keras.layers.Layer):
         return self.batch.draw(normal, images)
 
     def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
+        """Return every constructor argument."""
         return {**super().get_config(), "seed": self.seed}

@@ -1,1 +1,1 @@
-"""The networks: one file per family."""
+"""The encoders and decoders, one file per family of networks."""
