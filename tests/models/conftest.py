@@ -1,4 +1,4 @@
-"""What the tests of the models share."""
+"""Fixtures that the tests of the models share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONSTANTS = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5), "standardise": (0.2860
 
 @pytest.fixture(scope="session")
 def make_statistics() -> Callable[..., Statistics]:
-    """Describes a data set: ``make_statistics(8, 12, 3, stored=(10, 14), normalise="symmetric", labels=4)``."""
+    """Describe a data set: ``make_statistics(8, 12, 3, stored=(10, 14), normalise="symmetric", labels=4)``."""
 
     def make(
         height: int,
@@ -50,7 +50,7 @@ def make_statistics() -> Callable[..., Statistics]:
 
 @pytest.fixture(scope="session")
 def make_pixels() -> Callable[..., np.ndarray[Any, Any]]:
-    """Makes images of noise as they are stored: ``make_pixels(statistics, 16)`` is uint8 [16, H', W', C]."""
+    """Make stored images of random pixels: ``make_pixels(statistics, 16)`` is uint8 [16, H', W', C]."""
 
     def make(statistics: Statistics, count: int, *, seed: int = 0) -> np.ndarray[Any, Any]:
         shape = (count, statistics.stored_height, statistics.stored_width, statistics.channels)

@@ -1,4 +1,4 @@
-"""Codes have the distribution that their sampler says, and each depends on its own noise alone."""
+"""Codes have the distribution of their sampler, and each code depends only on its own noise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CENTRES = np.array([[0.0, 20.0, 0.0], [-20.0, 0.0, 5.0]], np.float32)
 
 
 def mixture() -> Mixture:
-    """Two components far apart, and a third with no share."""
+    """Return two components far apart, and a third with share 0."""
     factors = np.zeros((1, 3, 3, 3), np.float32)
     factors[0, :2] = np.linalg.cholesky(COVARIANCES)
     means = np.full((1, 3, 3), 1000.0, np.float32)
@@ -30,14 +30,14 @@ def mixture() -> Mixture:
 
 
 def labelled_mixture() -> Mixture:
-    """Components whose means, 0 to 500, tell them apart: two for each of three labels."""
+    """Return two components for each of three labels, with means from 0 to 500 that tell them apart."""
     shares = np.array([[0.5, 0.5], [1.0, 0.0], [0.1, 0.9]], np.float32)
     means = 100 * np.arange(6, dtype=np.float32)[:, None] * np.ones(3, np.float32)
     return Mixture(shares, means.reshape(3, 2, 3), np.tile(np.eye(3, dtype=np.float32), (3, 2, 1, 1)))
 
 
 def posterior() -> AggregatePosterior:
-    """Five images, 0 to 400, of three labels; the second has none."""
+    """Return the posteriors of five images, with means from 0 to 400, of three labels; the second label has none."""
     means = 100 * np.arange(5, dtype=np.float32)[:, None] * np.ones(3, np.float32)
     deviations = np.linspace(0.5, 2.0, 15, dtype=np.float32).reshape(5, 3)
     return AggregatePosterior(means, deviations, np.array([0, 2, 2, 5], np.int32), 0.5)
@@ -60,7 +60,7 @@ every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLE
 
 
 def noise(count: int = COUNT, *, seed: int = 0) -> tuple[Array, Array, Array]:
-    """Of so many codes of three dimensions, and their labels."""
+    """Return normal and uniform draws for codes of three dimensions, and their labels."""
     random = np.random.default_rng(seed)
     return (
         random.standard_normal((count, 3), np.float32),
@@ -70,7 +70,7 @@ def noise(count: int = COUNT, *, seed: int = 0) -> tuple[Array, Array, Array]:
 
 
 def draw(sampler: CodeSampler, *, temperature: float = 1.0) -> Array:
-    """Codes of `noise`."""
+    """Return the codes of `noise`."""
     return np.asarray(sampler.codes(*noise(), temperature=temperature))
 
 
@@ -90,27 +90,27 @@ def test_a_graph_draws_the_same_codes(sampler: CodeSampler) -> None:
     def codes(normal: Any, uniform: Any, labels: Any, temperature: Any) -> Any:
         return sampler.codes(normal, uniform, labels, temperature=temperature)
 
-    given = noise(300)
-    expected = np.asarray(sampler.codes(*given, temperature=0.7))
-    np.testing.assert_allclose(codes(*map(tf.constant, given), tf.constant(0.7)), expected, rtol=1e-5, atol=1e-5)
+    draws = noise(300)
+    expected = np.asarray(sampler.codes(*draws, temperature=0.7))
+    np.testing.assert_allclose(codes(*map(tf.constant, draws), tf.constant(0.7)), expected, rtol=1e-5, atol=1e-5)
 
 
 @every_sampler
-def test_its_arrays_make_it_again(sampler: CodeSampler) -> None:
+def test_a_sampler_can_be_rebuilt_from_its_arrays(sampler: CodeSampler) -> None:
     stream = BytesIO()
     np.savez(stream, **sampler.arrays())
     stream.seek(0)
     with np.load(stream, allow_pickle=False) as arrays:
-        again = from_arrays(sampler.kind, arrays)
-    assert type(again) is type(sampler)
+        rebuilt = from_arrays(sampler.kind, arrays)
+    assert type(rebuilt) is type(sampler)
     for name, values in sampler.arrays().items():
-        np.testing.assert_array_equal(again.arrays()[name], values)
-        assert again.arrays()[name].dtype == values.dtype
-    np.testing.assert_array_equal(draw(again), draw(sampler))
+        np.testing.assert_array_equal(rebuilt.arrays()[name], values)
+        assert rebuilt.arrays()[name].dtype == values.dtype
+    np.testing.assert_array_equal(draw(rebuilt), draw(sampler))
 
 
-def test_a_kind_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="no sampler of codes is called 'flow'"):
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a kind of sampler, found 'flow'"):
         from_arrays("flow", {})
 
 
@@ -150,16 +150,16 @@ def test_a_mixture_has_its_shares_means_and_covariances(temperature: float) -> N
     codes = draw(mixture(), temperature=temperature)
     second = codes[:, 0] < -10
     assert second.mean() == pytest.approx(0.7, abs=0.01)
-    for component, own in enumerate((codes[~second], codes[second])):
-        np.testing.assert_allclose(own.mean(axis=0), CENTRES[component], atol=0.05)
-        np.testing.assert_allclose(np.cov(own.T), temperature**2 * COVARIANCES[component], atol=0.06)
+    for component, members in enumerate((codes[~second], codes[second])):
+        np.testing.assert_allclose(members.mean(axis=0), CENTRES[component], atol=0.05)
+        np.testing.assert_allclose(np.cov(members.T), temperature**2 * COVARIANCES[component], atol=0.06)
 
 
 def test_a_mixture_without_temperature_draws_its_means() -> None:
     np.testing.assert_allclose(np.unique(draw(mixture(), temperature=0.0), axis=0), CENTRES[[1, 0]])
 
 
-def test_nothing_is_drawn_from_a_share_of_nought_even_where_rounding_reaches_it() -> None:
+def test_a_share_of_0_is_never_drawn_even_if_rounding_reaches_it() -> None:
     shares = np.array([[0.0, 0.3, 0.0, 0.69999, 0.0]], np.float32)
     means = np.arange(5, dtype=np.float32).reshape(1, 5, 1)
     sampler = Mixture(shares, means, np.zeros((1, 5, 1, 1), np.float32))
@@ -174,7 +174,7 @@ def test_each_label_draws_from_its_own_components() -> None:
     np.testing.assert_allclose(shares, [[0.5, 0.5, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0.1, 0.9]], atol=0.02)
 
 
-def test_the_aggregate_posterior_takes_each_row_of_a_label_as_often_and_any_row_for_a_label_without() -> None:
+def test_the_aggregate_posterior_draws_the_rows_of_a_label_evenly_and_any_row_for_a_label_without_rows() -> None:
     labels = noise()[2]
     row = np.round(draw(posterior())[:, 1] / 100)
     shares = [[np.mean(row[labels == label] == number) for number in range(5)] for label in range(3)]
@@ -188,10 +188,10 @@ def test_the_aggregate_posterior_spreads_each_row_by_bandwidth_and_temperature(t
     codes = draw(sampler, temperature=temperature)
     row = np.round(codes.mean(axis=1) / 100).astype(int)
     for number in range(5):
-        own = codes[row == number]
-        np.testing.assert_allclose(own.mean(axis=0), sampler.means[number], atol=0.05)
+        members = codes[row == number]
+        np.testing.assert_allclose(members.mean(axis=0), sampler.means[number], atol=0.05)
         expected = temperature * 0.5 * sampler.deviations[number]
-        np.testing.assert_allclose(own.std(axis=0, dtype=np.float64), expected, atol=0.03)
+        np.testing.assert_allclose(members.std(axis=0, dtype=np.float64), expected, atol=0.03)
 
 
 def test_no_draw_reaches_the_rows_of_the_next_label() -> None:
@@ -200,20 +200,20 @@ def test_no_draw_reaches_the_rows_of_the_next_label() -> None:
 
 
 @pytest.mark.parametrize("sampler", [labelled_mixture(), posterior()], ids=["mixture", "posterior"])
-def test_a_sampler_of_labels_has_to_be_told_them(sampler: CodeSampler) -> None:
-    with pytest.raises(ValueError, match="codes are drawn by 3 labels, and none are given"):
+def test_a_sampler_of_several_labels_needs_the_labels(sampler: CodeSampler) -> None:
+    with pytest.raises(ValueError, match="labels: expected the label of each code, one of 3, found none"):
         sampler.codes(*noise(2)[:2])
 
 
-def test_a_sampler_of_one_label_does_not_look_at_labels() -> None:
+def test_a_sampler_of_one_label_ignores_labels() -> None:
     normal, uniform, labels = noise(50)
     for sampler in (mixture(), AggregatePosterior(CENTRES, np.ones_like(CENTRES), np.array([0, 2], np.int32), 1.0)):
-        alone, beside = sampler.codes(normal, uniform), sampler.codes(normal, uniform, labels)
-        np.testing.assert_array_equal(np.asarray(alone), np.asarray(beside))
+        without, with_labels = sampler.codes(normal, uniform), sampler.codes(normal, uniform, labels)
+        np.testing.assert_array_equal(np.asarray(without), np.asarray(with_labels))
 
 
 def by_scipy(sampler: CodeSampler, code: Array, label: int) -> float:
-    """Density of a code, from the distributions that a sampler is made of."""
+    """Return the density of a code, computed by SciPy from the parameters of the sampler."""
 
     def normal(mean: Array, deviations: Array) -> float:
         return float(multivariate_normal.pdf(code, mean, np.diag(np.square(deviations))))
@@ -227,8 +227,8 @@ def by_scipy(sampler: CodeSampler, code: Array, label: int) -> float:
         first = zip(sampler.shares[label], sampler.means, sampler.deviations, strict=True)
         return sum(share * normal(np.append(mean, 0), np.append(deviation, 1)) for share, mean, deviation in first)
     if isinstance(sampler, Mixture):
-        own = label if len(sampler.shares) > 1 else 0
-        components = zip(sampler.shares[own], sampler.means[own], sampler.factors[own], strict=True)
+        index = label if len(sampler.shares) > 1 else 0
+        components = zip(sampler.shares[index], sampler.means[index], sampler.factors[index], strict=True)
         return sum(
             share * float(multivariate_normal.pdf(code, mean, factor @ factor.T))
             for share, mean, factor in components
@@ -248,13 +248,13 @@ def test_the_density_is_that_of_the_distribution(sampler: CodeSampler) -> None:
     np.testing.assert_allclose(sampler.log_density(codes.astype(np.float32), labels), expected, rtol=1e-3, atol=2e-3)
 
 
-def test_outside_a_box_there_is_nothing() -> None:
+def test_the_density_outside_a_box_is_0() -> None:
     assert SAMPLERS["uniform"].log_density(np.array([[0.0, 12.0, 0.5]], np.float32)) == -np.inf
 
 
-def test_a_mixture_of_one_component_is_that_one() -> None:
+def test_a_mixture_of_one_component_is_a_normal_distribution() -> None:
     factor = np.linalg.cholesky(COVARIANCES[0]).astype(np.float32)
-    lone = Mixture(np.ones((1, 1), np.float32), CENTRES[None, 1:], factor[None, None])
+    single = Mixture(np.ones((1, 1), np.float32), CENTRES[None, 1:], factor[None, None])
     normal = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    codes = np.asarray(lone.codes(normal, np.linspace(0, 0.999, 5, dtype=np.float32)))
+    codes = np.asarray(single.codes(normal, np.linspace(0, 0.999, 5, dtype=np.float32)))
     assert np.allclose(codes, CENTRES[1] + normal @ factor.T, atol=1e-5)

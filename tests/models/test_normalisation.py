@@ -1,13 +1,11 @@
-"""What training does to pixels, serving undoes exactly."""
+"""Normalisation can be undone exactly."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from helpers.tensors import to_numpy
 
 from models.normalisation import Normalise
 
@@ -21,73 +19,68 @@ ALL_PIXELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
 each_normalisation = pytest.mark.parametrize("name", CONSTANTS)
 
 
-def number(value: Any) -> np.ndarray[Any, Any]:
-    """A tensor as an array."""
-    return np.asarray(ops.convert_to_numpy(value))
-
-
 @each_normalisation
-def test_every_pixel_value_comes_back(name: str) -> None:
+def test_every_pixel_value_is_restored(name: str) -> None:
     normalise = Normalise(*CONSTANTS[name])
-    pixels = number(normalise.to_pixels(normalise(ALL_PIXELS)))
+    pixels = to_numpy(normalise.to_pixels(normalise(ALL_PIXELS)))
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels, ALL_PIXELS)
 
 
 @each_normalisation
-def test_every_pixel_value_comes_back_in_mixed_precision(name: str) -> None:
+def test_every_pixel_value_is_restored_in_mixed_precision(name: str) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         normalise = Normalise(*CONSTANTS[name])
     finally:
         keras.config.set_dtype_policy("float32")
-    np.testing.assert_array_equal(number(normalise.to_pixels(normalise(ALL_PIXELS))), ALL_PIXELS)
+    np.testing.assert_array_equal(to_numpy(normalise.to_pixels(normalise(ALL_PIXELS))), ALL_PIXELS)
 
 
 @each_normalisation
-def test_values_are_what_the_formula_says(name: str) -> None:
+def test_values_follow_the_formula(name: str) -> None:
     [mean], [deviation] = CONSTANTS[name]
-    found = number(Normalise([mean], [deviation])(ALL_PIXELS))
-    np.testing.assert_allclose(found, (ALL_PIXELS / 255 - mean) / deviation, rtol=1e-4, atol=1e-6)
+    values = to_numpy(Normalise([mean], [deviation])(ALL_PIXELS))
+    np.testing.assert_allclose(values, (ALL_PIXELS / 255 - mean) / deviation, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [("unit", 0, 1), ("symmetric", -1, 1)])
 def test_black_and_white_are_the_ends_of_the_range(name: str, low: float, high: float) -> None:
-    found = number(Normalise(*CONSTANTS[name])(ALL_PIXELS))
-    assert (found.min(), found.max()) == (low, high)
+    values = to_numpy(Normalise(*CONSTANTS[name])(ALL_PIXELS))
+    assert (values.min(), values.max()) == (low, high)
 
 
 def test_each_channel_has_its_own_constants() -> None:
     normalise = Normalise([0.0, 0.5, 0.25], [1.0, 0.5, 0.125])
     grey = np.full((1, 1, 1, 3), 255, np.uint8)
-    np.testing.assert_allclose(number(normalise(grey))[0, 0, 0], [1.0, 1.0, 6.0])
+    np.testing.assert_allclose(to_numpy(normalise(grey))[0, 0, 0], [1.0, 1.0, 6.0])
     colours = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(number(normalise.to_pixels(normalise(colours))), colours)
+    np.testing.assert_array_equal(to_numpy(normalise.to_pixels(normalise(colours))), colours)
 
 
 def test_standardised_pixels_have_mean_0_and_deviation_1() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), dtype=np.uint8)
-    found = number(Normalise([float(np.mean(pixels / 255))], [float(np.std(pixels / 255))])(pixels))
-    assert found.mean() == pytest.approx(0, abs=1e-5)
-    assert found.std() == pytest.approx(1, rel=1e-5)
+    values = to_numpy(Normalise([float(np.mean(pixels / 255))], [float(np.std(pixels / 255))])(pixels))
+    assert values.mean() == pytest.approx(0, abs=1e-5)
+    assert values.std() == pytest.approx(1, rel=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
 def test_pixels_of_any_type_give_the_same_values(dtype: type) -> None:
     normalise = Normalise([0.5], [0.5])
-    np.testing.assert_array_equal(number(normalise(ALL_PIXELS.astype(dtype))), number(normalise(ALL_PIXELS)))
+    np.testing.assert_array_equal(to_numpy(normalise(ALL_PIXELS.astype(dtype))), to_numpy(normalise(ALL_PIXELS)))
 
 
 def test_values_out_of_range_become_black_or_white() -> None:
     normalise = Normalise([0.5], [0.5])
     values = np.array([-7.0, -1.0, 0.0, 1.0, 7.0], np.float32).reshape(1, 1, 5, 1)
-    assert number(normalise.to_unit(values)).ravel().tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
-    assert number(normalise.to_pixels(values)).ravel().tolist() == [0, 0, 128, 255, 255]
+    assert to_numpy(normalise.to_unit(values)).ravel().tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert to_numpy(normalise.to_pixels(values)).ravel().tolist() == [0, 0, 128, 255, 255]
 
 
 @each_normalisation
-def test_its_configuration_describes_the_layer(name: str) -> None:
+def test_the_layer_can_be_rebuilt_from_its_configuration(name: str) -> None:
     normalise = Normalise(*CONSTANTS[name], name="normalise")
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(normalise))
-    assert again.get_config() == normalise.get_config()
-    np.testing.assert_array_equal(number(again(ALL_PIXELS)), number(normalise(ALL_PIXELS)))
+    rebuilt = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(normalise))
+    assert rebuilt.get_config() == normalise.get_config()
+    np.testing.assert_array_equal(to_numpy(rebuilt(ALL_PIXELS)), to_numpy(normalise(ALL_PIXELS)))

@@ -1,4 +1,4 @@
-"""The clamp on the log-variance: part of the network, and no part of one that has none."""
+"""The limit of the log-variance is part of the network, and adds nothing to a network without a limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ each_network = pytest.mark.parametrize("network", NETWORKS)
 
 
 def build(network: str, statistics: Statistics, *, limit: tuple[float, float] | None, factor: float) -> VAE:
-    """A model whose log-variance layer has such large weights that its values run away."""
+    """Build a model, and multiply the weights of its log-variance layer by a factor."""
     settings = NETWORKS[network].model_copy(update={"log_variance_limit": limit})
     vae = build_vae(settings, BernoulliLoss(likelihood="bernoulli"), statistics, seed=5)
     kernel = vae.encoder.get_layer("log_variance").kernel
@@ -35,7 +35,7 @@ def build(network: str, statistics: Statistics, *, limit: tuple[float, float] | 
 
 
 def log_variance(vae: VAE, pixels: Any) -> np.ndarray[Any, Any]:
-    """Of the posteriors of some images: [B, D]."""
+    """Return the log-variance of the images' posteriors: [B, D]."""
     return np.asarray(ops.convert_to_numpy(vae.encode(pixels)[1]))
 
 
@@ -45,29 +45,29 @@ def test_the_log_variance_stays_within_its_limit_however_large_the_activations(
 ) -> None:
     statistics = make_statistics(4, 4, 1)
     pixels = make_pixels(statistics, 32)
-    free = build(network, statistics, limit=None, factor=1e6)
-    assert np.abs(log_variance(free, pixels)).max() > 1e4
+    unlimited = build(network, statistics, limit=None, factor=1e6)
+    assert np.abs(log_variance(unlimited, pixels)).max() > 1e4
     vae = build(network, statistics, limit=LIMIT, factor=1e6)
     vae.save(tmp_path / "vae.keras")
     for model in (vae, keras.models.load_model(tmp_path / "vae.keras", safe_mode=True)):
-        found = log_variance(model, pixels)
-        assert found.min() == LIMIT[0]
-        assert found.max() == LIMIT[1]
+        values = log_variance(model, pixels)
+        assert values.min() == LIMIT[0]
+        assert values.max() == LIMIT[1]
         assert np.isfinite(ops.convert_to_numpy(model(pixels, training=True)["outputs"])).all()
 
 
 @each_network
-def test_within_its_limit_a_posterior_is_what_it_was(
+def test_a_posterior_within_the_limit_does_not_change(
     network: str, make_statistics: MakeStatistics, make_pixels: Any
 ) -> None:
     statistics = make_statistics(4, 4, 1)
     pixels = make_pixels(statistics, 8)
-    free, limited = (build(network, statistics, limit=limit, factor=1.0) for limit in (None, (-30.0, 20.0)))
-    np.testing.assert_array_equal(log_variance(limited, pixels), log_variance(free, pixels))
+    unlimited, limited = (build(network, statistics, limit=limit, factor=1.0) for limit in (None, (-30.0, 20.0)))
+    np.testing.assert_array_equal(log_variance(limited, pixels), log_variance(unlimited, pixels))
 
 
 @each_network
-def test_without_a_limit_the_network_has_no_layer_more(network: str, make_statistics: MakeStatistics) -> None:
-    free, limited = (build(network, make_statistics(4, 4, 1), limit=limit, factor=1.0) for limit in (None, LIMIT))
-    assert len(limited.encoder.operations) == len(free.encoder.operations) + 1
-    assert free.encoder.count_params() == limited.encoder.count_params()
+def test_a_network_without_a_limit_has_no_extra_layer(network: str, make_statistics: MakeStatistics) -> None:
+    unlimited, limited = (build(network, make_statistics(4, 4, 1), limit=limit, factor=1.0) for limit in (None, LIMIT))
+    assert len(limited.encoder.operations) == len(unlimited.encoder.operations) + 1
+    assert unlimited.encoder.count_params() == limited.encoder.count_params()

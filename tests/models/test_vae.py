@@ -1,4 +1,4 @@
-"""The variational autoencoder's arithmetic: KL, sampling, terms and crops."""
+"""The arithmetic of the variational autoencoder: KL, sampling, loss, terms and crops."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from helpers.tensors import to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from keras import ops
 from scipy.integrate import quad
 from scipy.special import expit, log_expit
 from scipy.stats import norm
@@ -27,27 +27,21 @@ from schemas.recipe.model import BernoulliLoss, DenseModel, MseLoss
 
 Array = np.ndarray[Any, Any]
 MakeStatistics = Callable[..., Statistics]
-quick = settings(deadline=None, max_examples=20)
-
-
-def number(value: Any) -> Array:
-    """A tensor as an array."""
-    return np.asarray(ops.convert_to_numpy(value))
 
 
 def row(*values: float) -> Array:
-    """One image's values per dimension: [1, D]."""
+    """Return the values of one image, per dimension: [1, D]."""
     return np.array([values], np.float32)
 
 
 def small_vae(statistics: Statistics, *, bernoulli: bool = True, latent_dim: int = 2) -> VAE:
-    """One hidden layer: what is tested here does not depend on the network."""
+    """Build a model with one small hidden layer, because these tests do not depend on the network."""
     loss = BernoulliLoss(likelihood="bernoulli") if bernoulli else MseLoss(likelihood="mse", weight=30.0)
     return build_vae(DenseModel(network="dense", latent_dim=latent_dim, hidden=(4,)), loss, statistics, seed=5)
 
 
 def coordinates(count: int, height: int, width: int) -> Array:
-    """Images whose pixel at (row, column) is 16 · row + column: at most 16 × 16."""
+    """Return images whose pixel at (row, column) is 16 · row + column; at most 16 × 16."""
     image = 16 * np.arange(height)[:, None] + np.arange(width)[None, :]
     return np.tile(image.astype(np.uint8)[None, :, :, None], (count, 1, 1, 1))
 
@@ -57,59 +51,58 @@ def coordinates(count: int, height: int, width: int) -> Array:
 codes = arrays(np.float32, (3, 4), elements=st.floats(-5, 5, width=32))
 
 
-@quick
 @given(mean=codes, log_variance=codes)
-def test_kl_is_the_closed_form_and_never_negative(mean: Array, log_variance: Array) -> None:
+def test_kl_has_the_closed_form_and_is_never_negative(mean: Array, log_variance: Array) -> None:
     mu, log_var = mean.astype(np.float64), log_variance.astype(np.float64)
     expected = 0.5 * (np.square(mu) + np.exp(log_var) - log_var - 1).sum(axis=-1)
-    found = number(kl_divergence(mean, log_variance))
-    assert found.shape == (3,)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-    assert (found >= -1e-5).all()
+    kl = to_numpy(kl_divergence(mean, log_variance))
+    assert kl.shape == (3,)
+    np.testing.assert_allclose(kl, expected, rtol=1e-5, atol=1e-5)
+    assert (kl >= -1e-5).all()
 
 
 @pytest.mark.parametrize(("mean", "deviation"), [(0.0, 1.0), (1.5, 0.3), (-2.0, 2.0)])
 def test_kl_is_the_integral_that_defines_it(mean: float, deviation: float) -> None:
     posterior, prior = norm(mean, deviation), norm(0, 1)
-    reach = 12 * deviation
+    width = 12 * deviation
     expected, _ = quad(
-        lambda x: posterior.pdf(x) * (posterior.logpdf(x) - prior.logpdf(x)), mean - reach, mean + reach, points=[mean]
+        lambda x: posterior.pdf(x) * (posterior.logpdf(x) - prior.logpdf(x)), mean - width, mean + width, points=[mean]
     )
-    found = kl_divergence(row(mean), row(2 * math.log(deviation)))
-    assert float(number(found)[0]) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    kl = kl_divergence(row(mean), row(2 * math.log(deviation)))
+    assert float(to_numpy(kl)[0]) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_kl_of_independent_dimensions_adds_up() -> None:
     mean, log_variance = row(1.0, -2.0, 0.5), row(0.0, 1.0, -3.0)
-    alone = [number(kl_divergence(mean[:, d : d + 1], log_variance[:, d : d + 1]))[0] for d in range(3)]
-    assert number(kl_divergence(mean, log_variance))[0] == pytest.approx(sum(alone), rel=1e-6)
+    by_dimension = [to_numpy(kl_divergence(mean[:, d : d + 1], log_variance[:, d : d + 1]))[0] for d in range(3)]
+    assert to_numpy(kl_divergence(mean, log_variance))[0] == pytest.approx(sum(by_dimension), rel=1e-6)
 
 
 def test_a_code_is_mean_plus_deviation_times_noise() -> None:
     mean, log_variance = row(1.0, -2.0), row(0.0, math.log(9.0))
     sampler = PosteriorSampler(seed=0)
-    np.testing.assert_array_equal(number(sampler(mean, log_variance, np.zeros((1, 2)))), mean)
-    np.testing.assert_allclose(number(sampler(mean, log_variance, row(0.5, -1.0))), row(1.5, -5.0), rtol=1e-6)
+    np.testing.assert_array_equal(to_numpy(sampler(mean, log_variance, np.zeros((1, 2)))), mean)
+    np.testing.assert_allclose(to_numpy(sampler(mean, log_variance, row(0.5, -1.0))), row(1.5, -5.0), rtol=1e-6)
 
 
-def test_drawn_codes_have_the_posteriors_moments_and_differ_each_time() -> None:
+def test_sampled_codes_have_the_posteriors_moments_and_differ_each_time() -> None:
     mean, log_variance = np.full((20_000, 1), 3.0, np.float32), np.full((20_000, 1), math.log(4.0), np.float32)
     sampler = PosteriorSampler(seed=0)
-    first, second = number(sampler(mean, log_variance)), number(sampler(mean, log_variance))
+    first, second = to_numpy(sampler(mean, log_variance)), to_numpy(sampler(mean, log_variance))
     assert first.mean() == pytest.approx(3.0, abs=5 * 2 / math.sqrt(20_000))
     assert first.std() == pytest.approx(2.0, rel=0.05)
     assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.05
-    np.testing.assert_array_equal(number(PosteriorSampler(seed=0)(mean, log_variance)), first)
-    assert not np.array_equal(number(PosteriorSampler(seed=1)(mean, log_variance)), first)
+    np.testing.assert_array_equal(to_numpy(PosteriorSampler(seed=0)(mean, log_variance)), first)
+    assert not np.array_equal(to_numpy(PosteriorSampler(seed=1)(mean, log_variance)), first)
 
 
-def test_a_loaded_model_starts_its_noise_anew(make_statistics: MakeStatistics, tmp_path: Path) -> None:
+def test_a_loaded_model_starts_its_noise_from_the_seed(make_statistics: MakeStatistics, tmp_path: Path) -> None:
     pixels = np.zeros((2, 4, 4, 1), np.uint8)
     vae = small_vae(make_statistics(4, 4, 1))
-    expected = number(vae(pixels, training=True)["outputs"])
+    expected = to_numpy(vae(pixels, training=True)["outputs"])
     vae.save(tmp_path / "vae.keras")
     loaded = keras.models.load_model(tmp_path / "vae.keras", safe_mode=True)
-    np.testing.assert_array_equal(number(loaded(pixels, training=True)["outputs"]), expected)
+    np.testing.assert_array_equal(to_numpy(loaded(pixels, training=True)["outputs"]), expected)
 
 
 # --- the loss --------------------------------------------------------------------------------------------------------
@@ -127,24 +120,24 @@ def test_a_loaded_model_starts_its_noise_anew(make_statistics: MakeStatistics, t
     ],
     ids=["sum", "mean over pixels", "KL mean", "mse", "mse, KL mean", "no KL"],
 )
-def test_the_loss_is_weighted_as_the_setting_says(
+def test_the_loss_has_the_weights_of_its_settings(
     make_statistics: MakeStatistics, make_pixels: Any, loss: Any, weighted: Callable[..., Array]
 ) -> None:
     statistics = make_statistics(4, 4, 3)
     vae = build_vae(DenseModel(network="dense", latent_dim=3, hidden=(4,)), loss, statistics, seed=5)
     pixels = make_pixels(statistics, 6)
-    made = vae(pixels, training=False)
-    targets, outputs = number(made["targets"]).astype(np.float64), number(made["outputs"]).astype(np.float64)
-    mean, log_var = number(made["mean"]).astype(np.float64), number(made["log_variance"]).astype(np.float64)
+    batch = vae(pixels, training=False)
+    targets, outputs = to_numpy(batch["targets"]).astype(np.float64), to_numpy(batch["outputs"]).astype(np.float64)
+    mean, log_var = to_numpy(batch["mean"]).astype(np.float64), to_numpy(batch["log_variance"]).astype(np.float64)
     bce = -(targets * log_expit(outputs) + (1 - targets) * log_expit(-outputs)).sum(axis=(1, 2, 3))
     mse = np.square(targets - expit(outputs)).mean(axis=(1, 2, 3))
     kl = 0.5 * (np.square(mean) + np.exp(log_var) - log_var - 1).sum(axis=-1)
-    found = float(number(vae.compute_loss(y_pred=made)))
-    assert found == pytest.approx(weighted(bce, mse, kl).mean(), rel=1e-6)
+    value = float(to_numpy(vae.compute_loss(y_pred=batch)))
+    assert value == pytest.approx(weighted(bce, mse, kl).mean(), rel=1e-6)
     assert float(vae.kl_tracker.result()) == pytest.approx(0 if loss.kl == "none" else kl.mean(), rel=1e-5)
 
 
-def test_a_plain_autoencoder_decodes_the_mean_whatever_the_noise(
+def test_a_plain_autoencoder_decodes_the_mean_and_ignores_noise(
     make_statistics: MakeStatistics, make_pixels: Any
 ) -> None:
     statistics = make_statistics(4, 4, 1)
@@ -152,29 +145,29 @@ def test_a_plain_autoencoder_decodes_the_mean_whatever_the_noise(
     vae = build_vae(DenseModel(network="dense", latent_dim=2, hidden=(4,)), loss, statistics, seed=5)
     pixels = make_pixels(statistics, 6)
     mean, _ = vae.encode(pixels)
-    expected = number(vae.decoder(mean))
+    expected = to_numpy(vae.decoder(mean))
     for training in (False, True):
-        np.testing.assert_allclose(number(vae(pixels, training=training)["outputs"]), expected, rtol=1e-6)
+        np.testing.assert_allclose(to_numpy(vae(pixels, training=training)["outputs"]), expected, rtol=1e-6)
     terms = vae.terms(pixels, np.ones((6, 2), np.float32))
     np.testing.assert_allclose(
-        number(terms["reconstructions"]), number(vae.normalise.to_unit(vae.decode(mean))), rtol=1e-6
+        to_numpy(terms["reconstructions"]), to_numpy(vae.normalise.to_unit(vae.decode(mean))), rtol=1e-6
     )
-    assert (number(terms["kl"]) == 0).all()
+    assert (to_numpy(terms["kl"]) == 0).all()
 
 
 # --- terms -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_noise_that_is_given_decides_the_terms(make_statistics: MakeStatistics, make_pixels: Any) -> None:
+def test_the_noise_decides_the_terms(make_statistics: MakeStatistics, make_pixels: Any) -> None:
     statistics = make_statistics(4, 4, 1)
     vae, pixels = small_vae(statistics), make_pixels(statistics, 6)
     noise = np.random.default_rng(0).standard_normal((6, 2)).astype(np.float32)
     first, again, other = vae.terms(pixels, noise), vae.terms(pixels, noise), vae.terms(pixels, -noise)
     for name in first:
-        np.testing.assert_array_equal(number(again[name]), number(first[name]), err_msg=name)
-    assert not np.array_equal(number(other["log_prob"]), number(first["log_prob"]))
+        np.testing.assert_array_equal(to_numpy(again[name]), to_numpy(first[name]), err_msg=name)
+    assert not np.array_equal(to_numpy(other["log_prob"]), to_numpy(first["log_prob"]))
     for name in ("kl", "mean", "log_variance", "targets"):
-        np.testing.assert_array_equal(number(other[name]), number(first[name]), err_msg=name)
+        np.testing.assert_array_equal(to_numpy(other[name]), to_numpy(first[name]), err_msg=name)
 
 
 @pytest.mark.parametrize("normalise", ["unit", "symmetric", "standardise"])
@@ -185,31 +178,31 @@ def test_without_noise_the_reconstruction_is_decoded_from_the_mean(
     vae, pixels = small_vae(statistics, bernoulli=False), make_pixels(statistics, 6)
     terms = vae.terms(pixels, np.zeros((6, 2), np.float32))
     mean, log_variance = vae.encode(pixels)
-    np.testing.assert_array_equal(number(terms["mean"]), number(mean))
-    np.testing.assert_array_equal(number(terms["log_variance"]), number(log_variance))
-    decoded = number(vae.normalise.to_unit(vae.decode(mean)))
-    np.testing.assert_allclose(number(terms["reconstructions"]), decoded, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(number(terms["targets"]), pixels / 255.0, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(to_numpy(terms["mean"]), to_numpy(mean))
+    np.testing.assert_array_equal(to_numpy(terms["log_variance"]), to_numpy(log_variance))
+    decoded = to_numpy(vae.normalise.to_unit(vae.decode(mean)))
+    np.testing.assert_allclose(to_numpy(terms["reconstructions"]), decoded, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(terms["targets"]), pixels / 255.0, rtol=1e-5, atol=1e-6)
 
 
 def test_training_minimises_the_negative_elbo_of_a_bernoulli(make_statistics: MakeStatistics, make_pixels: Any) -> None:
     statistics = make_statistics(4, 4, 1)
     vae, pixels = small_vae(statistics), make_pixels(statistics, 8)
-    made = vae(pixels, training=True)
-    noise = (made["mean"] * 0.0) + 1.0
-    made["outputs"] = vae.decoder(vae.sampler(made["mean"], made["log_variance"], noise))
+    batch = vae(pixels, training=True)
+    noise = (batch["mean"] * 0.0) + 1.0
+    batch["outputs"] = vae.decoder(vae.sampler(batch["mean"], batch["log_variance"], noise))
     terms = vae.terms(pixels, noise)
-    elbo = number(terms["log_prob"]) - number(terms["kl"])
-    assert float(number(vae.compute_loss(y_pred=made))) == pytest.approx(-elbo.mean(), rel=1e-5)
+    elbo = to_numpy(terms["log_prob"]) - to_numpy(terms["kl"])
+    assert float(to_numpy(vae.compute_loss(y_pred=batch))) == pytest.approx(-elbo.mean(), rel=1e-5)
 
 
 def test_evaluation_reports_the_terms_of_the_loss(make_statistics: MakeStatistics, make_pixels: Any) -> None:
     statistics = make_statistics(4, 4, 1)
     vae = small_vae(statistics, bernoulli=False)
     vae.compile(jit_compile=False)
-    found = vae.evaluate(make_pixels(statistics, 12), batch_size=4, verbose=0, return_dict=True)
-    assert set(found) == {"loss", "reconstruction", "kl"}
-    assert found["loss"] == pytest.approx(found["reconstruction"] + found["kl"], rel=1e-5)
+    logs = vae.evaluate(make_pixels(statistics, 12), batch_size=4, verbose=0, return_dict=True)
+    assert set(logs) == {"loss", "reconstruction", "kl"}
+    assert logs["loss"] == pytest.approx(logs["reconstruction"] + logs["kl"], rel=1e-5)
 
 
 # --- crops -----------------------------------------------------------------------------------------------------------
@@ -221,28 +214,27 @@ def test_outside_training_the_crop_is_the_centre(
 ) -> None:
     vae, pixels = small_vae(make_statistics(4, 6, 1, stored=stored)), coordinates(3, *stored)
     expected = pixels[:, top : top + 4, left : left + 6]
-    np.testing.assert_array_equal(number(vae.crop(pixels, random=False)), expected)
+    np.testing.assert_array_equal(to_numpy(vae.crop(pixels, random=False)), expected)
     for targets in (vae(pixels)["targets"], vae(pixels, training=False)["targets"]):
-        np.testing.assert_allclose(number(targets) * 255, expected, atol=1e-3)
+        np.testing.assert_allclose(to_numpy(targets) * 255, expected, atol=1e-3)
     on_black = vae.encode(padded(expected, stored))[0]
-    np.testing.assert_array_equal(number(vae.encode(pixels)[0]), number(on_black))
+    np.testing.assert_array_equal(to_numpy(vae.encode(pixels)[0]), to_numpy(on_black))
 
 
 def padded(centre: Array, stored: tuple[int, int]) -> Array:
-    """The centre on black: what lies outside must not matter."""
+    """Put the centre on black, because what lies outside must not change anything."""
     spare_y, spare_x = stored[0] - centre.shape[1], stored[1] - centre.shape[2]
     rows, columns = (spare_y // 2, spare_y - spare_y // 2), (spare_x // 2, spare_x - spare_x // 2)
     return np.pad(centre, ((0, 0), rows, columns, (0, 0)))
 
 
-@quick
 @given(height=st.integers(4, 8), width=st.integers(4, 8), spare_y=st.integers(0, 8), spare_x=st.integers(0, 8))
 def test_a_training_crop_is_always_a_window_of_the_stored_image(
     make_statistics: MakeStatistics, height: int, width: int, spare_y: int, spare_x: int
 ) -> None:
     stored = (height + spare_y, width + spare_x)
     vae = small_vae(make_statistics(height, width, 1, stored=stored))
-    windows = number(vae.crop(coordinates(16, *stored), random=True)).astype(int)
+    windows = to_numpy(vae.crop(coordinates(16, *stored), random=True)).astype(int)
     assert windows.shape == (16, height, width, 1)
     for window in windows[..., 0]:
         top, left = divmod(window[0, 0], 16)
@@ -252,19 +244,19 @@ def test_a_training_crop_is_always_a_window_of_the_stored_image(
         np.testing.assert_array_equal(window, 16 * rows + columns)
 
 
-def test_training_crops_differ_between_images_and_between_steps_and_reach_every_place(
+def test_training_crops_differ_between_images_and_steps_and_reach_every_position(
     make_statistics: MakeStatistics,
 ) -> None:
     vae, pixels = small_vae(make_statistics(4, 4, 1, stored=(6, 7))), coordinates(256, 6, 7)
-    first, second = (number(vae(pixels, training=True)["targets"])[:, 0, 0, 0] * 255 for _ in range(2))
+    first, second = (to_numpy(vae(pixels, training=True)["targets"])[:, 0, 0, 0] * 255 for _ in range(2))
     places = {16 * top + left for top in range(3) for left in range(4)}
     assert set(np.rint(first).astype(int)) == set(np.rint(second).astype(int)) == places
     assert not np.array_equal(first, second)
 
 
-def test_every_channel_is_cropped_at_the_same_place(make_statistics: MakeStatistics) -> None:
+def test_all_channels_are_cropped_at_the_same_position(make_statistics: MakeStatistics) -> None:
     vae = small_vae(make_statistics(4, 4, 3, stored=(7, 7)))
     pixels = np.repeat(coordinates(8, 7, 7), 3, axis=-1)
-    windows = number(vae.crop(pixels, random=True))
+    windows = to_numpy(vae.crop(pixels, random=True))
     np.testing.assert_array_equal(windows[..., 0], windows[..., 1])
     np.testing.assert_array_equal(windows[..., 0], windows[..., 2])

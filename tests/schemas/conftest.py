@@ -1,4 +1,4 @@
-"""What the tests of the recipe and of the stages' settings share."""
+"""Fixtures that the tests of recipes and settings share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONVOLUTIONAL: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def make_recipe() -> Callable[..., Recipe]:
-    """Makes a small valid recipe with some keys changed: ``make_recipe({"train.epochs": 3, "seed": 1})``."""
+    """Make a small valid recipe with some keys changed: ``make_recipe({"train.epochs": 3, "seed": 1})``."""
 
     def make(changes: dict[str, Any] | None = None) -> Recipe:
         data = deepcopy(CONVOLUTIONAL)

@@ -1,4 +1,4 @@
-"""A file has its final name only when it is whole."""
+"""A file gets its final name only when it is whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from schemas import atomic
 
-# Writes half of a file, says so, and waits to be killed.
+# Writes half of a file, prints a line, and waits to be killed.
 HALF = """
 import sys, time
 from pathlib import Path
@@ -42,7 +42,7 @@ while True:
 
 @contextmanager
 def writing(program: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that writes `path` and has said its first word; killed at the end with SIGKILL."""
+    """Yield a process that writes `path`, after its first line of output; kill it with SIGKILL at the end."""
     with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -54,7 +54,7 @@ def writing(program: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.parametrize("text", ["", "plain", "Größe × 図\n"])
-def test_what_was_written_reads_back(tmp_path: Path, text: str) -> None:
+def test_a_written_file_reads_back(tmp_path: Path, text: str) -> None:
     path = tmp_path / "new folder" / "file.txt"
     atomic.write_text(path, text)
     assert path.read_bytes() == text.encode()
@@ -78,7 +78,7 @@ def test_a_failing_writer_leaves_the_former_file_and_nothing_else(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_final_name_appears_only_when_the_block_ends(tmp_path: Path) -> None:
+def test_the_file_gets_its_final_name_only_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with atomic.replacing(path) as temporary:
         temporary.write_bytes(b"whole")
@@ -87,6 +87,7 @@ def test_the_final_name_appears_only_when_the_block_ends(tmp_path: Path) -> None
     assert path.read_bytes() == b"whole"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("former", [None, b"former"])
 def test_a_killed_writer_never_leaves_half_a_file_under_the_final_name(tmp_path: Path, former: bytes | None) -> None:
     path = tmp_path / "file"
@@ -97,6 +98,8 @@ def test_a_killed_writer_never_leaves_half_a_file_under_the_final_name(tmp_path:
     assert (path.read_bytes() if path.exists() else None) == former
 
 
+@pytest.mark.kills
+@pytest.mark.process
 def test_a_file_that_is_replaced_all_the_time_is_whole_whenever_the_writer_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for milliseconds in range(0, 40, 4):

@@ -1,4 +1,4 @@
-"""Digests of many files: in order, whatever their sizes, in bounded memory."""
+"""Digests of many files come in order, and their number does not change the memory used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from schemas.hashing import LARGE, MAX_QUEUED, digests, sha256_of_each
 
 
-def test_large_and_small_files_are_hashed_in_the_order_given(tmp_path: Path) -> None:
+def test_large_and_small_files_are_hashed_in_order(tmp_path: Path) -> None:
     contents = [b"", b"small", bytes(LARGE - 1), bytes(LARGE), b"x" * (3 * LARGE), b"last"]
     paths = [tmp_path / str(number) for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
@@ -19,21 +19,21 @@ def test_large_and_small_files_are_hashed_in_the_order_given(tmp_path: Path) -> 
     assert list(sha256_of_each(paths)) == [hashlib.sha256(content).hexdigest() for content in contents]
 
 
-def test_a_file_that_is_gone_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "there").write_bytes(b"1")
     with pytest.raises(FileNotFoundError, match="gone"):
         list(sha256_of_each([tmp_path / "there", tmp_path / "gone"]))
 
 
-def test_names_are_taken_as_they_are_needed() -> None:
-    taken = 0
+def test_names_are_read_as_they_are_needed() -> None:
+    count = 0
 
     def names() -> Iterator[str]:
-        nonlocal taken
+        nonlocal count
         while True:
-            taken += 1
-            yield f"/nowhere/{taken}"
+            count += 1
+            yield f"/nowhere/{count}"
 
-    found = digests(names(), lambda path: path)
-    assert [next(found) for _ in range(3)] == ["/nowhere/1", "/nowhere/2", "/nowhere/3"]
-    assert taken <= MAX_QUEUED
+    results = digests(names(), lambda path: path)
+    assert [next(results) for _ in range(3)] == ["/nowhere/1", "/nowhere/2", "/nowhere/3"]
+    assert count <= MAX_QUEUED

@@ -1,4 +1,4 @@
-"""Records are TensorFlow's own format, though no TensorFlow writes them."""
+"""Records are in TensorFlow's format, although TensorFlow does not write them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from helpers.by_hand import describe
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -21,7 +21,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from schemas.artifacts.records import IMAGE, KEY, LABEL, Statistics, decode_example, encode_example, frame, schema_text
 
 Array = np.ndarray[Any, Any]
-quick = settings(max_examples=50, deadline=None)
 small_shapes = array_shapes(min_dims=3, max_dims=3, max_side=8)
 pixels = arrays(np.uint8, small_shapes)
 values = arrays(np.float32, small_shapes, elements=st.floats(-4, 4, width=32))
@@ -30,50 +29,45 @@ labels = st.integers(-1, 2**63 - 1)
 
 
 def make_statistics(**changes: Any) -> Statistics:
-    """What a data set of 4 × 6 RGB images with two labels says of itself."""
+    """Return the statistics of a data set of 4 × 6 RGB images with two labels."""
     images = {"train": 2, "validation": 1, "test": 1}
     labels: dict[str, Any] = {"labels": ["cat", "dog"], "images_per_label": {"train": {"cat": 1, "dog": 1}}}
     return describe(4, 6, 3, **{"images": images, **labels, **changes})
 
 
 def parse(store: str) -> schema_pb2.Schema:
-    """The schema of records in this store, through its text."""
+    """Return the schema of records in this store, parsed from its text."""
     return text_format.Parse(schema_text(make_statistics(store=store)), schema_pb2.Schema())
 
 
-@quick
 @given(image=pixels, key=keys, label=labels)
 @example(image=np.zeros((1, 1, 1), np.uint8), key="", label=-1)
-def test_pixels_key_and_label_come_back(image: Array, key: str, label: int) -> None:
-    found, found_key, found_label = decode_example(encode_example(image, key=key, label=label))
-    assert isinstance(found, bytes)
-    assert np.array_equal(np.frombuffer(found, np.uint8).reshape(image.shape), image)
-    assert (found_key, found_label) == (key, label)
+def test_pixels_key_and_label_are_decoded_unchanged(image: Array, key: str, label: int) -> None:
+    data, decoded_key, decoded_label = decode_example(encode_example(image, key=key, label=label))
+    assert isinstance(data, bytes)
+    assert np.array_equal(np.frombuffer(data, np.uint8).reshape(image.shape), image)
+    assert (decoded_key, decoded_label) == (key, label)
 
 
-@quick
 @given(image=values, key=keys, label=labels)
-def test_normalised_values_come_back_bit_for_bit(image: Array, key: str, label: int) -> None:
-    found, found_key, found_label = decode_example(encode_example(image, key=key, label=label))
-    assert np.array_equal(np.array(found, np.float32).reshape(image.shape), image)
-    assert (found_key, found_label) == (key, label)
+def test_normalised_values_are_decoded_bit_for_bit(image: Array, key: str, label: int) -> None:
+    data, decoded_key, decoded_label = decode_example(encode_example(image, key=key, label=label))
+    assert np.array_equal(np.array(data, np.float32).reshape(image.shape), image)
+    assert (decoded_key, decoded_label) == (key, label)
 
 
-@quick
 @given(image=pixels)
 def test_the_layout_in_memory_does_not_matter(image: Array) -> None:
-    turned = np.asfortranarray(image)
-    assert encode_example(turned, key="k", label=0) == encode_example(image, key="k", label=0)
+    by_columns = np.asfortranarray(image)
+    assert encode_example(by_columns, key="k", label=0) == encode_example(image, key="k", label=0)
 
 
-@quick
 @given(image=pixels | values, key=keys, label=labels)
 def test_tensorflow_serialises_the_same_bytes(image: Array, key: str, label: int) -> None:
     data = encode_example(image, key=key, label=label)
     assert tf.train.Example.FromString(data).SerializeToString(deterministic=True) == data
 
 
-@quick
 @given(records=st.lists(st.binary(max_size=200), max_size=5))
 def test_a_shard_is_byte_for_byte_what_tensorflow_writes(records: list[bytes]) -> None:
     with TemporaryDirectory() as folder:
@@ -85,7 +79,7 @@ def test_a_shard_is_byte_for_byte_what_tensorflow_writes(records: list[bytes]) -
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_tensorflow_reads_what_we_write(tmp_path: Path, dtype: type) -> None:
+def test_tensorflow_reads_our_records(tmp_path: Path, dtype: type) -> None:
     images: Array = np.arange(5 * 4 * 6 * 3).reshape(5, 4, 6, 3).astype(dtype)
     names = [f"folder/Bild {index} 図.png" for index in range(5)]
     path = tmp_path / "data_tfrecord-00000-of-00001"
@@ -103,21 +97,22 @@ def test_tensorflow_reads_what_we_write(tmp_path: Path, dtype: type) -> None:
         KEY: tf.io.FixedLenFeature([], tf.string),
         LABEL: tf.io.FixedLenFeature([], tf.int64),
     }
-    [found] = [tf.io.parse_example(batch, spec) for batch in tf.data.TFRecordDataset(str(path)).batch(5)]
-    read = found[IMAGE]
+    [batch] = [tf.io.parse_example(records, spec) for records in tf.data.TFRecordDataset(str(path)).batch(5)]
+    decoded = batch[IMAGE]
     if dtype is np.uint8:
-        read = tf.reshape(tf.io.decode_raw(read, tf.uint8), (5, 4, 6, 3))
-    assert np.array_equal(read.numpy(), images)
-    assert [name.decode() for name in found[KEY].numpy()] == names
-    assert found[LABEL].numpy().tolist() == [-1, 0, 1, 2, 3]
+        decoded = tf.reshape(tf.io.decode_raw(decoded, tf.uint8), (5, 4, 6, 3))
+    assert np.array_equal(decoded.numpy(), images)
+    assert [name.decode() for name in batch[KEY].numpy()] == names
+    assert batch[LABEL].numpy().tolist() == [-1, 0, 1, 2, 3]
 
 
-def test_writing_loads_no_tensorflow_and_gives_the_same_bytes_in_another_process() -> None:
+@pytest.mark.process
+def test_encoding_does_not_import_tensorflow_and_gives_the_same_bytes_in_another_process() -> None:
     program = (
         "import sys; import numpy as np; from schemas.artifacts.records import encode_example, frame\n"
         "pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)\n"
         "print(frame(encode_example(pixels, key='é', label=3)).hex())\n"
-        "assert 'tensorflow' not in sys.modules, 'TensorFlow was loaded'\n"
+        "assert 'tensorflow' not in sys.modules, 'TensorFlow was imported'\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     here = frame(encode_example(np.arange(24, dtype=np.uint8).reshape(2, 4, 3), key="é", label=3))
@@ -125,7 +120,7 @@ def test_writing_loads_no_tensorflow_and_gives_the_same_bytes_in_another_process
 
 
 @pytest.mark.parametrize("store", ["uint8", "float32"])
-def test_the_schema_names_every_feature_of_a_record_and_says_what_it_is(store: str) -> None:
+def test_the_schema_names_and_describes_every_feature_of_a_record(store: str) -> None:
     schema = parse(store)
     record = encode_example(np.zeros((4, 6, 3), store), key="k", label=0)
     assert {feature.name for feature in schema.feature} == set(tf.train.Example.FromString(record).features.feature)
@@ -150,7 +145,7 @@ def test_the_schema_bounds_the_label() -> None:
     assert (label.int_domain.min, label.int_domain.max) == (-1, 1)
 
 
-def test_the_schema_describes_what_is_stored_and_not_what_is_cropped_from_it() -> None:
+def test_the_schema_has_the_stored_size_and_not_the_cropped_size() -> None:
     schema = schema_text(make_statistics(store="float32", stored_height=5, stored_width=8))
     assert "5 × 8 × 3" in text_format.Parse(schema, schema_pb2.Schema()).feature[0].annotation.comment[0]
 

@@ -1,4 +1,4 @@
-"""An artifact grows beside its final name and takes it when it is whole, whatever is killed on the way."""
+"""An artifact is written beside its final name and takes it when it is whole, even if processes are killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FINGERPRINT = "0123456789abcdef"
 
 
 def seal(artifact: Artifact, content: str) -> None:
-    """Fills and seals an artifact."""
+    """Write an artifact's file, and seal it."""
     artifact.path.joinpath("statistics.json").write_text(content)
     artifact.seal(
         inputs={}, settings={}, counts={}, recipe={}, versions={}, duration_seconds=0.0, created="2024-01-01T00:00:00"
@@ -26,25 +26,25 @@ def seal(artifact: Artifact, content: str) -> None:
 
 
 def publish(final: Path, content: str, fingerprint: str = FINGERPRINT) -> None:
-    """Stages an artifact and gives it its final name."""
+    """Write an artifact in a staging folder, and publish it."""
     staging = Staging(final, fingerprint)
     seal(staging.open(Examples), content)
     staging.publish()
 
 
 def content(final: Path) -> str:
-    """What stands in an artifact, which must be whole."""
+    """Return the content of an artifact's file, after a thorough check of the artifact."""
     Examples(final).check(thorough=True)
     return Examples(final).statistics_path.read_text()
 
 
 @pytest.fixture
 def final(tmp_path: Path) -> Path:
-    """Where the artifact shall be."""
+    """Path of the published artifact."""
     return tmp_path / "runs" / "examples"
 
 
-def test_what_an_interrupted_run_left_is_found_again(final: Path) -> None:
+def test_the_work_of_an_interrupted_run_is_resumed(final: Path) -> None:
     first = Staging(final, FINGERPRINT).open(Examples)
     (first.path / "shard").write_bytes(b"done")
     (first.work / "trial").write_bytes(b"half")
@@ -54,7 +54,7 @@ def test_what_an_interrupted_run_left_is_found_again(final: Path) -> None:
     assert not final.exists()
 
 
-def test_another_fingerprint_starts_afresh(final: Path) -> None:
+def test_another_fingerprint_starts_with_empty_folders(final: Path) -> None:
     first = Staging(final, FINGERPRINT).open(Examples)
     (first.path / "shard").write_bytes(b"done")
     second = Staging(final, FINGERPRINT[::-1]).open(Examples)
@@ -73,13 +73,13 @@ def test_the_scratch_folder_is_no_part_of_the_artifact(final: Path) -> None:
 
 def test_publishing_replaces_the_former_artifact_and_removes_every_partial(final: Path) -> None:
     publish(final, "former")
-    Staging(final, "f" * 64).open(Examples)  # a run with other settings that never ended
+    Staging(final, "f" * 64).open(Examples)  # an unfinished run with other settings
     publish(final, "new")
     assert content(final) == "new"
     assert list(final.parent.iterdir()) == [final]
 
 
-def test_publishing_leaves_the_neighbours_alone(final: Path) -> None:
+def test_publishing_does_not_touch_other_artifacts(final: Path) -> None:
     neighbours = [final.with_name(name) for name in ("examples-more", "example", "model")]
     for neighbour in neighbours:
         publish(neighbour, "mine")
@@ -94,7 +94,7 @@ def test_a_crash_between_the_two_renames_is_undone(final: Path) -> None:
     publish(final, "former")
     staging = Staging(final, FINGERPRINT)
     seal(staging.open(Examples), "new")
-    final.replace(final.with_name(".previous-examples"))  # what publish does first; then the power fails
+    final.replace(final.with_name(".previous-examples"))  # the first rename of publish, then a crash
     assert not final.exists()
     recover(final)
     assert content(final) == "former"
@@ -103,7 +103,7 @@ def test_a_crash_between_the_two_renames_is_undone(final: Path) -> None:
     assert list(final.parent.iterdir()) == [final]
 
 
-def test_recovering_changes_nothing_where_nothing_is_broken(final: Path) -> None:
+def test_recover_changes_nothing_if_nothing_is_broken(final: Path) -> None:
     final.parent.mkdir()
     recover(final)
     assert not final.exists()
@@ -115,8 +115,8 @@ def test_recovering_changes_nothing_where_nothing_is_broken(final: Path) -> None
 def test_a_crash_after_the_second_rename_keeps_the_new_artifact(final: Path) -> None:
     publish(final, "former")
     final.rename(final.with_name(".previous-examples"))
-    publish(final.with_name("made"), "new")
-    final.with_name("made").rename(final)  # what publish does second; the former one is still there
+    publish(final.with_name("new"), "new")
+    final.with_name("new").rename(final)  # the second rename of publish; the former artifact is still there
     recover(final)
     assert content(final) == "new"
     publish(final, "newer")
@@ -124,7 +124,7 @@ def test_a_crash_after_the_second_rename_keeps_the_new_artifact(final: Path) -> 
     assert list(final.parent.iterdir()) == [final]
 
 
-# Publishes again and again, saying each time which content is now the last that was published for sure.
+# Publishes again and again, and prints each content after it is published.
 PUBLISH = """
 import sys
 from itertools import count
@@ -142,6 +142,8 @@ for number in count():
 """
 
 
+@pytest.mark.kills
+@pytest.mark.process
 def test_a_kill_at_any_moment_leaves_a_whole_artifact(final: Path) -> None:
     final.parent.mkdir()
     for published in range(1, 9):
@@ -152,13 +154,14 @@ def test_a_kill_at_any_moment_leaves_a_whole_artifact(final: Path) -> None:
                 process.stdout.readline()
             time.sleep(published / 4000)
             process.kill()
-            said = process.stdout.read().split()
+            printed = process.stdout.read().split()
         assert process.returncode == -signal.SIGKILL
         recover(final)
-        assert int(content(final)) >= max(published - 1, *map(int, said), 0)
+        assert int(content(final)) >= max(published - 1, *map(int, printed), 0)
 
 
-def test_what_a_killed_writer_left_is_no_part_of_the_artifact(final: Path) -> None:
+@pytest.mark.process
+def test_the_temporary_file_of_a_killed_writer_is_no_part_of_the_artifact(final: Path) -> None:
     killed = (
         "import os, signal, sys; from pathlib import Path; from schemas import atomic\n"
         "with atomic.replacing(Path(sys.argv[1])) as temporary:\n"

@@ -1,4 +1,4 @@
-"""Every table has a schema, which holds when it is written and when it is read."""
+"""Every table has a schema, which is checked when the table is written and read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.artifacts.tables import (
@@ -23,7 +23,7 @@ from schemas.artifacts.tables import (
     write_table,
 )
 
-TRIED = {
+VALUES_BY_KEY = {
     "model.latent_dim": [2, 4],
     "model.hidden": [[512, 256], [256]],
     "model.zero_log_variance": [True, False],
@@ -33,7 +33,7 @@ TRIED = {
 SCHEMAS = {
     "images": IMAGES,
     "rejected": REJECTED,
-    "trials": trials_schema(TRIED),
+    "trials": trials_schema(VALUES_BY_KEY),
     "history": HISTORY,
     "generated": GENERATED,
 }
@@ -50,39 +50,38 @@ VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
 
 
 def rows_of(schema: pa.Schema) -> st.SearchStrategy[list[Row]]:
-    """Any rows that a schema allows."""
+    """Generate rows that a schema allows."""
     fields = {field.name: VALUES[field.type] | st.none() if field.nullable else VALUES[field.type] for field in schema}
     return st.lists(st.fixed_dictionaries(fields), max_size=4)
 
 
 def rejected(**changes: Any) -> Row:
-    """A row of rejected.parquet."""
+    """Return a row of rejected.parquet."""
     return {"key": "a.png", "reason": str(Reason.EMPTY), "detail": "0 bytes", **changes}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_any_rows_come_back(tmp_path: Path, name: str) -> None:
+def test_any_rows_read_back_unchanged(tmp_path: Path, name: str) -> None:
     schema = SCHEMAS[name]
     path = tmp_path / f"{name}.parquet"
 
-    @settings(max_examples=25, deadline=None)
     @given(rows=rows_of(schema))
-    def come_back(rows: list[Row]) -> None:
+    def check(rows: list[Row]) -> None:
         write_table(path, rows, schema)
         table = read_table(path, schema)
         assert table.schema == schema
         assert table.to_pylist() == rows
 
-    come_back()
+    check()
 
 
-def test_a_table_is_written_as_it_is(tmp_path: Path) -> None:
+def test_a_table_is_written_unchanged(tmp_path: Path) -> None:
     table = pa.Table.from_pylist([rejected(), rejected(key="b.png")], schema=REJECTED)
     write_table(tmp_path / "rejected.parquet", table, REJECTED)
     assert read_table(tmp_path / "rejected.parquet", REJECTED) == table
 
 
-def test_a_row_without_a_value_that_must_be_there_is_an_error(tmp_path: Path) -> None:
+def test_a_row_without_a_required_value_is_an_error(tmp_path: Path) -> None:
     for row in (rejected(detail=None), {"key": "a.png", "reason": "empty"}):
         with pytest.raises(ValueError, match=r"'detail'.*non-nullable"):
             write_table(tmp_path / "rejected.parquet", [row], REJECTED)
@@ -99,13 +98,13 @@ def test_a_row_with_a_misspelt_column_is_an_error(tmp_path: Path) -> None:
         write_table(tmp_path / "trials.parquet", [trial], TRIALS)
 
 
-def test_the_trials_table_has_a_column_for_each_searched_key_of_the_type_of_its_values() -> None:
-    assert trials_schema(TRIED).names == [*TRIALS.names, *TRIED]
-    types = [str(trials_schema(TRIED).field(key).type) for key in TRIED]
+def test_the_trials_table_has_a_column_for_each_searched_key_with_the_type_of_its_values() -> None:
+    assert trials_schema(VALUES_BY_KEY).names == [*TRIALS.names, *VALUES_BY_KEY]
+    types = [str(trials_schema(VALUES_BY_KEY).field(key).type) for key in VALUES_BY_KEY]
     assert types == ["int64", "string", "bool", "double", "double"]
 
 
-def test_a_ready_made_table_with_other_columns_is_an_error(tmp_path: Path) -> None:
+def test_writing_a_table_with_other_columns_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="names"):
         write_table(tmp_path / "rejected.parquet", pa.table({"file": ["a.png"]}), REJECTED)
 
@@ -120,7 +119,7 @@ def test_a_ready_made_table_with_other_columns_is_an_error(tmp_path: Path) -> No
     ],
     ids=["missing", "added", "renamed", "null"],
 )
-def test_a_file_with_other_columns_does_not_read(tmp_path: Path, columns: dict[str, list[Any]]) -> None:
+def test_reading_a_file_with_other_columns_is_an_error(tmp_path: Path, columns: dict[str, list[Any]]) -> None:
     path = tmp_path / "rejected.parquet"
     pq.write_table(pa.table(columns), path)
     with pytest.raises(ValueError, match=r"names|null"):
@@ -136,7 +135,7 @@ def test_a_failed_write_leaves_the_former_table_and_nothing_else(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_truncated_table_does_not_read(tmp_path: Path) -> None:
+def test_reading_a_truncated_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "rejected.parquet"
     write_table(path, [rejected()] * 100, REJECTED)
     path.write_bytes(path.read_bytes()[:-20])
@@ -144,5 +143,5 @@ def test_a_truncated_table_does_not_read(tmp_path: Path) -> None:
         read_table(path, REJECTED)
 
 
-def test_the_reasons_are_words_that_a_person_can_search_for() -> None:
+def test_the_values_of_reasons_are_their_names_in_small_letters() -> None:
     assert all(reason == reason.name.lower() for reason in Reason)

@@ -1,4 +1,4 @@
-"""A recipe is checked before any work starts: keys, ranges, and what must fit together."""
+"""A recipe is validated before any work starts: its keys, their ranges, and their combinations."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MakeRecipe = Callable[..., Recipe]
 
 
 def sections() -> list[type[Section]]:
-    """Every section class that a recipe has."""
-    declared = {**vars(settings), **vars(model), **vars(sources)}.values()
-    found = [kind for kind in declared if isinstance(kind, type) and issubclass(kind, Section)]
-    return [kind for kind in found if kind is not Section]
+    """Return all classes of sections."""
+    values = {**vars(settings), **vars(model), **vars(sources)}.values()
+    classes = [value for value in values if isinstance(value, type) and issubclass(value, Section)]
+    return [section for section in classes if section is not Section]
 
 
 def parts(value: Any) -> Iterator[BaseModel]:
-    """A recipe and every section in it."""
+    """Yield a recipe and all sections in it."""
     if isinstance(value, BaseModel):
         yield value
         for name in type(value).model_fields:
@@ -44,7 +44,7 @@ def test_the_smallest_recipe_gets_every_default(make_recipe: MakeRecipe) -> None
     assert recipe.generate.folder == "1000-seed0-png"
 
 
-def test_a_recipe_that_was_printed_reads_back_equal(make_recipe: MakeRecipe) -> None:
+def test_a_dumped_recipe_reads_back_equal(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe(
         {"model.encoder": [[8, 2], [4, 1]], "tune.space": {"model.latent_dim": [3, 5]}, "beam.options": ["--runner=X"]}
     )
@@ -53,7 +53,7 @@ def test_a_recipe_that_was_printed_reads_back_equal(make_recipe: MakeRecipe) -> 
 
 
 @pytest.mark.parametrize("missing", ["name", "sources", "model", "loss"])
-def test_what_has_no_default_must_be_given(make_recipe: MakeRecipe, missing: str) -> None:
+def test_a_key_without_default_is_required(make_recipe: MakeRecipe, missing: str) -> None:
     data = make_recipe().model_dump(mode="json")
     del data[missing]
     with pytest.raises(ValidationError, match=rf"(?m)^{missing}\n.*[Ff]ield required"):
@@ -188,7 +188,7 @@ def test_the_ends_of_a_range_are_accepted(make_recipe: MakeRecipe, key: str, val
         ("export.tolerance", math.inf),
     ],
 )
-def test_infinity_is_no_setting(make_recipe: MakeRecipe, key: str, value: Any) -> None:
+def test_infinity_is_an_error(make_recipe: MakeRecipe, key: str, value: Any) -> None:
     with pytest.raises(ValidationError):
         make_recipe({key: value})
 
@@ -241,17 +241,17 @@ def test_only_fresh_crops_store_a_margin(make_recipe: MakeRecipe) -> None:
         assert (preprocess.stored_height, preprocess.stored_width) == stored
 
 
-def test_the_folder_of_an_image_set_is_its_name_or_says_what_is_in_it(make_recipe: MakeRecipe) -> None:
+def test_the_folder_of_an_image_set_is_its_name_or_made_from_its_settings(make_recipe: MakeRecipe) -> None:
     assert make_recipe({"generate.name": "album"}).generate.folder == "album"
-    made = make_recipe({"generate.count": 5, "generate.seed": 7, "generate.format": "parquet"}).generate
-    assert made.folder == "5-seed7-parquet"
+    section = make_recipe({"generate.count": 5, "generate.seed": 7, "generate.format": "parquet"}).generate
+    assert section.folder == "5-seed7-parquet"
 
 
-def test_the_folder_of_a_set_of_one_label_says_which(make_recipe: MakeRecipe) -> None:
+def test_the_folder_of_a_set_of_one_label_names_the_label(make_recipe: MakeRecipe) -> None:
     for label, folder in [("cat", "5-seed7-cat-png"), ("a/b c", "5-seed7-a-b-c-png"), (3, "5-seed7-3-png")]:
-        made = make_recipe({"generate.count": 5, "generate.seed": 7, "generate.label": label}).generate
-        assert made.folder == folder
-        assert made.label == str(label)
+        section = make_recipe({"generate.count": 5, "generate.seed": 7, "generate.label": label}).generate
+        assert section.folder == folder
+        assert section.label == str(label)
 
 
 def test_no_part_of_a_recipe_can_be_changed(make_recipe: MakeRecipe) -> None:
@@ -262,7 +262,7 @@ def test_no_part_of_a_recipe_can_be_changed(make_recipe: MakeRecipe) -> None:
 
 
 @pytest.mark.parametrize("section", sections(), ids=lambda section: section.__name__)
-def test_every_setting_has_a_line_of_docs(section: type[settings.Section]) -> None:
+def test_every_setting_has_a_description(section: type[settings.Section]) -> None:
     assert section.__doc__
     for name, field in section.model_fields.items():
         chooses_the_kind = name in ("kind", "network", "likelihood")

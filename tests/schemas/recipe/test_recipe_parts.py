@@ -1,4 +1,4 @@
-"""Settings of several sections that do, or do not, fit together."""
+"""Combinations of settings that are errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -75,14 +74,13 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
         ),
     ],
 )
-def test_settings_of_training_that_do_not_fit_together_are_an_error_that_says_what_would(
+def test_a_wrong_combination_is_an_error_that_says_what_is_right(
     make_recipe: MakeRecipe, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         make_recipe(changes)
 
 
-@hypothesis_settings(deadline=None)
 @given(
     strides=st.lists(st.integers(1, 4), min_size=1, max_size=4),
     output_stride=st.integers(1, 4),

@@ -1,4 +1,4 @@
-"""A stage sees only the keys that it declares, and only these can make its output stale."""
+"""A stage gets only the keys that it declares, and only these can make its output stale."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__
 
 
 def value_of(recipe: Recipe, key: str) -> Any:
-    """The value that a dotted key has in a recipe."""
+    """Return the value of a dotted key in a recipe."""
     value: Any = recipe
     for part in key.split("."):
         assert part in type(value).model_fields, f"{key}: {type(value).__name__} has no setting {part}"
@@ -45,7 +45,7 @@ def value_of(recipe: Recipe, key: str) -> Any:
 
 
 @each_stage
-def test_every_key_stands_in_the_recipe_and_has_its_field(make_recipe: MakeRecipe, stage: type[StageSettings]) -> None:
+def test_every_key_is_in_the_recipe_and_has_a_field(make_recipe: MakeRecipe, stage: type[StageSettings]) -> None:
     recipe = make_recipe()
     names = [field.name for field in fields(stage)]  # type: ignore[arg-type]
     assert names == [key.rpartition(".")[2] for key in stage.KEYS]
@@ -55,7 +55,7 @@ def test_every_key_stands_in_the_recipe_and_has_its_field(make_recipe: MakeRecip
 
 
 @each_stage
-def test_a_stage_selects_what_its_keys_name(make_recipe: MakeRecipe, stage: type[StageSettings]) -> None:
+def test_a_stage_selects_the_values_of_its_keys(make_recipe: MakeRecipe, stage: type[StageSettings]) -> None:
     recipe = make_recipe({"seed": 7, "title": "Photos", "train.batch_size": 9, "model.latent_dim": 5})
     selected = stage.of(recipe)
     for key in stage.KEYS:
@@ -82,12 +82,12 @@ def test_a_stages_settings_cannot_be_changed(make_recipe: MakeRecipe, stage: typ
 @each_stage
 def test_the_content_is_plain_json_keyed_by_recipe_key(make_recipe: MakeRecipe, stage: type[StageSettings]) -> None:
     content = stage.of(make_recipe()).content()
-    decided = {"beam", "train.use_tuned"} if stage is EvaluateSettings else {"beam"}  # by how it runs, or by its inputs
-    assert set(content) == set(stage.KEYS) - decided
+    ignored = {"beam", "train.use_tuned"} if stage is EvaluateSettings else {"beam"}
+    assert set(content) == set(stage.KEYS) - ignored
     assert json.loads(json.dumps(content)) == content
 
 
-def test_where_the_sources_lie_is_no_content(make_recipe: MakeRecipe) -> None:
+def test_the_paths_of_sources_are_not_in_the_content(make_recipe: MakeRecipe) -> None:
     sources = [{"kind": "folder", "path": "/here"}, {"kind": "idx", "path": "/there"}, {"kind": "digits"}]
     content = IngestSettings.of(make_recipe({"sources": sources})).content()
     assert content["sources"] == [
@@ -130,7 +130,7 @@ def test_where_the_sources_lie_is_no_content(make_recipe: MakeRecipe) -> None:
         ("beam.options", ["--runner=FlinkRunner"], set()),
     ],
 )
-def test_a_changed_key_changes_the_content_of_the_stages_that_read_it_and_of_no_other(
+def test_a_changed_key_changes_the_content_only_of_the_stages_that_read_it(
     make_recipe: MakeRecipe, key: str, value: Any, stale: set[type[StageSettings]]
 ) -> None:
     before, after = make_recipe(), make_recipe({key: value})
@@ -138,24 +138,24 @@ def test_a_changed_key_changes_the_content_of_the_stages_that_read_it_and_of_no_
     assert changed == stale
 
 
-def test_a_recipes_own_learning_rate_counts_for_a_search_that_does_not_try_others(make_recipe: MakeRecipe) -> None:
+def test_the_learning_rate_counts_for_a_search_that_does_not_search_it(make_recipe: MakeRecipe) -> None:
     space = {"tune.space": {"model.latent_dim": [2, 3]}}
     before, after = make_recipe(space), make_recipe({**space, "train.learning_rate": 0.5})
     assert TuneSettings.of(before).content() != TuneSettings.of(after).content()
 
 
 @pytest.mark.parametrize("stage", [TrainSettings, TuneSettings])
-def test_found_values_take_the_place_of_the_recipes_and_nothing_else_changes(
+def test_with_values_replaces_these_values_and_nothing_else(
     make_recipe: MakeRecipe, stage: type[TrainSettings | TuneSettings]
 ) -> None:
     settings = stage.of(make_recipe())
-    found = {"model.latent_dim": 5, "train.batch_size": 7, "loss.weight": 3}
-    changed = with_values(settings, found)
-    assert {key: value_at(changed, key) for key in found} == found
-    assert with_values(changed, {key: value_at(settings, key) for key in found}) == settings
+    values = {"model.latent_dim": 5, "train.batch_size": 7, "loss.weight": 3}
+    changed = with_values(settings, values)
+    assert {key: value_at(changed, key) for key in values} == values
+    assert with_values(changed, {key: value_at(settings, key) for key in values}) == settings
 
 
 @pytest.mark.parametrize("values", [{"model.latent_dim": 0}, {"model.latentdim": 3}, {"train.batch_size": "many"}])
-def test_found_values_that_the_recipe_refuses_are_an_error(make_recipe: MakeRecipe, values: dict[str, Any]) -> None:
+def test_with_values_refuses_invalid_values(make_recipe: MakeRecipe, values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         with_values(TrainSettings.of(make_recipe()), values)

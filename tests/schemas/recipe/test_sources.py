@@ -1,4 +1,4 @@
-"""A recipe's public data: what may be named as a download."""
+"""The `data` section of a recipe: the downloads that it may name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GOOD = {"url": "https://example.org/images.gz", "name": "images.gz", "sha256": "
 
 
 def data_with(*files: dict[str, str]) -> DataSection:
-    """A data section with these files."""
+    """Return a data section with these files."""
     return DataSection.model_validate({"about": "Tiny set, CC0", "files": files})
 
 
@@ -31,12 +31,12 @@ def data_with(*files: dict[str, str]) -> DataSection:
         ("name", ""),
     ],
 )
-def test_an_entry_names_a_safe_url_a_whole_hash_and_a_plain_name(key: str, value: str) -> None:
+def test_a_file_needs_a_safe_url_a_whole_hash_and_a_plain_name(key: str, value: str) -> None:
     data_with(GOOD)
     with pytest.raises(ValidationError, match=rf"files\.0\.{key}"):
         data_with({**GOOD, key: value})
 
 
-def test_two_files_cannot_have_one_name() -> None:
+def test_two_files_cannot_have_the_same_name() -> None:
     with pytest.raises(ValidationError, match=r"files: expected names that differ, found images\.gz twice"):
         data_with(GOOD, GOOD)
