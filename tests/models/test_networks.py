@@ -120,6 +120,13 @@ FAMILIES = {
         SMALL.model_copy(update={"conditional": True, "batch_norm": "before"}), MSE, (8, 8, 3), "symmetric", (10, 11)
     ),
 }
+# Families that have all kinds of layers between them.
+ONE_OF_EACH_LAYER = (
+    "dense_gated",
+    "conv_conditional_batch_norm_fresh_crop",
+    "resnet_two_levels_conditional",
+    "dense_learned_prior_conditional",
+)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -229,14 +236,17 @@ def test_every_term_is_finite_and_images_lie_between_0_and_1(vae: VAE, inputs: I
 
 
 def test_a_training_step_changes_every_trainable_weight_and_a_few_lower_the_loss(vae: VAE, inputs: Inputs) -> None:
-    # Eager, because a few steps take less time than tracing the model; `test_train` trains compiled models.
-    vae.compile(optimizer=keras.optimizers.Adam(0.02), run_eagerly=True)
+    # Eager, because a few steps take less time than tracing the model; the tests of train compile models.
+    vae.compile(optimizer=keras.optimizers.Adam(0.01), run_eagerly=True)
     before = [weight.numpy() for weight in vae.trainable_weights]
+    seeds = [(variable, variable.numpy()) for variable in vae.variables if "seed_generator" in variable.path]
     logs = []
-    for _ in range(6):
+    for step in range(4):
+        for variable, state in seeds:  # the same noise in each step, so that losses can be compared
+            variable.assign(state)
         vae.reset_metrics()
         logs.append(vae.train_on_batch(inputs, return_dict=True))
-        if len(logs) == 1:
+        if step == 0:
             for weight, old in zip(vae.trainable_weights, before, strict=True):
                 assert not np.array_equal(weight.numpy(), old), weight.path
     first, last = logs[0], logs[-1]
@@ -247,13 +257,14 @@ def test_a_training_step_changes_every_trainable_weight_and_a_few_lower_the_loss
 def test_a_saved_model_loads_safely_and_computes_the_same(vae: VAE, inputs: Inputs, tmp_path: Path) -> None:
     change_weights(vae)
     vae.save(tmp_path / "vae.keras")
-    loaded = keras.models.load_model(tmp_path / "vae.keras", safe_mode=True)
+    loaded = keras.models.load_model(tmp_path / "vae.keras", compile=False, safe_mode=True)
     assert type(loaded) is VAE
     assert (loaded.image_shape, loaded.latent_dim, loaded.seed) == (vae.image_shape, vae.latent_dim, vae.seed)
     assert (loaded.labels, loaded.label_shares) == (vae.labels, vae.label_shares)
     assert_same_terms(vae, loaded, inputs)
 
 
+@pytest.mark.parametrize("family", ONE_OF_EACH_LAYER, indirect=True)
 def test_a_model_can_be_rebuilt_from_its_configuration(vae: VAE, inputs: Inputs) -> None:
     config = vae.get_config()
     rebuilt = VAE.from_config(deepcopy(config))  # a copy, because Keras empties the configurations of nested models
@@ -262,6 +273,7 @@ def test_a_model_can_be_rebuilt_from_its_configuration(vae: VAE, inputs: Inputs)
     assert_same_terms(vae, rebuilt, inputs)
 
 
+@pytest.mark.parametrize("family", ONE_OF_EACH_LAYER, indirect=True)
 def test_a_seed_decides_the_initial_weights(family: Family, statistics: Statistics, vae: VAE) -> None:
     keras.utils.set_random_seed(99)  # build_vae must not depend on it
     same = build_vae(family.model, family.loss, statistics, seed=3)

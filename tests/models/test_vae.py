@@ -18,7 +18,9 @@ from scipy.integrate import quad
 from scipy.special import expit, log_expit
 from scipy.stats import norm
 
+from models.batch import WholeBatch
 from models.build import build_vae
+from models.crop import window
 from models.kl import kl_divergence
 from models.samplers import PosteriorSampler
 from models.vae import VAE
@@ -228,20 +230,26 @@ def padded(centre: Array, stored: tuple[int, int]) -> Array:
     return np.pad(centre, ((0, 0), rows, columns, (0, 0)))
 
 
-@given(height=st.integers(4, 8), width=st.integers(4, 8), spare_y=st.integers(0, 8), spare_x=st.integers(0, 8))
+@given(
+    height=st.integers(4, 8),
+    width=st.integers(4, 8),
+    spare_y=st.integers(0, 8),
+    spare_x=st.integers(0, 8),
+    seed=st.integers(0, 2**31 - 1),
+)
 def test_a_training_crop_is_always_a_window_of_the_stored_image(
-    make_statistics: MakeStatistics, height: int, width: int, spare_y: int, spare_x: int
+    height: int, width: int, spare_y: int, spare_x: int, seed: int
 ) -> None:
-    stored = (height + spare_y, width + spare_x)
-    vae = small_vae(make_statistics(height, width, 1, stored=stored))
-    windows = to_numpy(vae.crop(coordinates(16, *stored), random=True)).astype(int)
-    assert windows.shape == (16, height, width, 1)
-    for window in windows[..., 0]:
-        top, left = divmod(window[0, 0], 16)
+    pixels = coordinates(16, height + spare_y, width + spare_x)
+    generator = keras.random.SeedGenerator(seed)
+    crops = to_numpy(window(pixels, height=height, width=width, seed=generator, batch=WholeBatch())).astype(int)
+    assert crops.shape == (16, height, width, 1)
+    for crop in crops[..., 0]:
+        top, left = divmod(crop[0, 0], 16)
         assert 0 <= top <= spare_y
         assert 0 <= left <= spare_x
         rows, columns = top + np.arange(height)[:, None], left + np.arange(width)[None, :]
-        np.testing.assert_array_equal(window, 16 * rows + columns)
+        np.testing.assert_array_equal(crop, 16 * rows + columns)
 
 
 def test_training_crops_differ_between_images_and_steps_and_reach_every_position(
