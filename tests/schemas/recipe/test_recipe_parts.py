@@ -102,5 +102,5 @@ def test_the_decoders_strides_must_divide_height_and_width(
         make_recipe(changes)
         return
     key, size = wrong[0]
-    with pytest.raises(ValidationError, match=f"preprocess.{key}: .* multiple of {stride}, found {size}"):
+    with pytest.raises(ValidationError, match=f"preprocess.{key}: expected a multiple of {stride}, .* found {size}"):
         make_recipe(changes)
