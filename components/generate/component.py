@@ -1,4 +1,4 @@
-"""A Generator to an ImageSet: as many synthetic images as wanted, each reproducible on its own."""
+"""Generate: from a Generator to an ImageSet of any number of synthetic images, each reproducible on its own."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from schemas.stage import Stage
 def generate(
     generator: Generator, examples: Examples | None, images: ImageSet, settings: GenerateSettings
 ) -> dict[str, int]:
-    """Draws codes, decodes them, and writes images with a row each; finished shards are kept through a kill.
+    """Draw codes, decode them, and write the images and a table with a row for each.
+
+    An interrupted stage resumes: finished shards are not made again.
 
     Args:
-        generator: That makes them.
-        examples: Training images, where near copies of them are left out.
-        images: The set.
-        settings: The recipe's.
+        generator: Generator of the images.
+        examples: Training images, where near copies of them are dropped; None otherwise.
+        images: Image set to write.
+        settings: Settings of the recipe.
 
     Returns:
-        How many images, and how many were left out.
+        Number of images, and of those that were dropped.
 
     Raises:
-        UsageError: The generator does not have what is asked for.
-        DataError: The generator, or what codes are given in, cannot be used.
+        UsageError: The generator lacks what the settings ask for.
+        DataError: The generator, or the file of codes, cannot be used.
     """
     from components.generate.run import run
 
     return run(generator, images, settings, examples=examples)
 
 
-def given_digest(settings: GenerateSettings) -> dict[str, str | None]:
-    """Sha256 of the content of given `codes`, where there are any.
+def code_source_digest(settings: GenerateSettings) -> dict[str, str | None]:
+    """Return the sha256 of the file or images that codes come from; nothing where codes are drawn.
 
     Raises:
-        UsageError: They are not there.
+        UsageError: There is no such file.
     """
     if settings.generate.code_source is None:
         return {}
-    from components.generate.own_codes import digest_of
+    from components.generate.code_source import digest_of
 
     return {"codes": digest_of(settings.generate)}
 
@@ -51,6 +53,6 @@ STAGE = Stage(
     settings=GenerateSettings,
     run=generate,
     optional={Examples: lambda settings: settings.generate.drop_near_copies},
-    external=given_digest,
+    external=code_source_digest,
     packages=("apache-beam", "tensorflow", "numpy", "isal", "pyarrow"),
 )

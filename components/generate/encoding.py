@@ -1,4 +1,4 @@
-"""Pixels as image files."""
+"""Encoding of pixels as image files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _COLOUR = {1: 0, 3: 2}  # PNG's colour types, by channels
-_UP = 2  # PNG's filter that takes the row above away
-_LEVEL = 1  # of ISA-L's four: docs/generate.md has the measurement
+_UP = 2  # PNG's filter that subtracts the row above
+_LEVEL = 1  # of ISA-L's levels 0 to 3; measured in docs/benchmarks.md
 
 
 def encode_all(images: NDArray[np.uint8], suffix: str) -> list[bytes]:
-    """Images [N, H, W, 1 or 3], uint8, as PNG or lossless WebP files."""
+    """Encode images [N, H, W, 1 or 3] as PNG or lossless WebP files."""
     return _pngs(images) if suffix == "png" else [_webp(pixels) for pixels in images]
 
 
@@ -29,7 +29,10 @@ def _webp(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _pngs(images: NDArray[np.uint8]) -> list[bytes]:
-    """PNG (ISO/IEC 15948), compressed by ISA-L, which general encoders do not do: it is most of what an image costs."""
+    """Encode images as PNG (ISO/IEC 15948).
+
+    Compression is most of what an image costs, and ISA-L compresses faster than the libraries of general encoders.
+    """
     count, height, width, channels = images.shape
     flat = images.reshape(count, height, width * channels)
     rows = np.empty((count, height, 1 + width * channels), np.uint8)
@@ -37,12 +40,12 @@ def _pngs(images: NDArray[np.uint8]) -> list[bytes]:
     rows[:, 0, 1:] = flat[:, 0]
     np.subtract(flat[:, 1:], flat[:, :-1], out=rows[:, 1:, 1:])
     head, end = _head(height, width, channels), _chunk(b"IEND", b"")
-    return [b"".join((head, _chunk(b"IDAT", isal_zlib.compress(each, _LEVEL)), end)) for each in rows]
+    return [b"".join((head, _chunk(b"IDAT", isal_zlib.compress(image, _LEVEL)), end)) for image in rows]
 
 
 @cache
 def _head(height: int, width: int, channels: int) -> bytes:
-    """Signature and IHDR."""
+    """Return the signature and the chunk IHDR."""
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _COLOUR[channels], 0, 0, 0))
 
 

@@ -1,7 +1,7 @@
-"""Which images stay when near copies of training images, or unlikely ones, are left out. Others take their place.
+"""Filters of a set: near copies of training images, or unlikely images, are dropped, and later images replace them.
 
-Images are looked at in the order of indices until as many stay as are wanted; whether one stays depends on itself alone, and
-in a set of so many images of each label on how many of its label there are already.
+Images are checked in the order of their indices until enough pass. Whether an image passes depends on the image alone, and, in
+a set with a number of images for each label, on how many images of its label have passed already.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from components.examples.dataset import labelled_batches, read_statistics, readable
 from components.generate.calibration import Calibration
-from components.generate.loaded import LoadedGenerator, Made, calibration_of
+from components.generate.loaded_generator import ImageBlock, LoadedGenerator, calibration_of
 from components.images.geometry import Crop
 from components.images.near_copies import (
     LEVEL,
@@ -34,176 +35,212 @@ from schemas.artifacts.records import decode_example, read_records
 from schemas.errors import DataError, UsageError
 from schemas.recipe.generate import BLOCK, GenerateSection
 
-Reason = dict[str, Any]  # the rest of a row of `schemas.artifacts.tables.DROPPED`
+BLOCKS_AT_ONCE = 128  # blocks that are compared with all training images in one pass
+MIN_ACCEPTANCE = 0.01  # stop if a smaller share of the images than this passes the filters …
+MIN_CHECKED = 25_600  # … after so many images
 
-AT_ONCE = 128  # blocks that are compared with all training images at once
-LEAST = 0.01  # share that stays, below which no set is made,
-LOOKED_AT = 25_600  # when so many have been looked at
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an image is dropped.
+
+    Attributes:
+        name: `near_copy` or `unlikely`.
+        value: Distance from a training image, or log density of the code in nats.
+        limit: The image is dropped because the value is below this.
+        training_image: Number of the training image that it is a near copy of, in the order of the Examples.
+    """
+
+    name: str
+    value: float
+    limit: float
+    training_image: int | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An image that is dropped.
+
+    Attributes:
+        index: Index of the image.
+        label: Its label, where the generator takes labels.
+        reason: Why it is dropped.
+    """
+
+    index: int
+    label: str | None
+    reason: Reason
 
 
 @dataclass
 class Selection:
-    """What stays, and what does not.
+    """The images of a set, and those that were dropped.
 
     Attributes:
-        kept: Indices, ascending.
-        dropped: Rows of `schemas.artifacts.tables.DROPPED`.
-        labels: How many stay of each.
+        kept: Indices of the set's images, ascending.
+        dropped: Images that were dropped, in the order of their indices.
+        labels: Number of the set's images with each label.
     """
 
     kept: list[int] = field(default_factory=list)
-    dropped: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     labels: Counter[str | None] = field(default_factory=Counter)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many were left out, and why."""
-        found = Counter(row["reason"] for row in self.dropped)
-        return {"near_copies_dropped": found["near_copy"], "unlikely_dropped": found["unlikely"]}
+        """Number of images that were dropped, for each reason."""
+        counts = Counter(dropped.reason.name for dropped in self.dropped)
+        return {"near_copies_dropped": counts["near_copy"], "unlikely_dropped": counts["unlikely"]}
 
 
 def select(
     loaded: LoadedGenerator,
-    wanted: GenerateSection,
+    section: GenerateSection,
     *,
     generator: Generator,
     examples: Examples | None,
     count: int,
     progress: Callable[[int], None],
 ) -> Selection:
-    """Looks at images until `count` stay.
+    """Check images until `count` of them pass the filters.
 
     Args:
-        loaded: Makes them.
-        wanted: The recipe's `generate` section.
-        generator: With its samplers.
-        examples: Training images, where near copies of them are left out; else None.
+        loaded: The generator, loaded.
+        section: The recipe's `generate` section.
+        generator: The generator, with its samplers.
+        examples: Training images, where near copies of them are dropped; None otherwise.
         count: Images of the set.
-        progress: Called with how many stay so far.
+        progress: Called with the number of images that have passed so far.
 
     Raises:
-        DataError: Hardly any stay.
+        UsageError: The sampler has no unlikely codes.
+        DataError: Hardly any image passes.
     """
-    codes = None
-    if wanted.drop_unlikely:
-        codes = calibration_of(generator, loaded.kind)
-        if codes.sampler.kind == "uniform":
+    calibration = None
+    if section.drop_unlikely:
+        calibration = calibration_of(generator, loaded.kind)
+        if calibration.sampler.kind == "uniform":
             raise UsageError(
                 "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"
             )
-    room, found, start = _room(wanted, count=count, labels=loaded.about.labels), Selection(), 0
-    while len(found.kept) < count:
-        # As many as are missing, and a few more.
-        blocks = min(AT_ONCE, 1 + (count - len(found.kept)) // BLOCK)
-        numbers, reasons = _look_at(
-            range(start, start + blocks * BLOCK), loaded, wanted, codes=codes, examples=examples
-        )
-        for index, number in enumerate(numbers, start):
-            label = loaded.about.labels[number] if number >= 0 else None
-            if len(found.kept) == count:
+    names = loaded.description.labels
+    selection, most, start = Selection(), _images_per_label(section, count=count, labels=names), 0
+    while len(selection.kept) < count:
+        # As many as are missing, and up to a block more.
+        blocks = min(BLOCKS_AT_ONCE, 1 + (count - len(selection.kept)) // BLOCK)
+        indices = range(start, start + blocks * BLOCK)
+        numbers, reasons = _check(indices, loaded, section, calibration=calibration, examples=examples)
+        for index, number in zip(indices, numbers, strict=True):
+            label = names[number] if number >= 0 else None
+            if len(selection.kept) == count:
                 break
-            if room and found.labels[label] >= room[label]:
-                continue  # enough of this label
+            if most and label is not None and selection.labels[label] >= most[label]:
+                continue  # the set has enough images of this label
             if index in reasons:
-                found.dropped.append({"index": index, "label": label, **reasons[index]})
+                selection.dropped.append(Dropped(index, label, reasons[index]))
             else:
-                found.kept.append(index)
-                found.labels[label] += 1
+                selection.kept.append(index)
+                selection.labels[label] += 1
         start += blocks * BLOCK
-        progress(len(found.kept))
-        if start >= LOOKED_AT and len(found.kept) < LEAST * start:
-            key = "drop_near_copies" if wanted.drop_near_copies else "drop_unlikely"
+        progress(len(selection.kept))
+        if start >= MIN_CHECKED and len(selection.kept) < MIN_ACCEPTANCE * start:
+            key = "drop_near_copies" if section.drop_near_copies else "drop_unlikely"
             raise DataError(
-                f"generate.{key}: expected {LEAST:.0%} of the images to stay at least, found {len(found.kept):,} of {start:,}"
+                f"generate.{key}: expected at least {MIN_ACCEPTANCE:.0%} of the images to pass, found "
+                f"{len(selection.kept):,} of {start:,}"
             )
-    if examples:
-        _name_training_images(found, examples)
-    return found
+    return selection
 
 
-def _look_at(
+def write_dropped(selection: Selection, path: Path, *, examples: Examples | None) -> None:
+    """Write the table of the images that were dropped; `examples` has the keys of training images."""
+    keys = _keys_of_copied(selection, examples) if examples else {}
+    rows = [
+        {
+            "index": dropped.index,
+            "label": dropped.label,
+            "reason": dropped.reason.name,
+            "found": dropped.reason.value,
+            "limit": dropped.reason.limit,
+            "training_image": keys.get(dropped.reason.training_image),
+        }
+        for dropped in selection.dropped
+    ]
+    tables.write_table(path, pa.Table.from_pylist(rows, schema=tables.DROPPED), tables.DROPPED)
+
+
+def _check(
     indices: range,
     loaded: LoadedGenerator,
-    wanted: GenerateSection,
+    section: GenerateSection,
     *,
-    codes: Calibration | None,
+    calibration: Calibration | None,
     examples: Examples | None,
 ) -> tuple[list[int], dict[int, Reason]]:
-    """Labels' numbers of the images of whole blocks; and by index, why some are left out."""
-    numbers, small, reasons = list[int](), list[Images](), dict[int, Reason]()
+    """Return the labels' numbers of the images of whole blocks, and by index why some of them are dropped."""
+    numbers, reduced, reasons = list[int](), list[Images](), dict[int, Reason]()
     for start in indices[::BLOCK]:
-        made = loaded.make(start)
-        numbers += made.numbers.tolist()
-        if codes:
-            reasons |= _unlikely(codes, wanted, start, made)
+        block = loaded.make(start)
+        numbers += block.numbers.tolist()
+        if calibration:
+            reasons |= _unlikely(calibration, section, start, block)
         if examples:
-            small += blocks_of(lambda made=made: iter([made.images.astype(np.float32) / 255.0]))
+            unit_images = block.images.astype(np.float32) / 255.0
+            reduced += blocks_of(partial(iter, [unit_images]))
     if examples:
-        reasons = _copies(indices, np.concatenate(small), examples) | reasons
+        reasons = _near_copies(indices, np.concatenate(reduced), examples) | reasons
     return numbers, reasons
 
 
-def save(selection: Selection, path: Any) -> None:
-    """Writes the rows of what was left out."""
-    tables.write_table(path, pa.Table.from_pylist(selection.dropped, schema=tables.DROPPED), tables.DROPPED)
+def _unlikely(calibration: Calibration, section: GenerateSection, start: int, block: ImageBlock) -> dict[int, Reason]:
+    """Return by index why images of a block are dropped for their codes.
 
-
-def _unlikely(codes: Calibration, wanted: GenerateSection, start: int, made: Made) -> dict[int, Reason]:
-    """By index, which images of a block have unlikely codes.
-
-    What is unlikely is said by a quantile of the log density of codes of the same label that are drawn for this alone: so an
-    image is judged by its own code, whichever others there are.
+    The limit is a quantile of the log density of other codes of the same label, so that an image is judged by its own code
+    alone.
     """
-    density = codes.sampler.log_density(made.codes, made.numbers if codes.labelled else None)
-    found = {}
-    for row, (value, number) in enumerate(zip(density.tolist(), made.numbers.tolist(), strict=True)):
-        limit = codes.limit(number, wanted.drop_unlikely, wanted.temperature)
+    density = calibration.sampler.log_density(block.codes, block.numbers if calibration.labelled else None)
+    reasons = {}
+    for row, (value, number) in enumerate(zip(density.tolist(), block.numbers.tolist(), strict=True)):
+        limit = calibration.limit(number, section.drop_unlikely, section.temperature)
         if value < limit:
-            found[start + row] = {"reason": "unlikely", "found": value, "limit": limit}
-    return found
+            reasons[start + row] = Reason("unlikely", value, limit)
+    return reasons
 
 
-def _room(wanted: GenerateSection, *, count: int, labels: Sequence[str]) -> dict[str | None, int]:
-    """How many images of each label there may be, where it is said; else empty."""
-    if wanted.labels == "balanced":
+def _images_per_label(section: GenerateSection, *, count: int, labels: Sequence[str]) -> dict[str, int]:
+    """Return how many images of each label the recipe sets; empty where it sets none."""
+    if section.labels == "balanced":
         return {label: len(range(place, count, len(labels))) for place, label in enumerate(labels)}
-    return dict(wanted.labels or {})
+    return dict(section.labels or {})
 
 
-def _copies(indices: Sequence[int], small: Images, examples: Examples) -> dict[int, Reason]:
-    """By index, which of some reduced images [N, d] are near copies, and of what."""
-    numbers, nearest, _ = nearest_training(small, lambda: _training(examples))
-    distances = distances_of(small, nearest)
-    gaps = gaps_of(nearest, lambda: _training(examples), distances)
+def _near_copies(indices: Sequence[int], reduced: Images, examples: Examples) -> dict[int, Reason]:
+    """Return by index why some of the reduced images [N, d] are dropped as near copies."""
+    numbers, nearest, _ = nearest_training(reduced, lambda: _training_batches(examples))
+    distances = distances_of(reduced, nearest)
+    gaps = gaps_of(nearest, lambda: _training_batches(examples), distances)
     limits = np.maximum(LEVEL, NEAR * gaps)
     return {
-        indices[row]: {
-            "reason": "near_copy",
-            "found": float(distances[row]),
-            "limit": float(limits[row]),
-            "training_image": int(numbers[row]),
-        }
+        indices[row]: Reason("near_copy", float(distances[row]), float(limits[row]), int(numbers[row]))
         for row in np.flatnonzero(near_copies(distances, gaps)).tolist()
     }
 
 
-def _training(examples: Examples) -> Iterator[Images]:
-    """Training images as the network is judged by them: batches [B, H, W, C], scale 0 to 1."""
-    about = read_statistics(examples)
-    crop = Crop(about.height, about.width)
+def _training_batches(examples: Examples) -> Iterator[Images]:
+    """Yield the training images, cropped in the middle: batches [B, H, W, C], scale 0 to 1."""
+    statistics = read_statistics(examples)
+    crop = Crop(statistics.height, statistics.width)
     with readable(examples):
         for pixels, _ in labelled_batches(examples, "train", batch_size=BLOCK):
             yield np.stack([crop.map(image) for image in pixels.numpy()]).astype(np.float32) / 255.0
 
 
-def _name_training_images(found: Selection, examples: Examples) -> None:
-    """Their keys instead of their numbers."""
-    wanted = {row["training_image"] for row in found.dropped if "training_image" in row}
-    names: dict[int, str] = {}
+def _keys_of_copied(selection: Selection, examples: Examples) -> dict[int | None, str]:
+    """Return the keys of the training images that dropped images are near copies of, by their numbers."""
+    numbers = {dropped.reason.training_image for dropped in selection.dropped} - {None}
+    keys: dict[int | None, str] = {}
     records = (record for shard in examples.shards("train") for record in read_records(shard))
-    for number, record in enumerate(records if wanted else ()):
-        if number in wanted:
-            names[number] = decode_example(record)[1]
-    for row in found.dropped:
-        if "training_image" in row:
-            row["training_image"] = names[row["training_image"]]
+    for number, record in enumerate(records if numbers else ()):
+        if number in numbers:
+            keys[number] = decode_example(record)[1]
+    return keys

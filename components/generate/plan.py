@@ -1,8 +1,8 @@
-"""Which images are made together, and which files they go to.
+"""Plan of a set: which images are made together, and which file each goes to.
 
 Images are made in blocks of consecutive indices, always of the same size: a network's arithmetic may differ in the last
-bit between batch sizes, so an image is only ever decoded in the company that its index gives it. Files hold the images of whole
-blocks, as many as their size allows: neither workers nor shards change what is in them.
+bit between batch sizes, so an image is always decoded in the same block. A file holds the images of whole blocks, as many as
+its size allows, so that workers and shards do not change the files.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import numpy as np
 
 from schemas.recipe.generate import BLOCK
 
-FILE_BYTES = 2**26  # of raw pixels in a file that holds many images, at most, unless a block has more
-FILE_BLOCKS = 128  # blocks in such a file, at most
+FILE_BYTES = 2**26  # at most, of raw pixels, in a file of many images, unless one block has more
+FILE_BLOCKS = 128  # at most, in a file of many images
 FILES_PER_FOLDER = 10_000
 
 
 @dataclass(frozen=True)
 class BlockPart:
-    """The images of one block that are wanted.
+    """The images of one block that belong to the set.
 
     Attributes:
         start: Index of the block's first image.
-        rows: Places within the block, ascending.
+        rows: Places of the set's images within the block, ascending.
     """
 
     start: int
@@ -35,20 +35,20 @@ class BlockPart:
 
     @property
     def indices(self) -> list[int]:
-        """Of the images."""
+        """Indices of the images."""
         return [self.start + row for row in self.rows]
 
 
 @dataclass(frozen=True)
 class FileUnit:
-    """What is made and finished together: one file of many images, or as many files of one image.
+    """A unit of work that is finished as a whole: one file of many images, or as many files of one image.
 
     Attributes:
-        number: From 0.
-        of: How many there are.
-        first: Place of its first image in the set.
-        images: How many it has.
-        parts: What is made, in order.
+        number: Number of the unit, from 0.
+        of: Number of units in the set.
+        first: Place of the unit's first image in the set.
+        images: Number of images.
+        parts: Images to make, in order.
     """
 
     number: int
@@ -58,55 +58,56 @@ class FileUnit:
     parts: tuple[BlockPart, ...]
 
     def name(self, suffix: str) -> str:
-        """The file within the artifact, where one holds many images."""
+        """Return the name of a file of many images, within the artifact."""
         return f"data/images-{self.number:05d}-of-{self.of:05d}.{suffix}"
 
 
 @dataclass(frozen=True)
 class ShardUnit:
-    """The files that one worker makes, one after the other."""
+    """The files that one worker writes, one after the other."""
 
     files: tuple[FileUnit, ...]
 
 
-def plan_files(wanted: Sequence[int], *, image_bytes: int) -> list[FileUnit]:
-    """Files of the images with the indices `wanted`, ascending, of so many raw bytes each."""
+def plan_files(indices: Sequence[int], *, image_bytes: int) -> list[FileUnit]:
+    """Plan the files of the images with these indices, ascending, each of `image_bytes` raw bytes."""
     blocks = max(1, min(FILE_BLOCKS, FILE_BYTES // (image_bytes * BLOCK)))
-    parts = _parts(wanted)
-    grouped = [tuple(found) for _, found in groupby(parts, lambda part: part.start // (blocks * BLOCK))]
+    groups = [tuple(group) for _, group in groupby(_parts(indices), lambda part: part.start // (blocks * BLOCK))]
     files, first = [], 0
-    for number, found in enumerate(grouped):
-        images = sum(len(part.rows) for part in found)
-        files.append(FileUnit(number, len(grouped), first, images, found))
+    for number, parts in enumerate(groups):
+        images = sum(len(part.rows) for part in parts)
+        files.append(FileUnit(number, len(groups), first, images, parts))
         first += images
     return files
 
 
 def deal(files: Sequence[FileUnit], shards: int | None) -> list[ShardUnit]:
-    """Deals files evenly to shards, in order; one each, unless fewer shards are wanted."""
-    wanted = min(shards or len(files), len(files))
-    edges = [number * len(files) // wanted for number in range(wanted + 1)] if wanted else []
+    """Deal files evenly to shards, in order; without a number of shards, one file to each."""
+    count = min(shards or len(files), len(files))
+    edges = [number * len(files) // count for number in range(count + 1)] if count else []
     return [ShardUnit(tuple(files[begin:end])) for begin, end in pairwise(edges)]
 
 
 def image_name(index: int, *, suffix: str, label: str | None = None) -> str:
-    """An image's file within the artifact, where each has its own; if a label is given, in a folder of that alone."""
+    """Return the name of the file of a single image, within the artifact; with a label, in the label's folder."""
     folder = f"{index // FILES_PER_FOLDER:04d}" if label is None else folder_of(label)
     return f"images/{folder}/{index:08d}.{suffix}"
 
 
 def folder_of(label: str) -> str:
-    """A folder's name for a label, which is text from anywhere: what could leave the folder, or hide in it, is replaced."""
+    """Return the name of a label's folder.
+
+    A label is text that a stranger may have written: characters that could lead out of the folder, or hide it, are replaced.
+    """
     safe = "".join(letter if letter.isalnum() or letter in " ._-+" else "_" for letter in label).strip()
     return safe if safe.strip(". ") and not safe.startswith(".") else f"_{safe}"
 
 
-def _parts(wanted: Sequence[int]) -> Iterator[BlockPart]:
-    if isinstance(wanted, range) and wanted.start == 0 and wanted.step == 1:
-        for block in range(math.ceil(len(wanted) / BLOCK)):
+def _parts(indices: Sequence[int]) -> Iterator[BlockPart]:
+    if isinstance(indices, range) and indices.start == 0 and indices.step == 1:
+        for block in range(math.ceil(len(indices) / BLOCK)):
             start = block * BLOCK
-            yield BlockPart(start, range(min(BLOCK, len(wanted) - start)))
+            yield BlockPart(start, range(min(BLOCK, len(indices) - start)))
         return
-    indices = np.asarray(wanted, np.int64)
-    for start, found in groupby(indices.tolist(), lambda index: index // BLOCK * BLOCK):
-        yield BlockPart(start, tuple(index - start for index in found))
+    for start, group in groupby(np.asarray(indices, np.int64).tolist(), lambda index: index // BLOCK * BLOCK):
+        yield BlockPart(start, tuple(index - start for index in group))

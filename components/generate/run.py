@@ -1,4 +1,4 @@
-"""Generation from beginning to end."""
+"""The whole stage: read the codes or draw them, filter, make the images, join their tables."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.generate.given import Given
+from components.generate.code_source import read_codes
+from components.generate.derived_codes import DerivedCodes
+from components.generate.disk_space import MANY, check_disk_space
 from components.generate.labels import check_labels
-from components.generate.own_codes import read_codes
 from components.generate.plan import FileUnit, deal, plan_files
-from components.generate.reading import read_images
+from components.generate.read_images import read_images
 from components.generate.render import Origin, RenderDoFn
-from components.generate.room import MANY, look_for_room
 from components.generate.writers import ArrayFile, Target
 from components.images.contact_sheet import IMAGES, contact_sheet
 from components.images.prepare import preprocess_of
@@ -32,125 +32,135 @@ from schemas.recipe.settings import GenerateSettings
 
 LARGE = 2_000  # images from which on several workers pay for their start
 ROW_GROUP = 8_192  # rows of metadata.parquet
-GIVEN, SELECTED = "given.npz", "selected.json"  # kept through a kill
+CODES, SELECTED = "given.npz", "selected.json"  # files in the work folder, for an interrupted stage to resume
 
 
 def run(
     generator: Generator, images: ImageSet, settings: GenerateSettings, *, examples: Examples | None = None
 ) -> dict[str, int]:
-    """See `components.generate.component.generate`."""
+    """Run the stage: see `components.generate.component.generate`."""
     model = generator.manifest.inputs["Model"]
     if not (generator.saved_model_path / "saved_model.pb").is_file():
         raise DataError(
             f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
         )
-    wanted, about = settings.generate, generator.describe()
-    check_labels(wanted, about.labels)
-    if wanted.drop_near_copies and examples is None:
+    section, description = settings.generate, generator.describe()
+    check_labels(section, description.labels)
+    if section.drop_near_copies and examples is None:
         raise DataError("generate.drop_near_copies: expected Examples to compare with, found none; run ingest")
     say(f"reads   {generator.saved_model_path}")
-    given = _read_given(generator, wanted, work=images.work) if wanted.code_source else None
-    indices, dropped = _indices(wanted, generator=generator, images=images, examples=examples, given=given)
-    height, width, channels = about.image_shape
+    derived = _read_codes(generator, section, work=images.work) if section.code_source else None
+    indices, dropped = _select(section, generator=generator, images=images, examples=examples, derived=derived)
+    height, width, channels = description.image_shape
     files = plan_files(indices, image_bytes=height * width * channels)
     count = sum(file.images for file in files)
-    target = Target(images.path.resolve(), count, wanted.label_folders)
-    if wanted.format == "npy":
-        ArrayFile.prepare(target, about.image_shape)
-    say(f"makes   {counted(count, 'image')}, seed {wanted.seed}, as {wanted.format}")
-    if about.labels and given is None:
-        say(f"labels  {wanted.label or wanted.labels or 'each by its share in training'}")
-    sampler = about.sampler if wanted.sampler == "auto" else wanted.sampler
+    target = Target(images.path.resolve(), count, section.label_folders)
+    if section.format == "npy":
+        ArrayFile.prepare(target, description.image_shape)
+    say(f"makes   {counted(count, 'image')}, seed {section.seed}, as {section.format}")
+    if description.labels and derived is None:
+        say(f"labels  {section.label or section.labels or 'each by its share in training'}")
+    sampler = description.sampler if section.sampler == "auto" else section.sampler
     worker = RenderDoFn(
         Generator(generator.path.resolve()),
-        origin=Origin(model, given.kind if given else sampler, wanted.seed),
-        wanted=wanted,
+        origin=Origin(model, derived.kind if derived else sampler, section.seed),
+        section=section,
         target=target,
         work=images.work.resolve(),
-        given=given and (images.work / GIVEN).resolve(),
+        codes=(images.work / CODES).resolve() if derived else None,
     )
-    todo = [file for file in files if not worker.rows_path(file).exists()]
-    left = sum(file.images for file in todo)
-    if len(todo) < len(files):
-        say(f"resumes with {counted(left, 'image')} to do")
-    if left >= MANY:
-        needed = look_for_room(worker, images=left, shape=about.image_shape)
+    missing = [file for file in files if not worker.rows_path(file).exists()]
+    missing_images = sum(file.images for file in missing)
+    if len(missing) < len(files):
+        say(f"resumes with {counted(missing_images, 'image')} to do")
+    if missing_images >= MANY:
+        needed = check_disk_space(worker, images=missing_images, shape=description.image_shape)
         say(f"needs   about {data_size(needed)} on the disk")
-    if todo:
+    if missing:
 
-        def done() -> int:
-            return sum(file.images for file in todo if worker.rows_path(file).exists())
+        def finished() -> int:
+            return sum(file.images for file in missing if worker.rows_path(file).exists())
 
-        with watched("images", total=left, count=done):
-            units = deal(todo, wanted.shards)
-            run_units("generate", units, worker, settings=settings.beam, large=left > LARGE, threads=True)
+        with watched("images", total=missing_images, count=finished):
+            units = deal(missing, section.shards)
+            run_units("generate", units, worker, settings=settings.beam, large=missing_images > LARGE, threads=True)
     _join_rows(images, files, worker)
     first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=IMAGES)
-    sheet = contact_sheet(read_images(images.path, next(first).to_pylist(), shape=about.image_shape))
+    sheet = contact_sheet(read_images(images.path, next(first).to_pylist(), shape=description.image_shape))
     with atomic.replacing(images.contact_sheet_path) as temporary:
         sheet.save(temporary, format="PNG")
     say(f"wrote   {counted(count, 'image')} and {images.metadata_path.name}, a row per image")
     return {"images": count, **dropped}
 
 
-def _read_given(generator: Generator, wanted: GenerateSection, *, work: Path) -> Given:
-    """The codes that the recipe gives, read once."""
-    path = work / GIVEN
+def _read_codes(generator: Generator, section: GenerateSection, *, work: Path) -> DerivedCodes:
+    """Read the codes that the recipe names; a resumed stage reads what it has saved before."""
+    path = work / CODES
     if not path.exists():
-        from components.generate.loaded import LoadedGenerator, calibration_of
+        from components.generate.loaded_generator import LoadedGenerator, calibration_of
 
-        about = generator.describe()
-        encode = cache(lambda: LoadedGenerator(generator, wanted, drawn=False).encode)  # a table of codes needs none
-        spread = calibration_of(generator, about.sampler) if wanted.around is not None else None
-        found = read_codes(
-            wanted,
-            labels=about.labels,
-            latent_dim=about.latent_dim,
+        description = generator.describe()
+        # Loaded when the first image is encoded: a table of codes needs no generator.
+        loaded = cache(lambda: LoadedGenerator(generator, section, draws=False))
+        calibration = calibration_of(generator, description.sampler) if section.around is not None else None
+        codes = read_codes(
+            section,
+            labels=description.labels,
+            latent_dim=description.latent_dim,
             preprocess=preprocess_of(generator),
-            encode=lambda *images: encode()(*images),
-            deviations=spread and spread.deviations,
+            encode=lambda pixels, numbers: loaded().encode(pixels, numbers),
+            deviations=calibration.deviations if calibration else None,
         )
-        found.save(path)
-    return Given.load(path, wanted)
+        codes.save(path)
+    return DerivedCodes.load(path, section)
 
 
-def _indices(
-    wanted: GenerateSection, *, generator: Generator, images: ImageSet, examples: Examples | None, given: Given | None
+def _select(
+    section: GenerateSection,
+    *,
+    generator: Generator,
+    images: ImageSet,
+    examples: Examples | None,
+    derived: DerivedCodes | None,
 ) -> tuple[Sequence[int], dict[str, int]]:
-    """Which images the set has; and how many were left out, for the manifest.
+    """Return the indices of the set's images, and the numbers of dropped images for the manifest.
 
     Raises:
-        UsageError: One is asked for that there is not.
+        UsageError: The recipe asks for an image beyond the last one.
     """
-    available = given.available if given else None
-    indices = wanted.indices_of(available)
+    available = derived.available if derived else None
+    indices = section.indices_of(available)
     if available is not None and indices[-1] >= available:
         raise UsageError(f"generate.indices: expected numbers below {available:,}, found {indices[-1]:,}")
-    if not wanted.has_filters:
+    if not section.has_filters:
         return indices, {}
     path = images.work / SELECTED
     if not path.exists():
-        from components.generate.filters import save, select
-        from components.generate.loaded import LoadedGenerator
+        from components.generate.filters import select, write_dropped
+        from components.generate.loaded_generator import LoadedGenerator
 
-        loaded = LoadedGenerator(generator, wanted, given=given)
-        with bar("looked at", total=len(indices)) as update:
-            found = select(loaded, wanted, generator=generator, examples=examples, count=len(indices), progress=update)
-        save(found, images.dropped_path)
-        atomic.write_text(path, json.dumps({"kept": found.kept, "counts": found.counts}))
-    found = json.loads(path.read_bytes())
-    said = [f"{count:,} {name.replace('_', ' ')}" for name, count in found["counts"].items()]
-    say(f"filters {', '.join(said)}")
-    return found["kept"], found["counts"]
+        loaded = LoadedGenerator(generator, section, derived=derived)
+        with bar("filtered", total=len(indices)) as update:
+            selection = select(
+                loaded, section, generator=generator, examples=examples, count=len(indices), progress=update
+            )
+        write_dropped(selection, images.dropped_path, examples=examples)
+        atomic.write_text(path, json.dumps({"kept": selection.kept, "counts": selection.counts}))
+    saved = json.loads(path.read_bytes())
+    kept: list[int] = saved["kept"]
+    counts: dict[str, int] = saved["counts"]
+    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
+    say(f"filters {', '.join(parts)}")
+    return kept, counts
 
 
 def _join_rows(images: ImageSet, files: list[FileUnit], worker: RenderDoFn) -> None:
-    """One table from the files' tables, in the images' order, a file's at a time in memory, in row groups of one size."""
-    held = tables.GENERATED.empty_table()
+    """Join the files' tables to one in the images' order, with row groups of one size and one file in memory at a time."""
+    pending = tables.GENERATED.empty_table()
     with atomic.replacing(images.metadata_path) as temporary, pq.ParquetWriter(temporary, tables.GENERATED) as writer:
         for file in files:
-            held = pa.concat_tables([held, tables.read_table(worker.rows_path(file), tables.GENERATED)])
-            whole = len(held) // ROW_GROUP * ROW_GROUP if file is not files[-1] else len(held)
+            pending = pa.concat_tables([pending, tables.read_table(worker.rows_path(file), tables.GENERATED)])
+            whole = len(pending) // ROW_GROUP * ROW_GROUP if file is not files[-1] else len(pending)
             for start in range(0, whole, ROW_GROUP):
-                writer.write_table(held.slice(start, min(ROW_GROUP, whole - start)).combine_chunks())
-            held = held.slice(whole)
+                writer.write_table(pending.slice(start, min(ROW_GROUP, whole - start)).combine_chunks())
+            pending = pending.slice(whole)

@@ -1,7 +1,7 @@
-"""The formats of a set: what becomes of a block of images, file by file.
+"""Writers of a set, one class for each format.
 
-A writer is made for one `FileUnit`. Its files are whole once `close` is done, and until the unit's rows are there, which are
-written after it, nobody takes them for finished.
+A writer writes one `FileUnit`. Its files are whole when `close` returns; the unit counts as finished when its rows are
+written, after that.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())
 
 @dataclass(frozen=True)
 class Block:
-    """Images that were made together.
+    """N images of a set that were made together.
 
     Attributes:
-        indices: Of each.
-        images: [N, H, W, C], uint8.
-        codes: [N, D].
-        labels: Of each, where the generator takes them.
-        numbers: Those labels' numbers; -1: none.
+        indices: Indices of the images: [N].
+        images: Pixels: [N, H, W, C], uint8.
+        codes: Codes of the images: [N, D].
+        labels: Labels of the images; None where the generator takes no labels: [N].
+        numbers: Numbers of these labels, -1 for none: [N].
     """
 
     indices: list[int]
@@ -50,12 +50,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a set goes.
+    """The folder of a set.
 
     Attributes:
-        artifact: Its folder.
-        images: How many there are in all.
-        label_folders: Whether each image's file is in a folder of its label.
+        artifact: Path of the folder.
+        images: Number of images in the set.
+        label_folders: Whether each image's file goes into a folder of its label.
     """
 
     artifact: Path
@@ -64,7 +64,7 @@ class Target:
 
 
 class Writer(ABC):
-    """Writes one `FileUnit`."""
+    """A writer of one `FileUnit`."""
 
     def __init__(self, target: Target, unit: FileUnit) -> None:
         self.target = target
@@ -72,15 +72,15 @@ class Writer(ABC):
 
     @abstractmethod
     def add(self, block: Block) -> tuple[list[str], list[str]]:
-        """Takes the next images; returns of each the file within the artifact and the sha256 of its bytes there (hex)."""
+        """Add the next images; return the file of each within the artifact, and the sha256 (hex) of its bytes there."""
 
     @abstractmethod
     def close(self) -> None:
-        """Has every file whole and on the disk."""
+        """Finish the files, and flush them to the disk."""
 
 
 class ImageFiles(Writer):
-    """A file per image."""
+    """Writer of one PNG or WebP file per image."""
 
     def __init__(self, target: Target, unit: FileUnit, *, suffix: str) -> None:
         super().__init__(target, unit)
@@ -89,7 +89,7 @@ class ImageFiles(Writer):
         self.names: list[str] = []
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
-        """As in the class above."""
+        """Write a file for each image."""
         names, digests, root = [], [], os.fspath(self.target.artifact)
         files = encode_all(block.images, self.suffix)
         for index, data, label in zip(block.indices, files, block.labels, strict=True):
@@ -97,7 +97,7 @@ class ImageFiles(Writer):
             if (within := name.rpartition("/")[0]) not in self.folders:
                 (self.target.artifact / within).mkdir(parents=True, exist_ok=True)
                 self.folders.add(within)
-            # In place: until the unit's rows are there, nobody takes it for finished.
+            # Without a temporary name: the unit counts as finished only when its rows are written.
             with open(f"{root}/{name}", "wb", buffering=0) as file:
                 file.write(data)
             names.append(name)
@@ -106,19 +106,19 @@ class ImageFiles(Writer):
         return names, digests
 
     def close(self) -> None:
-        """As in the class above."""
+        """Write a file for each image."""
         atomic.fsync_all([self.target.artifact / name for name in self.names], below=self.target.artifact)
 
 
 class ParquetFile(Writer):
-    """`image` (bytes, path), `index`, `label`, a row per image."""
+    """Writer of a Parquet file with a row per image: `image` (bytes, path), `index`, `label`."""
 
     def __init__(self, target: Target, unit: FileUnit) -> None:
         super().__init__(target, unit)
         self.tables: list[pa.Table] = []
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
-        """As in the class above."""
+        """Encode the next images, and keep them in memory."""
         files = encode_all(block.images, "png")
         paths = [f"{index:08d}.png" for index in block.indices]
         image = pa.StructArray.from_arrays([pa.array(files, pa.binary()), pa.array(paths)], fields=list(IMAGE))
@@ -127,65 +127,65 @@ class ParquetFile(Writer):
         return [self.unit.name("parquet")] * len(files), [hashlib.sha256(data).hexdigest() for data in files]
 
     def close(self) -> None:
-        """As in the class above."""
+        """Write the file."""
         with atomic.replacing(self.target.artifact / self.unit.name("parquet")) as temporary:
-            # PNG files do not get smaller.
+            # Compression would not make PNG files smaller.
             pq.write_table(pa.concat_tables(self.tables), temporary, compression="NONE", use_dictionary=["label"])
 
 
 class TarFile(Writer):
-    """WebDataset: `<index>.png` and `<index>.json` of each image."""
+    """Writer of a WebDataset: `<index>.png` and `<index>.json` of each image in a tar file."""
 
     def __init__(self, target: Target, unit: FileUnit) -> None:
         super().__init__(target, unit)
         self.members: list[bytes] = []
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
-        """As in the class above."""
+        """Encode the next images, and keep them in memory."""
         digests = []
         files = encode_all(block.images, "png")
         for index, data, label, number in zip(block.indices, files, block.labels, block.numbers, strict=True):
-            said = {"index": index, **({} if label is None else {"label": label, "label_number": number})}
+            description = {"index": index, **({} if label is None else {"label": label, "label_number": number})}
             self._member(f"{index:08d}.png", data)
-            self._member(f"{index:08d}.json", json.dumps(said, ensure_ascii=False).encode())
+            self._member(f"{index:08d}.json", json.dumps(description, ensure_ascii=False).encode())
             digests.append(hashlib.sha256(data).hexdigest())
         return [self.unit.name("tar")] * len(digests), digests
 
     def close(self) -> None:
-        """As in the class above."""
+        """Write the file."""
         end = bytes(2 * tarfile.BLOCKSIZE)
         with atomic.replacing(self.target.artifact / self.unit.name("tar")) as temporary, temporary.open("wb") as file:
             file.writelines([*self.members, end])
 
     def _member(self, name: str, data: bytes) -> None:
-        info = tarfile.TarInfo(name)  # of the year 1970 and nobody: the same images are the same bytes
+        info = tarfile.TarInfo(name)  # without time and owner, so that the same images are the same bytes
         info.size = len(data)
         padding = bytes(-len(data) % tarfile.BLOCKSIZE)
         self.members += [info.tobuf(tarfile.USTAR_FORMAT), data, padding]
 
 
 class RecordFile(Writer):
-    """TFRecords as ingest writes them: raw pixels, key, label's number."""
+    """Writer of TFRecords like those of ingest: raw pixels, key, label's number."""
 
     def __init__(self, target: Target, unit: FileUnit) -> None:
         super().__init__(target, unit)
         self.records: list[bytes] = []
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
-        """As in the class above."""
+        """Encode the next images, and keep them in memory."""
         for index, pixels, number in zip(block.indices, block.images, block.numbers, strict=True):
             self.records.append(frame(encode_example(pixels, key=f"{index:08d}", label=number)))
-        return [self.unit.name("tfrecord")] * len(block.indices), _of_pixels(block)
+        return [self.unit.name("tfrecord")] * len(block.indices), _pixel_digests(block)
 
     def close(self) -> None:
-        """As in the class above."""
+        """Write the file."""
         path = self.target.artifact / self.unit.name("tfrecord")
         with atomic.replacing(path) as temporary, temporary.open("wb") as file:
             file.writelines(self.records)
 
 
 class ArrayFile(Writer):
-    """One array of all images, `images.npy`: [N, H, W, C], uint8."""
+    """Writer of one array of all images, `images.npy`: [N, H, W, C], uint8."""
 
     NAME = "images.npy"
 
@@ -196,26 +196,26 @@ class ArrayFile(Writer):
 
     @classmethod
     def prepare(cls, target: Target, shape: tuple[int, int, int]) -> None:
-        """Makes the file, of zeros, unless it is there from before a kill."""
+        """Create the file, filled with zeros, unless an interrupted run has created it."""
         path = target.artifact / cls.NAME
         if not path.exists():
             with atomic.replacing(path) as temporary:
                 np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(target.images, *shape)).flush()
 
     def add(self, block: Block) -> tuple[list[str], list[str]]:
-        """As in the class above."""
+        """Copy the next images into the array."""
         self.array[self.place : self.place + len(block.indices)] = block.images
         self.place += len(block.indices)
-        return [self.NAME] * len(block.indices), _of_pixels(block)
+        return [self.NAME] * len(block.indices), _pixel_digests(block)
 
     def close(self) -> None:
-        """As in the class above."""
+        """Flush the array to the disk."""
         self.array.flush()
         del self.array
 
 
 def make_writer(format: str, target: Target, unit: FileUnit) -> Writer:
-    """The writer of a format of `generate.format`."""
+    """Return a writer for a format of `generate.format`."""
     match format:
         case "png" | "webp":
             return ImageFiles(target, unit, suffix=format)
@@ -227,8 +227,9 @@ def make_writer(format: str, target: Target, unit: FileUnit) -> Writer:
             return RecordFile(target, unit)
         case "npy":
             return ArrayFile(target, unit)
-    raise ValueError(f"no format of a set is called {format!r}")
+    raise ValueError(f"no format is called {format!r}")
 
 
-def _of_pixels(block: Block) -> list[str]:
+def _pixel_digests(block: Block) -> list[str]:
+    """Return the sha256 of each image's pixels."""
     return [hashlib.sha256(pixels).hexdigest() for pixels in np.ascontiguousarray(block.images)]

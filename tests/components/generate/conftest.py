@@ -26,7 +26,7 @@ def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> C
     """
 
     def make(folder: Path, **changes: Any) -> Generator:
-        from components.export.describe import describe
+        from components.export.description import write_description
         from components.export.saved_model import write_saved_model
         from models.code_samplers import Mixture, UniformBox
 
@@ -40,7 +40,7 @@ def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> C
             np.broadcast_to(np.eye(dims, dtype=np.float32) / 4, (of_labels, 2, dims, dims)).copy(),
         )
         box = UniformBox(np.full(dims, -2, np.float32), np.full(dims, 2, np.float32))
-        describe(vae, generator, sampler=vae.prior_sampler(), others=[box, mixture])
+        write_description(vae, generator, sampler=vae.prior_sampler(), others=[box, mixture])
         height, width, channels = vae.image_shape
         preprocess = {"height": height, "width": width, "channels": channels}
         seal(generator, manifest={"recipe": {"preprocess": preprocess}}, Model=MODEL)

@@ -126,9 +126,9 @@ def test_a_box_has_no_unlikely_codes(make_images: MakeImages, tmp_path: Path) ->
 def test_no_set_is_made_of_the_few_that_stay(
     make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(filters, "LEAST", 0.5)
-    monkeypatch.setattr(filters, "LOOKED_AT", 512)
+    monkeypatch.setattr(filters, "MIN_ACCEPTANCE", 0.5)
+    monkeypatch.setattr(filters, "MIN_CHECKED", 512)
     with pytest.raises(
-        DataError, match=r"generate\.drop_unlikely: expected 50% of the images to stay at least, found \d+ of 5,056"
+        DataError, match=r"generate\.drop_unlikely: expected at least 50% of the images to pass, found \d+ of 5,056"
     ):
         make_images(tmp_path, count=5000, drop_unlikely=0.9)

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.generate.reading import read_images
+from components.generate.read_images import read_images
 from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import UsageError
 from schemas.recipe.generate import GenerateSection

@@ -164,7 +164,7 @@ def test_a_large_set_is_not_begun_where_it_has_no_room(
     format: str, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("components.generate.run.MANY", 300)
-    monkeypatch.setattr("components.generate.room.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr("components.generate.disk_space.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(
         DataError, match=rf"artifact: expected .* MB on the disk for 300 images as {format}, found 0\.0 MB"
     ):

@@ -88,6 +88,6 @@ def test_an_evaluation_makes_the_same_image_of_a_seed_as_the_generator(
 def test_one_that_is_not_there_is_named(make_images: MakeImages, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError,
-        match=r"generate\.sampler: expected one that the generator has \(normal, uniform, mixture\), found posterior",
+        match=r"generate\.sampler: expected a sampler that the generator has \(normal, uniform, mixture\), found posterior",
     ):
         make_images(tmp_path, sampler="posterior")

@@ -146,7 +146,7 @@ def test_labels_come_from_folders_or_are_said(
     said = make_images(tmp_path / "said", of=labelled, around=str(photos), label="right", count=2)
     assert rows(said)["label"].to_pylist() == ["right", "right"]
     with pytest.raises(
-        UsageError, match=r"around: expected a label of each image in .*, one of left, right, found none"
+        UsageError, match=r"around: expected a label for each image in .*, one of left, right, found none"
     ):
         make_images(tmp_path / "none", of=labelled, around=str(photos), count=2)
 
@@ -156,7 +156,7 @@ def test_labels_come_from_folders_or_are_said(
     [
         ({"codes": [[0.0, 1.0, 2.0]]}, "a column `code`, lists of 3 numbers, found something else"),
         ({"code": [[0.0, 1.0]]}, "codes of 3 finite numbers each, found lists of 2"),
-        ({"code": [[0.0, 1.0, float("nan")]]}, "codes of 3 finite numbers each, found others"),
+        ({"code": [[0.0, 1.0, float("nan")]]}, "codes of 3 finite numbers each, found NaN or infinity"),
         ({"code": [[0.0, 1.0], [0.0]]}, "lists of 3 numbers, found something else"),
         ({"code": ["abc"]}, "lists of 3 numbers, found something else"),
     ],
