@@ -1,4 +1,4 @@
-"""A Model to a Generator: the form in which others load it."""
+"""Export: from a Model to a Generator, in the forms in which other programs load it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from schemas.stage import Stage
 def export(
     model: Model, examples: Examples, evaluation: ModelEvaluation, generator: Generator, settings: ExportSettings
 ) -> dict[str, int]:
-    """Writes a SavedModel, loads it in a fresh process, and compares it with the Keras model.
+    """Write the generator in each form, load each in a fresh process, and compare it with the Keras model.
 
     Returns:
-        Size of the SavedModel in bytes, and the latent dimensions.
+        Size of each form in bytes, and the number of latent dimensions.
 
     Raises:
-        DataError: The loaded SavedModel differs by more than `export.tolerance`.
+        UsageError: The settings ask for a form whose packages are not installed, or for a gate that does not exist.
+        DataError: The model fails a gate of its recipe, or a form differs by more than `export.tolerance`.
     """
     from components.export.run import run
 

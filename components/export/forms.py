@@ -1,14 +1,13 @@
-"""The forms in which a generator is written, and what each needs. Loads none of their packages until it is wanted."""
+"""The forms in which a generator is written, and what each needs. A form's packages are loaded when it is written."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from components.export.saved_model import write_saved_model
-from components.export.signatures import PORTABLE
+from components.export.signatures import PORTABLE, Functions
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.artifacts.kinds import Generator
@@ -16,36 +15,43 @@ from schemas.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Written:
-    """What forms are made of: a model, where new codes come from, `signatures`, and where files go."""
+class FormSource:
+    """What forms are written from.
+
+    Attributes:
+        vae: The model.
+        sampler: Sampler of the codes of new images.
+        functions: The generator's signatures.
+        generator: Generator whose folder the files go to.
+    """
 
     vae: VAE
     sampler: CodeSampler
-    functions: dict[str, Any]
+    functions: Functions
     generator: Generator
 
     @property
-    def portable(self) -> dict[str, Any]:
+    def portable(self) -> Functions:
         """The signatures that need no counter-based random numbers."""
         return {name: self.functions[name] for name in PORTABLE}
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way to hand a generator on; its files are in the generator's folder of its name.
+    """A file format of a generator; its files are in the generator's folder of its name.
 
     Attributes:
-        title: For people.
+        title: Name in messages.
         write: Writes the files.
-        signatures: That it has; none: all.
-        modules: Imported for writing and checking it.
-        extra: Of `setup.py`, which brings them.
-        slack: How many times `export.tolerance` it may differ from the Keras model: another engine adds in another order.
+        signatures: Signatures that it has; empty for all.
+        modules: Modules that writing and checking it import.
+        extra: Extra of `setup.py` that installs them.
+        slack: Factor on `export.tolerance`: another engine may add in another order.
         needs: Forms that have to be written before.
     """
 
     title: str
-    write: Callable[[Written], None]
+    write: Callable[[FormSource], None]
     signatures: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     extra: str = ""
@@ -54,36 +60,36 @@ class Form:
 
     @property
     def installed(self) -> bool:
-        """Whether its packages are."""
+        """Whether its packages are installed."""
         return all(importlib.util.find_spec(module) is not None for module in self.modules)
 
 
-def _saved_model(given: Written) -> None:
-    write_saved_model(given.vae, given.generator.saved_model_path, functions=given.functions)
+def _saved_model(source: FormSource) -> None:
+    write_saved_model(source.vae, source.generator.saved_model_path, functions=source.functions)
 
 
-def _keras(given: Written) -> None:
+def _keras(source: FormSource) -> None:
     from components.export.keras_files import write_keras_files
 
-    write_keras_files(given.vae, given.generator.path / "keras", work=given.generator.work)
+    write_keras_files(source.vae, source.generator.path / "keras", work=source.generator.work)
 
 
-def _onnx(given: Written) -> None:
+def _onnx(source: FormSource) -> None:
     from components.export.onnx_files import write_onnx_files
 
-    write_onnx_files(given.portable, given.generator.path / "onnx")
+    write_onnx_files(source.portable, source.generator.path / "onnx")
 
 
-def _litert(given: Written) -> None:
+def _litert(source: FormSource) -> None:
     from components.export.litert_file import write_litert_file
 
-    write_litert_file(given.vae, given.portable, given.generator.path / "litert", work=given.generator.work)
+    write_litert_file(source.vae, source.portable, source.generator.path / "litert", work=source.generator.work)
 
 
-def _openvino(given: Written) -> None:
+def _openvino(source: FormSource) -> None:
     from components.export.openvino_files import write_openvino_files
 
-    write_openvino_files(given.generator.path / "onnx", given.generator.path / "openvino")
+    write_openvino_files(source.generator.path / "onnx", source.generator.path / "openvino")
 
 
 FORMS: dict[str, Form] = {
@@ -96,24 +102,26 @@ FORMS: dict[str, Form] = {
     ),
 }
 
-DEFAULT = ("saved_model", "keras", "onnx", "litert")  # of small packages
+DEFAULT = ("saved_model", "keras", "onnx", "litert")  # their packages are small
 
 
-def wanted_forms(asked: Sequence[str] | None) -> list[str]:
-    """The SavedModel and the forms that are asked for, in order; none asked: those of `DEFAULT` that are installed.
+def forms_to_write(formats: Sequence[str] | None) -> list[str]:
+    """Return the SavedModel and the forms of `export.formats`, in order; without the setting, the installed default forms.
 
     Raises:
-        UsageError: A form's packages are not installed, or a form that it is made of is not asked for.
+        UsageError: A form's packages are not installed, or a form that it is made from is not in the setting.
     """
-    if asked is None:
+    if formats is None:
         return [name for name in DEFAULT if FORMS[name].installed]
-    for name in asked:
+    for name in formats:
         form = FORMS[name]
         if not form.installed:
             raise UsageError(
                 f"export.formats: expected the packages of {name}, found some missing; pip install 'latent-mill[{form.extra}]' "
                 f"brings them, or leave {name} out"
             )
-        if missing := set(form.needs) - set(asked):
-            raise UsageError(f"export.formats: expected {min(missing)} beside {name}, which is made of it, found none")
-    return [name for name in FORMS if name == "saved_model" or name in asked]
+        if missing := set(form.needs) - set(formats):
+            raise UsageError(
+                f"export.formats: expected {min(missing)} beside {name}, which is made from it, found none"
+            )
+    return [name for name in FORMS if name == "saved_model" or name in formats]

@@ -1,6 +1,6 @@
-"""Run as a script, in a process of its own: loads a generator in one of its forms, asks it, and measures what it takes.
+"""A script that runs in a process of its own: it loads a generator in one of its forms, calls it, and measures time and memory.
 
-Nothing of this project is imported here, as nothing of it is where the generator is going to be used.
+It imports nothing of this project, which is not installed where a generator is used.
 """
 
 from __future__ import annotations
@@ -16,46 +16,49 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-Arrays = dict[str, np.ndarray]
-Call = Callable[[str, Arrays], Arrays]  # a signature's name and its arguments to what it returns
-BATCHES = (1, 256)  # images whose decoding is timed
-ENOUGH = 1.0  # seconds of timing each, or three times
+Arrays = dict[str, NDArray[Any]]
+Call = Callable[[str, Arrays], Arrays]  # from a signature's name and its arguments to its results
+BATCHES = (1, 256)  # images in the batches whose decoding is timed
+MIN_SECONDS, MIN_CALLS = 0.3, 3  # of timing, for each batch
 
 
 def main(form: str, generator: str, inputs: str, outputs: str) -> None:
-    """Calls each signature that has arguments in `inputs` (.npz), writes what comes back to `outputs` (.npz).
+    """Call the signatures whose arguments are in `inputs` (.npz), and write their results to `outputs` (.npz).
 
-    An input ``<signature>.<argument>`` is that argument. What loading and decoding took goes to `outputs` with .json for .npz.
+    An array ``<signature>.<argument>`` is that argument. Times and memory go to the path of `outputs` with the suffix .json.
     """
     for name in ("schemas", "models", "components", "pipeline"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # whoever imports it fails
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # an import of it fails
     began = time.perf_counter()
     call = FORMS[form](Path(generator))
     load_seconds = time.perf_counter() - began
-    given: dict[str, Arrays] = {}
+    arguments: dict[str, Arrays] = {}
     with np.load(inputs, allow_pickle=False) as arrays:
         for key in arrays.files:
             name, argument = key.split(".")
-            given.setdefault(name, {})[argument] = arrays[key]
-    found = {name: call(name, arguments) for name, arguments in given.items()}
-    np.savez(outputs, **{f"{name}.{key}": value for name, got in found.items() for key, value in got.items()})
+            arguments.setdefault(name, {})[argument] = arrays[key]
+    results: dict[str, Any] = {}
+    for name, of_signature in arguments.items():
+        results |= {f"{name}.{key}": value for key, value in call(name, of_signature).items()}
+    np.savez(outputs, **results)
     infra: dict[str, Any] = {
         "version": importlib.metadata.version(PACKAGES[form]),
         "load_seconds": round(load_seconds, 3),
     }
     for batch in BATCHES:
-        infra[f"milliseconds_per_image_at_{batch}"] = round(_milliseconds(call, given["decode"], batch), 4)
+        infra[f"milliseconds_per_image_at_{batch}"] = round(_milliseconds(call, arguments["decode"], batch), 4)
     infra["peak_memory_bytes"] = _peak_memory()
     Path(outputs).with_suffix(".json").write_text(json.dumps(infra))
 
 
 def _milliseconds(call: Call, arguments: Arrays, batch: int) -> float:
-    """Of decoding, per image: the median of some calls after the first."""
+    """Return the milliseconds of decoding per image: the median of some calls after the first."""
     repeated = {name: np.resize(values, (batch, *values.shape[1:])) for name, values in arguments.items()}
     call("decode", repeated)
     times: list[float] = []
-    while len(times) < 3 or sum(times) < ENOUGH:
+    while len(times) < MIN_CALLS or sum(times) < MIN_SECONDS:
         began = time.perf_counter()
         call("decode", repeated)
         times.append(time.perf_counter() - began)
@@ -63,12 +66,12 @@ def _milliseconds(call: Call, arguments: Arrays, batch: int) -> float:
 
 
 def _peak_memory() -> int:
-    """Bytes of memory that this process had at most."""
+    """Return the most bytes of memory that this process has held."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux; what getrusage says there is also that of the process which started this one
+    if status.exists():  # Linux, where getrusage includes the process that started this one
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes
 
 
 def _saved_model(generator: Path) -> Call:
@@ -121,7 +124,7 @@ def _openvino(generator: Path) -> Call:
     import openvino
 
     core = openvino.Core()
-    # Where a processor has bfloat16, OpenVINO would use it.
+    # Without this, OpenVINO uses bfloat16 where the processor has it.
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = {path.stem: core.compile_model(path, "CPU", exact) for path in (generator / "openvino").glob("*.xml")}
     return lambda name, arguments: {output.any_name: values for output, values in compiled[name](arguments).items()}

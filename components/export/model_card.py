@@ -12,7 +12,7 @@ from schemas.artifacts.kinds import Model, ModelEvaluation
 from schemas.artifacts.records import Statistics
 from schemas.recipe.settings import ExportSettings
 
-SHOWN = 20  # labels
+SHOWN = 20  # labels in the card
 
 
 def model_card(
@@ -24,15 +24,15 @@ def model_card(
     settings: ExportSettings,
     infra: dict[str, Any],
 ) -> str:
-    """In Markdown.
+    """Return the model card, in Markdown.
 
     Args:
         vae: The model.
-        model: Where it comes from.
-        statistics: Of the images that it was trained on.
-        evaluation: How good it is.
-        settings: Of the export.
-        infra: What each form took, by its name.
+        model: The artifact of the model.
+        statistics: Statistics of the images that it was trained on.
+        evaluation: Evaluation of the model.
+        settings: Settings of the export.
+        infra: Time and memory of each form, by its name.
     """
     recipe, trained = model.manifest.recipe, model.manifest
     height, width, channels = vae.image_shape

@@ -1,4 +1,4 @@
-"""One order and one set of names for a graph: tf2onnx gives the same model others each time, and its file other bytes."""
+"""One order and one set of names for a graph, because tf2onnx gives others each time, and the file would have other bytes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from typing import Any
 
 
 def put_in_order(graph: Any, *, name: str) -> None:
-    """Sorts nodes by depth, then by what they compute, and numbers them, their tensors and the constants in that order.
+    """Sort nodes by depth, then by what they compute; number them, their tensors and the constants in that order.
 
     Args:
-        graph: An `onnx.GraphProto`, sorted topologically, without subgraphs; it is changed.
-        name: What it is to be called. Inputs and outputs keep their names, their free sizes are called N.
+        graph: An `onnx.GraphProto`, sorted topologically, without subgraphs; it is changed in place.
+        name: Name of the graph. Inputs and outputs keep their names; their free sizes are called N.
     """
     public = {tensor.name: tensor.name for tensor in [*graph.input, *graph.output]}
-    meaning = {
-        name: name for name in ["", *public]
-    }  # of each tensor: what computes it, hashed; "" is an input left out
+    # Of each tensor, a hash of what computes it; "" is an optional input that is absent.
+    meaning = {name: name for name in ["", *public]}
     depth = dict.fromkeys(meaning, 0)
     for constant in graph.initializer:
         unnamed = type(constant)()
         unnamed.CopyFrom(constant)
         unnamed.name = ""
         meaning[constant.name], depth[constant.name] = _digest(unnamed.SerializeToString(deterministic=True)), 0
-    keys = []
+    keys: list[tuple[int, str, int]] = []
     for node in graph.node:
         attributes = sorted(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
         inputs = [meaning[tensor].encode() for tensor in node.input]
@@ -57,8 +56,8 @@ def _digest(*parts: bytes) -> str:
 
 
 def _replace(field: Any, messages: list[Any]) -> None:
-    """Of a repeated field."""
+    """Replace the messages of a repeated field."""
     data = [message.SerializeToString() for message in messages]
     del field[:]
-    for one in data:
-        field.add().ParseFromString(one)
+    for message in data:
+        field.add().ParseFromString(message)

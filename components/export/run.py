@@ -1,4 +1,4 @@
-"""Export from beginning to end."""
+"""The whole stage: check the gates, write each form and compare it, write the model card."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 
 from components.engine.device import prepare_device
 from components.examples.dataset import labelled_batches, read_statistics, readable
-from components.export.describe import describe
-from components.export.forms import DEFAULT, FORMS, Written, wanted_forms
+from components.export.description import write_description
+from components.export.forms import DEFAULT, FORMS, FormSource, forms_to_write
 from components.export.model_card import model_card
-from components.export.parity import Parity, keras_answers, took
+from components.export.parity import Parity, keras_results, time_and_memory
 from components.export.signatures import signatures
 from components.latents.sampler_file import read_sampler
 from components.reporting.console import say
+from components.reporting.numbers import general
 from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
 from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation
@@ -31,68 +32,69 @@ IMAGES = 64  # real images on which encode and reconstruct are compared
 def run(
     model: Model, examples: Examples, evaluation: ModelEvaluation, generator: Generator, settings: ExportSettings
 ) -> dict[str, int]:
-    """See `components.export.component.export`."""
-    wanted = wanted_forms(settings.export.formats)
+    """Run the stage: see `components.export.component.export`."""
+    names = forms_to_write(settings.export.formats)
     check_gates(evaluation, despite=settings.export.despite)
     prepare_device()
     say(f"reads   {model.vae_path}")
     vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
     sampler = read_sampler(evaluation.sampler_path)
     others = [read_sampler(path) for path in sorted(evaluation.other_samplers_path.glob("*.npz"))]
-    written = Written(vae, sampler, signatures(vae, sampler), generator)
+    source = FormSource(vae, sampler, signatures(vae, sampler), generator)
     with readable(examples):
         pixels, labels = next(iter(labelled_batches(examples, "test", batch_size=IMAGES, limit=IMAGES)))
     images = np.asarray(vae.crop(pixels, random=False))
-    answers = keras_answers(vae, images, sampler=sampler, labels=labels.numpy() if vae.conditional else None)
-    parity: dict[str, Any] = {}
+    parity = keras_results(vae, images, sampler=sampler, labels=labels.numpy() if vae.conditional else None)
+    differences: dict[str, Any] = {}
     infra: dict[str, Any] = {}
-    for name in wanted:
-        parity[name], infra[name] = _write_and_check(name, written, answers, tolerance=settings.export.tolerance)
-    if settings.export.formats is None and (missing := sorted(set(DEFAULT) - set(wanted))):
+    for name in names:
+        differences[name], infra[name] = _write_and_check(name, source, parity, tolerance=settings.export.tolerance)
+    if settings.export.formats is None and (missing := sorted(set(DEFAULT) - set(names))):
         extras = ",".join(FORMS[name].extra for name in missing)
         say(f"without {', '.join(missing)}: pip install 'latent-mill[{extras}]' brings what they need")
     content = {
         "evaluation": evaluation.digest,
         "tolerance": settings.export.tolerance,
-        "forms": parity,
+        "forms": differences,
     }
-    describe(vae, generator, sampler=sampler, others=others)
+    write_description(vae, generator, sampler=sampler, others=others)
     _write_json(generator.parity_path, content)
     _write_json(generator.infra_path, infra)
     statistics = read_statistics(examples)
     card = model_card(vae, model=model, statistics=statistics, evaluation=evaluation, settings=settings, infra=infra)
     atomic.write_text(generator.card_path, card)
     say(f"wrote   {generator.card_path.name}, the model card")
-    sizes = {f"{name}_bytes": _size(generator.path / name) for name in wanted}
+    sizes = {f"{name}_bytes": _size(generator.path / name) for name in names}
     return {**sizes, "latent_dim": vae.latent_dim}
 
 
 def _write_and_check(
-    name: str, written: Written, answers: Parity, *, tolerance: float
+    name: str, source: FormSource, parity: Parity, *, tolerance: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Its largest differences from the Keras model with what they were held to, and what it took.
+    """Write a form; return its differences from the Keras model with their bounds, and its time and memory.
 
     Raises:
-        DataError: It does not load in a fresh process, or differs by more.
+        DataError: The form does not load in a fresh process, or differs by more than its bound.
     """
-    form, generator = FORMS[name], written.generator
+    form, generator = FORMS[name], source.generator
     folder = generator.path / name
     shutil.rmtree(folder, ignore_errors=True)
-    form.write(written)
-    asked = form.signatures or tuple(written.functions)
-    found = answers.differences(name, generator.path, signatures=asked, work=generator.work)
-    bounds = {result: answers.bound(result, tolerance * form.slack) for result in found}
-    for result in sorted(found, key=lambda result: result.endswith(".images")):
-        if not found[result] <= bounds[result]:  # NaN is no match for any bound
+    form.write(source)
+    written = form.signatures or tuple(source.functions)
+    differences = parity.differences(name, generator.path, signatures=written, work=generator.work)
+    bounds = {result: parity.bound(result, tolerance * form.slack) for result in differences}
+    # Numbers before images: their differences say more.
+    for result in sorted(differences, key=lambda result: result.endswith(".images")):
+        if not differences[result] <= bounds[result]:  # NaN is not within any bound
             raise DataError(
-                f"export.tolerance: expected at most {bounds[result]:g} from the Keras model, found {found[result]:.3g} in "
-                f"{result} of {form.title}"
+                f"export.tolerance: expected at most {bounds[result]:g} from the Keras model, found "
+                f"{differences[result]:.3g} in {result} of {form.title}"
             )
-    values = max(difference for result, difference in found.items() if result.endswith(".values"))
+    values = max(difference for result, difference in differences.items() if result.endswith(".values"))
     say(
         f"wrote   {form.title}, {_size(folder) / 1e6:.1f} MB; in a fresh process within {values:.1e} of the Keras model"
     )
-    return {"largest_absolute_difference": found, "bound": bounds}, took(generator.work)
+    return {"largest_absolute_difference": differences, "bound": bounds}, time_and_memory(generator.work)
 
 
 def _size(folder: Path) -> int:
@@ -104,29 +106,30 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def check_gates(evaluation: ModelEvaluation, *, despite: tuple[str, ...]) -> None:
-    """Refuses a model that does not reach what its recipe demands, save what is named.
+    """Check that the model passes the gates of its recipe, apart from those of `export.despite`.
 
     Raises:
-        UsageError: `export.despite` names what is no gate.
-        DataError: A gate that is not named failed.
+        UsageError: `export.despite` names a gate that does not exist.
+        DataError: A gate failed that is not in `export.despite`.
     """
-    found = json.loads(evaluation.metrics_path.read_bytes())["gates"]
-    names = {gate["gate"] for gate in found}
+    gates = json.loads(evaluation.metrics_path.read_bytes())["gates"]
+    names = {gate["gate"] for gate in gates}
     if unknown := set(despite) - names:
         expected = ", ".join(sorted(names)) or "none, as evaluate.gates has none"
         raise UsageError(f"export.despite: expected gates of evaluate.gates ({expected}), found {min(unknown)}")
-    failed = [gate for gate in found if not gate["passed"] and gate["gate"] not in despite]
-    for gate in found:
+    failed = [gate for gate in gates if not gate["passed"] and gate["gate"] not in despite]
+    for gate in gates:
         if not gate["passed"] and gate["gate"] in despite:
-            say(f"despite {gate['gate']}: expected {gate['expected']}, found {_figure(gate)}")
+            say(f"despite {gate['gate']}: expected {gate['expected']}, found {_measured(gate)}")
     if failed:
         first = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise DataError(
-            f"evaluate.gates: expected {first['gate']} {first['expected']}, found {_figure(first)}{more}; a better model passes; "
-            f"export.despite=[{', '.join(gate['gate'] for gate in failed)}] exports this one all the same"
+            f"evaluate.gates: expected {first['gate']} {first['expected']}, found {_measured(first)}{more}; improve the model, "
+            f"or set export.despite=[{', '.join(gate['gate'] for gate in failed)}] to export it all the same"
         )
 
 
-def _figure(gate: dict[str, Any]) -> str:
-    return str(gate["why"]) if gate["found"] is None else f"{gate['found']:.6g}"
+def _measured(gate: dict[str, Any]) -> str:
+    """Return the value of a gate's metric, or why there is none."""
+    return str(gate["why"]) if gate["found"] is None else general(gate["found"])

@@ -1,4 +1,4 @@
-"""What a generator can be asked, whatever form it is in."""
+"""The signatures of a generator: its functions, in every form."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from components.latents.noise import sampled_codes, seeded_labels
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 
-DRAWN = -1  # instead of a label: each image gets its own
-PORTABLE = ("encode", "decode", "sample")  # where there are no counter-based random numbers: noise is given
+DRAWN = -1  # in place of a label: the label is drawn
+# Signatures of forms without counter-based random numbers: `sample` takes noise as an argument.
+PORTABLE = ("encode", "decode", "sample")
+
+Tensor = Any
+Functions = dict[str, Any]  # of `tf.function`, by name
 
 
-def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
-    """By name, a function of named and typed tensors that returns a dictionary of them.
+def signatures(vae: VAE, sampler: CodeSampler) -> Functions:
+    """Return, by name, functions from named and typed tensors to a dictionary of tensors.
 
     N images [H, W, C] are uint8; `values` are the same, float32 on the scale 0 to 1. Codes have D dimensions.
 
         encode: images [N, …] → mean, log_variance [N, D] of the posterior.
         decode: codes [N, D] → images, values.
-        reconstruct: images → images, values, by way of the posterior's mean.
-        interpolate: images [2, …], steps → images, values, codes of so many steps between their posterior means, ends included.
+        reconstruct: images → images, values, decoded from the posterior's mean.
+        interpolate: images [2, …], steps → images, values, codes of `steps` points between their posterior means, ends included.
         sample: normal [N, D], draws from N(0, 1); uniform [N], draws from [0, 1); temperature → codes of new images.
         generate: seed, start, count, temperature → images, values, codes of the images start to start + count of the seed.
 
-    A conditional model's encode, decode, reconstruct and sample take labels [N], int64 from 0, too; interpolate takes
-    labels [2], and each step has that of the nearer end; generate takes a label for all images or one for each, where -1 is
-    drawn by the labels' shares in training; and it returns labels.
+    In a conditional model, encode, decode, reconstruct and sample also take labels [N], int64 from 0. interpolate takes
+    labels [2], and each step has the label of the nearer end. generate takes a label for all images or one for each, where
+    -1 is replaced by a label drawn by the shares in training, and returns labels.
     """
 
     def decode(codes: Any, labels: Any = None) -> dict[str, Any]:
@@ -56,8 +60,8 @@ def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
         labels, stretch = None, {"start": start, "count": count}
         if vae.conditional:
             drawn = seeded_labels(seed, **stretch, shares=vae.label_shares)
-            given = tf.reshape(tf.broadcast_to(label, [count]), [count])  # of whose shape nothing was known
-            labels = tf.where(tf.equal(given, DRAWN), drawn, given)
+            requested = tf.reshape(tf.broadcast_to(label, [count]), [count])  # the input's shape is unknown
+            labels = tf.where(tf.equal(requested, DRAWN), drawn, requested)
         codes = sampled_codes(
             sampler, seed, **stretch, latent_dim=vae.latent_dim, labels=labels, temperature=temperature
         )
@@ -66,19 +70,19 @@ def signatures(vae: VAE, sampler: CodeSampler) -> dict[str, Any]:
     dims, shape = vae.latent_dim, vae.image_shape
     images, codes = _spec("images", tf.uint8, None, *shape), _spec("codes", tf.float32, None, dims)
     labels = [_spec("labels", tf.int64, None)] if vae.conditional else []
-    warmth = _spec("temperature", tf.float32)
+    temperature = _spec("temperature", tf.float32)
     stretch = [_spec("seed", tf.int64), _spec("start", tf.int64), _spec("count", tf.int32)]
     noise = [_spec("normal", tf.float32, None, dims), _spec("uniform", tf.float32, None)]
     ends = [_spec("images", tf.uint8, 2, *shape), _spec("steps", tf.int32)]
-    takes: dict[Any, list[Any]] = {
+    inputs: dict[Any, list[Any]] = {
         encode: [images, *labels],
         decode: [codes, *labels],
         reconstruct: [images, *labels],
         interpolate: [*ends, *([_spec("labels", tf.int64, 2)] if vae.conditional else [])],
-        sample: [*noise, warmth, *labels],
-        generate: [*stretch, warmth, *([tf.TensorSpec(None, tf.int64, name="label")] if vae.conditional else [])],
+        sample: [*noise, temperature, *labels],
+        generate: [*stretch, temperature, *([tf.TensorSpec(None, tf.int64, name="label")] if vae.conditional else [])],
     }
-    return {function.__name__: tf.function(function, input_signature=given) for function, given in takes.items()}
+    return {function.__name__: tf.function(function, input_signature=specs) for function, specs in inputs.items()}
 
 
 def _spec(name: str, dtype: Any, *shape: int | None) -> Any:

@@ -1,1 +1,1 @@
-"""Latent codes: noise by seed and index, and samplers of codes in files."""
+"""Latent codes: noise by seed and index, and files of samplers."""

@@ -1,8 +1,9 @@
-"""A sampler of codes in a file: its arrays and its kind, as NumPy's .npz."""
+"""The file of a sampler of codes: its kind and its arrays, as NumPy's .npz."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,21 +14,22 @@ from schemas.errors import DataError
 
 
 def save_sampler(sampler: CodeSampler, path: Path) -> None:
-    """Writes it: the same sampler gives the same bytes."""
+    """Write a sampler; the same sampler gives the same bytes."""
     with atomic.replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, kind=np.array(sampler.kind), **sampler.arrays())
+        arrays: dict[str, Any] = sampler.arrays()
+        np.savez(file, kind=np.array(sampler.kind), **arrays)
 
 
 def read_sampler(path: Path) -> CodeSampler:
-    """What `save_sampler` has written.
+    """Read a sampler that `save_sampler` has written.
 
     Raises:
-        DataError: The file holds something else.
+        DataError: The file is missing, damaged, or no sampler.
     """
     try:
-        # Opened here: NumPy leaves a file open that turns out to be broken.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            arrays = dict(found)
+        # Opened here, because NumPy does not close a file that is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = dict(content)
         return from_arrays(str(arrays.pop("kind")), arrays)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(

@@ -35,7 +35,7 @@ def home(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_generators(folder: Path) -> None:
-    from components.export.describe import describe as describe_generator
+    from components.export.description import write_description
     from components.export.saved_model import write_saved_model
     from models.build import build_vae
 
@@ -45,7 +45,7 @@ def write_generators(folder: Path) -> None:
         vae.set_weights([weight * 2 for weight in vae.get_weights()])  # so that its images differ
         generator = Generator(folder / "runs" / name / "generator")
         write_saved_model(vae, generator.saved_model_path)
-        describe_generator(vae, generator, sampler=vae.prior_sampler())
+        write_description(vae, generator, sampler=vae.prior_sampler())
         seal(generator, recipe)
 
 

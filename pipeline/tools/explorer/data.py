@@ -99,7 +99,7 @@ def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64
 
 def encode(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> NDArray[np.float32]:
     """Return the means of the images' posteriors, [n, D], computed with the same file that the page runs."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     parts = []

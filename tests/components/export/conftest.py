@@ -17,7 +17,7 @@ from schemas.recipe.settings import ExportSettings
 
 Export = Callable[..., dict[str, int]]
 
-# What the manifest of a trained model says, as far as a model card tells it.
+# Manifest of a trained model, as far as a model card reads it.
 TRAINED = {
     "settings": {"model": {"network": "dense"}, "loss": {"likelihood": "bernoulli"}},
     "counts": {"epochs": 3},
@@ -33,8 +33,10 @@ TRAINED = {
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs the check of a SavedModel in this process, where the claim is not about the other process: it takes 6 s."""
+    """Compare forms in this process, and time a call or three, where the claim is not about another process."""
     from components.export import fresh_process
+
+    monkeypatch.setattr(fresh_process, "MIN_SECONDS", 0.0)
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         assert command[1] == fresh_process.__file__
@@ -50,15 +52,15 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def evaluation(tmp_path_factory: pytest.TempPathFactory, seal: Callable[..., None]) -> ModelEvaluation:
     """A sealed evaluation of a model without gates, whose codes come from N(0, I)."""
-    found = ModelEvaluation(tmp_path_factory.mktemp("evaluation"))
-    write_evaluation(found)
-    seal(found)
-    return found
+    evaluation = ModelEvaluation(tmp_path_factory.mktemp("evaluation"))
+    write_evaluation(evaluation)
+    seal(evaluation)
+    return evaluation
 
 
 @pytest.fixture(scope="session")
 def export_to(tiny_examples: Examples, evaluation: ModelEvaluation, seal: Callable[..., None]) -> Export:
-    """Exports a VAE: ``export_to(generator, vae, examples=…, formats=["onnx"])``; by way of its `.keras` file.
+    """Return a function that exports a VAE from its `.keras` file: ``export_to(generator, vae, formats=["onnx"])``.
 
     Further keywords are those of the recipe's `export` section. Without `formats` the SavedModel alone is written.
     """

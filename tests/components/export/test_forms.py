@@ -19,10 +19,10 @@ from ai_edge_litert.interpreter import Interpreter
 from helpers.by_hand import describe
 
 from components.export import fresh_process
-from components.export.forms import FORMS, Written, wanted_forms
+from components.export.forms import FORMS, FormSource, forms_to_write
 from components.export.litert_file import write_litert_file
 from components.export.onnx_files import write_onnx_files
-from components.export.parity import ask, keras_answers
+from components.export.parity import call_in_fresh_process, keras_results
 from components.export.signatures import PORTABLE, signatures
 from models.build import build_vae
 from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox
@@ -152,15 +152,15 @@ def test_every_family_of_networks_can_be_written(network: str, generator: Genera
     vae = build_vae(model, loss, statistics, seed=1)
     sampler = vae.prior_sampler()
     images = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
-    answers = keras_answers(vae, images, sampler=sampler, labels=np.arange(5) % 2 if labels else None)
-    written = Written(vae, sampler, signatures(vae, sampler), generator)
+    parity = keras_results(vae, images, sampler=sampler, labels=np.arange(5) % 2 if labels else None)
+    source = FormSource(vae, sampler, signatures(vae, sampler), generator)
     for folder in (generator.path, generator.work):
         folder.mkdir(parents=True)
     for name in ALL:
-        FORMS[name].write(written)
-        found = answers.differences(name, generator.path, signatures=FORMS[name].signatures, work=generator.work)
-        assert "decode.values" in found
-        assert all(found[result] <= answers.bound(result, 1e-4) for result in found), (name, found)
+        FORMS[name].write(source)
+        differences = parity.differences(name, generator.path, signatures=FORMS[name].signatures, work=generator.work)
+        assert "decode.values" in differences
+        assert all(differences[key] <= parity.bound(key, 1e-4) for key in differences), (name, differences)
 
 
 MEANS, DEVIATIONS = np.array([[-1.0, 0.0, 2.0], [3.0, 1.0, 0.5]], np.float32), np.full((2, 3), 0.3, np.float32)
@@ -201,10 +201,9 @@ def test_every_sampler_draws_the_same_codes_in_every_form(
 WRITE = """
 import sys
 from pathlib import Path
-from pathlib import Path
 import keras
 import models.vae
-from components.export.forms import FORMS, Written
+from components.export.forms import FORMS, FormSource
 from components.export.signatures import signatures
 from schemas.artifacts.kinds import Generator
 vae = keras.models.load_model(sys.argv[1], safe_mode=True)
@@ -213,7 +212,7 @@ for folder in (generator.path, generator.work):
     folder.mkdir()
 sampler = vae.prior_sampler()
 for name in ("saved_model", "keras", "onnx", "litert"):
-    FORMS[name].write(Written(vae, sampler, signatures(vae, sampler), generator))
+    FORMS[name].write(FormSource(vae, sampler, signatures(vae, sampler), generator))
 """
 
 
@@ -268,24 +267,24 @@ def test_what_the_model_card_says_about_loading_works(exported: Generator) -> No
 
 
 def test_without_a_word_every_form_is_written_whose_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wanted_forms(None) == ["saved_model", *ALL]
-    assert wanted_forms([]) == ["saved_model"]
-    assert wanted_forms(["litert"]) == ["saved_model", "litert"]
+    assert forms_to_write(None) == ["saved_model", *ALL]
+    assert forms_to_write([]) == ["saved_model"]
+    assert forms_to_write(["litert"]) == ["saved_model", "litert"]
     hide("tf2onnx", monkeypatch)
-    assert wanted_forms(None) == ["saved_model", "keras", "litert"]
+    assert forms_to_write(None) == ["saved_model", "keras", "litert"]
 
 
 def test_a_form_whose_packages_are_missing_is_refused_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     hide("onnxruntime", monkeypatch)
     with pytest.raises(UsageError, match=r"^export\.formats: .* packages of onnx.*pip install 'latent-mill\[onnx\]'"):
-        wanted_forms(["keras", "onnx"])
+        forms_to_write(["keras", "onnx"])
 
 
 def test_openvino_is_made_of_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.export.forms.importlib.util.find_spec", lambda _: True)
     with pytest.raises(UsageError, match=r"^export\.formats: expected onnx beside openvino"):
-        wanted_forms(["openvino"])
-    assert wanted_forms(["openvino", "onnx"]) == ["saved_model", "onnx", "openvino"]
+        forms_to_write(["openvino"])
+    assert forms_to_write(["openvino", "onnx"]) == ["saved_model", "onnx", "openvino"]
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -312,8 +311,8 @@ def test_a_keras_file_that_needs_this_project_is_no_form_of_a_generator(
     for name in ("encode", "decode"):
         make_vae().save(folder / f"{name}.keras")
     codes = np.zeros((1, 3), np.float32)
-    with pytest.raises(DataError, match=f"^{folder}: expected what loads in a fresh process, found: .*VAE"):
-        ask("keras", generator.path, {"decode.codes": codes}, work=generator.work)
+    with pytest.raises(DataError, match=f"^{folder}: expected a form that loads in a fresh process, found: .*VAE"):
+        call_in_fresh_process("keras", generator.path, {"decode.codes": codes}, work=generator.work)
 
 
 def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:

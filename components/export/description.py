@@ -1,4 +1,4 @@
-"""What stands beside a generator's forms: what it says of itself, and its samplers of codes."""
+"""The files beside a generator's forms: its description, and its samplers of codes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from schemas.artifacts.generator import Description
 from schemas.artifacts.kinds import Generator
 
 
-def describe(vae: VAE, generator: Generator, *, sampler: CodeSampler, others: Sequence[CodeSampler] = ()) -> None:
-    """Writes both.
+def write_description(
+    vae: VAE, generator: Generator, *, sampler: CodeSampler, others: Sequence[CodeSampler] = ()
+) -> None:
+    """Write the description and the samplers.
 
     Args:
         vae: The model.
-        generator: Where files go.
-        sampler: Of the codes that signatures draw.
-        others: That are handed on, too.
+        generator: Generator whose folder the files go to.
+        sampler: Sampler of the codes that the signatures draw.
+        others: Samplers to write beside it.
     """
     for each in (sampler, *others):
         save_sampler(each, generator.sampler_path(each.kind))
