@@ -62,7 +62,7 @@ class RenderDoFn(UnitDoFn):
         work: Path,
         codes: Path | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Beam's
+        super().__init__()
         self.generator = generator
         self.origin = origin
         self.section = section

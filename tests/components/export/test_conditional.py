@@ -50,7 +50,7 @@ SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def draw(seed: int, *, start: int = 0, count: int, shares: tuple[float, ...] = SHARES) -> Array:
-    """Labels, as the generator draws them."""
+    """Draw labels as the generator does."""
     return np.asarray(seeded_labels(seed, start=start, count=count, shares=shares))
 
 
@@ -75,48 +75,48 @@ def loaded(saved_model: Path) -> Any:
 
 
 def generate(loaded: Any, *, seed: int = 7, start: int = 0, count: int, label: int | list[int]) -> dict[str, Array]:
-    """What the generator makes."""
-    made = loaded.signatures["generate"](
+    """Call the signature `generate`."""
+    result = loaded.signatures["generate"](
         seed=tf.constant(seed, tf.int64),
         start=tf.constant(start, tf.int64),
         count=tf.constant(count, tf.int32),
         temperature=tf.constant(1.0),
         label=tf.constant(label, tf.int64),
     )
-    return {name: value.numpy() for name, value in made.items()}
+    return {name: value.numpy() for name, value in result.items()}
 
 
-def test_the_signatures_take_and_return_what_is_written(loaded: Any) -> None:
-    found = {}
+def test_the_signatures_have_the_published_inputs_and_outputs(loaded: Any) -> None:
+    signatures = {}
     for name, signature in loaded.signatures.items():
         inputs = signature.structured_input_signature[1]
         outputs = signature.structured_outputs
-        found[name] = tuple(
+        signatures[name] = tuple(
             {
                 key: (None if spec.shape.rank is None else tuple(spec.shape.as_list()), spec.dtype)
                 for key, spec in specs.items()
             }
             for specs in (inputs, outputs)
         )
-    assert found == SIGNATURES
+    assert signatures == SIGNATURES
 
 
-def test_a_label_that_is_asked_for_is_that_of_every_image(loaded: Any, vae: Any) -> None:
+def test_one_label_for_all_images(loaded: Any, vae: Any) -> None:
     for label in range(len(COUNTS)):
-        made = generate(loaded, count=20, label=label)
-        assert made["labels"].tolist() == [label] * 20
-        expected = np.asarray(vae.normalise.to_unit(vae.decode(made["codes"], made["labels"])))
-        np.testing.assert_allclose(made["values"], expected, atol=1e-5)
+        result = generate(loaded, count=20, label=label)
+        assert result["labels"].tolist() == [label] * 20
+        expected = np.asarray(vae.normalise.to_unit(vae.decode(result["codes"], result["labels"])))
+        np.testing.assert_allclose(result["values"], expected, atol=1e-5)
 
 
 def test_each_image_may_have_a_label_of_its_own(loaded: Any) -> None:
-    wanted = [0, 2, -1, 1]
-    made = generate(loaded, count=4, label=wanted)
+    labels = [0, 2, -1, 1]
+    result = generate(loaded, count=4, label=labels)
     drawn = generate(loaded, count=4, label=-1)["labels"]
-    assert made["labels"].tolist() == [0, 2, drawn[2], 1]
-    for place, label in enumerate(made["labels"].tolist()):
+    assert result["labels"].tolist() == [0, 2, drawn[2], 1]
+    for place, label in enumerate(result["labels"].tolist()):
         expected = generate(loaded, count=4, label=label)["values"][place]
-        np.testing.assert_allclose(made["values"][place], expected, atol=1e-5)
+        np.testing.assert_allclose(result["values"][place], expected, atol=1e-5)
 
 
 def test_the_label_changes_the_image_and_not_its_code(loaded: Any) -> None:
@@ -125,7 +125,7 @@ def test_the_label_changes_the_image_and_not_its_code(loaded: Any) -> None:
     assert not np.array_equal(one["images"], other["images"])
 
 
-def test_labels_that_are_drawn_have_their_shares_in_training(loaded: Any) -> None:
+def test_labels_are_drawn_by_their_shares_in_training(loaded: Any) -> None:
     labels = generate(loaded, count=4000, label=-1)["labels"]
     for label, share in enumerate(SHARES):
         error = (share * (1 - share) / 4000) ** 0.5
@@ -139,20 +139,20 @@ def test_a_label_depends_on_seed_and_index_alone() -> None:
     assert not np.array_equal(draw(8, count=100), whole)
 
 
-def test_a_label_says_nothing_of_its_code(loaded: Any) -> None:
-    made = generate(loaded, count=4000, label=-1)
+def test_a_label_is_independent_of_the_code(loaded: Any) -> None:
+    result = generate(loaded, count=4000, label=-1)
     for label, share in enumerate(SHARES):
-        mean = made["codes"][made["labels"] == label].mean(axis=0)
+        mean = result["codes"][result["labels"] == label].mean(axis=0)
         assert np.abs(mean).max() < 5 / (4000 * share) ** 0.5
 
 
 @pytest.mark.parametrize("shares", [(1.0,), (0.0, 1.0), (1.0, 0.0), (0.5, 0.0, 0.5)])
 def test_a_label_that_no_training_image_has_is_never_drawn(shares: tuple[float, ...]) -> None:
-    found = set(draw(1, count=500, shares=shares).tolist())
-    assert found == {label for label, share in enumerate(shares) if share}
+    labels = set(draw(1, count=500, shares=shares).tolist())
+    assert labels == {label for label, share in enumerate(shares) if share}
 
 
-def test_the_labels_names_travel_with_the_saved_model(saved_model: Path) -> None:
+def test_the_saved_model_has_the_labels_names(saved_model: Path) -> None:
     labels = Generator(saved_model.parent).labels_path
     assert labels.parent.parent == saved_model
     assert json.loads(labels.read_text(encoding="utf-8")) == list(COUNTS)

@@ -1,4 +1,4 @@
-"""Every form of a generator does what the Keras model does, without this project, and says how to be loaded."""
+"""Every form of a generator computes what the Keras model computes, without this project."""
 
 from __future__ import annotations
 
@@ -58,49 +58,50 @@ def exported(
     return generator
 
 
-# --- what they do ----------------------------------------------------------------------------------------------------
+# --- results ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_each_form_was_compared_with_the_keras_model_in_a_process_of_its_own(exported: Generator) -> None:
-    found = json.loads(exported.parity_path.read_text())["forms"]
-    assert list(found) == ["saved_model", *ALL]
-    for name, parity in found.items():
+    forms = json.loads(exported.parity_path.read_text())["forms"]
+    assert list(forms) == ["saved_model", *ALL]
+    for name, parity in forms.items():
         differences, bound = parity["largest_absolute_difference"], parity["bound"]
         assert {result.split(".")[0] for result in differences} >= set(FORMS[name].signatures)
         assert all(0 <= differences[result] <= bound[result] for result in differences)
         assert bound["decode.values"] == pytest.approx(1e-5 * FORMS[name].slack)
         assert bound["decode.images"] == 1
-    assert found["saved_model"]["largest_absolute_difference"]["generate.labels"] == 0
+    assert forms["saved_model"]["largest_absolute_difference"]["generate.labels"] == 0
 
 
-def test_time_and_memory_of_each_form_are_told(exported: Generator) -> None:
-    for took in json.loads(exported.infra_path.read_text()).values():
-        assert all(took[f"milliseconds_per_image_at_{batch}"] > 0 for batch in (1, 256))
-        assert 10e6 < took["peak_memory_bytes"] < 100e9
+def test_time_and_memory_of_each_form_are_recorded(exported: Generator) -> None:
+    for infra in json.loads(exported.infra_path.read_text()).values():
+        assert all(infra[f"milliseconds_per_image_at_{batch}"] > 0 for batch in (1, 256))
+        assert 10e6 < infra["peak_memory_bytes"] < 100e9
 
 
 @pytest.mark.parametrize("images", [1, 3])
-def test_any_number_of_images_can_be_asked_for(exported: Generator, images: int) -> None:
+def test_a_form_takes_any_number_of_images(exported: Generator, images: int) -> None:
     codes = np.random.default_rng(1).standard_normal((images, 3)).astype(np.float32)
     labels = np.arange(images) % 2
     session = onnxruntime.InferenceSession(exported.path / "onnx" / "decode.onnx")
-    [found] = session.run(["images"], {"codes": codes, "labels": labels})
+    [by_onnx] = session.run(["images"], {"codes": codes, "labels": labels})
     interpreter = Interpreter(str(exported.path / "litert" / "generator.tflite"))
-    same = interpreter.get_signature_runner("decode")(codes=codes, labels=labels)["images"]
-    assert found.shape == (images, 8, 8, 1)
-    assert found.dtype == same.dtype == np.uint8
-    np.testing.assert_allclose(found.astype(int), same.astype(int), atol=1)
+    by_litert = interpreter.get_signature_runner("decode")(codes=codes, labels=labels)["images"]
+    assert by_onnx.shape == (images, 8, 8, 1)
+    assert by_onnx.dtype == by_litert.dtype == np.uint8
+    np.testing.assert_allclose(by_onnx.astype(int), by_litert.astype(int), atol=1)
 
 
 def test_the_portable_signatures_have_their_names_and_types(exported: Generator) -> None:
     interpreter = Interpreter(str(exported.path / "litert" / "generator.tflite"))
     assert set(interpreter.get_signature_list()) == set(PORTABLE)
-    found = {}
+    inputs = {}
     for name in PORTABLE:
         session = onnxruntime.InferenceSession(exported.path / "onnx" / f"{name}.onnx")
-        found[name] = {tensor.name: (tensor.type, tensor.shape) for tensor in session.get_inputs()}
+        inputs[name] = {tensor.name: (tensor.type, tensor.shape) for tensor in session.get_inputs()}
     labels = {"labels": ("tensor(int64)", ["N"])}
-    assert found == {
+    assert inputs == {
         "encode": {"images": ("tensor(uint8)", ["N", 8, 8, 1]), **labels},
         "decode": {"codes": ("tensor(float)", ["N", 3]), **labels},
         "sample": {
@@ -216,6 +217,7 @@ for name in ("saved_model", "keras", "onnx", "litert"):
 """
 
 
+@pytest.mark.process
 def test_the_same_model_is_the_same_bytes_in_every_process(make_vae: Callable[..., Any], tmp_path: Path) -> None:
     make_vae(labels=LABELS).save(tmp_path / "vae.keras")
     processes = [
@@ -227,8 +229,8 @@ def test_the_same_model_is_the_same_bytes_in_every_process(make_vae: Callable[..
     ]
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     once, again = (
-        {path.relative_to(made): path.read_bytes() for path in made.rglob("*") if path.is_file()}
-        for made in (tmp_path / "1", tmp_path / "2")
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "1", tmp_path / "2")
     )
     assert {path.parts[0] for path in once} == {"saved_model", *ALL}
     assert once == again
@@ -237,10 +239,10 @@ def test_the_same_model_is_the_same_bytes_in_every_process(make_vae: Callable[..
 # --- the model card --------------------------------------------------------------------------------------------------
 
 
-def test_the_model_card_tells_where_the_generator_comes_from(exported: Generator) -> None:
+def test_the_model_card_has_the_generators_origin(exported: Generator) -> None:
     card = exported.card_path.read_text()
     assert card.startswith("---\nlicense: CC0-1.0\n")
-    for said in (
+    for text in (
         "# Bright bars",
         "Bars by nobody, CC0",
         "64 images, 3 epochs",
@@ -248,25 +250,26 @@ def test_the_model_card_tells_where_the_generator_comes_from(exported: Generator
         "recipe `bars`",
         "`12ab`",
     ):
-        assert said in card
-    assert "/home/somebody" not in card  # a card is for others
+        assert text in card
+    assert "/home/somebody" not in card  # a card is published
 
 
-def test_what_the_model_card_says_about_loading_works(exported: Generator) -> None:
+@pytest.mark.process
+def test_the_model_cards_lines_load_the_forms(exported: Generator) -> None:
     blocks = re.findall(r"```python\n(.*?)```", exported.card_path.read_text(), re.DOTALL)
     assert len(blocks) == 1 + len(ALL)
-    tried = "\n".join(f"{block}\nprint(images.shape, images.dtype)" for block in blocks)
+    script = "\n".join(f"{block}\nprint(images.shape, images.dtype)" for block in blocks)
     environment = {**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-c", tried]
-    done = subprocess.run(command, cwd=exported.path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["(16, 8, 8, 1) uint8"] * len(blocks)
+    command = [sys.executable, "-c", script]
+    process = subprocess.run(command, cwd=exported.path, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines() == ["(16, 8, 8, 1) uint8"] * len(blocks)
 
 
 # --- which forms ------------------------------------------------------------------------------------------------------
 
 
-def test_without_a_word_every_form_is_written_whose_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_the_forms_are_those_whose_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert forms_to_write(None) == ["saved_model", *ALL]
     assert forms_to_write([]) == ["saved_model"]
     assert forms_to_write(["litert"]) == ["saved_model", "litert"]
@@ -274,13 +277,13 @@ def test_without_a_word_every_form_is_written_whose_packages_are_installed(monke
     assert forms_to_write(None) == ["saved_model", "keras", "litert"]
 
 
-def test_a_form_whose_packages_are_missing_is_refused_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_form_of_the_recipe_whose_packages_are_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     hide("onnxruntime", monkeypatch)
     with pytest.raises(UsageError, match=r"^export\.formats: .* packages of onnx.*pip install 'latent-mill\[onnx\]'"):
         forms_to_write(["keras", "onnx"])
 
 
-def test_openvino_is_made_of_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_is_made_from_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.export.forms.importlib.util.find_spec", lambda _: True)
     with pytest.raises(UsageError, match=r"^export\.formats: expected onnx beside openvino"):
         forms_to_write(["openvino"])
@@ -288,7 +291,7 @@ def test_openvino_is_made_of_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_what_is_left_out_is_said(
+def test_forms_whose_packages_are_missing_are_named(
     export_to: Export,
     make_vae: Callable[..., Any],
     generator: Generator,
@@ -302,9 +305,8 @@ def test_what_is_left_out_is_said(
     assert not (generator.path / "onnx").exists()
 
 
-def test_a_keras_file_that_needs_this_project_is_no_form_of_a_generator(
-    make_vae: Callable[..., Any], generator: Generator
-) -> None:
+@pytest.mark.process
+def test_a_keras_file_that_needs_this_project_is_refused(make_vae: Callable[..., Any], generator: Generator) -> None:
     folder = generator.path / "keras"
     for path in (folder, generator.work):
         path.mkdir(parents=True)
@@ -316,7 +318,7 @@ def test_a_keras_file_that_needs_this_project_is_no_form_of_a_generator(
 
 
 def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if it were not installed."""
+    """Make a module look as if it were not installed."""
     real = importlib.util.find_spec
     monkeypatch.setattr(
         "components.export.forms.importlib.util.find_spec", lambda name: None if name == module else real(name)

@@ -26,12 +26,12 @@ def evaluated(folder: Path, *gates: dict[str, Any]) -> ModelEvaluation:
     return evaluation
 
 
-def test_a_model_without_gates_or_that_passed_them_all_is_taken(tmp_path: Path) -> None:
+def test_a_model_without_gates_or_that_passed_all_is_exported(tmp_path: Path) -> None:
     check_gates(evaluated(tmp_path), despite=())
     check_gates(evaluated(tmp_path, outcome("metrics.mse", passed=True)), despite=())
 
 
-def test_a_failed_gate_says_what_was_expected_and_found_and_how_to_export_all_the_same(tmp_path: Path) -> None:
+def test_a_failed_gate_stops_the_export(tmp_path: Path) -> None:
     evaluation = evaluated(tmp_path, outcome("metrics.mse", passed=False), outcome("metrics.kl", passed=False))
     with pytest.raises(DataError) as caught:
         check_gates(evaluation, despite=())
@@ -41,13 +41,13 @@ def test_a_failed_gate_says_what_was_expected_and_found_and_how_to_export_all_th
     )
 
 
-def test_what_was_left_out_is_no_pass_and_says_why(tmp_path: Path) -> None:
+def test_a_gate_without_a_value_fails_and_says_why(tmp_path: Path) -> None:
     evaluation = evaluated(tmp_path, outcome("usefulness.ratio", passed=False, found=None, why="there are no labels"))
     with pytest.raises(DataError, match="found there are no labels"):
         check_gates(evaluation, despite=())
 
 
-def test_gates_that_are_named_need_not_pass_and_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gates_of_export_despite_may_fail_and_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluation = evaluated(tmp_path, outcome("metrics.mse", passed=False), outcome("metrics.kl", passed=False))
     with pytest.raises(DataError, match=r"expected metrics\.kl"):
         check_gates(evaluation, despite=("metrics.mse",))
@@ -55,7 +55,7 @@ def test_gates_that_are_named_need_not_pass_and_are_told(tmp_path: Path, capsys:
     assert "despite metrics.kl: expected at most 5, found 7.25" in capsys.readouterr().out
 
 
-def test_only_gates_can_be_named(tmp_path: Path) -> None:
+def test_export_despite_takes_only_gates(tmp_path: Path) -> None:
     evaluation = evaluated(tmp_path, outcome("metrics.mse", passed=False))
     with pytest.raises(UsageError, match=r"expected gates of evaluate\.gates \(metrics\.mse\), found everything"):
         check_gates(evaluation, despite=("everything",))

@@ -1,4 +1,4 @@
-"""The SavedModel: what can be called, with what, and that the same model is the same bytes."""
+"""The SavedModel: its signatures, and what they compute."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(saved_model: Path) -> Any:
-    """It, loaded; holding it keeps its weights."""
+    """The SavedModel, loaded; its signatures do not hold its weights."""
     return tf.saved_model.load(str(saved_model))
 
 
 def described(specs: dict[str, Any]) -> dict[str, Any]:
-    """Shape and type of each tensor, by name."""
+    """Return the shape and type of each tensor, by name."""
     return {name: (tuple(spec.shape), spec.dtype) for name, spec in specs.items()}
 
 
 def generate(loaded: Any, *, seed: int, start: int = 0, count: int, temperature: float = 1.0) -> Any:
-    """What the generator makes."""
+    """Call the signature `generate`."""
     return loaded.signatures["generate"](
         seed=tf.constant(seed, tf.int64), start=tf.constant(start, tf.int64), count=count, temperature=temperature
     )
@@ -82,11 +82,11 @@ def test_there_are_six_signatures_with_the_published_inputs_and_outputs(loaded: 
 
 
 def test_generated_images_are_what_their_codes_decode_to(loaded: Any) -> None:
-    made = generate(loaded, seed=7, start=5, count=40)
-    assert made["images"].shape == (40, 8, 8, 3)
-    np.testing.assert_array_equal(made["codes"], standard_normal(7, start=5, count=40, size=LATENT_DIM))
-    decoded = loaded.signatures["decode"](codes=made["codes"])
-    np.testing.assert_array_equal(made["images"], decoded["images"])
+    result = generate(loaded, seed=7, start=5, count=40)
+    assert result["images"].shape == (40, 8, 8, 3)
+    np.testing.assert_array_equal(result["codes"], standard_normal(7, start=5, count=40, size=LATENT_DIM))
+    decoded = loaded.signatures["decode"](codes=result["codes"])
+    np.testing.assert_array_equal(result["images"], decoded["images"])
 
 
 def test_a_lower_temperature_draws_the_codes_together(loaded: Any) -> None:
@@ -108,10 +108,10 @@ def test_codes_come_from_the_sampler_that_is_exported_and_from_their_own_index(v
     np.testing.assert_array_equal(generate(loaded, seed=3, start=100, count=50)["codes"], codes[100:150])
 
 
-def test_images_are_the_values_in_256_steps(loaded: Any) -> None:
-    made = generate(loaded, seed=7, count=40)
-    np.testing.assert_allclose(made["images"].numpy() / 255.0, made["values"], atol=0.5 / 255 + 1e-6)
-    assert len(np.unique(made["images"])) > 50  # the model's images differ: the comparisons here say something
+def test_images_are_the_values_rounded_to_256_steps(loaded: Any) -> None:
+    result = generate(loaded, seed=7, count=40)
+    np.testing.assert_allclose(result["images"].numpy() / 255.0, result["values"], atol=0.5 / 255 + 1e-6)
+    assert len(np.unique(result["images"])) > 50  # images differ, so that comparing them means something
 
 
 def test_every_signature_does_what_the_model_does(loaded: Any, vae: Any) -> None:
@@ -132,6 +132,6 @@ def test_a_model_of_any_latent_size_can_be_exported(
     vae = make_vae(latent_dim=latent_dim, loss=MseLoss(likelihood="mse"))
     write_saved_model(vae, tmp_path)
     loaded = tf.saved_model.load(str(tmp_path))
-    made = generate(loaded, seed=1, count=2)
-    assert made["codes"].shape == (2, latent_dim)
-    assert made["images"].shape == (2, 8, 8, 1)
+    result = generate(loaded, seed=1, count=2)
+    assert result["codes"].shape == (2, latent_dim)
+    assert result["images"].shape == (2, 8, 8, 1)

@@ -1,4 +1,4 @@
-"""What the tests of generate share: a generator of grey and one of colour images, and sets made with them."""
+"""Fixtures of generate's tests: generators, and sets that they make."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MODEL = "12ab" * 16  # digest of a model
 
 @pytest.fixture(scope="session")
 def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> Callable[..., Generator]:
-    """Exports a VAE and seals it, without the proof: ``make_generator(folder, channels=3)``.
+    """Return a function that exports and seals a VAE, without comparing it: ``make_generator(folder, channels=3)``.
 
-    Its codes are N(0, 1); beside that lie a box from -2 to 2 and a mixture of two, of codes near -1 and near 1.
+    Its sampler is N(0, I); others are a box from -2 to 2, and a mixture of two components, near -1 and near 1.
     """
 
     def make(folder: Path, **changes: Any) -> Generator:
@@ -57,7 +57,7 @@ def generator(make_generator: Callable[..., Generator], tmp_path_factory: pytest
 
 @pytest.fixture(scope="session")
 def make_images(generator: Generator) -> Callable[..., ImageSet]:
-    """Makes a set in this process: ``make_images(folder, count=300, seed=1, format="parquet", shards=2)``."""
+    """Return a function that makes a set in this process: ``make_images(folder, count=300, format="parquet")``."""
 
     def make(
         folder: Path, *, of: Generator = generator, examples: Examples | None = None, workers: int = 1, **changes: Any
@@ -67,8 +67,8 @@ def make_images(generator: Generator) -> Callable[..., ImageSet]:
         images = ImageSet(folder / "artifact", work=folder / "work")
         images.path.mkdir(parents=True, exist_ok=True)
         images.work.mkdir(parents=True, exist_ok=True)
-        wanted = GenerateSection(**{"count": 40, "seed": 7, **changes})
-        counts = generate(of, examples, images, GenerateSettings(generate=wanted, beam=BeamSection(workers=workers)))
+        section = GenerateSection(**{"count": 40, "seed": 7, **changes})
+        counts = generate(of, examples, images, GenerateSettings(generate=section, beam=BeamSection(workers=workers)))
         assert counts["images"] == len(pq.read_table(images.metadata_path))
         return images
 
@@ -76,6 +76,6 @@ def make_images(generator: Generator) -> Callable[..., ImageSet]:
 
 
 @pytest.fixture
-def two_blocks_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of 512 images, so that a small set has several."""
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limit files to 512 images, so that a small set has several."""
     monkeypatch.setattr("components.generate.plan.FILE_BLOCKS", 8)

@@ -1,4 +1,4 @@
-"""Codes that are given: of a Parquet file, around images of one's own, and between them."""
+"""Codes computed from a person's own: read from a Parquet file, around images, and between them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three images: dark, grey and bright; and a file that is none."""
+    """Three images: dark, grey and bright; and a file that is no image."""
     folder = tmp_path_factory.mktemp("photos")
     for name, level in (("a", 10), ("b", 128), ("c", 245)):
         Image.fromarray(np.full((12, 12, 3), level, np.uint8)).save(folder / f"{name}.png")
@@ -33,7 +33,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a Parquet file: ``table(code=[[0.0, 1.0, 2.0]])``."""
+    """Return a function that writes a Parquet file: ``table(code=[[0.0, 1.0, 2.0]])``."""
 
     def write(**columns: Any) -> Path:
         pq.write_table(pa.table(columns), tmp_path / "codes.parquet")
@@ -43,31 +43,31 @@ def table(tmp_path: Path) -> Callable[..., Path]:
 
 
 def rows(images: ImageSet) -> pa.Table:
-    """Of a set's images."""
+    """Return the table of a set."""
     return pq.read_table(images.metadata_path)
 
 
 def codes(images: ImageSet) -> Array:
-    """Of a set: [N, D]."""
+    """Return the codes of a set: [N, D]."""
     return np.array(rows(images)["code"].to_pylist(), np.float32)
 
 
 def pixels(images: ImageSet) -> Array:
-    """Of a set of format npy: [N, H, W, C]."""
-    found: Array = np.load(images.path / "images.npy")
-    return found
+    """Return the images of a set of the format npy: [N, H, W, C]."""
+    array: Array = np.load(images.path / "images.npy")
+    return array
 
 
 def encoded(generator: Generator, photos: Path) -> Array:
-    """Means of the three photographs' codes, by TensorFlow alone."""
+    """Return the means of the photos' codes, with TensorFlow alone."""
     import tensorflow as tf
 
     images = [
         np.asarray(Image.open(path).convert("L").resize((8, 8)))[..., None] for path in sorted(photos.glob("*.png"))
     ]
     encode = tf.saved_model.load(str(generator.saved_model_path)).signatures["encode"]
-    found: Array = encode(images=tf.constant(np.stack(images)))["mean"].numpy()
-    return found
+    means: Array = encode(images=tf.constant(np.stack(images)))["mean"].numpy()
+    return means
 
 
 def test_the_codes_of_a_set_give_its_images_again(make_images: MakeImages, tmp_path: Path) -> None:
@@ -79,12 +79,12 @@ def test_the_codes_of_a_set_give_its_images_again(make_images: MakeImages, tmp_p
     np.testing.assert_array_equal(pixels(some), pixels(first)[[0, 299]])
 
 
-def test_images_of_ones_own_are_reconstructed(
+def test_a_persons_own_images_are_reconstructed(
     make_images: MakeImages, generator: Generator, photos: Path, tmp_path: Path
 ) -> None:
-    found = make_images(tmp_path, codes=str(photos))
-    np.testing.assert_allclose(codes(found), encoded(generator, photos), atol=1e-5)
-    assert rows(found)["source"].to_pylist() == ["a.png", "b.png", "c.png"]
+    images = make_images(tmp_path, codes=str(photos))
+    np.testing.assert_allclose(codes(images), encoded(generator, photos), atol=1e-5)
+    assert rows(images)["source"].to_pylist() == ["a.png", "b.png", "c.png"]
 
 
 def test_around_takes_each_image_in_turn_and_spreads_with_its_strength(
@@ -114,14 +114,14 @@ def test_between_goes_from_each_image_to_the_next(
     make_images: MakeImages, generator: Generator, photos: Path, tmp_path: Path
 ) -> None:
     first, second, third = encoded(generator, photos)
-    found = make_images(tmp_path, between=str(photos), steps=3)
+    images = make_images(tmp_path, between=str(photos), steps=3)
     expected = [first, (first + second) / 2, second, second, (second + third) / 2, third]
-    np.testing.assert_allclose(codes(found), expected, atol=1e-5)
-    assert rows(found)["source"].to_pylist()[1] == "a.png to b.png, 2 of 3"
+    np.testing.assert_allclose(codes(images), expected, atol=1e-5)
+    assert rows(images)["source"].to_pylist()[1] == "a.png to b.png, 2 of 3"
 
 
-def test_neither_shards_nor_workers_change_what_is_given(
-    make_images: MakeImages, two_blocks_a_file: None, photos: Path, tmp_path: Path
+def test_shards_and_workers_do_not_change_derived_codes(
+    make_images: MakeImages, small_files: None, photos: Path, tmp_path: Path
 ) -> None:
     one, other = (
         make_images(
@@ -132,19 +132,19 @@ def test_neither_shards_nor_workers_change_what_is_given(
     assert rows(one) == rows(other)
 
 
-def test_labels_come_from_folders_or_are_said(
+def test_labels_come_from_folders_or_from_the_recipe(
     make_generator: Callable[..., Generator], make_images: MakeImages, photos: Path, tmp_path: Path
 ) -> None:
     labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
     for name, label in (("a", "left"), ("c", "right")):
         (tmp_path / "own" / label).mkdir(parents=True)
         (tmp_path / "own" / label / "image.png").write_bytes((photos / f"{name}.png").read_bytes())
-    found = make_images(tmp_path / "around", of=labelled, around=str(tmp_path / "own"), count=4)
-    assert rows(found)["label"].to_pylist() == ["left", "right"] * 2
-    way = make_images(tmp_path / "between", of=labelled, between=str(tmp_path / "own"), steps=4)
-    assert rows(way)["label"].to_pylist() == ["left", "left", "right", "right"]
-    said = make_images(tmp_path / "said", of=labelled, around=str(photos), label="right", count=2)
-    assert rows(said)["label"].to_pylist() == ["right", "right"]
+    around = make_images(tmp_path / "around", of=labelled, around=str(tmp_path / "own"), count=4)
+    assert rows(around)["label"].to_pylist() == ["left", "right"] * 2
+    between = make_images(tmp_path / "between", of=labelled, between=str(tmp_path / "own"), steps=4)
+    assert rows(between)["label"].to_pylist() == ["left", "left", "right", "right"]
+    labelled_right = make_images(tmp_path / "right", of=labelled, around=str(photos), label="right", count=2)
+    assert rows(labelled_right)["label"].to_pylist() == ["right", "right"]
     with pytest.raises(
         UsageError, match=r"around: expected a label for each image in .*, one of left, right, found none"
     ):
@@ -161,14 +161,14 @@ def test_labels_come_from_folders_or_are_said(
         ({"code": ["abc"]}, "lists of 3 numbers, found something else"),
     ],
 )
-def test_a_table_of_other_things_is_named(
+def test_an_error_names_a_table_without_usable_codes(
     make_images: MakeImages, table: Callable[..., Path], tmp_path: Path, columns: Any, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
         make_images(tmp_path, codes=str(table(**columns)))
 
 
-def test_what_cannot_be_used_is_named(make_images: MakeImages, photos: Path, tmp_path: Path) -> None:
+def test_an_error_names_a_source_that_cannot_be_used(make_images: MakeImages, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"generate\.around: expected images in .*empty, found none that can be used"):
         make_images(tmp_path / "1", around=str(tmp_path / "empty"))
@@ -208,7 +208,7 @@ def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any]
 
 
 def test_sets_of_different_codes_have_different_names() -> None:
-    ways = [
+    sections: list[dict[str, Any]] = [
         {},
         {"sampler": "mixture"},
         {"around": "photos"},
@@ -219,6 +219,6 @@ def test_sets_of_different_codes_have_different_names() -> None:
         {"drop_near_copies": True},
         {"drop_unlikely": 0.1},
     ]
-    names = [GenerateSection(**way).folder for way in ways]
-    assert len(set(names)) == len(ways)
+    names = [GenerateSection(**section).folder for section in sections]
+    assert len(set(names)) == len(sections)
     assert names[2] == "1000-seed0-around-photos-x0.5-png"

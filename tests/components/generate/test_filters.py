@@ -1,4 +1,4 @@
-"""Near copies of training images, and unlikely images, are left out; others take their place, and each is listed."""
+"""Near copies of training images, and unlikely images, are dropped and listed; other images replace them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def planted(
     ingest_into: Callable[..., tuple[Examples, dict[str, int]]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Examples:
-    """Examples of noise, and of every seventh image of the set that is going to be made."""
+    """Examples of noise, and of every seventh image of the set that the generator makes."""
     folder = tmp_path_factory.mktemp("planted")
     photos = write_photos(folder / "photos", 60, height=8, width=8)
     for index, image in enumerate(np.load(make_images(folder / "set", count=300, format="npy").path / "images.npy")):
@@ -37,58 +37,58 @@ def planted(
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """Of a table."""
-    found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return found
+    """Return the rows of a table."""
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
 
 
 def training(examples: Examples) -> dict[str, Array]:
-    """Training images by key, as files of 8 × 8 pixels show them."""
+    """Return the training images by key, read from their files of 8 × 8 pixels."""
     folder = examples.path.parent / "photos"
     keys = [row["key"] for row in rows(examples.images_path) if row["split"] == "train"]
     return {key: np.asarray(Image.open(folder / key).convert("L"), np.float64) / 255 for key in keys}
 
 
 def copies_by_hand(images: Array, examples: Examples) -> dict[int, str]:
-    """Which of some images [N, 8, 8] are near copies, and of what: by the definition, one pair at a time."""
+    """Return which images [N, 8, 8] are near copies, and of what, by the definition, one pair at a time."""
     known = training(examples)
-    found = {}
+    copies = {}
     for index, image in enumerate(images.astype(np.float64) / 255):
         distances = {key: np.sqrt(np.mean((image - other) ** 2)) for key, other in known.items()}
         nearest = min(distances, key=lambda key: distances[key])
         others = [np.sqrt(np.mean((known[nearest] - other) ** 2)) for other in known.values()]
         gap = min(distance for distance in others if distance > 0.5 / 255)
         if distances[nearest] < max(0.5 / 255, 0.5 * gap):
-            found[index] = nearest
-    return found
+            copies[index] = nearest
+    return copies
 
 
-def test_near_copies_are_left_out_and_listed(make_images: MakeImages, planted: Examples, tmp_path: Path) -> None:
+def test_near_copies_are_dropped_and_listed(make_images: MakeImages, planted: Examples, tmp_path: Path) -> None:
     everything = np.load(make_images(tmp_path / "all", count=400, format="npy").path / "images.npy")[..., 0]
     copies = copies_by_hand(everything, planted)
     own = [key for key in training(planted) if key.startswith("planted")]
     assert len(own) > 20
-    assert set(own) <= set(copies.values())  # or the planted ones would not be found
+    assert set(own) <= set(copies.values())  # the planted images are near copies by the definition
 
-    found = make_images(tmp_path / "kept", count=250, drop_near_copies=True, examples=planted, format="npy")
-    kept = [row["index"] for row in rows(found.metadata_path)]
+    images = make_images(tmp_path / "kept", count=250, drop_near_copies=True, examples=planted, format="npy")
+    kept = [row["index"] for row in rows(images.metadata_path)]
     assert kept == [index for index in range(400) if index not in copies][:250]
-    np.testing.assert_array_equal(np.load(found.path / "images.npy")[..., 0], everything[kept])
-    dropped = rows(found.dropped_path)
+    np.testing.assert_array_equal(np.load(images.path / "images.npy")[..., 0], everything[kept])
+    dropped = rows(images.dropped_path)
     assert {row["index"]: row["training_image"] for row in dropped} == {
         index: key for index, key in copies.items() if index < kept[-1]
     }
     assert all(row["found"] < row["limit"] and row["reason"] == "near_copy" for row in dropped)
 
 
-def test_unlikely_images_are_left_out_and_listed(make_images: MakeImages, tmp_path: Path) -> None:
-    found = make_images(tmp_path / "kept", count=600, drop_unlikely=0.2)
+def test_unlikely_images_are_dropped_and_listed(make_images: MakeImages, tmp_path: Path) -> None:
+    images = make_images(tmp_path / "kept", count=600, drop_unlikely=0.2)
     more = make_images(tmp_path / "all", count=900)
     squared = {row["index"]: float(np.square(row["code"]).sum()) for row in rows(more.metadata_path)}
-    kept, dropped = [row["index"] for row in rows(found.metadata_path)], rows(found.dropped_path)
+    kept, dropped = [row["index"] for row in rows(images.metadata_path)], rows(images.dropped_path)
     assert len(kept) == 600
     assert sorted(kept + [row["index"] for row in dropped]) == list(range(kept[-1] + 1))
-    # Of N(0, I), the least likely codes are those farthest out.
+    # The least likely codes of N(0, I) are those farthest from 0.
     assert max(squared[index] for index in kept) < min(squared[row["index"]] for row in dropped)
     assert len(dropped) / (len(kept) + len(dropped)) == pytest.approx(0.2, abs=0.05)
     assert {row["reason"] for row in dropped} == {"unlikely"}
@@ -110,10 +110,10 @@ def test_each_label_keeps_its_number(
     make_generator: Callable[..., Generator], make_images: MakeImages, labels: Any, tmp_path: Path
 ) -> None:
     labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
-    found = make_images(tmp_path, of=labelled, labels=labels, count=130, sampler="mixture", drop_unlikely=0.3)
+    images = make_images(tmp_path, of=labelled, labels=labels, count=130, sampler="mixture", drop_unlikely=0.3)
     expected = {"left": 65, "right": 65} if labels == "balanced" else labels
-    assert Counter(row["label"] for row in rows(found.metadata_path)) == expected
-    assert rows(found.dropped_path)
+    assert Counter(row["label"] for row in rows(images.metadata_path)) == expected
+    assert rows(images.dropped_path)
 
 
 def test_a_box_has_no_unlikely_codes(make_images: MakeImages, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_box_has_no_unlikely_codes(make_images: MakeImages, tmp_path: Path) ->
         make_images(tmp_path, sampler="uniform", drop_unlikely=0.1)
 
 
-def test_no_set_is_made_of_the_few_that_stay(
+def test_no_set_is_made_if_hardly_any_image_passes(
     make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(filters, "MIN_ACCEPTANCE", 0.5)

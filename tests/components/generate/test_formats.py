@@ -1,4 +1,4 @@
-"""A set in each format is read by other people's software, and holds the same images."""
+"""A set in any format can be read by other people's software, and holds the same images."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pyte
 
 @pytest.fixture(scope="module")
 def make(conditional: Generator, make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> MakeImages:
-    """600 labelled images in a format, in two files."""
+    """Return a function that makes 600 labelled images in a format, in two files."""
 
     def make(format: str, **changes: Any) -> ImageSet:
         with pytest.MonkeyPatch.context() as patch:
@@ -47,7 +47,7 @@ def make(conditional: Generator, make_images: MakeImages, tmp_path_factory: pyte
 
 @pytest.fixture(scope="module")
 def png(make: MakeImages) -> ImageSet:
-    """The set as PNG files, to which others are compared."""
+    """The set as PNG files, with which other formats are compared."""
     return make("png")
 
 
@@ -59,15 +59,15 @@ def expected(png: ImageSet) -> tuple[Array, list[str]]:
 
 
 def rows_of(images: ImageSet) -> list[dict[str, Any]]:
-    """A row per image."""
+    """Return the rows of a set's table."""
     rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
     return rows
 
 
 def test_webp_files_are_lossless(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
     images = make("webp")
-    found = [np.asarray(Image.open(images.path / row["file_name"]).convert("L")) for row in rows_of(images)]
-    np.testing.assert_array_equal(np.stack(found), expected[0])
+    pixels = [np.asarray(Image.open(images.path / row["file_name"]).convert("L")) for row in rows_of(images)]
+    np.testing.assert_array_equal(np.stack(pixels), expected[0])
 
 
 def test_webdataset_shards_have_an_image_and_its_description_per_sample(
@@ -93,24 +93,24 @@ def test_webdataset_shards_have_an_image_and_its_description_per_sample(
         }
 
 
-def test_tfrecords_are_what_training_reads(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
+def test_training_can_read_the_tfrecords(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
     from schemas.artifacts.records import IMAGE, KEY, LABEL
 
     images = make("tfrecord")
     features = {name: tf.io.FixedLenFeature([], kind) for name, kind in ((IMAGE, tf.string), (KEY, tf.string))}
     features[LABEL] = tf.io.FixedLenFeature([], tf.int64)
     files = sorted(str(path) for path in (images.path / "data").iterdir())
-    found = [tf.io.parse_single_example(record, features) for record in tf.data.TFRecordDataset(files)]
-    pixels = np.stack([np.frombuffer(one[IMAGE].numpy(), np.uint8).reshape(8, 8) for one in found])
+    examples = [tf.io.parse_single_example(record, features) for record in tf.data.TFRecordDataset(files)]
+    pixels = np.stack([np.frombuffer(example[IMAGE].numpy(), np.uint8).reshape(8, 8) for example in examples])
     np.testing.assert_array_equal(pixels, expected[0])
-    assert [list(LABELS)[int(one[LABEL])] for one in found] == expected[1]
+    assert [list(LABELS)[int(example[LABEL])] for example in examples] == expected[1]
 
 
 def test_an_array_holds_all_images_in_one_file(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
     images = make("npy")
-    found = np.load(images.path / "images.npy", allow_pickle=False)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found[..., 0], expected[0])
+    array = np.load(images.path / "images.npy", allow_pickle=False)
+    assert array.dtype == np.uint8
+    np.testing.assert_array_equal(array[..., 0], expected[0])
     assert {row["file_name"] for row in rows_of(images)} == {"images.npy"}
 
 
@@ -120,10 +120,10 @@ def test_rows_lead_to_their_images_in_every_format(
 ) -> None:
     images = make(format)
     rows = rows_of(images)[:300:7]
-    if format == "npy":  # of which the first rows are the first images
+    if format == "npy":  # its rows have no index: the first rows are the first images
         rows = rows_of(images)[:50]
-    found = [np.asarray(image.convert("L")) for image in read_images(images.path, rows, shape=(8, 8, 1))]
-    np.testing.assert_array_equal(np.stack(found), expected[0][[row["index"] for row in rows]])
+    pixels = [np.asarray(image.convert("L")) for image in read_images(images.path, rows, shape=(8, 8, 1))]
+    np.testing.assert_array_equal(np.stack(pixels), expected[0][[row["index"] for row in rows]])
 
 
 def test_label_folders_are_what_most_trainers_read(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
@@ -144,7 +144,7 @@ def test_label_folders_need_labels_and_files(make_images: MakeImages, tmp_path: 
 @pytest.mark.parametrize(
     ("indices", "expected"), [("7", [7]), ("3-5,1", [1, 3, 4, 5]), ("2,2,1-3", [1, 2, 3]), (None, [0, 1, 2])]
 )
-def test_indices_are_numbers_and_stretches(indices: str | None, expected: list[int]) -> None:
+def test_indices_are_numbers_and_ranges(indices: str | None, expected: list[int]) -> None:
     assert list(GenerateSection(count=3, indices=indices).indices_of(None)) == expected
 
 
@@ -153,6 +153,6 @@ def test_a_single_index_may_be_written_as_a_number() -> None:
 
 
 @pytest.mark.parametrize("indices", ["5-3", "a", "1,,2", "-1", "0-99999999999"])
-def test_indices_that_make_no_sense_are_refused(indices: str) -> None:
+def test_malformed_indices_are_refused(indices: str) -> None:
     with pytest.raises(ValueError, match="indices"):
         GenerateSection(indices=indices)

@@ -1,4 +1,4 @@
-"""What a set of images holds, and that each of its images says where it came from."""
+"""The content of a set of images, and where each image came from."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def shards(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def rows_of(images: ImageSet) -> list[dict[str, Any]]:
-    """A row per image."""
+    """Return the rows of a set's table."""
     rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
     return rows
 
 
 def pixels_of(data: bytes) -> Array:
-    """A PNG file's pixels: [H, W] or [H, W, 3]."""
+    """Return the pixels of a PNG file: [H, W] or [H, W, 3]."""
     with Image.open(io.BytesIO(data)) as image:
         assert image.format == "PNG"
         return np.asarray(image)
 
 
 def decoded(generator: Generator, codes: list[list[float]]) -> Array:
-    """What the generator makes of codes: [N, H, W, C]."""
+    """Return the images that the generator decodes: [N, H, W, C]."""
     loaded = tf.saved_model.load(str(generator.saved_model_path))
     return np.asarray(loaded.signatures["decode"](codes=tf.constant(codes))["images"])
 
@@ -81,7 +81,7 @@ def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(imag
 def test_every_image_is_what_its_code_decodes_to(images: ImageSet, generator: Generator) -> None:
     rows = rows_of(images)
     found = np.stack([pixels_of((images.path / row["file_name"]).read_bytes()) for row in rows])
-    # In another company than the images were made in: the last bit may differ before rounding.
+    # In batches of another size than the images were made in: the last bit may differ before rounding.
     difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows])[:, :, :, 0])
     assert found.shape == (COUNT, 8, 8)
     assert difference.max() <= 1
@@ -156,11 +156,11 @@ def test_a_generator_that_was_never_sealed_is_an_error_that_names_its_manifest(
         make_images(tmp_path / "images", of=unsealed)
 
 
-# --- room on the disk ------------------------------------------------------------------------------------------------
+# --- space on the disk -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", ["png", "parquet", "npy"])
-def test_a_large_set_is_not_begun_where_it_has_no_room(
+def test_a_large_set_is_not_started_without_space_on_the_disk(
     format: str, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("components.generate.run.MANY", 300)
@@ -172,11 +172,11 @@ def test_a_large_set_is_not_begun_where_it_has_no_room(
     assert not list(tmp_path.rglob("*.png"))
 
 
-def test_what_a_large_set_is_going_to_take_is_said(
+def test_the_space_that_a_large_set_needs_is_printed(
     make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("components.generate.run.MANY", 300)
     images = make_images(tmp_path, count=COUNT)
-    [said] = [line for line in capsys.readouterr().out.splitlines() if "on the disk" in line]
-    taken = sum(path.stat().st_blocks * 512 for path in (images.path / "images").rglob("*.png"))
-    assert float(said.split()[2]) == pytest.approx(taken / 1e6, rel=0.3)
+    [needs] = [line for line in capsys.readouterr().out.splitlines() if "on the disk" in line]
+    used = sum(path.stat().st_blocks * 512 for path in (images.path / "images").rglob("*.png"))
+    assert float(needs.split()[2]) == pytest.approx(used / 1e6, rel=0.3)

@@ -1,4 +1,4 @@
-"""Images of a conditional generator: each row and each Parquet row says its label."""
+"""Labels of the images of a conditional generator, in the table and in Parquet files."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    """A generator of two labels, one of which three in four images had."""
+    """A generator of two labels; three in four training images had the first."""
     return make_generator(tmp_path_factory.mktemp("conditional"), labels=LABELS)
 
 
 def rows_of(images: ImageSet) -> list[dict[str, Any]]:
-    """A row per image."""
+    """Return the rows of a set's table."""
     rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
     return rows
 
 
-def test_without_a_wish_each_image_draws_its_label_by_its_share_in_training(
+def test_by_default_labels_are_drawn_by_their_shares_in_training(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
     rows = rows_of(make_images(tmp_path, of=conditional, count=COUNT))
-    found = Counter(row["label"] for row in rows)
-    assert set(found) == set(LABELS)
-    assert found["left"] / COUNT == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / COUNT) ** 0.5)
+    counts = Counter(row["label"] for row in rows)
+    assert set(counts) == set(LABELS)
+    assert counts["left"] / COUNT == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / COUNT) ** 0.5)
 
 
-def test_a_label_that_is_wanted_is_that_of_every_image(
+def test_every_image_has_the_label_of_the_recipe(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
-    made = {label: rows_of(make_images(tmp_path / label, of=conditional, label=label)) for label in LABELS}
-    for label, rows in made.items():
+    sets = {label: rows_of(make_images(tmp_path / label, of=conditional, label=label)) for label in LABELS}
+    for label, rows in sets.items():
         assert {row["label"] for row in rows} == {label}
-    left, right = made.values()
+    left, right = sets.values()
     assert [row["code"] for row in left] == [row["code"] for row in right]
     assert {row["sha256"] for row in left}.isdisjoint(row["sha256"] for row in right)
 
 
-def test_the_shards_of_parquet_say_the_labels_of_the_table(
+def test_parquet_files_have_the_labels_of_the_table(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
     images = make_images(tmp_path, of=conditional, count=COUNT, format="parquet", shards=2)
-    inside = [
+    in_files = [
         (row["index"], row["label"])
         for path in sorted((images.path / "data").iterdir())
         for row in pq.read_table(path, columns=["index", "label"]).to_pylist()
     ]
-    assert inside == [(row["index"], row["label"]) for row in rows_of(images)]
+    assert in_files == [(row["index"], row["label"]) for row in rows_of(images)]
 
 
 def test_an_image_has_the_same_label_in_a_larger_set(
@@ -77,7 +77,7 @@ def test_balanced_labels_come_in_turn(make_images: MakeImages, conditional: Gene
     assert [row["label"] for row in rows] == list(LABELS) * (COUNT // 2)
 
 
-def test_so_many_of_each_label_come_one_after_the_other(
+def test_counted_labels_come_one_after_the_other(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
     rows = rows_of(make_images(tmp_path / "all", of=conditional, labels={"right": 270, "left": 3}))
@@ -94,7 +94,7 @@ def test_labels_that_contradict_each_other_are_refused() -> None:
 
 
 @pytest.mark.parametrize("labels", ["balanced", {"up": 3}])
-def test_labels_that_there_are_not_are_refused(
+def test_unknown_labels_are_refused(
     labels: object, make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"^generate\.labels: expected none, .*model\.conditional"):
@@ -104,7 +104,7 @@ def test_labels_that_there_are_not_are_refused(
             make_images(tmp_path / "conditional", of=conditional, labels=labels)
 
 
-def test_a_label_that_there_is_not_is_an_error_that_lists_those_there_are(
+def test_an_error_about_an_unknown_label_lists_the_labels(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"^generate\.label: expected one of left, right, found up$"):

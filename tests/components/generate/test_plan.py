@@ -1,50 +1,43 @@
-"""Which images are made together: every image once, in whole blocks, in the same files however many shards are wanted."""
+"""The plan of a set: every image once, in whole blocks, in the same files for any number of shards."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.generate.plan import FILE_BYTES, FILES_PER_FOLDER, deal, folder_of, image_name, plan_files
 from schemas.recipe.generate import BLOCK
 
-quick = settings(deadline=None)
 counts = st.integers(1, 200_000)
 sizes = st.integers(1, 10_000_000)  # bytes of an image
 some_indices = st.sets(st.integers(0, 10**7), min_size=1, max_size=50).map(sorted)
 
 
-@quick
-@given(wanted=counts.map(range) | some_indices, image_bytes=sizes)
-@example(wanted=range(BLOCK + 1), image_bytes=FILE_BYTES)
-def test_the_files_hold_every_wanted_image_once_and_in_order(wanted: list[int] | range, image_bytes: int) -> None:
-    files = plan_files(wanted, image_bytes=image_bytes)
-    assert [index for file in files for part in file.parts for index in part.indices] == list(wanted)
+@given(indices=counts.map(range) | some_indices, image_bytes=sizes)
+@example(indices=range(BLOCK + 1), image_bytes=FILE_BYTES)
+def test_the_files_hold_every_image_of_the_set_once_and_in_order(indices: list[int] | range, image_bytes: int) -> None:
+    files = plan_files(indices, image_bytes=image_bytes)
+    assert [index for file in files for part in file.parts for index in part.indices] == list(indices)
     assert [file.first for file in files] == [sum(before.images for before in files[:n]) for n in range(len(files))]
     assert [file.number for file in files] == list(range(len(files)))
     assert {file.of for file in files} == {len(files)}
 
 
-@quick
-@given(wanted=counts.map(range) | some_indices, image_bytes=sizes)
-def test_images_are_made_in_the_company_that_their_index_gives_them(
-    wanted: list[int] | range, image_bytes: int
-) -> None:
-    for file in plan_files(wanted, image_bytes=image_bytes):
+@given(indices=counts.map(range) | some_indices, image_bytes=sizes)
+def test_images_are_made_in_the_block_that_their_index_gives_them(indices: list[int] | range, image_bytes: int) -> None:
+    for file in plan_files(indices, image_bytes=image_bytes):
         assert all(part.start % BLOCK == 0 and 0 <= min(part.rows) <= max(part.rows) < BLOCK for part in file.parts)
 
 
-@quick
 @given(count=counts, image_bytes=sizes)
-def test_a_file_is_never_larger_than_a_block_or_what_a_file_may_be(count: int, image_bytes: int) -> None:
+def test_a_file_has_one_block_or_at_most_the_bytes_of_a_file(count: int, image_bytes: int) -> None:
     for file in plan_files(range(count), image_bytes=image_bytes):
         assert file.images <= BLOCK or file.images * image_bytes <= FILE_BYTES
 
 
-@quick
 @given(count=counts, shards=st.none() | st.integers(1, 2000))
 def test_shards_share_the_files_evenly_and_change_none(count: int, shards: int | None) -> None:
     files = plan_files(range(count), image_bytes=10_000)
@@ -55,11 +48,10 @@ def test_shards_share_the_files_evenly_and_change_none(count: int, shards: int |
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_nothing_is_dealt_where_there_is_nothing() -> None:
+def test_an_empty_set_has_no_shards() -> None:
     assert deal([], None) == []
 
 
-@quick
 @given(index=st.integers(0, 10**8 - 2))
 def test_an_images_file_is_its_own_and_sorts_after_the_one_before(index: int) -> None:
     assert image_name(index, suffix="png") < image_name(index + 1, suffix="png")
@@ -78,12 +70,11 @@ def test_an_images_file_is_named_by_its_index_and_its_label(index: int, label: s
     assert image_name(index, suffix="png", label=label) == name
 
 
-@quick
 @given(label=st.text())
 @example(label="..")
 @example(label="")
 @example(label="/")
-def test_a_labels_folder_is_one_that_any_file_system_takes_and_nobody_overlooks(label: str) -> None:
+def test_a_labels_folder_is_valid_on_any_file_system_and_not_hidden(label: str) -> None:
     folder = folder_of(label)
     assert folder.strip(". ") == folder.strip(" ").strip(". ")
     assert folder
@@ -91,7 +82,7 @@ def test_a_labels_folder_is_one_that_any_file_system_takes_and_nobody_overlooks(
     assert not folder.startswith(".")
 
 
-def test_no_folder_holds_more_files_than_a_file_system_likes() -> None:
+def test_no_folder_holds_too_many_files() -> None:
     folders = [image_name(index, suffix="png").rsplit("/", 1)[0] for index in range(3 * FILES_PER_FOLDER)]
     assert {folders.count(folder) for folder in set(folders)} == {FILES_PER_FOLDER}
 

@@ -1,4 +1,4 @@
-"""Codes may come from any sampler that lies beside the generator."""
+"""Codes may come from any of the generator's samplers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import UsageError
@@ -16,16 +17,14 @@ from schemas.errors import UsageError
 MakeImages = Callable[..., ImageSet]
 
 
-def codes(images: ImageSet) -> np.ndarray:
-    """Of a set: [N, D]."""
+def codes(images: ImageSet) -> NDArray[Any]:
+    """Return the codes of a set: [N, D]."""
     return np.array(pq.read_table(images.metadata_path)["code"].to_pylist())
 
 
-def test_the_generators_own_sampler_is_taken_unless_another_is_asked_for(
-    make_images: MakeImages, tmp_path: Path
-) -> None:
-    by_itself, asked = make_images(tmp_path / "a"), make_images(tmp_path / "b", sampler="normal")
-    assert pq.read_table(by_itself.metadata_path) == pq.read_table(asked.metadata_path)
+def test_the_generators_own_sampler_is_the_default(make_images: MakeImages, tmp_path: Path) -> None:
+    default, normal = make_images(tmp_path / "a"), make_images(tmp_path / "b", sampler="normal")
+    assert pq.read_table(default.metadata_path) == pq.read_table(normal.metadata_path)
 
 
 def test_a_box_and_a_mixture_give_their_own_codes(make_images: MakeImages, tmp_path: Path) -> None:
@@ -85,7 +84,7 @@ def test_an_evaluation_makes_the_same_image_of_a_seed_as_the_generator(
     np.testing.assert_allclose(np.concatenate(list(evaluated)), generated, atol=0.5 / 255 + 1e-5)
 
 
-def test_one_that_is_not_there_is_named(make_images: MakeImages, tmp_path: Path) -> None:
+def test_an_error_names_a_sampler_that_the_generator_lacks(make_images: MakeImages, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError,
         match=r"generate\.sampler: expected a sampler that the generator has \(normal, uniform, mixture\), found posterior",
