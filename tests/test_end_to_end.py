@@ -1,4 +1,8 @@
-"""All six stages, each in its process, and what a `kill -9` does to them: nothing."""
+"""All six stages on 300 small images, and what a `kill -9` does to them: nothing.
+
+The stages run in this process, which has TensorFlow already, except where the claim is about a process, and export, whose
+SavedModel counts what its process traced before.
+"""
 
 from __future__ import annotations
 
@@ -8,144 +12,245 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from helpers.paths import ROOT
 
-from pipeline.core import chain
+from pipeline.cli.app import app, guarded
+from pipeline.core import chain, run, stage_process
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model, ModelEvaluation
 from schemas.artifacts.manifest import Artifact, Manifest
 from schemas.recipe.recipe import Recipe
+from schemas.stage import Stage
 
-SETTINGS = [
-    "train.epochs=3",
-    "train.deterministic=true",
-    "tune.max_trials=2",
-    "tune.epochs=1",
-    "tune.max_images=500",
-    "export.formats=[onnx]",
-    "generate.count=3000",
-    "generate.shards=6",
-]
-# More than one for a long look: KILLS=3 make test
+RECIPE = {
+    "name": "bars",
+    "title": "Bars, lying and standing",
+    "sources": [{"kind": "array", "path": "bars.npz"}],
+    "preprocess": {"height": 12, "width": 12, "channels": 1, "validation": 0.2, "test": 0.2},
+    "model": {"network": "dense", "latent_dim": 3, "hidden": [16]},
+    "loss": {"likelihood": "bernoulli"},
+    "train": {"epochs": 3, "batch_size": 32, "deterministic": True},
+    "tune": {"max_trials": 3, "epochs": 1, "space": {"model.latent_dim": [2, 3]}},
+    "export": {"formats": []},
+    "generate": {"count": 300, "shards": 3, "format": "parquet"},
+}
+# A write in the middle of each stage's work, and which of them: what was finished before it must not be done again.
+WRITES = {
+    "ingest": ("data_tfrecord-*", 2),
+    "tune": ("search.json", 4),
+    "train": ("state.npz", 2),
+    "evaluate": ("metrics.json", 1),
+    "export": ("generator.json", 1),
+    "generate": ("*.parquet", 2),
+}
+# More than one for a long look: KILLS=3 make test-kills
 KILLS = int(os.environ.get("KILLS", "1"))
 
-
-def command(stage: str, runs: Path) -> list[str]:
-    """A stage of the small chain, as the Makefile calls it."""
-    overrides = [part for setting in SETTINGS for part in ("--set", setting)]
-    return [sys.executable, "-m", "pipeline", stage, *overrides, "--runs", str(runs)]
+Runs = Path
+RunStages = Callable[[str, Runs], str]
 
 
-def load() -> Recipe:
-    """The small chain's recipe."""
-    return load_recipe("demo", overrides=SETTINGS)
+def draw_bars(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bright bars on grey noise, lying where the label is 0 and standing where it is 1: [count, 12, 12] and [count]."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 60, (count, 12, 12), dtype=np.uint8)
+    labels = np.arange(count) % 2
+    for image, label in zip(images, labels, strict=True):
+        place = rng.integers(1, 10)
+        (image if label == 0 else image.T)[place : place + 2] = 255
+    return images, labels
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of runs after `all`, undisturbed."""
+def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe's file, beside its images."""
+    folder = tmp_path_factory.mktemp("bars")
+    images, labels = draw_bars(300)
+    np.savez(folder / "bars.npz", images=images, labels=labels)
+    sources = [{"kind": "array", "path": str(folder / "bars.npz")}]
+    (folder / "bars.yaml").write_text(yaml.safe_dump({**RECIPE, "sources": sources}))
+    return folder / "bars.yaml"
+
+
+@pytest.fixture(scope="module")
+def recipe(recipe_path: Path) -> Recipe:
+    """The recipe."""
+    return load_recipe(str(recipe_path))
+
+
+@pytest.fixture(scope="module")
+def run_here(recipe_path: Path) -> RunStages:
+    """Run a command of the pipeline with its stages in this process: ``run_here("all", runs)``; it has to end well."""
+
+    def command(target: str, runs: Runs) -> str:
+        run_process = run.run_process
+
+        def run_task(task: dict[str, Any], **options: Any) -> None:
+            if task["stage"] == "export":
+                run_process(task, **options)
+            else:
+                stage_process.run_task(task)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run, "run_process", run_task)
+            assert guarded(lambda: app([target, "--recipe", str(recipe_path), "--runs", str(runs)])) == 0
+        return target
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def start(recipe_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start a command of the pipeline as a process: ``start("train", runs, KILL_AT="state.npz")``."""
+
+    def command(target: str, runs: Runs, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", target, "--recipe", str(recipe_path), "--runs", str(runs)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "helpers" / "kill_at"), **environment},
+        )
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, run_here: RunStages) -> Runs:
+    """A folder of runs after `all`, undisturbed. No test changes it."""
     runs = tmp_path_factory.mktemp("runs")
-    done = subprocess.run(command("all", runs), capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_here("all", runs)
     return runs
 
 
-def artifact(kind: type[Artifact], runs: Path) -> Artifact:
-    """An artifact of the small chain."""
-    return kind(chain.artifact_path(load(), kind, runs=runs))
+@pytest.fixture
+def copied(finished: Runs, tmp_path: Path) -> Runs:
+    """The same, to be changed."""
+    return shutil.copytree(finished, tmp_path / "runs")
 
 
-def test_every_artifact_is_whole(finished: Path) -> None:
+@pytest.fixture(scope="module")
+def artifact(recipe: Recipe) -> Callable[[type[Artifact], Runs], Artifact]:
+    """An artifact of the chain, by its type: ``artifact(Model, runs)``."""
+    return lambda kind, runs: kind(chain.artifact_path(recipe, kind, runs=runs))
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """When each file was last written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_same(made: Artifact, expected: Manifest) -> None:
+    """Check that an artifact is whole, and its files are the expected ones but for those that hold wall-clock times."""
+    assert made.damage(thorough=True) == []
+    assert made.manifest.digest == expected.digest
+    lasting = {name for name in expected.files if not name.startswith(made.VOLATILE or ("\0",))}
+    assert {name: made.manifest.files[name] for name in lasting} == {name: expected.files[name] for name in lasting}
+
+
+def test_every_artifact_is_whole_and_nothing_unfinished_is_left(
+    finished: Runs, artifact: Callable[..., Artifact]
+) -> None:
     for stage in chain.STAGES:
         assert artifact(stage.output, finished).damage(thorough=True) == []
-
-
-def test_nothing_unfinished_is_left(finished: Path) -> None:
     assert not list(finished.rglob(".partial-*"))
     assert not list(finished.rglob("*.tmp"))
-
-
-def test_a_second_run_finds_everything_up_to_date(finished: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
-    done = subprocess.run(command("all", finished), capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.count("up to date") == 6
-    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()} == before
-
-
-def test_an_image_leads_back_to_the_images_that_its_model_was_trained_on(finished: Path) -> None:
-    images = artifact(ImageSet, finished)
-    row = pq.read_table(images.path / "metadata.parquet").slice(1234, 1).to_pylist()[0]
-    model = artifact(Model, finished)
-    assert row["model"] == model.digest
-    assert images.manifest.inputs["Generator"] == artifact(Generator, finished).digest
-    assert model.manifest.inputs["Examples"] == artifact(Examples, finished).digest
-
-
-def test_the_screen_shows_no_library_noise(finished: Path, tmp_path: Path) -> None:
-    shutil.copytree(finished, tmp_path / "runs")
-    shutil.rmtree(tmp_path / "runs" / "demo" / "evaluation")
-    done = subprocess.run(command("evaluate", tmp_path / "runs"), capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stderr == ""
-    for noise in ("WARNING", "INFO", "cuda", "oneDNN", "absl"):
-        assert noise not in done.stdout
-
-
-def test_figures_are_drawn_anew_without_training(finished: Path, tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    shutil.copytree(finished, runs)
-    expected = artifact(ModelEvaluation, runs).manifest
-    (artifact(ModelEvaluation, runs).path / "figures" / "samples.png").unlink()
-    before = {path: path.stat().st_mtime_ns for path in artifact(Model, runs).path.rglob("*")}
-    overrides = [part for setting in SETTINGS for part in ("--set", setting)]
-    figures = [sys.executable, "-m", "pipeline", "figures", *overrides, "--runs", str(runs)]
-    subprocess.run(figures, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert_same(artifact(ModelEvaluation, runs), expected)
-    assert {path: path.stat().st_mtime_ns for path in artifact(Model, runs).path.rglob("*")} == before
-
-
-def test_evaluate_finds_the_report_and_its_figures(finished: Path) -> None:
     evaluation = artifact(ModelEvaluation, finished)
     assert (evaluation.path / "report.html").is_file()
     assert len(list((evaluation.path / "figures").glob("*.png"))) >= 4
 
 
+def test_a_second_run_finds_everything_up_to_date(
+    finished: Runs, run_here: RunStages, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = times(finished)
+    run_here("all", finished)
+    assert capsys.readouterr().out.count("up to date") == 6
+    assert times(finished) == before
+
+
+def test_an_image_leads_back_to_the_images_that_its_model_was_trained_on(
+    finished: Runs, artifact: Callable[..., Artifact]
+) -> None:
+    images, model = artifact(ImageSet, finished), artifact(Model, finished)
+    row = pq.read_table(images.path / "metadata.parquet").slice(123, 1).to_pylist()[0]
+    assert row["model"] == model.digest
+    assert images.manifest.inputs["Generator"] == artifact(Generator, finished).digest
+    assert model.manifest.inputs["Examples"] == artifact(Examples, finished).digest
+
+
+def test_figures_are_drawn_anew_without_training(
+    copied: Runs, run_here: RunStages, artifact: Callable[..., Artifact]
+) -> None:
+    evaluation, model = artifact(ModelEvaluation, copied), artifact(Model, copied)
+    expected, before = evaluation.manifest, times(model.path)
+    next((evaluation.path / "figures").glob("*.png")).unlink()
+    run_here("figures", copied)
+    assert_same(artifact(ModelEvaluation, copied), expected)
+    assert times(model.path) == before
+
+
+@pytest.mark.process
 @pytest.mark.parametrize("stage", chain.STAGES, ids=lambda stage: stage.name)
-def test_a_killed_stage_continues_to_the_same_bytes(stage: chain.Stage, finished: Path, tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    shutil.copytree(finished, runs)
-    expected = artifact(stage.output, runs).manifest
-    shutil.rmtree(artifact(stage.output, runs).path)
-    # Only this stage: what comes after would see a new, equal input and stay as it is.
+def test_a_stage_killed_at_a_write_resumes_to_the_same_bytes(
+    stage: Stage,
+    copied: Runs,
+    start: Callable[..., subprocess.Popen[str]],
+    run_here: RunStages,
+    artifact: Callable[..., Artifact],
+) -> None:
+    expected = artifact(stage.output, copied).manifest
+    shutil.rmtree(artifact(stage.output, copied).path)
+    name, time = WRITES[stage.name]
+    process = start(stage.name, copied, KILL_AT=name, KILL_AT_TIME=str(time))
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.startswith(f"error: {stage.name}: ended unexpectedly (signal {signal.SIGKILL:d})"), errors
+    assert not artifact(stage.output, copied).exists
+    if stage.name == "evaluate":  # of all stages it loads most libraries: none of them writes on the screen
+        process = start(stage.name, copied)
+        output, errors = process.communicate()
+        assert (process.returncode, errors) == (0, "")
+        assert not [noise for noise in ("WARNING", "INFO", "cuda", "oneDNN", "absl") if noise in output]
+    else:
+        run_here(stage.name, copied)
+    assert_same(artifact(stage.output, copied), expected)
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize("stage", chain.STAGES, ids=lambda stage: stage.name)
+def test_a_stage_killed_at_any_moment_resumes_to_the_same_bytes(
+    stage: Stage,
+    copied: Runs,
+    start: Callable[..., subprocess.Popen[str]],
+    run_here: RunStages,
+    artifact: Callable[..., Artifact],
+) -> None:
+    expected = artifact(stage.output, copied).manifest
+    shutil.rmtree(artifact(stage.output, copied).path)
     kills = 0
     while kills < KILLS:
-        process = subprocess.Popen(
-            command(stage.name, runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
-        )
-        moment = random.uniform(0.3, expected.duration_seconds + 4.0)  # starting takes some seconds, too
+        process = start(stage.name, copied)
+        moment = random.uniform(0.3, expected.duration_seconds + 8.0)  # starting takes some seconds, too
         try:
-            process.wait(timeout=moment)
+            process.communicate(timeout=moment)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.communicate()
             kills += 1
             print(f"{stage.name}: killed after {moment:.1f} s")
         else:  # it was done sooner: once more from the beginning
             assert process.returncode == 0
-            assert_same(artifact(stage.output, runs), expected)
-            shutil.rmtree(artifact(stage.output, runs).path)
-
-    done = subprocess.run(command(stage.name, runs), capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert_same(artifact(stage.output, runs), expected)
-
-
-def assert_same(made: Artifact, expected: Manifest) -> None:
-    """A whole artifact, whose files are the expected ones but for those that hold wall-clock times."""
-    assert made.damage(thorough=True) == []
-    assert made.manifest.digest == expected.digest
-    lasting = {name for name in expected.files if not name.startswith(made.VOLATILE or ("\0",))}
-    assert {name: made.manifest.files[name] for name in lasting} == {name: expected.files[name] for name in lasting}
+            assert_same(artifact(stage.output, copied), expected)
+            shutil.rmtree(artifact(stage.output, copied).path)
+    run_here(stage.name, copied)
+    assert_same(artifact(stage.output, copied), expected)
