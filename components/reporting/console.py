@@ -1,4 +1,4 @@
-"""What a person sees while a stage works: short lines and one bar, on standard output."""
+"""Short lines and a progress bar on standard output, for a person who watches a stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Prints one line of a stage's story, indented under the stage's name."""
+    """Print one line of a stage's progress, indented under the stage's name."""
     console.print(f"  {text}", markup=False)
 
 
@@ -32,9 +32,9 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def bar(description: str, *, total: int, unit: str = "images") -> Iterator[Callable[..., None]]:
-    """A live bar; yields a function that sets how many items are done, and a note after it, "" for none.
+    """Show a progress bar, and yield a function that sets how many items are done, and a note after it, "" for none.
 
-    Where there is no terminal, nothing is drawn.
+    Without a terminal nothing is drawn.
     """
     columns = (
         TextColumn("  {task.description}"),
@@ -53,7 +53,15 @@ def bar(description: str, *, total: int, unit: str = "images") -> Iterator[Calla
 def watched(
     description: str, *, total: int, count: Callable[[], int], note: Callable[[], str] = str, unit: str = "images"
 ) -> Iterator[None]:
-    """A live bar over work done by other processes: twice a second `count` says how many items are done, `note` more."""
+    """Show a progress bar of work that other processes do.
+
+    Args:
+        description: What the items are.
+        total: Number of items.
+        count: Called twice a second; returns how many items are done.
+        note: Called as often; returns a note that stands after the bar.
+        unit: Of the rate.
+    """
     stop = threading.Event()
     with bar(description, total=total, unit=unit) as update:
 
@@ -72,5 +80,5 @@ def watched(
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of something, in the singular or the plural."""
+    """Return a number with a noun in the singular or the plural, such as `1,234 images`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -46,8 +46,13 @@ def with_error(value: float, error: float | None) -> tuple[str, str]:
 
 
 def general(value: float, *, digits: int = FILE_DIGITS) -> str:
-    """Return a setting or a tick with at most so many digits and no trailing zeros, such as `0.001` or `5e-05`."""
-    return f"{value:.{digits}g}".replace("-", "−", 1) if value < 0 else f"{value:.{digits}g}"
+    """Return a number with at most so many digits, no trailing zeros and a true minus, such as `−0.001` or `5e−05`."""
+    return setting(value, digits=digits).replace("-", "−")
+
+
+def setting(value: float, *, digits: int = FILE_DIGITS) -> str:
+    """Return a number as a recipe can hold it, with at most so many digits, such as `-0.001` or `5e-05`."""
+    return f"{value:.{digits}g}"
 
 
 @overload

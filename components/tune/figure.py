@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
-from components.reporting.numbers import fixed, general
+from components.reporting.numbers import fixed, setting
 from components.tune.importance import position
 from components.tune.space import readable_value
 from schemas.recipe.search import Range
@@ -143,8 +143,8 @@ def _ticks(values: Any) -> list[tuple[float, str]]:
         return [(position(value, values), label) for value, label in zip(values, short, strict=True)]
     places = np.linspace(0, 1, 5)
     if values.log:
-        return [(place, general(values.low * (values.high / values.low) ** place, digits=2)) for place in places]
-    return [(place, general(values.low + place * (values.high - values.low), digits=3)) for place in places]
+        return [(place, setting(values.low * (values.high / values.low) ** place, digits=2)) for place in places]
+    return [(place, setting(values.low + place * (values.high - values.low), digits=3)) for place in places]
 
 
 def _best_so_far(axes: Axes, finished: list[dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras_tuner
 
-from components.reporting.numbers import general
+from components.reporting.numbers import setting
 from schemas.recipe.search import Range
 from schemas.recipe.settings import TuneSettings, value_at, with_values
 
@@ -43,13 +43,13 @@ def values_of(hyperparameters: keras_tuner.HyperParameters, settings: TuneSettin
 
 def readable_value(value: Any) -> str:
     """Return a value as text for people."""
-    return general(value, digits=3) if isinstance(value, float) else json.dumps(value).replace('"', "")
+    return setting(value, digits=3) if isinstance(value, float) else json.dumps(value).replace('"', "")
 
 
 def readable_space(space: dict[str, Any]) -> str:
     """Return a space as text for people, such as `model.latent_dim: 2, 4, 8 × train.learning_rate: 0.0001 to 0.01`."""
     return " × ".join(
-        f"{key}: {general(values.low)} to {general(values.high)}"
+        f"{key}: {setting(values.low)} to {setting(values.high)}"
         if isinstance(values, Range)
         else f"{key}: {', '.join(readable_value(value) for value in values)}"
         for key, values in space.items()

@@ -14,7 +14,7 @@ from components.evaluate.figures.mosaics import ROW_PIXELS
 from components.images.sheets import Layout, fit_row, lay_out
 from components.latents.noise import sampled_codes
 from components.reporting.image_grid import Images, image_grid
-from components.reporting.numbers import fixed, general
+from components.reporting.numbers import fixed, setting
 from components.reporting.style import MARGIN, WIDE, WIDTH, blank, head, styled
 from models.code_samplers import UniformBox
 
@@ -62,7 +62,7 @@ def manifold(images: Images, *, side: int, span: float) -> Figure:
     axes.tick_params(labelsize=8)
     # The label starts where the title starts, however wide the numbers are.
     axes.yaxis.set_label_coords((0.13 - _LEFT) * dpi / sheet.shape[1], 0.5)
-    bound = general(span)
+    bound = setting(span)
     subtitle = f"Each image is decoded from the code at its place: {side} × {side} codes over [−{bound}, {bound}]²."
     head(figure, "The 2-D manifold", subtitle)
     return figure
@@ -80,7 +80,8 @@ def uniform_codes(codes: NDArray[np.float32], *, count: int, seed: int) -> NDArr
     drawn = sampled_codes(
         UniformBox(low, high), seed, start=0, count=count, latent_dim=len(low), labels=None, temperature=1.0
     )
-    return np.clip(np.asarray(drawn), low, high)
+    clipped: NDArray[np.float32] = np.clip(np.asarray(drawn), low, high)
+    return clipped
 
 
 @styled()
@@ -133,7 +134,7 @@ def interpolation(rows: NDArray[np.float32]) -> Figure:
     """
     _, steps, height, width, channels = rows.shape
     cells = fit_row(rows.reshape(-1, height, width, channels), row=steps * width, wanted=ROW_PIXELS, most=2800)
-    shares = [general(share, digits=3) for share in np.linspace(0, 1, steps)]
+    shares = [setting(share, digits=3) for share in np.linspace(0, 1, steps)]
     figure = image_grid(cells, columns=steps, gap=_GAP, inches=WIDE, column_heads=shares)
     subtitle = (
         "Decoded along the straight line between the codes of two test images, 0 being the first and 1 the second."

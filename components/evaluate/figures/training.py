@@ -1,4 +1,4 @@
-"""Figures made of lines: how training went."""
+"""The figure of training: losses per epoch, as lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STEPS = (1, 2, 5, 10)  # of ticks
 
 @styled()
 def training_curves(history: pa.Table, *, unit: str) -> Figure:
-    """Total, reconstruction and KL per epoch, training and validation, with the best epoch marked.
+    """Draw total, reconstruction and KL per epoch, of training and validation, and mark the best epoch.
 
     Args:
         history: `schemas.artifacts.tables.HISTORY`, a row per epoch, at least one.
@@ -54,15 +54,15 @@ def training_curves(history: pa.Table, *, unit: str) -> Figure:
         panel.xaxis.set_major_locator(MaxNLocator(ticks, steps=_STEPS, integer=True, min_n_ticks=1))
         panel.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
         panel.margins(x=0.02)
-    handles, names = axes["loss"].get_legend_handles_labels()
+    handles, labels = axes["loss"].get_legend_handles_labels()
     if best is not None:
         handles.append(Line2D([], [], color=MUTED, linewidth=1, linestyle=(0, (3, 3))))
-        names.append(f"best epoch: {best}")
+        labels.append(f"best epoch: {best}")
         index = int(np.nanargmin(validation))
         axes["loss"].plot(best, validation[index], "o", color=ACCENT, markeredgecolor="white", markersize=7, zorder=3)
-    # Beside the title: within a panel it would lie on curves sooner or later.
+    # Beside the title, because within a panel it could cover curves.
     corner = (1 - MARGIN / WIDTH, 1 - 0.16 / figure.get_figheight())
-    legend = figure.legend(handles, names, loc="upper right", bbox_to_anchor=corner, ncols=3, borderaxespad=0)
+    legend = figure.legend(handles, labels, loc="upper right", bbox_to_anchor=corner, ncols=3, borderaxespad=0)
     legend.set_in_layout(False)
     head(
         figure,

@@ -1,4 +1,4 @@
-"""What to try next: rules, from what is most amiss to what is least; the first that applies speaks."""
+"""Advice on what to try next: rules in the order of importance, of which the first that applies gives the advice."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from components.reporting.numbers import fixed, significant
 
 FEW_EPOCHS = 10
 STILL_FALLING = 0.01  # share of the validation loss's whole fall, in the last tenth of all epochs
-OVERFIT = 0.5  # of what validation reconstruction gained since the first epoch: training is ahead by that much
+OVERFIT = 0.5  # lead of training reconstruction, as a share of what validation gained since the first epoch
 POOR = 0.85  # mean SSIM
-FAR_BETTER = 2 / 3  # of a Fréchet distance
+FAR_BETTER = 2 / 3  # ratio of two Fréchet distances
 UNUSED = 0.1  # share of the latent dimensions
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the rules look at.
+    """The results that the rules use.
 
     Attributes:
-        settings: What the model was trained with, by recipe key with dots.
-        variational: Whether it is no plain autoencoder.
+        settings: Settings of the training, by recipe key with dots.
+        variational: Whether the model is variational, and not a plain autoencoder.
         dims: Latent dimensions.
-        active: Those in use; None where nobody can tell.
+        active: Those in use; None: unknown.
         ssim: Mean of the reconstructions.
         history: Columns of the model's history, one value per epoch.
         flagged: Whether new images give training images away.
-        wanted: `evaluate.sampler`.
-        taken: Kind of the sampler that was taken.
+        sampler_setting: `evaluate.sampler`.
+        sampler: Kind of the sampler that was used.
         held_out: Fréchet distance from validation images, by kind of sampler; empty where it was not measured.
     """
 
@@ -40,8 +40,8 @@ class Findings:
     ssim: float
     history: Mapping[str, Sequence[float]]
     flagged: bool
-    wanted: str
-    taken: str
+    sampler_setting: str
+    sampler: str
     held_out: Mapping[str, float]
 
     @property
@@ -51,55 +51,57 @@ class Findings:
         return losses.index(min(losses)) if losses and min(losses) < math.inf else None
 
     @property
-    def one_level(self) -> bool:
-        """Whether `model.latent_dim` alone says how many latent dimensions there are."""
+    def single_level(self) -> bool:
+        """Whether `model.latent_dim` is the number of all latent dimensions: the network has one level of codes."""
         return self.settings.get("model.latent_dim") == self.dims
 
 
-def advise(found: Findings) -> str:
-    """One thing to try, as a sentence with the recipe's keys; or that there is nothing to mend."""
-    said = (rule(found) for rule in RULES)
-    return next(filter(None, said), "Nothing stands out: no measurement here calls for a change to the recipe.")
+def advise(findings: Findings) -> str:
+    """Return one thing to try, as a sentence with the recipe's keys; or that nothing stands out."""
+    sentences = (rule(findings) for rule in RULES)
+    return next(filter(None, sentences), "Nothing stands out: no measurement here calls for a change to the recipe.")
 
 
-def plain(found: Findings) -> str | None:
-    """A plain autoencoder has nothing to draw new images from."""
-    if found.variational:
+def plain(findings: Findings) -> str | None:
+    """Advise on a plain autoencoder, which has no distribution to draw new images from."""
+    if findings.variational:
         return None
     return "For new images, train with loss.kl: sum: a plain autoencoder has no distribution to draw them from."
 
 
-def collapsed(found: Findings) -> str | None:
-    """Every code says the same: the KL has won over the reconstruction."""
-    if found.active != 0:
+def collapsed(findings: Findings) -> str | None:
+    """Advise on a posterior collapse: every code holds the same, because the KL outweighs the reconstruction."""
+    if findings.active != 0:
         return None
     remedy = "a lower train.learning_rate"
-    if found.settings.get("loss.reconstruction") == "mean":
+    if findings.settings.get("loss.reconstruction") == "mean":
         remedy = "loss.reconstruction: sum"
-    elif isinstance(weight := found.settings.get("loss.weight"), int | float):
+    elif isinstance(weight := findings.settings.get("loss.weight"), int | float):
         remedy = f"loss.weight: {10 * weight:g}"
-    elif not found.settings.get("loss.kl_warmup_epochs"):
+    elif not findings.settings.get("loss.kl_warmup_epochs"):
         remedy = "loss.kl_warmup_epochs: 5 and train.epochs above it"
-    return f"No latent dimension is in use: the KL has won over the reconstruction. Try {remedy}."
+    return f"No latent dimension is in use: the KL outweighs the reconstruction. Try {remedy}."
 
 
-def copies(found: Findings) -> str | None:
-    """It gives training images away."""
-    if not found.flagged:
+def copies(findings: Findings) -> str | None:
+    """Advise on new images that copy training images."""
+    if not findings.flagged:
         return None
     return (
-        "New images copy training images: train on more images or for fewer train.epochs, and until then keep copies out "
-        "of image sets with generate.drop_near_copies: true."
+        "New images copy training images: train on more images or for fewer train.epochs; until then, remove copies from "
+        "image sets with generate.drop_near_copies: true."
     )
 
 
-def unfinished(found: Findings) -> str | None:
-    """Its best epoch was the last that the recipe allows; under a cosine, if the loss was still falling."""
-    losses, best = found.history["val_loss"], found.best
+def unfinished(findings: Findings) -> str | None:
+    """Advise on a training whose best epoch was the last one; under a cosine schedule, if the loss was still falling."""
+    losses, best = findings.history["val_loss"], findings.best
     count = len(losses)
-    if best is None or best != count - 1 or count != found.settings.get("train.epochs"):
+    if best is None or best != count - 1 or count != findings.settings.get("train.epochs"):
         return None
-    if count > 1 and found.settings.get("train.schedule") == "cosine":  # under which the last epoch is mostly the best
+    if (
+        count > 1 and findings.settings.get("train.schedule") == "cosine"
+    ):  # under which the last epoch is mostly the best
         recent = losses[-1 - max(1, count // 10)]
         if not recent - losses[-1] > STILL_FALLING * (losses[0] - losses[-1]):
             return None
@@ -107,52 +109,52 @@ def unfinished(found: Findings) -> str | None:
     return f"The best epoch was the last that the recipe allows, number {count:,}: try train.epochs: {more}."
 
 
-def overfit(found: Findings) -> str | None:
-    """It reconstructs training images much better than validation images."""
-    best = found.best
-    if not best:  # in the first epoch training's mean is of weights that were still moving
+def overfit(findings: Findings) -> str | None:
+    """Advise on a model that reconstructs training images much better than validation images."""
+    best = findings.best
+    if not best:  # in the first epoch, the mean over training is of weights that change much
         return None
-    training, validation = found.history["reconstruction"], found.history["val_reconstruction"]
-    ahead, gained = validation[best] - training[best], validation[0] - validation[best]
-    if not (ahead > OVERFIT * abs(gained) and ahead > 0):
+    training, validation = findings.history["reconstruction"], findings.history["val_reconstruction"]
+    lead, gain = validation[best] - training[best], validation[0] - validation[best]
+    if not (lead > OVERFIT * abs(gain) and lead > 0):
         return None
     losses = [significant(loss[best], digits=4) for loss in (validation, training)]
     return (
         f"In the best epoch the reconstruction loss is {losses[0]} on validation images and {losses[1]} on training images, "
-        "which it is learning by heart: try more images, a smaller network, or train.optimizer: adamw with "
+        "which it memorises: try more images, a smaller network, or train.optimizer: adamw with "
         "train.weight_decay: 0.01."
     )
 
 
-def cramped(found: Findings) -> str | None:
-    """Reconstructions are poor, and no latent dimension is to spare."""
-    if found.active != found.dims or found.ssim >= POOR or not found.one_level:
+def too_few_dims(findings: Findings) -> str | None:
+    """Advise on poor reconstructions where all latent dimensions are in use."""
+    if findings.active != findings.dims or findings.ssim >= POOR or not findings.single_level:
         return None
-    subject = "the only latent dimension is" if found.dims == 1 else f"all {found.dims:,} latent dimensions are"
+    subject = "the only latent dimension is" if findings.dims == 1 else f"all {findings.dims:,} latent dimensions are"
     return (
-        f"Reconstructions reach a mean SSIM of {fixed(found.ssim, decimals=2)}, and {subject} in use: try model.latent_dim: "
-        f"{2 * found.dims}."
+        f"Reconstructions reach a mean SSIM of {fixed(findings.ssim, decimals=2)}, and {subject} in use: try model.latent_dim: "
+        f"{2 * findings.dims}."
     )
 
 
-def other_sampler(found: Findings) -> str | None:
-    """The recipe names a sampler, and another makes far better images."""
-    others = {kind: value for kind, value in found.held_out.items() if kind != "posterior"}
-    if found.wanted == "auto" or found.taken not in others:
+def other_sampler(findings: Findings) -> str | None:
+    """Advise on a recipe that names a sampler where another one makes far better images."""
+    others = {kind: value for kind, value in findings.held_out.items() if kind != "posterior"}
+    if findings.sampler_setting == "auto" or findings.sampler not in others:
         return None
     best = min(others, key=lambda kind: others[kind])
-    if not others[best] < FAR_BETTER * others[found.taken]:
+    if not others[best] < FAR_BETTER * others[findings.sampler]:
         return None
-    lower, higher = (significant(others[kind], digits=3) for kind in (best, found.taken))
+    lower, higher = (significant(others[kind], digits=3) for kind in (best, findings.sampler))
     return (
         f"Codes from {best} make images at a Fréchet distance of {lower} from validation images, those from "
-        f"{found.taken} at {higher}: try evaluate.sampler: auto."
+        f"{findings.sampler} at {higher}: try evaluate.sampler: auto."
     )
 
 
-def learned_prior(found: Findings) -> str | None:
-    """A mixture that was fitted afterwards is far better than N(0, I)."""
-    mixture, normal = (found.held_out.get(kind) for kind in ("mixture", "normal"))
+def learned_prior(findings: Findings) -> str | None:
+    """Advise a learned prior where a mixture that was fitted after training is far better than N(0, I)."""
+    mixture, normal = (findings.held_out.get(kind) for kind in ("mixture", "normal"))
     if mixture is None or normal is None or not mixture < FAR_BETTER * normal:
         return None
     lower, higher = (significant(distance, digits=3) for distance in (mixture, normal))
@@ -162,13 +164,17 @@ def learned_prior(found: Findings) -> str | None:
     )
 
 
-def spare(found: Findings) -> str | None:
-    """Latent dimensions are unused."""
-    if not found.active or not found.one_level or found.dims - found.active < max(1.0, UNUSED * found.dims):
+def unused_dims(findings: Findings) -> str | None:
+    """Advise on unused latent dimensions."""
+    if (
+        not findings.active
+        or not findings.single_level
+        or findings.dims - findings.active < max(1.0, UNUSED * findings.dims)
+    ):
         return None
     return (
-        f"Only {found.active:,} of {found.dims:,} latent dimensions are in use: model.latent_dim: {found.active} should do "
-        "as well, with a smaller model."
+        f"Only {findings.active:,} of {findings.dims:,} latent dimensions are in use: model.latent_dim: {findings.active} should "
+        "be as good, with a smaller model."
     )
 
 
@@ -179,8 +185,8 @@ RULES: tuple[Rule, ...] = (
     copies,
     unfinished,
     overfit,
-    cramped,
+    too_few_dims,
     other_sampler,
     learned_prior,
-    spare,
+    unused_dims,
 )

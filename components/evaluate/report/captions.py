@@ -1,21 +1,21 @@
-"""What is said of the figures of latent codes."""
+"""Captions of the figures of latent codes."""
 
 from __future__ import annotations
 
 from components.evaluate.reconstruction.measure import Measurement
 from components.reporting.console import counted
 
-TOLD = "The model is told the labels: where colours mix, a code says only what the label does not."
+CONDITIONAL = "The model gets the labels: where colours mix, a code holds only what the label does not say."
 
 
 def shown_dimensions(measurement: Measurement) -> list[int]:
-    """The first two dimensions in use, from 0; where there are fewer, the first unused ones take their place."""
+    """Return the first two dimensions in use, from 0; where there are fewer, the first unused ones take their place."""
     in_use_first = sorted(range(len(measurement.active)), key=lambda dim: not measurement.active[dim])
     return sorted(in_use_first[:2])
 
 
-def latent_caption(measurement: Measurement, *, labelled: bool, told: bool, normal: bool) -> str:
-    """What to look for in the latent scatter."""
+def latent_caption(measurement: Measurement, *, labelled: bool, conditional: bool, normal: bool) -> str:
+    """Return the caption of the latent scatter: what to look for."""
     dims = len(measurement.active)
     if dims == 1:
         start = "Where the test images lie along the model’s only latent dimension. "
@@ -23,18 +23,20 @@ def latent_caption(measurement: Measurement, *, labelled: bool, told: bool, norm
         start = "Each dot is a test image, placed by the mean of its codes. "
     else:
         start = f"Each dot is a test image, placed by the first two of its {dims:,} latent dimensions that are in use. "
-    look = "Look for the fill: new images are drawn from the dashed shape, so gaps within it make images like no other."
+    look = (
+        "Look for the fill: new images are drawn from the dashed shape, so codes in its gaps make images like no other."
+    )
     if not normal:
         look = "The model learned its prior, so codes need not fill any shape. Look for islands: kinds of images."
-    if told:
-        look += f" {TOLD}"
+    if conditional:
+        look += f" {CONDITIONAL}"
     elif labelled:
-        look += " Labels were not shown to the model; colours that keep apart are kinds that it found by itself."
+        look += " The model did not get the labels; colours that keep apart are kinds that it found by itself."
     return start + look
 
 
 def latent_alt(measurement: Measurement, *, labelled: bool, normal: bool) -> str:
-    """What the latent scatter shows, for somebody who does not see it."""
+    """Describe the latent scatter for somebody who does not see it."""
     count = counted(len(measurement.codes), "test image")
     coloured = ", coloured by label" if labelled else ""
     if len(measurement.active) == 1:
@@ -44,17 +46,17 @@ def latent_alt(measurement: Measurement, *, labelled: bool, normal: bool) -> str
     return f"A scatter plot of {count} by latent dimensions {first} and {second}{coloured}{dashed}."
 
 
-def tsne_caption(measurement: Measurement, *, labelled: bool, told: bool) -> str:
-    """What to look for in t-SNE's layout."""
+def tsne_caption(measurement: Measurement, *, labelled: bool, conditional: bool) -> str:
+    """Return the caption of t-SNE's layout: what to look for."""
     dims = len(measurement.active)
     start = (
-        "t-SNE lays the codes out anew, such that near neighbours stay neighbours. "
+        "t-SNE lays out the codes so that near neighbours stay neighbours. "
         if dims <= 2
-        else f"t-SNE lays all {dims:,} latent dimensions out in two, such that near neighbours stay neighbours. "
+        else f"t-SNE lays out all {dims:,} latent dimensions in two, so that near neighbours stay neighbours. "
     )
-    look = "Look for islands: kinds that the model tells apart without having been told. "
-    if told:
-        look = f"{TOLD} "
+    look = "Look for islands: kinds of images that the model separates by itself. "
+    if conditional:
+        look = f"{CONDITIONAL} "
     elif labelled:
-        look = "Look for islands of one colour: kinds that the model tells apart without having been told. "
-    return start + look + "Ignore how large they are and how far apart, which t-SNE does not keep."
+        look = "Look for islands of one colour: kinds of images that the model separates by itself. "
+    return start + look + "Ignore their sizes and distances: t-SNE does not keep them."

@@ -1,7 +1,7 @@
-"""Curves over epochs as inline SVG: where every line, tick and label goes. The template draws them; no library does.
+"""Positions of lines, ticks and labels of curves over epochs, which the template draws as inline SVG.
 
-Places are shares of the plot's area, in per cent from the left and from the top, so that a chart takes any width while its
-text keeps its size.
+Positions are percentages of the plot's area, from the left and from the top, so that a chart takes any width while its text
+keeps its size.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from components.evaluate.report.search import Search
-from components.reporting.numbers import fixed, general, significant
+from components.reporting.numbers import fixed, general, setting, significant
 
 PLACES = 1000  # of a polyline, from the left and from the top
 LABEL_GAP = 9.0  # per cent between the labels of two curves
@@ -29,8 +29,8 @@ class Series:
     """One curve: a value per epoch, None where there is none.
 
     Attributes:
-        name: What it is called; "" is drawn faintly and called nothing.
-        kind: How it is drawn: training, validation, only or other.
+        name: Its name; a curve named "" is drawn faintly.
+        kind: The style: training, validation, only or other.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Panel:
     """One chart.
 
     Attributes:
-        title: What is drawn.
+        title: Name of the quantity.
         unit: Of its values.
         series: Its curves, at least one.
-        log: Whether its scale is logarithmic.
+        log: Whether the scale is logarithmic.
         wide: Whether it takes the page's width.
     """
 
@@ -59,19 +59,19 @@ class Panel:
     @property
     def range(self) -> tuple[float, float]:
         """The lowest and the highest value that fit, on the panel's scale."""
-        found = [self._scaled(value) for series in self.series for value in series.values if value is not None]
-        low, high = (min(found), max(found)) if found else (0.0, 1.0)
+        values = [self._scaled(value) for series in self.series for value in series.values if value is not None]
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
         room = ROOM * (high - low) or ROOM * abs(high) or 1.0
         return low - room, high + room
 
     def place(self, value: float) -> float:
-        """Per cent from the top."""
+        """Return a value's position, in per cent from the top."""
         low, high = self.range
         return round(100 * (high - self._scaled(value)) / (high - low), 3)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Places of the horizontal lines, and what stands beside them."""
+        """Positions and numbers of the horizontal lines."""
         low, high = self.range
         if self.log:
             return [(self.place(value), general(value, digits=3)) for value in _powers(10**low, 10**high)]
@@ -82,34 +82,34 @@ class Panel:
         return [(self.place(value), fixed(value, decimals=decimals)) for value in values]
 
     def lines(self, series: Series) -> list[str]:
-        """The curve's polylines: several where values are missing."""
-        found: list[list[str]] = [[]]
+        """Return a curve's polylines: several where values are missing."""
+        polylines: list[list[str]] = [[]]
         for index, value in enumerate(series.values):
             if value is None:
-                found.append([])
+                polylines.append([])
             else:
                 x, y = (
                     f"{share * PLACES / 100:.2f}" for share in (across(index, len(series.values)), self.place(value))
                 )
-                found[-1].append(f"{x},{y}")
-        return [" ".join(points) for points in found if points]
+                polylines[-1].append(f"{x},{y}")
+        return [" ".join(points) for points in polylines if points]
 
     def places(self, series: Series) -> str:
-        """Per cent from the top for each epoch, "-" where there is no value: what the script moves dots by."""
+        """Return the position of each epoch's value, "-" where there is none: the script moves dots by it."""
         return " ".join("-" if value is None else f"{self.place(value):g}" for value in series.values)
 
     def place_at(self, series: Series, index: int) -> float:
-        """Where the dot of an epoch stands; out of sight where it has no value."""
+        """Return the position of an epoch's dot; out of sight where the epoch has no value."""
         value = series.values[index]
         return -1000.0 if value is None else self.place(value)
 
-    def told(self, series: Series) -> str:
-        """Its values as they are printed, for the script."""
-        return "|".join(told(value) for value in series.values)
+    def printed(self, series: Series) -> str:
+        """Return a curve's values as text, for the script."""
+        return "|".join(printed(value) for value in series.values)
 
     @property
     def labels(self) -> list[tuple[float, str, str]]:
-        """Places of the curves' names at their ends, kept apart; names, and kinds."""
+        """Positions of the curves' names at their ends, far enough apart to be read; names, and kinds."""
         ends = [
             (self.place(last), series.name, series.kind)
             for series in self.series
@@ -121,11 +121,11 @@ class Panel:
         beyond = max(0.0, placed[-1][0] - 100) if placed else 0.0
         return [(round(place - beyond, 3), name, kind) for place, name, kind in placed]
 
-    def described(self, epochs: Sequence[int]) -> str:
-        """The chart in words."""
+    def description(self, epochs: Sequence[int]) -> str:
+        """Return the chart in words, for a screen reader."""
         named = [series for series in self.series if series.name]
         runs = [
-            f"{series.name} from {told(series.values[0])} to {told(_last(series.values))}"
+            f"{series.name} from {printed(series.values[0])} to {printed(_last(series.values))}"
             for series in named
             if _last(series.values) is not None
         ]
@@ -142,11 +142,11 @@ class Curves:
 
     Attributes:
         name: Unique on the page.
-        title: What all of them are about.
+        title: Their common title.
         epochs: Numbers of the epochs.
         panels: The charts.
-        marked: Index of the epoch that is marked; None: none is.
-        mark: What is said of it.
+        marked: Index of the marked epoch; None: none is.
+        mark: Why it is marked.
     """
 
     name: str
@@ -158,47 +158,48 @@ class Curves:
 
     @property
     def ticks(self) -> list[tuple[float, int]]:
-        """Places and numbers of the epochs that stand below each panel."""
+        """Positions and numbers of the epochs below each panel."""
         step = max(1, math.ceil(_step(len(self.epochs), most=6)))
-        shown = [index for index, epoch in enumerate(self.epochs) if epoch % step == 0 or index == 0]
-        return [(across(index, len(self.epochs)), self.epochs[index]) for index in shown]
+        indices = [index for index, epoch in enumerate(self.epochs) if epoch % step == 0 or index == 0]
+        return [(across(index, len(self.epochs)), self.epochs[index]) for index in indices]
 
     def place(self, index: int) -> float:
-        """Per cent from the left."""
+        """Return an epoch's position, in per cent from the left."""
         return across(index, len(self.epochs))
 
     @property
     def legend(self) -> list[tuple[str, str]]:
-        """Kinds of curves, and what they are called, once each."""
-        found = {series.kind: series.name for _, series in self._named if series.kind != "only"}
+        """Kinds of curves and their names, once each."""
+        names = {series.kind: series.name for _, series in self._named if series.kind != "only"}
         others = (
             [("other", "every other trial")] if any(not s.name for panel in self.panels for s in panel.series) else []
         )
-        return [*found.items(), *others]
+        return [*names.items(), *others]
 
     @property
-    def at(self) -> int:
-        """Index of the epoch that the readout begins with."""
+    def start(self) -> int:
+        """Index of the epoch that the readout shows first."""
         return len(self.epochs) - 1 if self.marked is None else self.marked
 
     def readout(self, index: int) -> str:
-        """The values of an epoch in a line; the script says the same of others."""
+        """Return the values of an epoch in a line; the script writes the same line for others."""
         mark = f" ({self.mark})" if index == self.marked else ""
         parts = [
-            f"{panel.title}: {', '.join(f'{one.name} {told(one.values[index])}' for one in panel.series if one.name)}"
+            f"{panel.title}: "
+            + ", ".join(f"{series.name} {printed(series.values[index])}" for series in panel.series if series.name)
             for panel in self.panels
         ]
         return f"Epoch {self.epochs[index]:,}{mark} – {'; '.join(parts)}"
 
     @property
     def heads(self) -> list[str]:
-        """The table's columns, beside the epoch: the curves that have names."""
+        """The table's columns after the epoch: the curves that have names."""
         return [f"{panel.title}, {series.name}" for panel, series in self._named]
 
     @property
     def rows(self) -> list[list[str]]:
         """The table's rows, one for each epoch."""
-        return [[told(series.values[index]) for _, series in self._named] for index in range(len(self.epochs))]
+        return [[printed(series.values[index]) for _, series in self._named] for index in range(len(self.epochs))]
 
     @property
     def _named(self) -> list[tuple[Panel, Series]]:
@@ -206,7 +207,7 @@ class Curves:
 
 
 def training(history: pa.Table, *, unit: str) -> Curves:
-    """How training went.
+    """Return the curves of a training.
 
     Args:
         history: `schemas.artifacts.tables.HISTORY`, a row per epoch, at least one.
@@ -224,9 +225,9 @@ def training(history: pa.Table, *, unit: str) -> Curves:
     if any(columns["kl"]) or any(columns["val_kl"]):
         panels.append(Panel("KL divergence", "nats per image", both("kl")))
     rates = columns["learning_rate"]
-    if len(set(rates)) > 1:  # of one that stays, the recipe tells
-        shown = tuple(rate if rate is not None and rate > 0 else None for rate in rates)
-        panels.append(Panel("Learning rate", "logarithmic", (Series("rate", "only", shown),), log=True))
+    if len(set(rates)) > 1:  # a constant rate needs no chart
+        positive = tuple(rate if rate is not None and rate > 0 else None for rate in rates)
+        panels.append(Panel("Learning rate", "logarithmic", (Series("rate", "only", positive),), log=True))
     epochs = tuple(int(epoch) for epoch in history["epoch"].to_pylist())
     losses = [math.inf if loss is None else loss for loss in columns["val_loss"]]
     marked = losses.index(min(losses)) if min(losses) < math.inf else None
@@ -234,14 +235,14 @@ def training(history: pa.Table, *, unit: str) -> Curves:
 
 
 def searching(search: Search) -> Curves | None:
-    """How the trials of a search went: the winner, the best of the others at each epoch, and faintly each of these."""
-    runs = {str(trial["trial"]): tuple(map(finite, trial["val_elbo_by_epoch"] or ())) for trial in search.trials}
-    count = max(map(len, runs.values()), default=0)
+    """Return the curves of a search: the winner, the best of the others at each epoch, and faintly each of these."""
+    values_of = {str(trial["trial"]): tuple(map(finite, trial["val_elbo_by_epoch"] or ())) for trial in search.trials}
+    count = max(map(len, values_of.values()), default=0)
     if not count:
         return None
-    whole = {name: (*values, *[None] * (count - len(values))) for name, values in runs.items()}
-    winner = whole.pop(search.winner, (None,) * count)
-    others = list(whole.values())
+    padded = {name: (*values, *[None] * (count - len(values))) for name, values in values_of.items()}
+    winner = padded.pop(search.winner, (None,) * count)
+    others = list(padded.values())
     best = tuple(
         max((value for value in column if value is not None), default=None) for column in zip(*others, strict=True)
     )
@@ -255,7 +256,7 @@ def searching(search: Search) -> Curves | None:
 
 
 def trials_table(search: Search) -> tuple[list[str], list[tuple[bool, list[str]]]]:
-    """Headings, and rows with whether they are the winner's: trials from the best to those that failed."""
+    """Return headings, and rows with whether they are the winner's: trials from the best to those that failed."""
     keys = search.keys
     ordered = sorted(search.trials, key=lambda trial: (trial["val_elbo"] is None, -(trial["val_elbo"] or 0.0)))
     rows = [
@@ -265,7 +266,7 @@ def trials_table(search: Search) -> tuple[list[str], list[tuple[bool, list[str]]
                 str(trial["trial"]),
                 *(_setting(trial[key]) for key in keys),
                 f"{trial['epochs_run']:,}",
-                told(finite(trial["val_elbo"])),
+                printed(finite(trial["val_elbo"])),
             ],
         )
         for trial in ordered
@@ -274,22 +275,22 @@ def trials_table(search: Search) -> tuple[list[str], list[tuple[bool, list[str]]
 
 
 def across(index: int, count: int) -> float:
-    """Per cent from the left; a single epoch stands in the middle."""
+    """Return an index's position, in per cent from the left; a single epoch stands in the middle."""
     return round(100 * index / (count - 1), 3) if count > 1 else 50.0
 
 
 def finite(value: Any) -> Value:
-    """A number, or None for what is none."""
+    """Return a finite number, or None."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def told(value: Value) -> str:
-    """A value as it is printed, with five digits."""
+def printed(value: Value) -> str:
+    """Return a value as text, with five digits."""
     return "–" if value is None else significant(value, digits=5)
 
 
 def _setting(value: Any) -> str:
-    return general(value, digits=4) if isinstance(value, float) else str(value)
+    return setting(value, digits=4) if isinstance(value, float) else str(value)
 
 
 def _last(values: Sequence[Value]) -> Value:
@@ -297,14 +298,14 @@ def _last(values: Sequence[Value]) -> Value:
 
 
 def _step(length: float, *, most: int) -> float:
-    """A step of 1, 2 or 5 times a power of ten, of which at most so many fit into a length."""
+    """Return a step of 1, 2 or 5 times a power of ten, of which at most `most` fit into a length."""
     rough = length / most
     power = 10.0 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough - 1e-12)
 
 
 def _powers(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic scale: powers of ten, or their 1, 2 and 5 times where there are few."""
+    """Return ticks of a logarithmic scale: powers of ten, or 1, 2 and 5 times these where there are few."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     powers = [10.0**exponent for exponent in exponents if low <= 10.0**exponent <= high]
     if len(powers) > 2:

@@ -1,4 +1,4 @@
-"""Which figures a report shows, and what to look for in each."""
+"""Draws the figures of a report, with a caption for each that says what to look for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from components.evaluate.figures import grids, mosaics, scatter, training
 from components.evaluate.reconstruction.measure import Measurement, batch_size
 from components.evaluate.report import captions, wording
-from components.evaluate.report.page import Part, Shown
+from components.evaluate.report.page import Part, ReportFigure
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.new_images import new_images, spread_labels
 from components.images.sheets import shrink_row
@@ -31,7 +31,7 @@ PAIRS = mosaics.COLUMNS**2
 SAMPLES = mosaics.SIDE**2
 UNIFORM = 2 * grids.COLUMNS
 
-MAPS = ((10, 4.0), (30, 1.0))  # of a 2-D latent space: images beside each other, and the largest value of a code
+MAPS = ((10, 4.0), (30, 1.0))  # of a 2-D latent space: images per row, and the largest value of a code
 ROWS = 3  # of an interpolation
 STEPS = 9
 
@@ -41,8 +41,8 @@ _PLAIN = (
 )
 
 
-class _Drawn(NamedTuple):
-    """A figure that is not saved yet; see `Shown`."""
+class _Draft(NamedTuple):
+    """A figure that is not saved yet; see `ReportFigure`."""
 
     name: str
     figure: Figure
@@ -62,40 +62,40 @@ def draw(
     folder: Path,
     seed: int,
     judgement: Judgement,
-) -> list[Shown]:
-    """Writes the figures as PNG files, and says of each what to look for, in the report's order.
+) -> list[ReportFigure]:
+    """Draw the figures, write them as PNG files, and return them in the report's order.
 
     Args:
-        vae: The model, which makes the new images.
-        measurement: The test split as the model sees it.
+        vae: The model, which also makes the new images.
+        measurement: Of the test split.
         statistics: Of the Examples.
         history: `schemas.artifacts.tables.HISTORY`.
         folder: Where the files go.
         seed: Of the new images' codes and of t-SNE; image i depends on (seed, i) alone.
-        judgement: Where codes of new images come from, and which training images they are nearest to.
+        judgement: The sampler of new images' codes, and the pairs of new and training images that are nearest.
     """
     names = statistics.labels
-    shown = []
-    for drawn in itertools.chain(
+    figures = []
+    for draft in itertools.chain(
         _images(vae, measurement, names=names, seed=seed, sampler=judgement.sampler),
         _pairs(judgement),
         _scatters(vae, measurement, names=names, seed=seed),
         _maps(vae),
-        _ways(vae, measurement),
+        _between(vae, measurement),
         _training(vae, history),
     ):
-        path = folder / f"{drawn.name}.png"
-        style.save(drawn.figure, path)
-        shown.append(
-            Shown(path, drawn.title, alt=drawn.alt, caption=drawn.caption, layout=drawn.layout, part=drawn.part)
+        path = folder / f"{draft.name}.png"
+        style.save(draft.figure, path)
+        figures.append(
+            ReportFigure(path, draft.title, alt=draft.alt, caption=draft.caption, layout=draft.layout, part=draft.part)
         )
-    return shown
+    return figures
 
 
 def _images(
     vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int, sampler: CodeSampler
-) -> Iterator[_Drawn]:
-    yield _Drawn(
+) -> Iterator[_Draft]:
+    yield _Draft(
         "reconstructions",
         mosaics.reconstructions(
             measurement.originals,
@@ -106,11 +106,11 @@ def _images(
         layout="full",
         title="Test images beside their reconstructions",
         alt=f"A grid of {counted(len(measurement.originals), 'pair')} in rows of {mosaics.COLUMNS}: left a test image, right "
-        "what the model makes of it.",
+        "its reconstruction.",
         caption="The first images of the test split, none chosen by hand. Look for what is lost: a good model keeps "
         "shape, position and shading, and loses texture and sharp edges first.",
     )
-    yield _Drawn(
+    yield _Draft(
         "samples",
         mosaics.samples(
             np.concatenate(
@@ -124,14 +124,14 @@ def _images(
         layout="half",
         title="New images decoded from random codes",
         alt=f"A grid of {SAMPLES} new images in rows of {mosaics.SIDE}, their codes from {wording.SAMPLERS[sampler.kind]}.",
-        caption="What a generator makes of this model. Look for variety as much as for quality: many near copies, or "
-        "shapes in between two kinds, show where the latent space is badly filled."
+        caption="New images as this model's generator makes them. Look for variety as much as for quality: many similar images, "
+        "or shapes between two kinds, show where the latent space is badly filled."
         + ("" if vae.variational else f" {_PLAIN}")
-        + (" They are sorted by label, from the first to the last, as many of each." if vae.conditional else ""),
+        + (" They are sorted by label, with the same number of each." if vae.conditional else ""),
     )
     codes = grids.uniform_codes(measurement.codes, count=UNIFORM, seed=seed)
-    where = " Under each stands its code, to be found in the latent space." if vae.latent_dim == 2 else ""
-    yield _Drawn(
+    where = " Below each image is its code, to be found in the latent space." if vae.latent_dim == 2 else ""
+    yield _Draft(
         "uniform",
         grids.uniform_samples(decode(vae, codes, labels=spread_labels(vae, count=UNIFORM)), codes),
         part="new",
@@ -140,31 +140,32 @@ def _images(
         alt=f"A grid of {UNIFORM} images in rows of {grids.COLUMNS}, decoded from codes drawn evenly from the box that the test "
         "images’ codes span.",
         caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
-        f"Look for images that fail: they show where no image has taught the model what to draw.{where}",
+        f"Look for images that fail: they show where no training image has its code.{where}",
     )
 
 
-def _pairs(judgement: Judgement) -> Iterator[_Drawn]:
-    found = judgement.memorisation
-    if isinstance(found, str) or not found.pairs:
+def _pairs(judgement: Judgement) -> Iterator[_Draft]:
+    memorisation = judgement.memorisation
+    if isinstance(memorisation, str) or not memorisation.pairs:
         return
-    yield _Drawn(
+    yield _Draft(
         "closest",
         mosaics.closest(
-            np.stack([pair.synthetic for pair in found.pairs]), np.stack([pair.training for pair in found.pairs])
+            np.stack([pair.synthetic for pair in memorisation.pairs]),
+            np.stack([pair.training for pair in memorisation.pairs]),
         ),
         part="new",
         layout="full",
         title="The new images that are nearest to a training image",
-        alt=f"{counted(len(found.pairs), 'pair')}, the closest first: left a new image, right the training image nearest to it.",
-        caption=f"The {len(found.pairs)} closest of {found.images:,} new images. Look for pairs that are the same "
-        "picture: that is what nobody should share.",
+        alt=f"{counted(len(memorisation.pairs), 'pair')}, the closest first: left a new image, right the training image "
+        "nearest to it.",
+        caption=f"The {len(memorisation.pairs)} closest of {memorisation.images:,} new images. Look for pairs that are the same "
+        "picture: such images should not be shared.",
     )
 
 
-def _scatters(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int) -> Iterator[_Drawn]:
-    told = vae.conditional
-    yield _Drawn(
+def _scatters(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed: int) -> Iterator[_Draft]:
+    yield _Draft(
         "latent",
         scatter.latent_scatter(
             measurement.codes,
@@ -177,11 +178,13 @@ def _scatters(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed:
         layout="half",
         title="Test images in the latent space",
         alt=captions.latent_alt(measurement, labelled=bool(names), normal=vae.prior is None),
-        caption=captions.latent_caption(measurement, labelled=bool(names), told=told, normal=vae.prior is None)
+        caption=captions.latent_caption(
+            measurement, labelled=bool(names), conditional=vae.conditional, normal=vae.prior is None
+        )
         + ("" if vae.variational else f" {_PLAIN}"),
     )
     codes, labels = measurement.codes[: tsne.MOST_IMAGES], measurement.code_labels[: tsne.MOST_IMAGES]
-    yield _Drawn(
+    yield _Draft(
         "tsne",
         tsne.tsne_scatter([("", tsne.embed(codes, seed=seed))], labels=labels, names=names),
         part="latent",
@@ -189,11 +192,11 @@ def _scatters(vae: VAE, measurement: Measurement, *, names: Sequence[str], seed:
         title="Test images in the latent space, laid out by t-SNE",
         alt=f"A scatter plot of {counted(len(codes), 'test image')}, laid out in two dimensions"
         f"{', coloured by label' if names else ''}.",
-        caption=captions.tsne_caption(measurement, labelled=bool(names), told=told),
+        caption=captions.tsne_caption(measurement, labelled=bool(names), conditional=vae.conditional),
     )
 
 
-def _maps(vae: VAE) -> Iterator[_Drawn]:
+def _maps(vae: VAE) -> Iterator[_Draft]:
     if vae.latent_dim != 2:
         return
     label = int(np.argmax(vae.label_shares)) if vae.conditional else 0
@@ -201,13 +204,13 @@ def _maps(vae: VAE) -> Iterator[_Drawn]:
     words = (
         (
             "The latent space as a map",
-            "Each image stands where its code lies. Look for kinds that turn into each other without a break. Of new "
-            "images, 99 in 100 come from within a distance of 3 of the centre: the rim is seldom seen.",
+            "Each image stands where its code lies. Look for kinds that turn into each other gradually. Of new images, 99 in 100 "
+            "come from within a distance of 3 of the centre, so codes at the rim are rare.",
         ),
         (
             "The middle of the map",
-            "The same map from nearby, where almost half of all new images come from. Look at the pace of change: "
-            "where it jumps, or where images lie over each other, the model knows nothing in between.",
+            "The same map enlarged: almost half of all new images come from here. Look at the pace of change: where images "
+            "jump, or shine through each other, the model has learned nothing in between.",
         ),
     )
     for (side, span), (title, caption) in zip(MAPS, words, strict=True):
@@ -215,13 +218,13 @@ def _maps(vae: VAE) -> Iterator[_Drawn]:
         images = decode(vae, codes, labels=np.full(len(codes), label), across=side)
         figure = grids.manifold(images, side=side, span=span)
         alt = f"A square of {side} × {side} images, decoded from the codes at their places, from −{span:g} to {span:g} both ways."
-        yield _Drawn(
+        yield _Draft(
             f"manifold-{side}", figure, part="latent", layout="half", title=title, alt=alt, caption=caption + of_label
         )
 
 
-def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
-    """Between the codes of the first test images and the second, the third and the fourth, and so on."""
+def _between(vae: VAE, measurement: Measurement) -> Iterator[_Draft]:
+    """Draw images between the codes of the first test image and the second, the third and the fourth, and so on."""
     count = min(len(measurement.originals), len(measurement.codes)) // 2 * 2
     if count == 0:
         return
@@ -230,9 +233,11 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
     of_first = " All are decoded with the label of the first." if vae.conditional else ""
     pairs = min(grids.COLUMNS, count // 2)
     left, right = (measurement.originals[start : 2 * pairs : 2] for start in (0, 1))
-    yield _Drawn(
+    yield _Draft(
         "hybrids",
-        grids.hybrids((left, right), decode(vae, (first[:pairs] + second[:pairs]) / 2, labels=labels[:pairs])),
+        grids.hybrids(
+            (left, right), decode(vae, (first[:pairs] + second[:pairs]) / np.float32(2), labels=labels[:pairs])
+        ),
         part="latent",
         layout="beside",
         title="Pairs of test images, and what lies halfway between them",
@@ -246,7 +251,7 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
     shares = np.linspace(0.0, 1.0, STEPS, dtype=np.float32)[:, None]
     codes = first + shares * (second - first)  # [rows, STEPS, D]
     images = decode(vae, codes.reshape(-1, vae.latent_dim), labels=np.repeat(labels[:ROWS], STEPS))
-    yield _Drawn(
+    yield _Draft(
         "interpolation",
         grids.interpolation(images.reshape(len(codes), STEPS, *vae.image_shape)),
         part="latent",
@@ -260,13 +265,13 @@ def _ways(vae: VAE, measurement: Measurement) -> Iterator[_Drawn]:
 
 
 def loss_unit(vae: VAE) -> str:
-    """The unit of the total and of the reconstruction loss."""
+    """Return the unit of the total and of the reconstruction loss."""
     in_nats = isinstance(vae.likelihood, Bernoulli) and vae.likelihood.reduction == "sum"
     return "nats per image" if in_nats else "loss per image"
 
 
-def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
-    yield _Drawn(
+def _training(vae: VAE, history: pa.Table) -> Iterator[_Draft]:
+    yield _Draft(
         "training",
         training.training_curves(history, unit=loss_unit(vae)),
         part="training",
@@ -274,22 +279,26 @@ def _training(vae: VAE, history: pa.Table) -> Iterator[_Drawn]:
         title="Training and validation loss per epoch",
         alt="Curves of total loss, reconstruction loss and KL divergence over epochs, of training and of validation images.",
         caption="Validation images steer training but are not learned from. The curves should fall together: a "
-        "validation curve that turns upwards means that the model learns its training images by heart. The weights of "
+        "validation curve that turns upwards means that the model memorises its training images. The weights of "
         "the marked epoch are the ones measured here.",
     )
 
 
 def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | None = None, across: int = 0) -> Images:
-    """Images of codes [n, D], in batches: [n, H, W, C], scale 0 to 1. Labels [n] count where the model takes them.
+    """Decode codes [n, D] in batches: [n, H, W, C], scale 0 to 1.
 
-    Those that are to stand `across` beside each other are shrunk batch by batch where they are large, so that a wide
-    figure's memory does not grow with the size of its images.
+    Args:
+        vae: The model.
+        codes: [n, D].
+        labels: Of a conditional model's images: [n].
+        across: Images per row of a figure: large images are shrunk batch by batch, so that a wide figure's memory does not grow
+            with the size of its images; 0: they keep their size.
     """
     height, width, _ = vae.image_shape
     size = batch_size(height, width)
     parts = []
     for first in range(0, len(codes), size):
-        of_label = labels[first : first + size] if vae.conditional and labels is not None else None
-        images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size], of_label)))
+        batch_labels = labels[first : first + size] if vae.conditional and labels is not None else None
+        images = np.asarray(vae.normalise.to_unit(vae.decode(codes[first : first + size], batch_labels)))
         parts.append(shrink_row(images, row=across * width, most=grids.MAX_ROW_PIXELS))
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""What a recipe demands of a model, held against what was measured."""
+"""Checks the gates: what a recipe demands of a model, compared with what was measured."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from schemas.recipe.recipe import Gate
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one gate.
+    """The outcome of one gate. ``metrics.json`` has the same names.
 
     Attributes:
-        gate: Its name: where in ``metrics.json`` the figure stands.
+        gate: Its name: the figure's place in ``metrics.json``.
         expected: In words.
         found: The figure; None where there is none.
-        passed: Whether it is as expected. What was not measured does not pass.
+        passed: Whether it is as expected. A figure that was not measured does not pass.
         why: Why there is no figure, "" where there is one.
     """
 
@@ -29,30 +29,34 @@ class Outcome:
 
 
 def check_gates(gates: Mapping[str, Gate], document: Mapping[str, Any]) -> list[Outcome]:
-    """Holds each gate against the content of ``metrics.json``."""
+    """Compare each gate with the content of ``metrics.json``."""
     return [_check(name, gate, document) for name, gate in gates.items()]
 
 
 def document(outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    """What ``metrics.json`` holds of them."""
+    """Return the outcomes as ``metrics.json`` holds them."""
     return [asdict(outcome) for outcome in outcomes]
 
 
 def _check(name: str, gate: Gate, document: Mapping[str, Any]) -> Outcome:
-    found, where, left_out = document, [], ""
-    for part in name.split("."):
-        if not isinstance(found, Mapping):
-            return Outcome(name, str(gate), None, passed=False, why=f"{'.'.join(where)} has nothing below it")
-        if part not in found:
-            why = found.get("left_out") or f"{'.'.join(where) or 'metrics.json'} has no {part}, but {', '.join(found)}"
-            return Outcome(name, str(gate), None, passed=False, why=str(why))
-        left_out = found.get("left_out", left_out)
-        found = found[part]
-        where.append(part)
-    if isinstance(found, Mapping):  # a metric, which is named by itself; or what was left out as a whole
-        left_out, found = found.get("left_out", ""), found.get("value")
-    if found is None or isinstance(found, Mapping | list | str):
-        why = (found is None and left_out) or "there is no number"
+    def failed(why: Any) -> Outcome:
         return Outcome(name, str(gate), None, passed=False, why=str(why))
-    value = float(found)
-    return Outcome(name, str(gate), value, passed=gate.passes(value))
+
+    value: Any = document
+    path: list[str] = []
+    left_out: Any = ""
+    for part in name.split("."):
+        if not isinstance(value, Mapping):
+            return failed(f"{'.'.join(path)} has nothing below it")
+        if part not in value:
+            absent = f"{'.'.join(path) or 'metrics.json'} has no {part}, but {', '.join(value)}"
+            return failed(value.get("left_out") or absent)
+        left_out = value.get("left_out", left_out)
+        value = value[part]
+        path.append(part)
+    if isinstance(value, Mapping):  # a metric, whose number is its value; or a section that was left out
+        left_out, value = value.get("left_out", ""), value.get("value")
+    if value is None or isinstance(value, Mapping | list | str):
+        return failed((value is None and left_out) or "there is no number")
+    figure = float(value)
+    return Outcome(name, str(gate), figure, passed=gate.passes(figure))

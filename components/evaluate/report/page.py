@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else."""
+"""The report: one HTML file that needs no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from components.evaluate.samples.distances import Compared, Comparison
 from components.evaluate.samples.judge import Judgement
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
-from components.reporting.numbers import fixed, general, significant, with_error
+from components.reporting.numbers import fixed, setting, significant, with_error
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
 from schemas.recipe.settings import EvaluateSettings
@@ -43,16 +43,16 @@ Part = Literal["new", "likeness", "latent", "training"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportFigure:
     """A figure of the report.
 
     Attributes:
         path: The PNG.
-        title: What it is called.
-        alt: What it shows, for somebody who does not see it.
+        title: Its title.
+        alt: Description for somebody who does not see it.
         caption: What to look for.
         layout: Across the page, half of it, or beside its caption.
-        part: Section of the report that it stands in.
+        part: Its section of the report.
     """
 
     path: Path
@@ -65,18 +65,18 @@ class Shown:
 
 @dataclass(frozen=True)
 class Subject:
-    """What the report is about.
+    """The model that the report is about.
 
     Attributes:
         settings: The recipe's name, title and seed, and what the report shows.
         statistics: Of the Examples.
         examples: Their manifest.
         model: The model's manifest.
-        likelihood: What the decoder's output means, for a person.
-        parameters: How many numbers the network has learned.
+        likelihood: Name of the likelihood, for a person.
+        parameters: Number of learned parameters.
         history: `schemas.artifacts.tables.HISTORY`, of the training.
         loss_unit: Of its total and reconstruction loss.
-        search: Whose values the model was trained with; None: there was none.
+        search: The search whose values the model was trained with; None: there was none.
     """
 
     settings: EvaluateSettings
@@ -90,6 +90,36 @@ class Subject:
     search: Search | None = None
 
 
+@dataclass(frozen=True)
+class _Tile:
+    """A metric, its value and what to compare it with, in words."""
+
+    title: str
+    value: str
+    error: str
+    unit: str
+    better: str
+    doc: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class _SpaceTable:
+    """Distances in one feature space.
+
+    Attributes:
+        name: What the features are.
+        digest: Of their network, its first digits.
+        distance_names: Names of both distances in this space, where it has its own.
+        rows: What is compared with the test images, and its figures.
+    """
+
+    name: str
+    digest: str
+    distance_names: tuple[str, ...]
+    rows: list[tuple[str, list[str]]]
+
+
 def render(
     subject: Subject,
     *,
@@ -97,13 +127,12 @@ def render(
     judgement: Judgement,
     gates: Sequence[Outcome],
     smoothness: Smoothness | None,
-    figures: Sequence[Shown],
+    figures: Sequence[ReportFigure],
 ) -> str:
-    """The report as HTML. It names no date and no duration: the same inputs make the same bytes."""
+    """Return the report as HTML. It names no date and no duration: the same inputs give the same bytes."""
     style, script = ((HERE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     compared = None if isinstance(judgement.compared, str) else judgement.compared
     advice = advise(_findings(subject, measurement=measurement, judgement=judgement))
-    trained = curves.training(subject.history, unit=subject.loss_unit)
     return (
         templates(HERE)
         .get_template("report.html.j2")
@@ -113,7 +142,7 @@ def render(
             allowed={"style": _hash(style), "script": _hash(script)},
             name=subject.settings.name,
             title=subject.settings.title or subject.settings.name,
-            trained=_trained(subject, measurement=measurement),
+            introduction=_introduction(subject, measurement=measurement),
             facts=_facts(subject, measurement=measurement),
             verdict=[
                 (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
@@ -129,29 +158,29 @@ def render(
             },
             active=int(measurement.active.sum()),
             dims=len(measurement.active),
-            clause=_sentence(wording.dimensions(measurement)),
+            dimensions=_sentence(wording.dimensions(measurement)),
             threshold=ACTIVE,
-            ways=wording.ways(measurement, smoothness),
-            told=measurement.active_dims_unknown is None,
+            between_codes=wording.between_codes(measurement, smoothness),
+            dims_known=measurement.active_dims_unknown is None,
             images=measurement.images,
             samples=measurement.importance_samples,
             verdicts=wording.verdicts(),
-            distances=[] if compared is None else _distances(compared),
+            distances=[] if compared is None else _space_tables(compared),
             left_out={} if compared is None else compared.left_out,
             compared=_sentence(wording.distances(judgement.compared)),
             samplers=_samplers(judgement),
             space=judgement.space,
-            unchosen=judgement.why_not_chosen,
+            why_not_chosen=judgement.why_not_chosen,
             useful=_sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),
             gates=gates,
             figures={
-                part: [(shown, png_url(shown.path.read_bytes())) for shown in figures if shown.part == part]
-                for part in ("new", "likeness", "latent")  # training has curves of its own, which can be read off
+                part: [(figure, png_url(figure.path.read_bytes())) for figure in figures if figure.part == part]
+                for part in ("new", "likeness", "latent")  # training has interactive curves instead
             },
-            curves=trained,
+            curves=curves.training(subject.history, unit=subject.loss_unit),
             rates=_rates(subject.history),
-            searched=None if subject.search is None else curves.searching(subject.search),
+            search_curves=None if subject.search is None else curves.searching(subject.search),
             search_verdict="" if subject.search is None else _sentence(subject.search.verdict).replace(" -", " −"),
             trials=None if subject.search is None else curves.trials_table(subject.search),
             lineage=provenance.lineage(subject.examples, subject.model, subject.search),
@@ -176,9 +205,9 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         ssim=measurement.estimates["ssim"].value,
         history={name: subject.history[name].to_pylist() for name in subject.history.column_names},
         flagged=not isinstance(judgement.memorisation, str) and judgement.memorisation.flagged,
-        wanted=subject.settings.evaluate.sampler,
-        taken=judgement.sampler.kind,
-        held_out={found.sampler.kind: found.held_out for found in samplers if found.held_out is not None},
+        sampler_setting=subject.settings.evaluate.sampler,
+        sampler=judgement.sampler.kind,
+        held_out={result.sampler.kind: result.held_out for result in samplers if result.held_out is not None},
     )
 
 
@@ -186,81 +215,70 @@ def _variational(subject: Subject) -> bool:
     return bool(subject.model.settings.get("loss", {}).get("kl") != "none")
 
 
-def _trained(subject: Subject, *, measurement: Measurement) -> str:
-    """What was trained on what, in a sentence."""
-    found, network = subject.statistics, subject.model.settings.get("model", {})
+def _introduction(subject: Subject, *, measurement: Measurement) -> str:
+    """Say what was trained on what, in two sentences."""
+    statistics, network = subject.statistics, subject.model.settings.get("model", {})
     words = ["conditional"] if network.get("conditional") else []
     words += [_NETWORKS[network["network"]]] if network.get("network") in _NETWORKS else []
     words += ["variational autoencoder" if _variational(subject) else "autoencoder"]
     article = "An" if words[0][0] in "aeiou" else "A"
-    labels = f" with {counted(len(found.labels), 'label')}" if found.labels else ""
-    grey = "grey" if found.channels == 1 else "RGB"
+    labels = f" with {counted(len(statistics.labels), 'label')}" if statistics.labels else ""
+    grey = "grey" if statistics.channels == 1 else "RGB"
     return (
         f"{article} {' '.join(words)} of {counted(subject.parameters, 'parameter')}, trained for "
-        f"{counted(subject.history.num_rows, 'epoch')} on {counted(found.images.get('train', 0), f'{grey} image')} of "
-        f"{found.width} × {found.height} pixels{labels}. It is measured on "
+        f"{counted(subject.history.num_rows, 'epoch')} on {counted(statistics.images.get('train', 0), f'{grey} image')} of "
+        f"{statistics.width} × {statistics.height} pixels{labels}. It is measured on "
         f"{counted(measurement.images, 'test image')} that it never saw."
     )
 
 
 def _rates(history: pa.Table) -> str:
-    """The learning rate, where it stayed the same."""
+    """Say what the learning rate was, where it stayed the same."""
     rates = set(history["learning_rate"].to_pylist())
-    return f"The learning rate was {general(rates.pop(), digits=3)} throughout." if len(rates) == 1 else ""
+    return f"The learning rate was {setting(rates.pop(), digits=3)} throughout." if len(rates) == 1 else ""
 
 
-def _tile(metric: Metric, *, measurement: Measurement) -> dict[str, str]:
+def _tile(metric: Metric, *, measurement: Measurement) -> _Tile:
     estimate = measurement.estimates[metric.name]
     value, error = with_error(estimate.value, estimate.standard_error)
-    return {
-        "title": metric.title,
-        "value": value,
-        "error": error,
-        "unit": metric.unit,
-        "better": f"{metric.better} is better",
-        "doc": metric.doc,
-        "reference": reference(metric.name, measurement),
-    }
+    return _Tile(
+        title=metric.title,
+        value=value,
+        error=error,
+        unit=metric.unit,
+        better=f"{metric.better} is better",
+        doc=metric.doc,
+        reference=reference(metric.name, measurement),
+    )
 
 
-def _distances(compared: Compared) -> list[tuple[str, str, tuple[str, ...], list[tuple[str, list[str]]]]]:
-    """Of each feature space: its name, its digest, its own names of both distances, if any, and rows of the table.
-
-    A row is what is compared with the test images, and its figures.
-    """
-
+def _space_tables(compared: Compared) -> list[_SpaceTable]:
     def row(side: Comparison) -> list[str]:
         kernel, manifold = side.kernel, side.manifold
-        spread = (
-            ""
-            if kernel.low is None
-            else f" ({significant(kernel.low, digits=3)} to {significant(kernel.high, digits=3)})"
-        )
+        kernel_text = significant(kernel.value, digits=3)
+        if kernel.low is not None and kernel.high is not None:
+            kernel_text += f" ({significant(kernel.low, digits=3)} to {significant(kernel.high, digits=3)})"
         shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
-        return [
-            significant(side.frechet, digits=3),
-            f"{significant(kernel.value, digits=3)}{spread}",
-            *(fixed(share, decimals=3) for share in shares),
-        ]
+        return [significant(side.frechet, digits=3), kernel_text, *(fixed(share, decimals=3) for share in shares)]
 
     return [
-        (
-            found.space.doc,
-            found.space.digest[:12],
-            wording.CALLED.get(found.space.name, ()),
-            [("New images", row(found.synthetic)), ("Training images: the floor", row(found.floor))],
+        _SpaceTable(
+            name=distances.space.doc,
+            digest=distances.space.digest[:12],
+            distance_names=wording.DISTANCE_NAMES.get(distances.space.name, ()),
+            rows=[("New images", row(distances.synthetic)), ("Training images: the floor", row(distances.floor))],
         )
-        for found in compared.distances
+        for distances in compared.distances
     ]
 
 
 def _memorised(judgement: Judgement) -> str:
-    found = judgement.memorisation
-    return _sentence(wording.copies(found)) if isinstance(found, str) else found.verdict
+    memorisation = judgement.memorisation
+    return _sentence(wording.copies(memorisation)) if isinstance(memorisation, str) else memorisation.verdict
 
 
 def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:
-    """Rows of the table: where codes come from, whether new images are made so, and distances."""
+    """Return rows of the table of samplers: name, whether it was chosen, and distances."""
     if isinstance(judgement.samplers, str):
         return []
     return [
@@ -288,7 +306,7 @@ def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
 
 
 def _counts(statistics: Statistics) -> list[tuple[str, list[int]]]:
-    """Rows of the table of images per split: the total, then the labels from the most frequent on."""
+    """Return rows of the table of images per split: the total, then the labels."""
     rows = [("all images", [statistics.images.get(split, 0) for split in SPLITS])]
     labels = [
         (label, [statistics.images_per_label.get(split, {}).get(label, 0) for split in SPLITS])
@@ -302,12 +320,12 @@ def _counts(statistics: Statistics) -> list[tuple[str, list[int]]]:
 
 
 def _parts(text: str) -> list[str]:
-    """A sentence in pieces: every other one, from the second on, is a key of the recipe, and its value if it has one."""
+    """Split a sentence at recipe keys: every other part, from the second on, is a key, with its value if it has one."""
     return re.split(r"\b((?:train|model|loss|evaluate|generate)\.[a-z]\w*(?:: [\w.]*\w)?)", text)
 
 
 def _hash(text: str) -> str:
-    """What a content security policy calls an inline style or script by."""
+    """Return the name of an inline style or script in a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

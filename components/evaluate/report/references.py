@@ -1,4 +1,4 @@
-"""What each metric is to be held against: a floor, a ceiling, or that there is none."""
+"""References of metrics: a floor or a ceiling to compare a value with, or that there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NONE = "There is no floor: it depends on the images. Compare it between models o
 
 
 def reference(name: str, measurement: Measurement) -> str:
-    """A metric's reference in a sentence; `name` is a `Metric.name`."""
+    """Return a metric's reference in a sentence; `name` is a `Metric.name`."""
     if name in measurement.plain_colour:
         plain, decimals = measurement.plain_colour[name], {"psnr": 1, "ssim": 2}.get(name, 4)
         value = fixed(plain, decimals=decimals)
@@ -21,9 +21,9 @@ def reference(name: str, measurement: Measurement) -> str:
     if name == "bits_per_dim":
         return "Pixels as they are take 8 bits."
     if name == "kl":
-        floor = "Its floor is 0, where codes say nothing."
+        floor = "Its floor is 0: codes that carry no information."
         gap = measurement.aggregate.gap if measurement.aggregate else math.nan
         if not math.isfinite(gap):
             return floor
-        return f"{floor} Of it, {fixed(gap, decimals=1)} nats are what all codes together lie from N(0, I)."
+        return f"{floor} Of it, {fixed(gap, decimals=1)} nats are the divergence of all codes together from N(0, I)."
     return NONE

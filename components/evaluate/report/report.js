@@ -1,5 +1,5 @@
 
-// The page is whole without this: it moves an epoch along the curves, copies the recipe, and opens it for print.
+// Moves an epoch along the curves, copies the recipe, and opens it for print. The page is complete without this.
 "use strict";
 
 for (const chart of document.querySelectorAll("[data-curves]")) {
@@ -22,12 +22,12 @@ for (const chart of document.querySelectorAll("[data-curves]")) {
     svg.append(...dots.map(({ dot }) => dot));
     return { svg, cross, dots, title: svg.dataset.panel };
   });
-  let at = Number(chart.dataset.at);
+  let at = Number(chart.dataset.start);
 
   const show = (index) => {
     at = Math.min(last, Math.max(0, index));
     const x = `${last ? (100 * at) / last : 50}%`;
-    const told = plots.map(({ cross, dots, title }) => {
+    const values = plots.map(({ cross, dots, title }) => {
       cross.setAttribute("x1", x);
       cross.setAttribute("x2", x);
       cross.setAttribute("class", "cross");
@@ -38,7 +38,7 @@ for (const chart of document.querySelectorAll("[data-curves]")) {
       return `${title}: ${dots.map(({ name, values }) => `${name} ${values[at]}`).join(", ")}`;
     });
     const mark = String(at) === chart.dataset.marked ? ` (${chart.dataset.mark})` : "";
-    const text = `Epoch ${Number(epochs[at]).toLocaleString("en")}${mark} – ${told.join("; ")}`;
+    const text = `Epoch ${Number(epochs[at]).toLocaleString("en")}${mark} – ${values.join("; ")}`;
     if (readout.textContent !== text) readout.textContent = text;
   };
 

@@ -16,14 +16,14 @@ from schemas.artifacts.tables import TRIALS
 
 @dataclass(frozen=True)
 class Search:
-    """What tune found.
+    """The result of tune.
 
     Attributes:
         manifest: Of the HyperParameters.
-        trials: Rows of `schemas.artifacts.tables.trials`.
-        winner: Which of them won.
+        trials: Rows of `schemas.artifacts.tables.trials_schema`.
+        winner: Name of the trial that won.
         best: Its values, by recipe key.
-        verdict: What tune says of the search, as a clause.
+        verdict: Tune's verdict on the search, as a clause.
     """
 
     manifest: Manifest
@@ -33,14 +33,14 @@ class Search:
     verdict: str
 
     @classmethod
-    def of(cls, found: HyperParameters, *, model: Manifest) -> Self | None:
-        """Reads a search; None where the model was trained without it."""
-        manifest = found.manifest
+    def of(cls, hyperparameters: HyperParameters, *, model: Manifest) -> Self | None:
+        """Read a search; None where the model was trained without it."""
+        manifest = hyperparameters.manifest
         if model.inputs.get(HyperParameters.TYPE) != manifest.digest:
             return None
-        summary = json.loads(found.summary_path.read_bytes())
-        trials = pq.read_table(found.trials_path).to_pylist()
-        best = json.loads(found.best_path.read_bytes())
+        summary = json.loads(hyperparameters.summary_path.read_bytes())
+        trials = pq.read_table(hyperparameters.trials_path).to_pylist()
+        best = json.loads(hyperparameters.best_path.read_bytes())
         return cls(manifest, trials, str(summary["winner"]), best, str(summary["verdict"]))
 
     @property

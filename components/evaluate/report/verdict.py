@@ -1,4 +1,4 @@
-"""The report's first five lines: what a person who reads no further has to know."""
+"""The report's first five lines, for a person who reads no further."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ Line = tuple[str, str]  # its label and a sentence
 
 
 def verdict(measurement: Measurement, judgement: Judgement, gates: Sequence[Outcome], *, advice: str) -> list[Line]:
-    """The five lines, each with the number that decides and its floor."""
+    """Return the five lines, each with the number that decides and its floor."""
     return [
         ("Quality", quality(judgement.compared)),
         ("Use of the latent space", latent_space(measurement)),
         ("Memorisation", memorisation(judgement)),
-        ("Gates", gated(gates)),
+        ("Gates", gate_outcomes(gates)),
         ("What to try next", advice),
     ]
 
 
-def quality(found: Compared | str) -> str:
-    """How far new images are from real ones, in the features that know the images best."""
-    if isinstance(found, str) or not found.distances:
-        return _sentence(wording.distances(found))
-    best = found.distances[-1]
-    name = wording.CALLED.get(best.space.name, ("Fréchet distance",))[0]
+def quality(compared: Compared | str) -> str:
+    """Say how far new images are from real ones, in the features that know the images best."""
+    if isinstance(compared, str) or not compared.distances:
+        return _sentence(wording.distances(compared))
+    best = compared.distances[-1]
+    name = wording.DISTANCE_NAMES.get(best.space.name, ("Fréchet distance",))[0]
     new, floor = best.synthetic, best.floor
-    value, lowest = (fixed(side.frechet, decimals=3) for side in (new, floor))
+    value, floor_value = (fixed(side.frechet, decimals=3) for side in (new, floor))
     times = f", {_times(new.frechet / floor.frechet)} the floor" if floor.frechet > 0 else ", above the floor"
-    covered, most = (f"{fixed(100 * side.manifold.coverage, decimals=0)}%" for side in (new, floor))
+    coverage, floor_coverage = (f"{fixed(100 * side.manifold.coverage, decimals=0)}%" for side in (new, floor))
     return (
-        f"New images lie at a {name} of {value} from test images{times} of {lowest} that training images set "
-        f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {covered} of the test images, where training "
-        f"images cover {most}."
+        f"New images lie at a {name} of {value} from test images{times} of {floor_value} that training images set "
+        f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {coverage} of the test images, where training "
+        f"images cover {floor_coverage}."
     )
 
 
 def latent_space(measurement: Measurement) -> str:
-    """How many dimensions carry something."""
+    """Say how many latent dimensions are in use."""
     dims, active = len(measurement.active), int(measurement.active.sum())
     if measurement.active_dims_unknown:
         return _sentence(measurement.active_dims_unknown)
@@ -56,15 +56,15 @@ def latent_space(measurement: Measurement) -> str:
 
 
 def memorisation(judgement: Judgement) -> str:
-    """Whether new images are copies of training images, beside as many that the model never saw."""
-    found = judgement.memorisation
-    if isinstance(found, str):
-        return _sentence(wording.copies(found))
-    return found.verdict.removesuffix(LIMITS).rstrip()
+    """Say whether new images are copies of training images, compared with as many images that the model never saw."""
+    memorised = judgement.memorisation
+    if isinstance(memorised, str):
+        return _sentence(wording.copies(memorised))
+    return memorised.verdict.removesuffix(LIMITS).rstrip()
 
 
-def gated(gates: Sequence[Outcome]) -> str:
-    """Whether the model is what the recipe demands."""
+def gate_outcomes(gates: Sequence[Outcome]) -> str:
+    """Say whether the model fulfils what the recipe demands."""
     if not gates:
         return "None demanded: evaluate.gates is empty."
     failed = [outcome for outcome in gates if not outcome.passed]

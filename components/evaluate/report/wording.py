@@ -1,4 +1,4 @@
-"""Numbers and verdicts in words: what a person reads first."""
+"""Results in words, for the console and the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.evaluate.samples.usefulness import Usefulness
 from components.reporting.console import counted
 from components.reporting.numbers import fixed, general
 
-# Lowest mean SSIM of each verdict; ours, and stated in the report.
+# Lowest mean SSIM of each verdict. The bounds are this project's, and the report states them.
 VERDICTS = (
     (0.95, "almost the same as the originals"),
     (0.85, "close to the originals"),
@@ -25,18 +25,18 @@ VERDICTS = (
 
 
 def verdict(ssim: float) -> str:
-    """What reconstructions are like, by mean SSIM."""
+    """Describe reconstructions by their mean SSIM."""
     return next(words for lowest, words in VERDICTS if ssim >= lowest or lowest == VERDICTS[-1][0])
 
 
 def verdicts() -> str:
-    """How `verdict` chooses, in a line."""
+    """Say in a line how `verdict` chooses its words."""
     bounds = [f"from {lowest:g} “{words.split(',')[0]}”" for lowest, words in VERDICTS[:-1]]
     return f"by mean SSIM: {', '.join(bounds)}, below that “{VERDICTS[-1][1]}”"
 
 
 def dimensions(measurement: Measurement) -> str:
-    """How many latent dimensions are in use, as a clause."""
+    """Say how many latent dimensions are in use, as a clause."""
     dims = len(measurement.active)
     unused = dims - int(measurement.active.sum())
     if measurement.active_dims_unknown:
@@ -50,8 +50,8 @@ def dimensions(measurement: Measurement) -> str:
     return clause if unused < dims else f"{clause}, so it makes the same image from every code"
 
 
-def ways(measurement: Measurement, smoothness: Smoothness | None) -> str:
-    """Where codes lie, and how images change between them, in sentences; "" where neither is known."""
+def between_codes(measurement: Measurement, smoothness: Smoothness | None) -> str:
+    """Say where codes lie, and how images change between them, in sentences; "" where neither is known."""
     sentences = []
     if measurement.aggregate and math.isfinite(gap := measurement.aggregate.gap):
         sentences.append(f"All codes together lie {fixed(gap, decimals=1)} nats from N(0, I).")
@@ -70,7 +70,7 @@ SPACES = {
     "own": "in your own model’s features",
     "inception": "in Inception’s features",
 }
-CALLED = {"inception": ("FID", "KID")}  # what Fréchet and kernel distance may be called, in no other features
+DISTANCE_NAMES = {"inception": ("FID", "KID")}  # of Fréchet and kernel distance; in no other features
 SAMPLERS = {
     "normal": "the normal distribution N(0, I)",
     "prior": "the mixture that the model learned as its prior",
@@ -80,65 +80,65 @@ SAMPLERS = {
 }
 
 
-def judgement(found: Judgement) -> list[tuple[str, str]]:
-    """What is known of new images, as lines for a terminal, each with a word before it."""
-    lines = [("new", distances(found.compared))]
-    if not isinstance(found.samplers, str):
-        lines.append(("codes", f"from {SAMPLERS[found.sampler.kind]}"))
-    if not isinstance(found.usefulness, str):
-        lines.append(("useful", usefulness(found.usefulness)))
-    lines.append(("copies", copies(found.memorisation)))
+def judgement(judged: Judgement) -> list[tuple[str, str]]:
+    """Return the results about new images as lines for a terminal, each with a heading word."""
+    lines = [("new", distances(judged.compared))]
+    if not isinstance(judged.samplers, str):
+        lines.append(("codes", f"from {SAMPLERS[judged.sampler.kind]}"))
+    if not isinstance(judged.usefulness, str):
+        lines.append(("useful", usefulness(judged.usefulness)))
+    lines.append(("copies", copies(judged.memorisation)))
     return lines
 
 
-def distances(found: Compared | str) -> str:
-    """How far new images are from test images, as a clause; or why nobody measured it."""
-    if isinstance(found, str):
-        return f"not compared with test images: {found}"
-    if not found.distances:
-        return f"not compared with test images: {next(iter(found.left_out.values()))}"
-    best = found.distances[-1]
-    names = CALLED.get(best.space.name, ("Fréchet distance",))
+def distances(compared: Compared | str) -> str:
+    """Say how far new images are from test images, as a clause; or why it was not measured."""
+    if isinstance(compared, str):
+        return f"not compared with test images: {compared}"
+    if not compared.distances:
+        return f"not compared with test images: {next(iter(compared.left_out.values()))}"
+    best = compared.distances[-1]
+    names = DISTANCE_NAMES.get(best.space.name, ("Fréchet distance",))
     synthetic, floor = (
         [fixed(side.frechet, decimals=3), fixed(side.kernel.value, decimals=5)][: len(names)]
         for side in (best.synthetic, best.floor)
     )
-    told = " and ".join(f"{name} {value}" for name, value in zip(names, synthetic, strict=True))
+    values = " and ".join(f"{name} {value}" for name, value in zip(names, synthetic, strict=True))
     coverage = fixed(100 * best.synthetic.manifold.coverage, decimals=0)
     space = SPACES.get(best.space.name, f"in the features “{best.space.name}”")
     return (
-        f"{counted(best.images, 'new image')}: {told} from test images {space}, where training images "
+        f"{counted(best.images, 'new image')}: {values} from test images {space}, where training images "
         f"have {' and '.join(floor)}; they cover {coverage}% of the test images"
     )
 
 
-def usefulness(found: Usefulness | str) -> str:
-    """What new images teach a classifier, as a clause; or why nobody measured it."""
-    if isinstance(found, str):
-        return f"not tried for training a classifier: {found}"
-    shares = (fixed(100 * share, decimals=1) for share in (found.synthetic, found.real, found.both))
+def usefulness(useful: Usefulness | str) -> str:
+    """Say how well new images train a classifier, as a clause; or why it was not measured."""
+    if isinstance(useful, str):
+        return f"not tried for training a classifier: {useful}"
+    shares = (fixed(100 * share, decimals=1) for share in (useful.synthetic, useful.real, useful.both))
     synthetic, real, both = (f"{share}%" for share in shares)
     return (
-        f"a classifier trained on new images names {synthetic} of the test images rightly, one trained on real images {real} "
-        f"(ratio {fixed(found.ratio, decimals=3)}), one trained on both {both}"
+        f"a classifier trained on new images names {synthetic} of the test images correctly, one trained on real images {real} "
+        f"(ratio {fixed(useful.ratio, decimals=3)}), one trained on both {both}"
     )
 
 
-def copies(found: Memorisation | str) -> str:
-    """Whether new images are copies of training images; or why nobody looked."""
-    if isinstance(found, str):
-        return f"not looked for: {found}"
-    return found.verdict.partition(". ")[0] if found.flagged else found.verdict.partition(": ")[0]
+def copies(memorisation: Memorisation | str) -> str:
+    """Say whether new images are copies of training images; or why that was not measured."""
+    if isinstance(memorisation, str):
+        return f"not looked for: {memorisation}"
+    return memorisation.verdict.partition(". ")[0] if memorisation.flagged else memorisation.verdict.partition(": ")[0]
 
 
 def gate(outcome: Outcome) -> str:
-    """Of one gate, as a clause."""
-    found = outcome.why if outcome.found is None else f"found {general(outcome.found)}"
-    return f"{'passed' if outcome.passed else 'failed'}: {outcome.gate} expected {outcome.expected}, {found}"
+    """Describe the outcome of a gate, as a clause."""
+    result = outcome.why if outcome.found is None else f"found {general(outcome.found)}"
+    return f"{'passed' if outcome.passed else 'failed'}: {outcome.gate} expected {outcome.expected}, {result}"
 
 
 def summary(measurement: Measurement) -> str:
-    """How good the model is, in one sentence."""
+    """Say how good the model is, in one sentence."""
     ssim, psnr = (measurement.estimates[name].value for name in ("ssim", "psnr"))
     numbers = f"mean SSIM {fixed(ssim, decimals=2)}, mean PSNR {fixed(psnr, decimals=1)} dB"
     subject = "its reconstruction is" if measurement.images == 1 else "its reconstructions are"

@@ -1,4 +1,4 @@
-"""What evaluations say of several runs, row by row: which is best, by how much, and what cannot be compared."""
+"""Tables of several runs' figures, row by row: which is best, by how much, and what cannot be compared."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class Row:
     """A figure of all runs.
 
     Attributes:
-        key: Where it stands in ``metrics.json``.
-        title: What a person reads.
-        unit: Of value and error, and which way is up.
-        verdict: With its cells, in the order of the runs.
+        key: Its place in ``metrics.json``.
+        title: Its name for a person.
+        unit: Of value and error, and which way is better.
+        verdict: With a cell for each run, in the order of the runs.
     """
 
     key: str
@@ -85,97 +85,103 @@ class Group:
     rows: list[Row] = field(default_factory=list)
 
     @property
-    def but(self) -> str:
-        """What all its rows have to say of what cannot be compared; "" where they differ."""
-        said = {row.verdict.but for row in self.rows}
-        return said.pop() if len(said) == 1 and len(self.rows) > 1 else ""
+    def caveat(self) -> str:
+        """The caveat that all rows share; "" where they differ."""
+        caveats = {row.verdict.caveat for row in self.rows}
+        return caveats.pop() if len(caveats) == 1 and len(self.rows) > 1 else ""
 
 
 def compare(runs: Sequence[Run]) -> list[Group]:
-    """All figures that one of the runs has, in groups."""
-    return [group for group in (_reconstruction(runs), *_distances(runs), _use(runs), _latent(runs)) if group.rows]
+    """Return all figures that one of the runs has, in groups."""
+    return [group for group in (_test_images(runs), *_distances(runs), _new_images(runs), _latent(runs)) if group.rows]
 
 
-def _reconstruction(runs: Sequence[Run]) -> Group:
+def _test_images(runs: Sequence[Run]) -> Group:
     group = Group("Test images: likeness and likelihood")
     for name in dict.fromkeys(name for run in runs for name in run.metrics["metrics"]):
-        found = [run.metrics["metrics"].get(name) for run in runs]
-        one = next(each for each in found if each)
-        cells = [Cell(each.get("value"), each.get("standard_error")) if each else Cell() for each in found]
-        better = "" if name == "kl" else str(one.get("better", ""))
-        unit = f"{one.get('unit', '')}; {better or 'neither'} is better" if one.get("unit") else ""
+        metrics = [run.metrics["metrics"].get(name) for run in runs]
+        example = next(metric for metric in metrics if metric)
+        cells = [Cell(metric.get("value"), metric.get("standard_error")) if metric else Cell() for metric in metrics]
+        better = "" if name == "kl" else str(example.get("better", ""))
+        unit = f"{example.get('unit', '')}; {better or 'neither'} is better" if example.get("unit") else ""
         verdict = judge(runs, cells, better=better, conditions=_CONDITIONS.get(name, _IMAGES))
-        if name == "kl" and verdict.says:
-            verdict = replace(verdict, says=f"{verdict.says} {_KL}")
+        if name == "kl" and verdict.ranking:
+            verdict = replace(verdict, ranking=f"{verdict.ranking} {_KL}")
         group.rows.append(Row(f"metrics.{name}", _TITLES.get(name, name), unit, verdict))
     return group
 
 
 def _distances(runs: Sequence[Run]) -> Iterator[Group]:
-    """A group for each feature space."""
-    found = [run.metrics.get("distances", {}) for run in runs]
-    for space in dict.fromkeys(name for each in found for name in each if name not in ("left_out", "doc")):
-        group = Group(f"New images beside test images, in {_SPACES.get(space, space)}")
-
+    """Yield a group for each feature space."""
+    distances = [run.metrics.get("distances", {}) for run in runs]
+    for space in dict.fromkeys(name for spaces in distances for name in spaces if name not in ("left_out", "doc")):
+        group = Group(f"New images compared with test images, in {_SPACES.get(space, space)}")
         conditions = (
             *_IMAGES,
-            _of_space(space, "network_sha256", "feature network"),
-            _of_space(space, "images", "number of images"),
-            _of_space(space, "neighbours", "number of neighbours"),
+            _same_in_space(space, "network_sha256", "feature network"),
+            _same_in_space(space, "images", "number of images"),
+            _same_in_space(space, "neighbours", "number of neighbours"),
         )
-        for key, plain, named, better in _FIGURES:
-            cells = [_distance(each.get(space, {}), key, left_out=str(each.get("left_out", ""))) for each in found]
+        for key, plain_title, inception_title, better in _FIGURES:
+            cells = [
+                _distance(spaces.get(space, {}), key, left_out=str(spaces.get("left_out", ""))) for spaces in distances
+            ]
             if any(cell.value is not None for cell in cells):
                 verdict = judge(runs, cells, better=better, conditions=conditions)
-                title = named if space == "inception" else plain
+                title = inception_title if space == "inception" else plain_title
                 group.rows.append(Row(f"distances.{space}.{key}", title, f"{better} is better", verdict))
         yield group
 
 
-def _of_space(space: str, key: str, what: str) -> Condition:
-    return what, lambda run: run.metrics.get("distances", {}).get(space, {}).get(key)
+def _same_in_space(space: str, key: str, condition: str) -> Condition:
+    return condition, lambda run: run.metrics.get("distances", {}).get(space, {}).get(key)
 
 
 def _distance(space: dict[str, Any], key: str, *, left_out: str) -> Cell:
-    """A figure of new images; of what has a 95% interval, half of it is taken for 1.96 standard errors."""
-    found = space.get("synthetic", {}).get(key)
-    if isinstance(found, dict):
-        low, high = found.get("low"), found.get("high")
+    """Return a figure of new images; half of a 95% interval is taken for 1.96 standard errors."""
+    figure = space.get("synthetic", {}).get(key)
+    if isinstance(figure, dict):
+        low, high = figure.get("low"), figure.get("high")
         error = None if low is None or high is None else (high - low) / (2 * _NORMAL_95)
-        return Cell(found.get("value"), error)
-    return Cell(found, why=str(space.get("left_out", left_out)))
+        return Cell(figure.get("value"), error)
+    return Cell(figure, missing=str(space.get("left_out", left_out)))
 
 
-def _use(runs: Sequence[Run]) -> Group:
+def _new_images(runs: Sequence[Run]) -> Group:
     group = Group("New images: their use, and copies among them")
-    useful = [run.metrics.get("usefulness", {}) for run in runs]
-    conditions: tuple[Condition, ...] = (*_IMAGES, _LABELS)
+    usefulness = [run.metrics.get("usefulness", {}) for run in runs]
+    conditions = (*_IMAGES, _LABELS)
     for key, title in (("synthetic", "Accuracy that they teach"), ("ratio", "The same, as a share of real images’")):
-        cells = [Cell(each.get(key), _binomial(each, key), str(each.get("left_out", ""))) for each in useful]
+        cells = [
+            Cell(section.get(key), _accuracy_error(section, key), str(section.get("left_out", "")))
+            for section in usefulness
+        ]
         if any(cell.value is not None for cell in cells):
             verdict = judge(runs, cells, better="higher", conditions=conditions)
             group.rows.append(Row(f"usefulness.{key}", title, "on real test images; higher is better", verdict))
-    copies = [run.metrics.get("memorisation", {}) for run in runs]
-    cells = [Cell(each.get("near"), why=str(each.get("left_out", ""))) for each in copies]
+    memorisation = [run.metrics.get("memorisation", {}) for run in runs]
+    cells = [Cell(section.get("near"), missing=str(section.get("left_out", ""))) for section in memorisation]
     if any(cell.value is not None for cell in cells):
-        flagged = [run.name for run, each in zip(runs, copies, strict=True) if each.get("flagged")]
+        flagged = [run.name for run, section in zip(runs, memorisation, strict=True) if section.get("flagged")]
         held_out = [
-            f"{each['near_held_out']:,} of {each['images']:,} for {run.name}"
-            for run, each in zip(runs, copies, strict=True)
-            if "near_held_out" in each and "images" in each
+            f"{section['near_held_out']:,} of {section['images']:,} for {run.name}"
+            for run, section in zip(runs, memorisation, strict=True)
+            if "near_held_out" in section and "images" in section
         ]
-        says = [f"Flagged as memorised: {', '.join(flagged)}." if flagged else "None is flagged as memorised."]
+        sentences = [f"Flagged as memorised: {', '.join(flagged)}." if flagged else "None is flagged as memorised."]
         if held_out:
-            says.append(f"Held-out images that are as close: {', '.join(held_out)}.")
-        verdict = Verdict(cells, " ".join(says))
+            sentences.append(f"Held-out images that are as close: {', '.join(held_out)}.")
+        verdict = Verdict(cells, " ".join(sentences))
         group.rows.append(Row("memorisation.near", "Near copies of training images", "among new images", verdict))
     return group
 
 
-def _binomial(found: dict[str, Any], key: str) -> float | None:
-    """Standard error of an accuracy on so many test images."""
-    value, images = found.get(key), found.get("test_images")
-    return math.sqrt(value * (1 - value) / images) if key == "synthetic" and images and value is not None else None
+def _accuracy_error(section: dict[str, Any], key: str) -> float | None:
+    """Return the standard error of an accuracy on so many test images."""
+    accuracy, images = section.get(key), section.get("test_images")
+    if key != "synthetic" or not images or accuracy is None:
+        return None
+    return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
 def _latent(runs: Sequence[Run]) -> Group:
@@ -189,10 +195,10 @@ def _latent(runs: Sequence[Run]) -> Group:
     ):
         cells = []
         for run in runs:
-            found: Any = run.metrics.get("latent", {})
+            value: Any = run.metrics.get("latent", {})
             for part in key.split("."):
-                found = found.get(part) if isinstance(found, dict) else None
-            cells.append(Cell(found if isinstance(found, int | float) else None))
+                value = value.get(part) if isinstance(value, dict) else None
+            cells.append(Cell(value if isinstance(value, int | float) else None))
         if any(cell.value is not None for cell in cells):
             group.rows.append(Row(f"latent.{key}", title, unit, Verdict(cells)))
     return group

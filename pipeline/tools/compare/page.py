@@ -1,8 +1,7 @@
-"""The page of a comparison: one HTML file that needs nothing else."""
+"""The page of a comparison: one HTML file that needs no other."""
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 from collections.abc import Sequence
@@ -10,21 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from components.images.contact_sheet import pillow_images
-from pipeline.tools.compare.images import Chosen, Made
+from components.images.sheets import Layout, lay_out
+from components.reporting.console import counted
+from components.reporting.html import png_url, templates
+from components.reporting.numbers import fixed
+from pipeline.tools.compare.codes import draw_codes
+from pipeline.tools.compare.images import Outputs, SharedImages
 from pipeline.tools.compare.metrics import Group
-from pipeline.tools.compare.process import SEED
+from pipeline.tools.compare.process import COUNT, SEED
 from pipeline.tools.compare.runs import Run
 from pipeline.tools.compare.verdict import listed
 
 CELL = 112  # pixels of an image in a row, about, where it is smaller
 LARGEST = 192  # pixels of one that is larger
-MARKS = {  # a shape and a word, so that nothing is told by colour alone
+MARKS = {  # a shape and a word, so that no meaning depends on colour
     "best": "★ best",
     "first": "☆ first",
     "level": "≈ level",
@@ -47,9 +50,9 @@ class Strip:
     """Images in a row.
 
     Attributes:
-        name: What stands above it.
-        note: What else there is to say.
-        alt: What a screen reader says.
+        name: Its heading.
+        note: More about it.
+        alt: Description for a screen reader.
         source: The PNG, as a data URL.
     """
 
@@ -64,58 +67,65 @@ def render(
     groups: Sequence[Group],
     *,
     summary: str,
-    chosen: Chosen | None,
-    made: Sequence[Made],
+    test_images: SharedImages | None,
+    outputs: Sequence[Outputs],
     folder: Path,
 ) -> str:
-    """The page. It names no date: the same runs make the same bytes.
+    """Return the page. It names no date: the same runs give the same bytes.
 
     Args:
         runs: In the order of the columns.
         groups: Of figures.
         summary: The sentences at the top.
-        chosen: Test images that were shown.
-        made: What generators made.
+        test_images: Test images that the generators were shown.
+        outputs: Of the generators.
         folder: Where the page will be, for links to the runs' reports.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     keys = list(dict.fromkeys(key for run in runs for key in run.settings))
     sections = list(dict.fromkeys(key.partition(".")[0] for key in keys))
-    keys.sort(key=lambda key: sections.index(key.partition(".")[0]))  # what one recipe alone has, beside its section
+    keys.sort(key=lambda key: sections.index(key.partition(".")[0]))  # keys of one recipe alone stand in their section
     rows = [(key, [run.settings.get(key) for run in runs]) for key in keys]
-    return environment.get_template("compare.html.j2").render(
-        names=[run.name for run in runs],
-        heading=f"{listed([run.name for run in runs])}, side by side",
-        summary=summary,
-        facts=_facts(runs),
-        reports=[_link(run, folder=folder) for run in runs],
-        groups=groups,
-        marks=MARKS,
-        shown=_shown(chosen),
-        reconstructions=_reconstructions(chosen, made),
-        codes=_codes(made),
-        samples=[
-            _strip(f"{each.run.name}: from {_sampler(each.run)}", each.sampled, what=f"New images by {each.run.name}")
-            for each in made
-        ],
-        seed=SEED,
-        without=[
-            *(f"Nothing by {run.name}: {run.no_pictures}." for run in runs if run.no_pictures),
-            *(f"Nothing by {each.run.name}: {each.note}." for each in made if each.saw is None and chosen),
-        ],
-        different=[row for row in rows if len(set(row[1])) > 1],
-        alike=[(key, values[0]) for key, values in rows if len(set(values)) == 1],
+    scatter = draw_codes(outputs, test_images)
+    return (
+        templates(Path(__file__).parent)
+        .get_template("compare.html.j2")
+        .render(
+            names=[run.name for run in runs],
+            heading=f"{listed([run.name for run in runs])}, side by side",
+            summary=summary,
+            facts=_facts(runs),
+            reports=[_link(run, folder=folder) for run in runs],
+            groups=groups,
+            marks=MARKS,
+            which_images=_which_images(test_images),
+            reconstructions=_reconstructions(test_images, outputs),
+            scatter=None if scatter is None else {"source": png_url(scatter.png), "alt": scatter.alt},
+            codes=_decoded(outputs),
+            samples=[
+                _strip(
+                    f"{output.run.name}: from {_sampler(output.run)}",
+                    output.sampled,
+                    alt=f"New images by {output.run.name}",
+                )
+                for output in outputs
+            ],
+            seed=SEED,
+            missing=[
+                *(f"Nothing by {run.name}: {run.no_generator}." for run in runs if run.no_generator),
+                *(
+                    f"Nothing by {output.run.name}: {output.inputs.note}."
+                    for output in outputs
+                    if output.inputs.images is None and test_images
+                ),
+            ],
+            different=[row for row in rows if len(set(row[1])) > 1],
+            alike=[(key, values[0]) for key, values in rows if len(set(values)) == 1],
+        )
     )
 
 
 def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """What the runs are: rows of a table."""
+    """Return rows of the table that introduces the runs."""
 
     def size(run: Run) -> str:
         colour = "grey" if run.setting("preprocess.channels") == "1" else "RGB"
@@ -134,60 +144,64 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
 
 def _link(run: Run, *, folder: Path) -> str:
-    """From the page to a run's report."""
+    """Return the link from the page to a run's report."""
     return quote(os.path.relpath((run.path / "evaluation" / "report.html").resolve(), folder.resolve()))
 
 
-def _shown(chosen: Chosen | None) -> str:
-    """Which images were shown, as a sentence."""
-    if chosen is None:
+def _which_images(test_images: SharedImages | None) -> str:
+    """Say which images are shown, in a sentence."""
+    if test_images is None:
         return "None can be shown: no run has its Examples any more."
-    images = "The only test image" if len(chosen.images) == 1 else f"The first {len(chosen.images)} test images"
-    return (
-        f"{images} of {chosen.run.name}, in the order in which they are stored{chosen.passed and ',' + chosen.passed}."
-    )
+    count = min(COUNT, len(test_images.images))
+    images = "The only test image" if count == 1 else f"The first {count} test images"
+    skipped = test_images.skipped and f",{test_images.skipped}"
+    return f"{images} of {test_images.run.name}, in the order in which they are stored{skipped}."
 
 
-def _reconstructions(chosen: Chosen | None, made: Sequence[Made]) -> list[Strip]:
-    """The originals, then of each run what it makes of them; where it saw other pixels, these before."""
-    if chosen is None or all(each.saw is None for each in made):
+def _reconstructions(test_images: SharedImages | None, outputs: Sequence[Outputs]) -> list[Strip]:
+    """Return the originals, then each run's reconstructions, after the pixels that it sees where these differ."""
+    shown = [(output, output.inputs.images) for output in outputs if output.inputs.images is not None]
+    if test_images is None or not shown:
         return []
-    count = len(chosen.images)
-    strips = [_strip("The images", chosen.images, what=f"Test images of {chosen.run.name}")]
-    for each in made:
-        if each.saw is None:
-            continue
-        name = each.run.name
-        if each.saw is not chosen.images:
-            strips.append(
-                _strip(f"As {name} sees them", each.saw, what=f"The same images as {name} sees them", note=each.note)
-            )
-        error = float(np.mean((each.saw.astype(float) - each.reconstructed) ** 2)) / 255**2
-        note = f"MSE of these {count}: {error:.4f}" if count > 1 else f"MSE: {error:.4f}"
-        strips.append(_strip(name, each.reconstructed, what=f"Reconstructions by {name}, {note}", note=note))
+    originals = test_images.first(COUNT).images
+    strips = [_strip("The images", originals, alt=f"Test images of {test_images.run.name}")]
+    for output, images in shown:
+        name = output.run.name
+        if output.inputs.note:
+            alt = f"The same images as {name} sees them"
+            strips.append(_strip(f"As {name} sees them", images, alt=alt, note=output.inputs.note))
+        error = float(np.mean((images.astype(float) - output.reconstructed) ** 2)) / 255**2
+        of_these = f" of these {len(originals)}" if len(originals) > 1 else ""
+        note = f"MSE{of_these}: {fixed(error, decimals=4)}"
+        strips.append(_strip(name, output.reconstructed, alt=f"Reconstructions by {name}, {note}", note=note))
     return strips
 
 
-def _codes(made: Sequence[Made]) -> list[tuple[str, list[Strip]]]:
-    """For each number of dimensions: a heading, and of each run what it makes of the same codes."""
-    groups: dict[int, list[Made]] = {}
-    for each in made:
-        groups.setdefault(each.latent_dim, []).append(each)
+def _decoded(outputs: Sequence[Outputs]) -> list[tuple[str, list[Strip]]]:
+    """Return, for each number of dimensions, a heading and each run's images of the same codes."""
+    groups: dict[int, list[Outputs]] = {}
+    for output in outputs:
+        groups.setdefault(output.latent_dim, []).append(output)
     return [
         (
-            f"{dims:,} {'dimension' if dims == 1 else 'dimensions'}: "
-            + (listed([each.run.name for each in group]) if len(group) > 1 else f"{group[0].run.name} alone"),
+            f"{counted(dims, 'dimension')}: "
+            + (listed([output.run.name for output in group]) if len(group) > 1 else f"{group[0].run.name} alone"),
             [
-                _strip(each.run.name, each.decoded, what=f"Decoded by {each.run.name}", note=_beyond(each.run))
-                for each in group
+                _strip(
+                    output.run.name,
+                    output.decoded,
+                    alt=f"Decoded by {output.run.name}",
+                    note=_outside_prior(output.run),
+                )
+                for output in group
             ],
         )
         for dims, group in groups.items()
     ]
 
 
-def _beyond(run: Run) -> str:
-    """Why N(0, I) is not where a run's codes lie; "" where it should be."""
+def _outside_prior(run: Run) -> str:
+    """Say why a run's codes do not lie in N(0, I); "" where they should."""
     if run.setting("loss.kl") == "none":
         return "A plain autoencoder: nothing draws its codes to N(0, I)."
     if run.setting("model.prior_components") not in ("", "0"):
@@ -200,14 +214,14 @@ def _sampler(run: Run) -> str:
     return _SAMPLERS.get(str(kind), "its own sampler")
 
 
-def _strip(name: str, images: NDArray[np.uint8], *, what: str, note: str = "") -> Strip:
-    count = f"{len(images)} image{'' if len(images) == 1 else 's'} in a row"
-    return Strip(name=name, note=note, alt=f"{what}: {count}", source=_data_url(_row(images)))
+def _strip(name: str, images: NDArray[np.uint8], *, alt: str, note: str = "") -> Strip:
+    count = f"{counted(len(images), 'image')} in a row"
+    return Strip(name=name, note=note, alt=f"{alt}: {count}", source=png_url(_row(images)))
 
 
-def _row(images: NDArray[np.uint8]) -> Image.Image:
-    """Images side by side, nothing between them: small ones enlarged by a whole number, large ones shrunk."""
-    cells = [image.convert("RGB") for image in pillow_images(images)]
+def _row(images: NDArray[np.uint8]) -> bytes:
+    """Return a PNG of images side by side, transparent between them; small ones are enlarged by a whole number."""
+    cells = [image.convert("RGBA") for image in pillow_images(images)]
     width, height = cells[0].size
     if max(width, height) > LARGEST:
         scale = LARGEST / max(width, height)
@@ -215,14 +229,8 @@ def _row(images: NDArray[np.uint8]) -> Image.Image:
     else:
         factor = max(1, round(CELL / width))
         size, how = (width * factor, height * factor), Image.Resampling.NEAREST
-    gap = max(1, round(size[0] * 0.04))
-    row = Image.new("RGBA", (len(cells) * (size[0] + gap) - gap, size[1]), (0, 0, 0, 0))
-    for number, cell in enumerate(cells):
-        row.paste(cell.resize(size, how), (number * (size[0] + gap), 0))
-    return row
-
-
-def _data_url(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    pixels = np.stack([np.asarray(cell.resize(size, how)) for cell in cells])
+    layout = Layout(len(cells), len(cells), height=size[1], width=size[0], gap=max(1, round(size[0] * 0.04)))
+    stream = io.BytesIO()
+    Image.fromarray(lay_out(pixels, layout, background=0, channels=4)).save(stream, format="PNG")
+    return stream.getvalue()

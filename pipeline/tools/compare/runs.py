@@ -1,4 +1,4 @@
-"""Runs that are set side by side: found, checked, read."""
+"""Finds, checks and reads the runs that are compared."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.artifacts.kinds import Examples, Generator, HyperParameters, Model, ModelEvaluation
-from schemas.artifacts.manifest import Artifact, Manifest
+from schemas.artifacts.manifest import Manifest
 from schemas.errors import DataError, UsageError
 
-# Of a recipe: what stands at the head anyway, and where its public data can be had, which says nothing of the run.
-_LEFT_OUT = ("name", "title", "data")
+_LEFT_OUT = ("name", "title", "data")  # of a recipe: what the page's head says, and where public data can be had
 _SHAPE = ("height", "width", "channels", "store")  # of an image in a shard, whose bytes do not say
 
 
@@ -24,15 +23,15 @@ class Run:
     """A run that has an evaluation.
 
     Attributes:
-        name: What stands over its column.
+        name: Title of its column.
         path: Its folder.
-        evaluation: Manifest of the evaluation, and with it the recipe.
-        metrics: What ``metrics.json`` holds.
-        settings: By recipe key, as text; where a search chose a value, that one.
-        test: The same for the same test images, pixel for pixel.
-        examples: Those that it was evaluated on, where they are still there.
+        evaluation: Manifest of the evaluation, which holds the recipe.
+        metrics: Content of ``metrics.json``.
+        settings: By recipe key, as text; where a search chose a value, that value.
+        test: Digest of the test images: equal for the same images, pixel for pixel.
+        examples: The Examples that it was evaluated on, where they still exist.
         generator: Of the model that was evaluated, where there is one.
-        no_pictures: Why there is none, as a clause; "": there is one.
+        no_generator: Why there is none, as a clause; "": there is one.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Run:
     test: str
     examples: Examples | None
     generator: Generator | None
-    no_pictures: str
+    no_generator: str
 
     @property
     def title(self) -> str:
@@ -51,39 +50,41 @@ class Run:
         return str(self.evaluation.recipe.get("title") or self.name)
 
     def setting(self, key: str) -> str:
-        """A setting as text; "" where its recipe does not have it."""
+        """Return a setting as text; "" where the recipe does not have it."""
         return self.settings.get(key, "")
 
 
 def read_runs(names: Sequence[str], *, runs: Path) -> list[Run]:
-    """Finds and reads runs.
+    """Find and read runs.
 
     Args:
-        names: Of folders below `runs`; what has a slash is the path of a run's folder.
+        names: Names of folders below `runs`; a name with a slash is the path of a run's folder.
         runs: Folder of all runs.
 
     Raises:
-        UsageError: There are fewer than two, or there is no such run, or one is named twice.
-        DataError: One has no evaluation, or an artifact is not what its manifest says.
+        UsageError: There are fewer than two names, a run does not exist, or a run is named twice.
+        DataError: A run has no evaluation, or an artifact is not what its manifest says.
     """
     if len(names) < 2:
-        found = f"{names[0]} alone" if names else "none"
-        raise UsageError(f'compare: expected two runs or more, found {found}; set RUNS="a b"')
+        count = f"{names[0]} alone" if names else "none"
+        raise UsageError(f'compare: expected two runs or more, found {count}; set RUNS="a b"')
     paths = [_folder(name, runs=runs) for name in names]
-    seen: dict[Path, str] = {}
+    first_name: dict[Path, str] = {}
     for name, path in zip(names, paths, strict=True):
-        if path.resolve() in seen:
-            raise UsageError(f"{name}: expected runs that differ, found the same one twice ({seen[path.resolve()]})")
-        seen[path.resolve()] = name
-    called = [path.resolve().name for path in paths]
-    heads = [head if called.count(head) == 1 else str(path) for head, path in zip(called, paths, strict=True)]
-    read = [_read(path, name=head) for head, path in zip(heads, paths, strict=True)]
-    # Where one run's Examples are gone, another's of the same digest say which images those were.
-    known = {run.evaluation.inputs[Examples.TYPE]: run.test for run in read if run.test}
-    return [
-        replace(run, test=known.get(digest, digest))
-        for run, digest in ((run, run.evaluation.inputs[Examples.TYPE]) for run in read)
+        if path.resolve() in first_name:
+            raise UsageError(
+                f"{name}: expected runs that differ, found the same one twice ({first_name[path.resolve()]})"
+            )
+        first_name[path.resolve()] = name
+    folder_names = [path.resolve().name for path in paths]
+    titles = [
+        name if folder_names.count(name) == 1 else str(path) for name, path in zip(folder_names, paths, strict=True)
     ]
+    read = [_read(path, name=title) for title, path in zip(titles, paths, strict=True)]
+    # Where one run's Examples are gone, another's of the same digest say which test images those were.
+    test_of = {run.evaluation.inputs[Examples.TYPE]: run.test for run in read if run.test}
+    digests = [run.evaluation.inputs[Examples.TYPE] for run in read]
+    return [replace(run, test=test_of.get(digest, digest)) for run, digest in zip(read, digests, strict=True)]
 
 
 def _folder(name: str, *, runs: Path) -> Path:
@@ -92,9 +93,11 @@ def _folder(name: str, *, runs: Path) -> Path:
         return path
     if path.exists():
         raise UsageError(f"{path}: expected the folder of a run, found a file")
-    there = sorted(folder.parent.name for folder in path.parent.glob("*/evaluation"))
-    close = difflib.get_close_matches(path.name, there, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(there[:12])}" if there else "there are none"
+    others = sorted(folder.parent.name for folder in path.parent.glob("*/evaluation"))
+    close = difflib.get_close_matches(path.name, others, n=1)
+    hint = (
+        f"did you mean {close[0]}?" if close else f"there are {', '.join(others[:12])}" if others else "there are none"
+    )
     raise UsageError(f"{name}: expected a run with an evaluation, found no folder {path}; {hint}")
 
 
@@ -115,36 +118,36 @@ def _read(path: Path, *, name: str) -> Run:
             f"to make it again, remove {evaluation.path}"
         ) from None
     examples = Examples(path / "examples")
-    same = examples.exists and examples.digest == manifest.inputs[Examples.TYPE]
-    if same:
+    unchanged = examples.exists and examples.digest == manifest.inputs[Examples.TYPE]
+    if unchanged:
         examples.check(thorough=False)
-    generator, why = _generator(path, evaluated=manifest.inputs[Model.TYPE])
+    generator, no_generator = _generator(path, model=manifest.inputs[Model.TYPE])
     return Run(
         name=name,
         path=path,
         evaluation=manifest,
         metrics=metrics,
         settings=_settings(path, manifest),
-        test=_test_images(examples) if same else "",
-        examples=examples if same else None,
+        test=_test_images(examples) if unchanged else "",
+        examples=examples if unchanged else None,
         generator=generator,
-        no_pictures=why,
+        no_generator=no_generator,
     )
 
 
-def _generator(path: Path, *, evaluated: str) -> tuple[Generator | None, str]:
-    """A run's generator; or None, and why."""
-    generator, again = Generator(path / "generator"), f"run make export RECIPE={path.resolve().name}"
+def _generator(path: Path, *, model: str) -> tuple[Generator | None, str]:
+    """Return a run's generator of the model with this digest; or None, and why."""
+    generator, command = Generator(path / "generator"), f"run make export RECIPE={path.resolve().name}"
     if not generator.exists:
-        return None, f"it has no generator; {again}"
+        return None, f"it has no generator; {command}"
     generator.check(thorough=True)
-    if generator.manifest.inputs.get(Model.TYPE) != evaluated:
-        return None, f"its generator is of another model than its evaluation; {again}"
+    if generator.manifest.inputs.get(Model.TYPE) != model:
+        return None, f"its generator is of another model than its evaluation; {command}"
     return generator, ""
 
 
 def _test_images(examples: Examples) -> str:
-    """Sha256 of a test split: of its shards, and of what their bytes leave open; "" where it has none."""
+    """Return the sha256 of a test split, of its shards and of their images' shape; "" where there is no such split."""
     manifest = examples.manifest
     shards = {name: entry.sha256 for name, entry in manifest.files.items() if name.startswith("Split-test/")}
     if not shards:
@@ -154,22 +157,24 @@ def _test_images(examples: Examples) -> str:
 
 
 def _settings(path: Path, evaluation: Manifest) -> dict[str, str]:
-    """A recipe's settings, and in place of some what a search chose."""
-    found = dict(_flat({key: value for key, value in evaluation.recipe.items() if key not in _LEFT_OUT}))
-    model: Artifact = Model(path / "model")
-    if model.exists and model.digest == evaluation.inputs[Model.TYPE]:
-        wanted = model.manifest.inputs.get(HyperParameters.TYPE)
-        tuned = HyperParameters(path / "hyperparameters")
-        if wanted is not None and tuned.exists and tuned.digest == wanted:
-            tuned.check(thorough=True)
-            found |= {key: f"{_text(value)} (tuned)" for key, value in json.loads(tuned.best_path.read_bytes()).items()}
-        elif wanted is not None:
-            found["train.use_tuned"] = f"true (by a search that is gone, {wanted[:12]}…)"
-    return found
+    """Return a recipe's settings, with what a search chose in place of some."""
+    settings = dict(_flat({key: value for key, value in evaluation.recipe.items() if key not in _LEFT_OUT}))
+    model = Model(path / "model")
+    if not model.exists or model.digest != evaluation.inputs[Model.TYPE]:
+        return settings
+    search = model.manifest.inputs.get(HyperParameters.TYPE)
+    tuned = HyperParameters(path / "hyperparameters")
+    if search is not None and tuned.exists and tuned.digest == search:
+        tuned.check(thorough=True)
+        best = json.loads(tuned.best_path.read_bytes())
+        settings |= {key: f"{_text(value)} (tuned)" for key, value in best.items()}
+    elif search is not None:
+        settings["train.use_tuned"] = f"true (by a search that is gone, {search[:12]}…)"
+    return settings
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Keys with dots, and values as text."""
+    """Yield keys with dots, and values as text."""
     items: list[tuple[str, Any]] = []
     if isinstance(value, dict):
         items = [(str(name), item) for name, item in value.items()]

@@ -186,4 +186,4 @@ def test_a_mixture_of_fewer_codes_than_dimensions(
     evaluation = evaluated(examples, latent_dim=20, sampler="mixture")
     assert missing(evaluation) == because(UNLABELLED, *USEFULNESS)
     assert evaluation.metrics["samplers"]["chosen"] == "mixture"
-    assert "a Gaussian mixture fitted to the training images' codes (taken)" in evaluation.report
+    assert "a Gaussian mixture fitted to the training images' codes (used)" in evaluation.report

@@ -116,7 +116,7 @@ def test_the_console_names_the_results(whole_evaluation: Evaluation) -> None:
 def test_the_report_names_the_labels_of_a_conditional_model(whole_evaluation: Evaluation) -> None:
     for words in (
         "sorted by label",
-        "The model is told the labels",
+        "The model gets the labels",
         "of the most frequent label, hat",
         "label of the first",
     ):

@@ -24,8 +24,8 @@ def test_fixed(value: float, decimals: int, text: str) -> None:
         (12345.6, 3, "12,346"),
         (-0.00123, 2, "−0.0012"),
         (0.0, 3, "0.00"),
-        (0.0000123, 3, "1.23e-05"),
-        (-0.0000123, 3, "−1.23e-05"),
+        (0.0000123, 3, "1.23e−05"),
+        (-0.0000123, 3, "−1.23e−05"),
     ],
 )
 def test_significant(value: float, digits: int, text: str) -> None:
@@ -52,10 +52,12 @@ def test_a_value_has_as_many_decimals_as_its_error(value: float, error: float | 
 
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
-    [(0.001, 6, "0.001"), (5e-5, 3, "5e-05"), (-2.5, 6, "−2.5"), (1234567.0, 3, "1.23e+06")],
+    [(0.001, 6, "0.001"), (5e-5, 3, "5e-05"), (-2.5, 6, "-2.5"), (1234567.0, 3, "1.23e+06")],
 )
-def test_general(value: float, digits: int, text: str) -> None:
-    assert numbers.general(value, digits=digits) == text
+def test_a_setting_is_a_number_for_a_recipe(value: float, digits: int, text: str) -> None:
+    assert numbers.setting(value, digits=digits) == text
+    assert float(text) == pytest.approx(value, rel=0.01)
+    assert numbers.general(value, digits=digits) == text.replace("-", "−")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

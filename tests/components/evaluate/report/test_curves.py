@@ -82,7 +82,7 @@ def test_epochs_are_as_far_apart_as_they_are_told() -> None:
 
 def test_the_best_epoch_is_marked_and_read_out_first() -> None:
     found = curves.training(history(), unit="nats")
-    assert found.marked == found.at == 2
+    assert found.marked == found.start == 2
     assert found.readout(2).startswith(
         "Epoch 3 (the best, whose weights were kept) – Loss: training 120.00, validation 125.00;"
     )
@@ -116,8 +116,8 @@ def test_where_a_value_is_no_number_the_line_is_broken() -> None:
 def test_a_history_without_any_number_still_draws(lost: float) -> None:
     found = curves.training(history(**{name: [lost] * 4 for name in COLUMNS if name != "epoch"}), unit="nats")
     assert found.marked is None
-    assert found.readout(found.at).startswith("Epoch 4 – Loss: training –, validation –")
-    assert found.panels[0].described(found.epochs) == "Loss over epochs 1 to 4, nats: no value is a number."
+    assert found.readout(found.start).startswith("Epoch 4 – Loss: training –, validation –")
+    assert found.panels[0].description(found.epochs) == "Loss over epochs 1 to 4, nats: no value is a number."
 
 
 def test_a_single_epoch_stands_in_the_middle() -> None:

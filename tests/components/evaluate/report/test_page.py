@@ -239,8 +239,8 @@ def test_samplers_stand_in_a_table_and_the_taken_one_is_marked(words_of: Callabl
     words = words_of(judged(sampler=BOX, samplers=results, space="classifier"))
     assert "Where codes come from" in words
     assert "the normal distribution N(0, I) 12.3 0.0456 7.89" in words
-    assert "the box that the training images' codes span (taken) 2.34 −0.0567 8.91" in words
-    assert words.count("(taken)") == 1
+    assert "the box that the training images' codes span (used) 2.34 −0.0567 8.91" in words
+    assert words.count("(used)") == 1
     assert "In the features “classifier”." in words
 
 
@@ -248,7 +248,7 @@ def test_samplers_that_nobody_could_choose_by_have_a_dash(words_of: Callable[...
     prior = Normal(2)
     results = (SamplerResult(prior, None, 0.0456, 7.89), SamplerResult(BOX, None, 0.0567, 8.91))
     words = words_of(judged(sampler=prior, samplers=results, space="random"))
-    assert "the normal distribution N(0, I) (taken) – 0.0456 7.89" in words
+    assert "the normal distribution N(0, I) (used) – 0.0456 7.89" in words
 
 
 @pytest.mark.parametrize("near", [2, 40])
@@ -256,10 +256,10 @@ def test_what_new_images_teach_and_whether_they_are_copies(near: int, words_of: 
     found = memorised(near=near)
     words = words_of(judged(usefulness=USEFUL, memorisation=found))
     assert (
-        "What they teach a classifier A classifier trained on new images names 60.0% of the test images rightly, one trained on "
+        "Their use for a classifier A classifier trained on new images names 60.0% of the test images correctly, one trained on "
         "real images 90.0% (ratio 0.667), one trained on both 91.0%."
     ) in words
-    assert f"Whether they give training images away {found.verdict}" in words
+    assert f"Copies of training images {found.verdict}" in words
     assert ("this model gives training images away" in words) == (near == 40)
     assert LIMITS in words
 
@@ -269,7 +269,7 @@ def test_what_is_left_out_says_why(words_of: Callable[..., str]) -> None:
     assert "Not compared with test images: nobody asked." in words
     assert "Not tried for training a classifier: there are no labels." in words
     assert "there are fewer than two training images" in words
-    for absent in ("Beside the test images", "Where codes come from", "(taken)", "What the recipe demands"):
+    for absent in ("Compared with test images", "Where codes come from", "(used)", "What the recipe demands"):
         assert absent not in words
 
 

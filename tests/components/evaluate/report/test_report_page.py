@@ -17,9 +17,8 @@ from PIL import Image
 
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
-from components.evaluate.report import page
 from components.evaluate.report.gates import Outcome
-from components.evaluate.report.page import Shown, Subject
+from components.evaluate.report.page import HERE, Part, ReportFigure, Subject, render
 from components.evaluate.report.search import Search
 from components.evaluate.samples.judge import Judgement
 from models.code_samplers import Normal
@@ -29,7 +28,7 @@ from schemas.recipe.model import BernoulliLoss, ConvModel
 from schemas.recipe.recipe import EvaluateSection, Recipe, TrainSection
 from schemas.recipe.settings import EvaluateSettings
 
-STYLE = (page.HERE / "report.css").read_text(encoding="utf-8")
+STYLE = (HERE / "report.css").read_text(encoding="utf-8")
 THEMES = ("light", "dark", "print")
 TEXT = ("ink", "muted", "accent", "second")  # colours of text, and of the curves
 GROUNDS = ("page", "card")
@@ -94,12 +93,12 @@ def rendered(folder: Path, *, searched: bool = True) -> str:
         labels=np.zeros(0, np.int64),
         plain_colour={"ssim": 0.25, "psnr": 9.5},
     )
-    parts: tuple[page.Part, ...] = ("new", "likeness", "latent")
+    parts: tuple[Part, ...] = ("new", "likeness", "latent")
     shown = [
-        Shown(path, "Title", alt="What it shows.", caption="Look.", layout="full", part=part)
+        ReportFigure(path, "Title", alt="What it shows.", caption="Look.", layout="full", part=part)
         for part in (*parts, "training")
     ]
-    return page.render(
+    return render(
         subject,
         measurement=measurement,
         judgement=Judgement(Normal(8), "nobody asked", "", "nobody asked", "nobody asked", "nobody asked"),
@@ -221,7 +220,7 @@ def test_motion_waits_for_somebody_who_does_not_mind_it() -> None:
 def test_each_metric_names_its_reference(page: Page) -> None:
     assert "One colour, the training images’ mean, in place of every reconstruction reaches 0.25." in page.words
     assert "in place of every reconstruction reaches 9.5." in page.words
-    assert "Its floor is 0, where codes say nothing." in page.words
+    assert "Its floor is 0: codes that carry no information." in page.words
     tiles = sum("tile" in (found.get("class") or "").split() for found in page.of("article"))
     assert tiles - 1 == sum(found.get("class") == "reference" for found in page.of("p"))  # latent dimensions have a doc
 
@@ -237,14 +236,14 @@ def test_the_recipe_is_one_that_runs_and_holds_what_the_search_found(html: str, 
     assert (found.name, found.title, found.seed) == ("tiny", "Tiny", 0)
     assert found.train == TrainSection(epochs=5, learning_rate=0.02, use_tuned=False)
     assert found.model == ConvModel(network="conv", latent_dim=8)
-    assert "The search’s values stand in it" in page.words
+    assert "It has the search’s values" in page.words
 
 
 def test_without_a_search_there_is_none_to_see(tmp_path: Path) -> None:
     html = rendered(tmp_path, searched=False)
     assert Recipe.model_validate(recipe_in(html)).train == TrainSection(epochs=5)
     words = page_from(html).words
-    assert "The search before it" not in words and "HyperParameters above" not in words
+    assert "The search before training" not in words and "HyperParameters above" not in words
 
 
 def test_the_lineage_leads_through_the_search(page: Page) -> None:

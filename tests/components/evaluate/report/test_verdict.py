@@ -8,7 +8,7 @@ import pytest
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
-from components.evaluate.report.verdict import gated, latent_space, memorisation, quality, verdict
+from components.evaluate.report.verdict import gate_outcomes, latent_space, memorisation, quality, verdict
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.features import FeatureSpace
 from components.evaluate.samples.judge import Judgement
@@ -107,9 +107,9 @@ def test_memorisation_is_the_verdict_without_its_limits(near: int) -> None:
 
 
 def test_gates() -> None:
-    assert gated([]) == "None demanded: evaluate.gates is empty."
-    assert gated([gate("metrics.a", passed=True)]) == "Its only gate passed."
-    assert gated([gate("metrics.a", passed=True)] * 3) == "All 3 passed."
+    assert gate_outcomes([]) == "None demanded: evaluate.gates is empty."
+    assert gate_outcomes([gate("metrics.a", passed=True)]) == "Its only gate passed."
+    assert gate_outcomes([gate("metrics.a", passed=True)] * 3) == "All 3 passed."
     failed = [gate("metrics.a", passed=True), gate("metrics.b", passed=False), gate("metrics.c", passed=False)]
-    assert gated(failed[:2]) == "1 of 2 failed: metrics.b expected at least 0, found −0.5."
-    assert gated(failed).startswith("2 of 3 failed: metrics.b expected")
+    assert gate_outcomes(failed[:2]) == "1 of 2 failed: metrics.b expected at least 0, found −0.5."
+    assert gate_outcomes(failed).startswith("2 of 3 failed: metrics.b expected")

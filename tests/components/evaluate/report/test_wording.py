@@ -125,7 +125,7 @@ def test_what_was_not_compared_says_why() -> None:
 
 def test_usefulness_is_told_by_its_accuracies() -> None:
     assert wording.usefulness(USEFUL) == (
-        "a classifier trained on new images names 60.0% of the test images rightly, one trained on real images 90.0% "
+        "a classifier trained on new images names 60.0% of the test images correctly, one trained on real images 90.0% "
         "(ratio 0.667), one trained on both 91.2%"
     )
     assert wording.usefulness("nobody asked") == "not tried for training a classifier: nobody asked"
@@ -149,7 +149,7 @@ def test_copies_are_told_in_a_clause() -> None:
         ),
         (
             Outcome("metrics.elbo", "at least 0", -42.5, passed=False),
-            "failed: metrics.elbo expected at least 0, found -42.5",
+            "failed: metrics.elbo expected at least 0, found −42.5",
         ),
         (
             Outcome("usefulness.ratio", "at least 0.9", None, passed=False, why="there are no labels"),
@@ -192,12 +192,15 @@ def test_every_sampler_that_a_recipe_may_name_has_words() -> None:
 
 def test_where_codes_lie_and_how_images_change_between_them() -> None:
     found = measurement([1.0])
-    assert wording.ways(found, None) == ""
-    said = wording.ways(found, Smoothness(length=1.44, largest_step=2.0))
+    assert wording.between_codes(found, None) == ""
+    said = wording.between_codes(found, Smoothness(length=1.44, largest_step=2.0))
     assert said == (
         "On a straight line between two codes, images change 1.4 times as much as the two ends differ, and the largest of 32 "
         "steps is 2.0 times the mean one."
     )
     aggregate = AggregatePosterior(1)
     aggregate.add(np.array([[-1.0], [1.0]]), np.zeros((2, 1)))
-    assert wording.ways(replace(found, aggregate=aggregate), None) == "All codes together lie 0.2 nats from N(0, I)."
+    assert (
+        wording.between_codes(replace(found, aggregate=aggregate), None)
+        == "All codes together lie 0.2 nats from N(0, I)."
+    )

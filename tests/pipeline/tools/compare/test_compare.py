@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,15 @@ import pytest
 from helpers.by_hand import write_recipe
 from helpers.paths import ROOT
 from helpers.runs_by_hand import figure, picture, seal, write_run
+from matplotlib.figure import Figure
 
 from components.images.prepare import prepare_image
+from components.reporting import tsne
 from pipeline.cli.app import app, guarded
-from pipeline.tools.compare.images import Made, choose, make, shown_to
-from pipeline.tools.compare.process import COUNT, asked, codes_of
+from pipeline.tools.compare import images, process
+from pipeline.tools.compare.codes import draw_codes
+from pipeline.tools.compare.images import Inputs, Outputs, choose_test_images, inputs_of, run_generators
+from pipeline.tools.compare.process import COUNT, run_generator, shared_codes
 from pipeline.tools.compare.runs import read_runs
 from schemas.artifacts.kinds import Generator, HyperParameters, Model, ModelEvaluation
 from schemas.recipe.recipe import Recipe
@@ -65,10 +69,23 @@ def compare(shelf: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tu
 
 
 @pytest.fixture(scope="module")
-def made(shelf: Path) -> dict[str, Made]:
-    """What the generators of grey, twin and colour make."""
+def in_this_process() -> Iterator[None]:
+    """Runs generators in this process: another one needs seconds to load TensorFlow."""
+
+    def run_module(module: str, arguments: Sequence[str | Path], *, name: str) -> None:
+        assert (module, name) == ("pipeline.tools.compare.process", "compare")
+        process.main(*map(str, arguments))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "run_module", run_module)
+        yield
+
+
+@pytest.fixture(scope="module")
+def outputs(shelf: Path, in_this_process: None) -> dict[str, Outputs]:
+    """The outputs of the generators of grey, twin and colour."""
     runs = read_runs(["grey", "twin", "colour"], runs=shelf)
-    return {each.run.name: each for each in make(runs, choose(runs))}
+    return {output.run.name: output for output in run_generators(runs, choose_test_images(runs))}
 
 
 class Page(HTMLParser):
@@ -90,7 +107,9 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag in names]
 
 
-def test_the_page_and_the_table_say_who_is_best(compare: Callable[..., tuple[int, str, str]], shelf: Path) -> None:
+def test_the_page_and_the_table_say_which_run_is_best(
+    compare: Callable[..., tuple[int, str, str]], shelf: Path, in_this_process: None
+) -> None:
     status, said, wrong = compare("grey", "twin", "bare")
     assert (status, wrong) == (0, "")
     path = shelf / "compare-grey-twin-bare.html"
@@ -102,10 +121,13 @@ def test_the_page_and_the_table_say_who_is_best(compare: Callable[..., tuple[int
     assert "twin is best, ahead of grey by 0.400" in page.text
     assert "Nothing by bare: it has no generator; run make export RECIPE=bare." in page.text
     assert "3 dimensions: grey and twin" in page.text
+    assert "Codes of the same test images" in page.text
+    [scatter] = [image["alt"] for image in page.all("img") if "t-SNE" in image["alt"]]
+    assert scatter.endswith("codes of 12 test images, laid out by t-SNE, one for each run: grey, twin.")
 
     # One file that needs nothing else; readable by ear and by keyboard.
     sources = [image["src"] for image in page.all("img")]
-    assert len(sources) == 3 + 2 + 2
+    assert len(sources) == 3 + 1 + 2 + 2
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert all(image["alt"] for image in page.all("img"))
     assert not page.all("script", "link", "iframe")
@@ -125,31 +147,40 @@ def test_the_page_and_the_table_say_who_is_best(compare: Callable[..., tuple[int
     assert "train.batch_size" not in open_part
 
 
-def test_every_run_gets_the_same_images_and_codes(made: dict[str, Made], shelf: Path) -> None:
-    grey, twin = made["grey"], made["twin"]
-    assert grey.saw is not None
-    # 0 and 1 are passed over: colour was trained on them.
-    np.testing.assert_array_equal(grey.saw, [picture(number) for number in range(2, 12)])
-    np.testing.assert_array_equal(twin.saw, grey.saw)
-    found = asked(shelf / "grey" / "generator" / "saved_model", grey.saw, np.zeros(0, np.int64))
-    for name in ("reconstructed", "decoded", "sampled"):
+def test_every_run_gets_the_same_images_and_codes(outputs: dict[str, Outputs], shelf: Path) -> None:
+    grey, twin = outputs["grey"], outputs["twin"]
+    assert grey.inputs.images is not None
+    assert twin.inputs.images is not None
+    # 0 and 1 are skipped: colour was trained on them.
+    np.testing.assert_array_equal(grey.inputs.images, [picture(number) for number in range(2, 12)])
+    np.testing.assert_array_equal(twin.inputs.images, grey.inputs.images)
+    labels = np.zeros(0, np.int64)
+    alone = run_generator(
+        shelf / "grey" / "generator" / "saved_model",
+        images=grey.inputs.images,
+        labels=labels,
+        scatter_images=grey.inputs.images,
+        scatter_labels=labels,
+    )
+    for name in ("reconstructed", "decoded", "sampled", "codes"):
         assert len(getattr(grey, name)) == COUNT
         np.testing.assert_array_equal(getattr(twin, name), getattr(grey, name))  # it is the same generator
-        assert np.abs(getattr(grey, name).astype(int) - found[name]).max() <= 1  # another process may round otherwise
-    assert grey.latent_dim == made["colour"].latent_dim == 3
-    assert (codes_of(3) == codes_of(3)).all()
+        np.testing.assert_array_equal(alone[name], getattr(grey, name))
+    assert outputs["colour"].codes.shape == grey.codes.shape == (COUNT, 3)
+    assert grey.latent_dim == outputs["colour"].latent_dim == 3
+    assert (shared_codes(3) == shared_codes(3)).all()
 
 
 def test_an_image_is_seen_as_the_runs_own_examples_have_it_or_as_its_recipe_makes_it(
-    made: dict[str, Made], shelf: Path
+    outputs: dict[str, Outputs], shelf: Path
 ) -> None:
-    colour = made["colour"]
-    assert colour.saw is not None
+    inputs = outputs["colour"].inputs
+    assert inputs.images is not None
     preprocess = Recipe.model_validate(Generator(shelf / "colour" / "generator").manifest.recipe).preprocess
     for place, number in enumerate(range(2, 12)):
         expected = picture(number, channels=3) if number in SHARED else prepare_image(picture(number), preprocess)
-        np.testing.assert_array_equal(colour.saw[place], expected)
-    assert colour.note == (
+        np.testing.assert_array_equal(inputs.images[place], expected)
+    assert inputs.note == (
         "6 images as its own Examples have them; the others are of grey’s test split, brought from 8 × 8 grey to 8 × 8 RGB as "
         "its recipe says."
     )
@@ -161,11 +192,11 @@ def test_images_that_another_run_was_trained_on_are_shown_where_there_are_no_oth
         shutil.rmtree(copied / "colour" / name)
     write_run(copied / "colour", recipe, test=[80], train=range(12))
     runs = read_runs(["grey", "colour"], runs=copied)
-    chosen = choose(runs)
-    assert chosen is not None
-    assert (len(chosen.images), chosen.passed) == (COUNT, "")
-    _, _, note = shown_to(runs[1], Generator(copied / "colour" / "generator"), chosen)
-    assert note.endswith("It was trained on 10 of them.")
+    test_images = choose_test_images(runs)
+    assert test_images is not None
+    assert (len(test_images.images), test_images.skipped) == (12, "")
+    inputs = inputs_of(runs[1], Generator(copied / "colour" / "generator"), test_images.first(COUNT))
+    assert inputs.note.endswith("It was trained on 10 of them.")
 
 
 def test_a_generator_of_another_model_shows_nothing(copied: Path) -> None:
@@ -173,7 +204,7 @@ def test_a_generator_of_another_model_shows_nothing(copied: Path) -> None:
     seal(Generator(copied / "twin" / "generator"), recipe, inputs={"Model": "34cd" * 16})
     twin = read_runs(["grey", "twin"], runs=copied)[1]
     assert twin.generator is None
-    assert twin.no_pictures == ("its generator is of another model than its evaluation; run make export RECIPE=twin")
+    assert twin.no_generator == ("its generator is of another model than its evaluation; run make export RECIPE=twin")
 
 
 def test_what_a_search_chose_stands_in_place_of_the_recipes_value(copied: Path) -> None:
@@ -250,6 +281,7 @@ def test_a_damaged_artifact_is_one_line(
     assert f"{path}: expected " in wrong
 
 
+@pytest.mark.process
 def test_a_generator_that_tensorflow_cannot_load_is_one_line(
     compare: Callable[..., tuple[int, str, str]], copied: Path
 ) -> None:
@@ -269,6 +301,7 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(shelf: Path, copied: Pat
     ]
 
 
+@pytest.mark.process
 def test_comparing_figures_alone_loads_neither_tensorflow_nor_beam_and_makes_the_same_bytes(
     compare: Callable[..., tuple[int, str, str]], copied: Path
 ) -> None:
@@ -285,3 +318,34 @@ def test_comparing_figures_alone_loads_neither_tensorflow_nor_beam_and_makes_the
     page = (copied / "compare-grey-bare.html").read_bytes()
     assert "replaced" in compare("grey", "bare", runs=copied)[1]
     assert (copied / "compare-grey-bare.html").read_bytes() == page
+
+
+def test_codes_are_drawn_with_a_panel_for_each_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plain = write_recipe(tmp_path, "plain")
+    plain = plain.model_copy(update={"loss": plain.loss.model_copy(update={"kl": "none"})})
+    for name, recipe in (("vae", write_recipe(tmp_path, "vae")), ("plain", plain)):
+        write_run(tmp_path / name, recipe, labels=["cat", "dog"])
+    runs = read_runs(["vae", "plain"], runs=tmp_path)
+    test_images = choose_test_images(runs)
+    assert test_images is not None
+    none = np.zeros((0, 8, 8, 1), np.uint8)
+    codes = np.random.default_rng(0).normal(size=(2, 12, 3)).astype(np.float32)
+    inputs = Inputs(None, np.zeros(0, np.int64), "")
+    outputs = [Outputs(run, 3, inputs, none, none, none, codes=of_run) for run, of_run in zip(runs, codes, strict=True)]
+    drawn: list[Any] = []
+
+    def scatter(panels: Any, **options: Any) -> Any:
+        drawn.append((panels, options))
+        return Figure(figsize=(1, 1))
+
+    monkeypatch.setattr(tsne, "tsne_scatter", scatter)
+    plot = draw_codes(outputs, test_images)
+    assert plot is not None
+    assert plot.alt.endswith("one for each run: vae, plain; coloured by label.")
+    [(panels, options)] = drawn
+    assert [title for title, _ in panels] == ["vae", "plain, a plain autoencoder"]
+    for (_, points), of_run in zip(panels, codes, strict=True):
+        np.testing.assert_array_equal(points, tsne.embed(of_run, seed=0))
+    assert options["labels"].tolist() == [0, 1] * 6
+    assert options["names"] == ("cat", "dog")
+    assert draw_codes([], test_images) is None

@@ -9,7 +9,7 @@ import pytest
 from helpers.by_hand import write_recipe
 from helpers.runs_by_hand import figure, write_run
 
-from pipeline.tools.compare.command import summed_up
+from pipeline.tools.compare.command import summarise
 from pipeline.tools.compare.metrics import Row, compare
 from pipeline.tools.compare.runs import Run, read_runs
 from schemas.recipe.recipe import Recipe
@@ -47,7 +47,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "better", "marks", "says"),
+    ("first", "second", "better", "marks", "ranking"),
     [
         # 2 · sqrt(0.03² + 0.04²) = 0.1
         ((0.50, 0.03), (0.61, 0.04), "higher", ["behind", "best"], "b is best, ahead of a by 0.110, more than its"),
@@ -58,19 +58,19 @@ def shelf(tmp_path: Path) -> Shelf:
     ],
 )
 def test_a_difference_counts_where_it_is_larger_than_its_uncertainty(
-    shelf: Shelf, first: Any, second: Any, better: str, marks: list[str], says: str
+    shelf: Shelf, first: Any, second: Any, better: str, marks: list[str], ranking: str
 ) -> None:
     shelf.add("a", metrics={"ssim": figure(*first, better=better)})
     shelf.add("b", metrics={"ssim": figure(*second, better=better)})
     assert shelf.marks("metrics.ssim") == marks
-    assert says in shelf.row("metrics.ssim").verdict.says
+    assert ranking in shelf.row("metrics.ssim").verdict.ranking
 
 
 def test_one_that_is_level_with_the_first_keeps_it_from_being_best(shelf: Shelf) -> None:
     for name, value, error in (("a", 3.0, 0.1), ("b", 2.0, 0.1), ("c", 1.9, 1.0)):
         shelf.add(name, metrics={"elbo": figure(value, error)})
     assert shelf.marks("metrics.elbo") == ["first", "behind", "level"]
-    assert shelf.row("metrics.elbo").verdict.says.startswith("No clear best: a is ahead of c by 1.10")
+    assert shelf.row("metrics.elbo").verdict.ranking.startswith("No clear best: a is ahead of c by 1.10")
 
 
 def test_elbos_of_two_likelihoods_are_not_ranked_and_the_likeness_is(shelf: Shelf) -> None:
@@ -79,7 +79,7 @@ def test_elbos_of_two_likelihoods_are_not_ranked_and_the_likeness_is(shelf: Shel
     shelf.add("b", mse(shelf.recipe), metrics=metrics)
     for key in ("metrics.elbo", "metrics.bits_per_dim"):
         assert shelf.marks(key) == ["", ""]
-        assert shelf.row(key).verdict.but == "Cannot be compared: other likelihood (bernoulli, mse)."
+        assert shelf.row(key).verdict.caveat == "Cannot be compared: other likelihood (bernoulli, mse)."
     assert shelf.marks("metrics.ssim") == ["same", "same"]
 
 
@@ -87,8 +87,8 @@ def test_nothing_is_ranked_on_other_test_images(shelf: Shelf) -> None:
     shelf.add("a", test=range(12))
     shelf.add("b", test=range(1, 13))
     assert shelf.marks("metrics.ssim") == ["", ""]
-    assert shelf.row("metrics.ssim").verdict.but == "Cannot be compared: other test images."
-    assert summed_up(shelf.runs(), compare(shelf.runs())) == "No figure ranks these runs: they differ in test images."
+    assert shelf.row("metrics.ssim").verdict.caveat == "Cannot be compared: other test images."
+    assert summarise(shelf.runs(), compare(shelf.runs())) == "No figure ranks these runs: they differ in test images."
 
 
 def test_other_examples_with_the_same_test_images_are_ranked(shelf: Shelf) -> None:
@@ -103,18 +103,18 @@ def test_of_three_those_are_ranked_that_can_be_compared(shelf: Shelf) -> None:
     shelf.add("c", metrics={"ssim": figure(0.99, 0.01)}, test=range(5))
     assert shelf.marks("metrics.ssim") == ["behind", "best", ""]
     verdict = shelf.row("metrics.ssim").verdict
-    assert verdict.says.startswith("Of a and b: b is best, ahead of a by 0.400")
-    assert verdict.but == "c cannot be compared with the others: other test images."
-    said = summed_up(shelf.runs(), compare(shelf.runs()))
-    assert said.startswith("Best by more than the uncertainty: b in 1 figure. ")
-    assert said.endswith("Some figures cannot be compared: the runs differ in test images.")
+    assert verdict.ranking.startswith("Of a and b: b is best, ahead of a by 0.400")
+    assert verdict.caveat == "c cannot be compared with the others: other test images."
+    summary = summarise(shelf.runs(), compare(shelf.runs()))
+    assert summary.startswith("Best by more than the uncertainty: b in 1 figure. ")
+    assert summary.endswith("Some figures cannot be compared: the runs differ in test images.")
 
 
 def test_a_lower_kl_is_not_called_better(shelf: Shelf) -> None:
     for name, value in (("a", 5.0), ("b", 9.0)):
         shelf.add(name, metrics={"kl": figure(value, 0.1, better="lower")})
     assert shelf.marks("metrics.kl") == ["", ""]
-    assert shelf.row("metrics.kl").verdict.says.startswith("They differ by 4.00, more than its uncertainty of 0.28.")
+    assert shelf.row("metrics.kl").verdict.ranking.startswith("They differ by 4.00, more than its uncertainty of 0.28.")
 
 
 def space(frechet: float, *, network: str = "ab" * 32, images: int = 12) -> dict[str, Any]:
@@ -130,20 +130,20 @@ def test_distances_are_ranked_in_the_same_features_only(shelf: Shelf) -> None:
     assert shelf.marks("distances.random.kernel") == ["behind", "best"]  # its interval is one of 95%
     assert shelf.marks("distances.random.precision") == ["same", "same"]
     assert shelf.marks("distances.classifier.frechet") == ["", ""]
-    assert shelf.row("distances.classifier.frechet").verdict.but == "Cannot be compared: other feature network."
+    assert shelf.row("distances.classifier.frechet").verdict.caveat == "Cannot be compared: other feature network."
 
 
 def test_distances_of_another_number_of_images_are_not_ranked(shelf: Shelf) -> None:
     shelf.add("a", distances={"random": space(2.0)})
     shelf.add("b", distances={"random": space(1.0, images=6000)})
-    assert "other number of images (12, 6,000)" in shelf.row("distances.random.frechet").verdict.but
+    assert "other number of images (12, 6,000)" in shelf.row("distances.random.frechet").verdict.caveat
 
 
 def test_what_was_not_measured_says_why(shelf: Shelf) -> None:
     shelf.add("a", distances={"random": space(2.0)}, metrics={"ssim": figure(0.5, 0.1), "elbo": figure(1.0, 0.1)})
     shelf.add("b", distances={"left_out": "evaluate.distance_images is 0"})
-    assert shelf.row("distances.random.frechet").verdict.but == "Not measured for b: evaluate.distance_images is 0."
-    assert shelf.row("metrics.elbo").verdict.but == "Not measured for b."
+    assert shelf.row("distances.random.frechet").verdict.caveat == "Not measured for b: evaluate.distance_images is 0."
+    assert shelf.row("metrics.elbo").verdict.caveat == "Not measured for b."
     assert [cell.number for cell in shelf.row("metrics.elbo").verdict.cells] == ["1.00", "–"]
 
 
@@ -159,6 +159,6 @@ def test_accuracies_have_the_error_of_a_share_of_the_test_images(shelf: Shelf) -
 def test_a_model_that_was_flagged_is_named(shelf: Shelf) -> None:
     for name, near in (("a", 0), ("b", 3)):
         shelf.add(name, memorisation={"near": near, "near_held_out": 0, "images": 12, "flagged": near > 0})
-    assert shelf.row("memorisation.near").verdict.says == (
+    assert shelf.row("memorisation.near").verdict.ranking == (
         "Flagged as memorised: b. Held-out images that are as close: 0 of 12 for a, 0 of 12 for b."
     )
