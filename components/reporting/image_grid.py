@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from components.images.sheets import Layout, lay_out
 from components.reporting.style import MARGIN, MUTED, blank, shortened
 
 Images = NDArray[np.float32]  # [n, H, W, C], scale 0 to 1
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 _LABEL_INCHES = 0.22
 _SIDE_INCHES = 0.62  # for headings left of the rows
@@ -22,7 +24,7 @@ _LETTER_WIDTH = 0.62  # of its height, on average
 
 
 def image_grid(
-    images: Images,
+    images: NDArray[Pixel],
     *,
     columns: int,
     gap: float,
@@ -34,7 +36,7 @@ def image_grid(
     """Place images on white, row by row, pixel by pixel.
 
     Args:
-        images: [n, H, W, C], scale 0 to 1, n at least 1.
+        images: [n, H, W, C], scale 0 to 1 or uint8, n at least 1.
         columns: Images per row.
         gap: Between images, as a share of their shorter side.
         inches: The figure's width.
@@ -72,7 +74,7 @@ def image_grid(
     for row, text in enumerate(row_heads):
         middle = sheet_height - layout.corner(row * columns)[0] - height / 2
         _write(figure, text, x=margin, y=middle, ha="left", va="center")
-    figure.figimage(lay_out(images, layout, background=1.0), xo=0, yo=0)
+    figure.figimage(lay_out(images, layout, background=255 if images.dtype == np.uint8 else 1.0), xo=0, yo=0)
     return figure
 
 

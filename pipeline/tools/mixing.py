@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from PIL import Image
 from components.images.contact_sheet import contact_sheet, pillow_images
 from components.images.prepare import prepare_image, preprocess_of
 from components.images.rejected import Rejected
+from components.images.sheets import enlarge
 from components.reporting.console import console
 from pipeline.core.chain import artifact_path
 from pipeline.recipes.load import load_recipe
@@ -133,29 +134,18 @@ def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> F
         decoded: The first, halfway, the second: [3, H, W, C].
         names: File names of the two.
     """
-    from components.reporting import style
+    from components.reporting.image_grid import image_grid
+    from components.reporting.style import WIDE, head, styled
 
     cells = np.stack([originals[0], *decoded, originals[1]])
-    factor = max(1, round(MIX_WIDTH / (len(cells) * cells.shape[2])))
-    cells = cells.repeat(factor, axis=1).repeat(factor, axis=2)
-    _, height, width, _ = cells.shape
-    narrow, wide = max(2, width // 25), max(4, width // 6)  # gaps between decoded images, and beside the originals
-    lefts = np.cumsum([0, width + wide, width + narrow, width + narrow, width + wide])
-    dpi = float(lefts[-1] + width) / (style.WIDE - 2 * style.MARGIN)
-    margin, label = round(style.MARGIN * dpi), round(0.3 * dpi)
-    sheet = np.full((height + label + margin // 2, lefts[-1] + width + 2 * margin, 3), 255, np.uint8)
-    labels = [style.shortened(name, length=18) for name in names]
-    with style.styled():
-        figure = style.blank(len(sheet) / dpi, width=style.WIDE, dpi=dpi)
-        for left, cell, text in zip(lefts, cells, [labels[0], "decoded", "halfway", "decoded", labels[1]], strict=True):
-            sheet[:height, margin + left : margin + left + width] = cell  # grey repeats over RGB
-            x, y = margin + left + width / 2, len(sheet) - height - 0.08 * dpi
-            _label(figure, text, x=x, y=y, colour=style.MUTED)
-        figure.figimage(sheet, xo=0, yo=0)
+    cells = enlarge(cells, max(1, round(MIX_WIDTH / (len(cells) * cells.shape[2]))))
+    with styled():
+        labels = [names[0], "decoded", "halfway", "decoded", names[1]]
+        figure = image_grid(cells, columns=len(cells), gap=0.06, inches=WIDE, labels=labels)
         subtitle = (
             "Outside: as the network sees them. Inside: decoded from their codes, and from the mean of both codes."
         )
-        style.head(figure, "Halfway between two images", subtitle)
+        head(figure, "Halfway between two images", subtitle)
     return figure
 
 
@@ -165,7 +155,7 @@ def there_and_back(images: Images) -> tuple[list[Image.Image], list[int]]:
     Small images are enlarged by a whole number, so that pixels stay sharp.
     """
     factor = max(1, FRAME_SIDE // max(images.shape[1:3]))
-    forward = pillow_images(images.repeat(factor, axis=1).repeat(factor, axis=2))
+    forward = pillow_images(enlarge(images, factor))
     between = [FRAME_TIME] * (len(forward) - 2)
     return forward + forward[-2:0:-1], [END_TIME, *between, END_TIME, *between]
 
@@ -212,12 +202,3 @@ def _write(files: Mapping[Path, Callable[[Path], None]]) -> None:
     for path, save in files.items():
         save(path)
     console.print(f"{verb} {' and '.join(map(str, files))}", markup=False)
-
-
-def _label(figure: Any, text: str, *, x: float, y: float, colour: str) -> None:
-    """Write a label below the point (x, y), in pixels from the lower left."""
-    from matplotlib.transforms import IdentityTransform
-
-    figure.text(
-        x, y, text, transform=IdentityTransform(), fontsize=9, color=colour, ha="center", va="top", parse_math=False
-    )

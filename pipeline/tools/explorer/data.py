@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from components.images.contact_sheet import pillow_images
 from components.images.geometry import Crop
 from components.images.prepare import preprocess_of
+from components.images.sheets import Layout, lay_out
 from components.workers.child import run_as_child
 from schemas.artifacts.generator import Description
 from schemas.artifacts.kinds import Examples, Generator
@@ -150,13 +152,9 @@ def maps_of(codes: NDArray[np.float32], principal: dict[str, NDArray[np.float64]
 def sheet(images: NDArray[np.uint8]) -> Image.Image:
     """Return all images on one sheet, small, in rows of `SHEET_COLUMNS` square cells."""
     side = min(SHEET_SIDE, max(images.shape[1:3]))
-    rows = -(-len(images) // SHEET_COLUMNS)
-    whole = Image.new("RGB", (SHEET_COLUMNS * side, rows * side), "white")
-    for number, pixels in enumerate(images):
-        image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).convert("RGB")
-        small = ImageOps.pad(image, (side, side), color="white")
-        whole.paste(small, (number % SHEET_COLUMNS * side, number // SHEET_COLUMNS * side))
-    return whole
+    small = [ImageOps.pad(image.convert("RGB"), (side, side), color="white") for image in pillow_images(images)]
+    layout = Layout(len(images), SHEET_COLUMNS, height=side, width=side)
+    return Image.fromarray(lay_out(np.stack([np.asarray(image) for image in small]), layout, background=255))
 
 
 def main(generator: str, examples: str, folder: str) -> None:
