@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -68,24 +68,19 @@ def compare(shelf: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tu
     return run
 
 
-@pytest.fixture(scope="module")
-def in_this_process() -> Iterator[None]:
+def run_here(module: str, arguments: Sequence[str | Path], *, name: str) -> None:
     """Runs generators in this process: another one needs seconds to load TensorFlow."""
-
-    def run_module(module: str, arguments: Sequence[str | Path], *, name: str) -> None:
-        assert (module, name) == ("pipeline.tools.compare.process", "compare")
-        process.main(*map(str, arguments))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "run_module", run_module)
-        yield
+    assert (module, name) == ("pipeline.tools.compare.process", "compare")
+    process.main(*map(str, arguments))
 
 
 @pytest.fixture(scope="module")
-def outputs(shelf: Path, in_this_process: None) -> dict[str, Outputs]:
+def outputs(shelf: Path) -> dict[str, Outputs]:
     """The outputs of the generators of grey, twin and colour."""
     runs = read_runs(["grey", "twin", "colour"], runs=shelf)
-    return {output.run.name: output for output in run_generators(runs, choose_test_images(runs))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "run_module", run_here)
+        return {output.run.name: output for output in run_generators(runs, choose_test_images(runs))}
 
 
 class Page(HTMLParser):
@@ -108,8 +103,9 @@ class Page(HTMLParser):
 
 
 def test_the_page_and_the_table_say_which_run_is_best(
-    compare: Callable[..., tuple[int, str, str]], shelf: Path, in_this_process: None
+    compare: Callable[..., tuple[int, str, str]], shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(images, "run_module", run_here)
     status, said, wrong = compare("grey", "twin", "bare")
     assert (status, wrong) == (0, "")
     path = shelf / "compare-grey-twin-bare.html"
