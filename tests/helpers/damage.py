@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from helpers.read_through import found_in
+from helpers.read_through import read_all
 from hypothesis import strategies as st
 
 from components.sources import Source
@@ -20,10 +20,10 @@ def damaged(data: st.DataObject, whole: bytes, *, within: int | None = None) -> 
     return bytes(changed)
 
 
-def read_or_refused(opened: Callable[[], Source]) -> None:
+def read_or_refused(open_it: Callable[[], Source]) -> None:
     """Reads a source through; where it is refused, one line says what was expected."""
     try:
-        found_in(opened())
+        read_all(open_it())
     except (DataError, UsageError) as error:
         assert "expected" in str(error)
         assert "\n" not in str(error)

@@ -18,7 +18,7 @@ LABELS = np.array([3, 0, 9, 3, 255, 1], np.uint8)
 endings = pytest.mark.parametrize("ending", [".npy", ".npz"])
 
 
-def opened(path: Path | str, *, limits: dict[str, int] | None = None, **settings: Any) -> Source:
+def source_at(path: Path | str, *, limits: dict[str, int] | None = None, **settings: Any) -> Source:
     """The source that a recipe's entry of kind array opens."""
     entry = ArraySource.model_validate({"kind": "array", "path": str(path), **settings})
     return open_source(entry, PreprocessSettings.model_validate(limits or {}))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from components.sources import Item, RawImage, Source, SourceImage
 
 
-def found_in(source: Source) -> list[SourceImage]:
+def read_all(source: Source) -> list[SourceImage]:
     """Every image of a source, or why it cannot be read."""
-    return [found for part in source.parts() for found in source.images(part.names)]
+    return [results for part in source.parts() for results in source.images(part.names)]
 
 
 def items_of(source: Source) -> list[Item]:
     """What a source says of every image."""
-    return [item for item, _ in found_in(source)]
+    return [item for item, _ in read_all(source)]
 
 
 def images_of(source: Source) -> dict[str, RawImage]:
     """Every image by its key; none may fail."""
-    found = found_in(source)
-    assert not [raw for _, raw in found if isinstance(raw, Exception)]
-    return {item.key: raw for item, raw in found if not isinstance(raw, Exception)}
+    results = read_all(source)
+    assert not [raw for _, raw in results if isinstance(raw, Exception)]
+    return {item.key: raw for item, raw in results if not isinstance(raw, Exception)}

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from components.images.contact_sheet import COLUMNS, GAP, IMAGES, LABELLED_COLUMNS, WIDTH, contact_sheet, pillow_images
-
-quick = settings(deadline=None, max_examples=30)
 
 
 def plain(count: int, *, width: int, height: int, mode: str = "L") -> list[Image.Image]:
@@ -25,7 +23,6 @@ def plain(count: int, *, width: int, height: int, mode: str = "L") -> list[Image
     return [Image.new(mode, (width, height), colour if channels > 1 else colour[0]) for colour in colours]
 
 
-@quick
 @given(count=st.integers(1, IMAGES), width=st.integers(4, 64), height=st.integers(4, 64))
 def test_a_sheet_of_small_images_is_about_as_wide_as_a_screen(count: int, width: int, height: int) -> None:
     sheet = contact_sheet(plain(count, width=width, height=height))

@@ -92,9 +92,9 @@ def test_every_mode_of_every_format_keeps_its_size_and_colours(mode: str, name: 
     assert (image.mode, image.size) == ("L" if channels == 1 else "RGB", SIZE)
     tolerance = 8 if name in LOSSY else 1
     for x, colour in ((1, LEFT), (SIZE[0] - 2, RIGHT)):
-        wanted = expected(mode, colour)
+        target = expected(mode, colour)
         np.testing.assert_allclose(
-            pixel(image, x, 4), grey(wanted) if channels == 1 else wanted, atol=tolerance, rtol=0
+            pixel(image, x, 4), grey(target) if channels == 1 else target, atol=tolerance, rtol=0
         )
 
 
@@ -125,10 +125,10 @@ def test_a_tiff_says_how_many_bits_are_white(bits: int) -> None:
 @both_channels
 def test_colours_of_sixteen_bits_are_scaled(channels: int) -> None:
     colours = np.array([(65_535, 32_896, 0), (0, 257, 65_535)], np.uint16).repeat(4, axis=0)[None].repeat(4, axis=0)
-    wanted = np.array([(255, 128, 0), (0, 1, 255)])
+    target = np.array([(255, 128, 0), (0, 1, 255)])
     for data in (png_of_sixteen_bits(colours), ppm_of_sixteen_bits(colours)):
         image = decoded(data, channels=channels)
-        for x, colour in ((1, wanted[0]), (6, wanted[1])):
+        for x, colour in ((1, target[0]), (6, target[1])):
             expected = grey(tuple(colour.tolist())) if channels == 1 else colour
             np.testing.assert_allclose(pixel(image, x, 2), expected, atol=1)
 
@@ -173,8 +173,8 @@ def test_ycck_as_adobe_writes_it_becomes_rgb() -> None:
         luma - 0.344136 * (blue - 128) - 0.714136 * (red - 128),
         luma + 1.772 * (blue - 128),
     )
-    wanted = [(255 - value) * black / 255 for value in inverted]
-    np.testing.assert_allclose(pixel(decoded(bytes(data)), 8, 4), wanted, atol=3)
+    target = [(255 - value) * black / 255 for value in inverted]
+    np.testing.assert_allclose(pixel(decoded(bytes(data)), 8, 4), target, atol=3)
 
 
 ALPHA = {  # opaque | half | transparent
@@ -194,16 +194,16 @@ def test_alpha_is_laid_on_the_background(mode: str, name: str) -> None:
     ours = np.asarray(decoded(encoded(image, name, **({"lossless": True} if name == "WEBP" else {}))), np.float64)
     opaque = np.array(expected(mode, LEFT))
     half = (128 * opaque + 127 * np.array(BACKGROUND)) / 255
-    for x, wanted in ((4, opaque), (12, half), (20, BACKGROUND)):
-        np.testing.assert_allclose(ours[4, x], wanted, atol=1.5)
+    for x, target in ((4, opaque), (12, half), (20, BACKGROUND)):
+        np.testing.assert_allclose(ours[4, x], target, atol=1.5)
 
 
 def test_pixels_with_alpha_are_laid_on_the_background_too() -> None:
     pixels = np.zeros((2, 3, 4), np.uint8)
     pixels[0, :, 3] = 255
-    found = decode(pixels, PreprocessSettings(channels=3, background=(10, 20, 30)))
-    np.testing.assert_array_equal(found[0], np.zeros((3, 3), np.uint8))
-    np.testing.assert_array_equal(found[1], np.tile(np.array([10, 20, 30], np.uint8), (3, 1)))
+    decoded_rows = decode(pixels, PreprocessSettings(channels=3, background=(10, 20, 30)))
+    np.testing.assert_array_equal(decoded_rows[0], np.zeros((3, 3), np.uint8))
+    np.testing.assert_array_equal(decoded_rows[1], np.tile(np.array([10, 20, 30], np.uint8), (3, 1)))
 
 
 @pytest.mark.parametrize("mode", ["PA", "RGBa"])
@@ -289,13 +289,13 @@ def test_exif_orientation_is_applied(orientation: int, name: str) -> None:
 def test_all_eight_orientations_are_the_same_picture_in_any_frame(name: str) -> None:
     upright = np.random.default_rng(0).integers(0, 256, (31, 47, 3), dtype=np.uint8)
     for geometry in (Cover(8, 9), Fit(9, 8), Pad(64, 65), Stretch(8, 9)):
-        wanted = geometry.map(Image.fromarray(upright))
+        target = geometry.map(Image.fromarray(upright))
         for orientation in range(1, 9):
             exif = Image.Exif()
             exif[0x0112] = orientation
             stored = Image.fromarray(np.ascontiguousarray(as_stored(upright, orientation)))
             data = encoded(stored, name, exif=exif)
-            np.testing.assert_array_equal(decode(data, PreprocessSettings(channels=3), geometry=geometry), wanted)
+            np.testing.assert_array_equal(decode(data, PreprocessSettings(channels=3), geometry=geometry), target)
 
 
 def test_an_orientation_that_does_not_exist_is_passed_over() -> None:
@@ -316,9 +316,9 @@ def test_odd_metadata_warns_nobody() -> None:
 def test_an_image_of_the_networks_own_size_comes_through_byte_for_byte(name: str, encode: str | None) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     raw = encoded(Image.fromarray(pixels), encode) if encode else pixels
-    wanted = np.asarray(Image.open(io.BytesIO(raw))) if isinstance(raw, bytes) else pixels
+    target = np.asarray(Image.open(io.BytesIO(raw))) if isinstance(raw, bytes) else pixels
     preprocess = PreprocessSettings.model_validate({"geometry": name})
-    np.testing.assert_array_equal(decode(raw, preprocess, geometry=framing(preprocess))[:, :, 0], wanted)
+    np.testing.assert_array_equal(decode(raw, preprocess, geometry=framing(preprocess))[:, :, 0], target)
 
 
 @both_channels

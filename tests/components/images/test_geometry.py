@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -15,7 +14,6 @@ from components.images.geometry import Cover, Crop, Fit, Geometry, Pad, Stretch,
 from schemas.recipe.preprocess import PreprocessSettings
 
 Array = np.ndarray[Any, Any]
-no_deadline = hypothesis_settings(deadline=None)
 lengths = st.integers(1, 700)
 sizes = st.tuples(lengths, lengths)
 KINDS = (Cover, Fit, Pad, Stretch)
@@ -35,8 +33,8 @@ def circle(width: int, height: int) -> Image.Image:
 
 def extent(mask: Array, *, axis: int) -> int:
     """Distance from the first to the last row (axis 0) or column (axis 1) with a true value."""
-    found = np.unique(np.nonzero(mask)[axis])
-    return int(found[-1] - found[0] + 1)
+    places = np.unique(np.nonzero(mask)[axis])
+    return int(places[-1] - places[0] + 1)
 
 
 @pytest.mark.parametrize("size", [(300, 200), (200, 300), (200, 200), (640, 120), (50, 40)], ids=str)
@@ -55,7 +53,6 @@ def test_stretching_makes_an_ellipse_of_a_circle() -> None:
     assert extent(white, axis=0) == pytest.approx(16, abs=1)
 
 
-@no_deadline
 @given(size=sizes, frame=sizes)
 @example(size=(507, 450), frame=(28, 28))
 @example(size=(76, 28), frame=(651, 128))
@@ -72,7 +69,6 @@ def test_grey_has_one_channel_and_rgb_three(kind: type[Geometry], mode: str, cha
     assert kind(height=5, width=7).map(Image.new(mode, (30, 20))).shape == (5, 7, channels)
 
 
-@no_deadline
 @given(kind=st.sampled_from(KINDS), size=st.tuples(st.integers(1, 40), st.integers(1, 40)), seed=st.integers(0, 99))
 def test_an_image_that_fits_is_not_touched(kind: type[Geometry], size: tuple[int, int], seed: int) -> None:
     height, width = size
@@ -80,7 +76,6 @@ def test_an_image_that_fits_is_not_touched(kind: type[Geometry], size: tuple[int
     np.testing.assert_array_equal(kind(height=height, width=width).map(Image.fromarray(pixels)), pixels)
 
 
-@no_deadline
 @given(kind=st.sampled_from(KINDS), size=sizes, frame=sizes, inside=st.tuples(*[st.floats(0, 0.4)] * 4))
 def test_any_image_and_any_part_of_it_becomes_exactly_the_frame(
     kind: type[Geometry], size: tuple[int, int], frame: tuple[int, int], inside: tuple[float, float, float, float]
@@ -110,9 +105,9 @@ def filled(geometry: Geometry, size: tuple[int, int]) -> tuple[int, int, int, in
     pixels = geometry.map(Image.new("RGB", size, (255, 0, 0)))
     image = (pixels == (255, 0, 0)).all(axis=2)
     np.testing.assert_array_equal(pixels[~image], np.broadcast_to(geometry.background, (int((~image).sum()), 3)))
-    found = Image.fromarray(image).getbbox()
-    assert found is not None
-    left, top, right, bottom = found
+    box = Image.fromarray(image).getbbox()
+    assert box is not None
+    left, top, right, bottom = box
     assert image.sum() == (right - left) * (bottom - top)
     return left, top, right, bottom
 

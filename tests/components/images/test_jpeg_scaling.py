@@ -157,8 +157,8 @@ def test_every_kind_of_jpeg_is_scaled_alike(options: dict[str, Any], settings: P
 def test_cmyk_is_decoded_whole_and_converted_before_it_is_made_smaller() -> None:
     image = photograph(803, 601).convert("CMYK")
     geometry = Cover(32, 32)
-    wanted = geometry.map(image.convert("RGB"))
-    assert psnr(decode(jpeg(image), RGB, geometry=geometry), wanted) > 38
+    target = geometry.map(image.convert("RGB"))
+    assert psnr(decode(jpeg(image), RGB, geometry=geometry), target) > 38
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9, 0.999])
@@ -177,12 +177,12 @@ def test_photos_of_clothes_come_out_as_if_decoded_whole() -> None:
         pytest.skip(f"the real images are not at {CLOTHING}")
     files = sorted(CLOTHING.rglob("*.jpg"))[::11]  # some 300 of 3,409
     geometry = Cover(128, 128)
-    found = []
+    decibels = []
     for path in files:
         data = path.read_bytes()
         full = geometry.map(Image.open(io.BytesIO(data)).convert("RGB"))
-        found.append(psnr(decode(data, RGB, geometry=geometry), full))
-    assert len(found) > 300
-    assert np.median(found) >= 38
-    assert np.percentile(found, 1) >= 30
-    assert min(found) < 100  # some were decoded at a fraction
+        decibels.append(psnr(decode(data, RGB, geometry=geometry), full))
+    assert len(decibels) > 300
+    assert np.median(decibels) >= 38
+    assert np.percentile(decibels, 1) >= 30
+    assert min(decibels) < 100  # some were decoded at a fraction

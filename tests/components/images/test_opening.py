@@ -29,15 +29,15 @@ def encoded(name: str, *, frames: int = 1, **options: Any) -> bytes:
 def verdict(data: bytes, **limits: Any) -> tuple[Reason, str] | None:
     """Reason and detail of a rejection, which header and decoder agree on."""
     settings = PreprocessSettings.model_validate({"channels": 3, **limits})
-    found: list[tuple[Reason, str] | None] = []
+    outcomes: list[tuple[Reason, str] | None] = []
     for step in (read_header, decode):
         try:
             step(data, settings)
-            found.append(None)
+            outcomes.append(None)
         except Rejected as error:
-            found.append((error.reason, error.detail))
-    assert found[0] == found[1]
-    return found[0]
+            outcomes.append((error.reason, error.detail))
+    assert outcomes[0] == outcomes[1]
+    return outcomes[0]
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ def test_a_split_is_a_word_of_its_own_in_a_name(name: str, split: str | None) ->
 
 
 @given(st.dictionaries(st.integers(), splits))
-def test_a_division_is_kept_whole_or_not_at_all(found: dict[int, str | None]) -> None:
-    kept = splits_if_divided(found)
-    held_out = {"validation", "test"} & set(found.values())
-    others = {None, "train"} & set(found.values())
-    assert kept == (found if held_out and others else dict.fromkeys(found))
+def test_a_division_is_kept_whole_or_not_at_all(splits_by_name: dict[int, str | None]) -> None:
+    division = splits_if_divided(splits_by_name)
+    held_out = {"validation", "test"} & set(splits_by_name.values())
+    others = {None, "train"} & set(splits_by_name.values())
+    assert division == (splits_by_name if held_out and others else dict.fromkeys(splits_by_name))

@@ -8,10 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from helpers.numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
+from helpers.numpy_files import IMAGES, LABELS, Pixels, endings, save, source_at
 from helpers.read_through import images_of, items_of
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -21,7 +20,6 @@ from components.sources import array as module
 from schemas.errors import UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 
-no_deadline = hypothesis_settings(deadline=None, max_examples=60)
 images = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=5, max_side=9))
 
 
@@ -37,17 +35,16 @@ def test_images_come_in_the_arrays_order(tmp_path: Path, ending: str, channels: 
         np.arange(6 * 5 * 7 * np.prod((1, *channels)), dtype=np.uint64).astype(np.uint8).reshape(6, 5, 7, *channels)
     )
     path = save(tmp_path / f"photos{ending}", values)
-    np.testing.assert_array_equal(read(opened(path)), values)
+    np.testing.assert_array_equal(read(source_at(path)), values)
     prefix = "photos.npy" if ending == ".npy" else "photos.npz/images"
-    assert list(images_of(opened(path))) == [f"{prefix}#{number:06d}" for number in range(6)]
+    assert list(images_of(source_at(path))) == [f"{prefix}#{number:06d}" for number in range(6)]
 
 
-@no_deadline
 @given(values=images, packed=st.booleans(), part=st.integers(1, 4))
 def test_what_is_written_is_read_back_and_again_by_its_place(values: Pixels, packed: bool, part: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_IMAGES_PER_PART", part)
-        source = opened(save(Path(folder) / ("a.npz" if packed else "a.npy"), values))
+        source = source_at(save(Path(folder) / ("a.npz" if packed else "a.npy"), values))
         np.testing.assert_array_equal(read(source), values)
         places = [item.place for item in items_of(source)]
         if packed:
@@ -70,7 +67,7 @@ def test_what_is_written_is_read_back_and_again_by_its_place(values: Pixels, pac
     ids=["bool", "uint16", "uint16, other bytes first", "float32", "float64", "float16"],
 )
 def test_other_types_are_scaled_to_one_byte(tmp_path: Path, ending: str, values: Pixels, expected: Pixels) -> None:
-    source = opened(save(tmp_path / f"a{ending}", values))
+    source = source_at(save(tmp_path / f"a{ending}", values))
     assert read(source).dtype == np.uint8
     np.testing.assert_array_equal(read(source), expected)
     for item in items_of(source):
@@ -81,20 +78,20 @@ def test_other_types_are_scaled_to_one_byte(tmp_path: Path, ending: str, values:
 def test_kerass_mnist_simply_works(tmp_path: Path) -> None:
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:2] + 1, y_test=LABELS[4:])
-    items = items_of(opened(path))
+    items = items_of(source_at(path))
     assert [(item.key, item.label, item.split) for item in items[:3]] == [
         ("mnist.npz/x_test#000000", "255", "test"),
         ("mnist.npz/x_test#000001", "1", "test"),
         ("mnist.npz/x_train#000000", "3", "train"),
     ]
-    np.testing.assert_array_equal(read(opened(path)), np.concatenate([IMAGES[:2] + 1, IMAGES]))
+    np.testing.assert_array_equal(read(source_at(path)), np.concatenate([IMAGES[:2] + 1, IMAGES]))
 
 
 def test_medmnists_files_simply_work(tmp_path: Path) -> None:
     path = tmp_path / "pathmnist.npz"
     sets = {f"{split}_images": IMAGES for split in ("train", "val", "test")}
     np.savez(path, **sets, **{f"{split}_labels": LABELS[:, None] for split in ("train", "val", "test")})
-    items = items_of(opened(path))
+    items = items_of(source_at(path))
     assert {item.key.split("/")[1][:4]: item.split for item in items} == {
         "test": "test",
         "trai": "train",
@@ -107,39 +104,39 @@ def test_the_only_array_of_images_has_the_labels_beside_it(tmp_path: Path) -> No
     words = np.array(["a", "b", "c", "é", "e", "f"])
     for name in ("labels", "label", "y"):
         np.savez(tmp_path / "a.npz", data=IMAGES, ids=np.arange(6), **{name: words})
-        assert [item.label for item in items_of(opened(tmp_path / "a.npz"))] == words.tolist()
-    assert {item.label for item in items_of(opened(tmp_path / "a.npz", labels="none"))} == {None}
-    assert [item.label for item in items_of(opened(tmp_path / "a.npz", labels="ids"))] == list("012345")
+        assert [item.label for item in items_of(source_at(tmp_path / "a.npz"))] == words.tolist()
+    assert {item.label for item in items_of(source_at(tmp_path / "a.npz", labels="none"))} == {None}
+    assert [item.label for item in items_of(source_at(tmp_path / "a.npz", labels="ids"))] == list("012345")
 
 
 def test_labels_of_an_npy_are_in_the_one_beside_it(tmp_path: Path) -> None:
     for name, values in {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:2], "y_test": LABELS[:2]}.items():
         save(tmp_path / f"{name}.npy", values)
-    items = items_of(opened(tmp_path))
+    items = items_of(source_at(tmp_path))
     assert [(item.label, item.split) for item in items] == [
         *((str(label), "test") for label in LABELS[:2]),
         *((str(label), "train") for label in LABELS),
     ]
-    alone = items_of(opened(tmp_path / "x_train.npy"))
+    alone = items_of(source_at(tmp_path / "x_train.npy"))
     assert [(item.label, item.split) for item in alone] == [(str(label), None) for label in LABELS]
-    assert {item.label for item in items_of(opened(tmp_path / "x_train.npy", labels="none"))} == {None}
+    assert {item.label for item in items_of(source_at(tmp_path / "x_train.npy", labels="none"))} == {None}
     with pytest.raises(UsageError, match=rf"sources\.labels: .* found nothing at {tmp_path}/words\.npy"):
-        items_of(opened(tmp_path / "x_train.npy", labels="words"))
+        items_of(source_at(tmp_path / "x_train.npy", labels="words"))
 
 
 def test_files_of_a_folder_are_one_source_and_keep_the_splits_in_their_names(tmp_path: Path) -> None:
     save(tmp_path / "deep" / "train.npy", IMAGES)
     np.savez(tmp_path / "test.npz", IMAGES[:1])
-    assert {item.key.split("#")[0]: item.split for item in items_of(opened(tmp_path))} == {
+    assert {item.key.split("#")[0]: item.split for item in items_of(source_at(tmp_path))} == {
         "deep/train.npy": "train",
         "test.npz/arr_0": "test",
     }
-    assert len(items_of(opened(tmp_path / "**" / "*.npy"))) == 6
+    assert len(items_of(source_at(tmp_path / "**" / "*.npy"))) == 6
 
 
 def test_of_a_packed_array_one_image_is_in_memory(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", np.random.default_rng(0).integers(0, 256, (400, 200, 300), np.uint8))
-    source = opened(path)
+    source = source_at(path)
     tracemalloc.start()
     try:
         for part in source.parts():
@@ -154,15 +151,15 @@ def test_the_digest_is_the_names_and_the_contents_of_images_and_labels(tmp_path:
     for folder in ("one", "same"):
         save(tmp_path / folder / "x.npy", IMAGES)
         save(tmp_path / folder / "y.npy", LABELS)
-    before = opened(tmp_path / "one" / "x.npy").digest()
-    assert opened(tmp_path / "same" / "x.npy").digest() == opened(tmp_path / "same").digest() == before
+    before = source_at(tmp_path / "one" / "x.npy").digest()
+    assert source_at(tmp_path / "same" / "x.npy").digest() == source_at(tmp_path / "same").digest() == before
     save(tmp_path / "one" / "y.npy", LABELS + 1)
-    assert opened(tmp_path / "one" / "x.npy").digest() != before
+    assert source_at(tmp_path / "one" / "x.npy").digest() != before
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grey_images_with_an_axis_of_their_own_can_be_decoded(tmp_path: Path, channels: int) -> None:
-    source = opened(save(tmp_path / "a.npy", IMAGES[..., None]))
+    source = source_at(save(tmp_path / "a.npy", IMAGES[..., None]))
     for raw, expected in zip(images_of(source).values(), IMAGES, strict=True):
         pixels = decode(raw, PreprocessSettings(channels=channels))
         np.testing.assert_array_equal(pixels, np.repeat(expected[..., None], channels, axis=2))

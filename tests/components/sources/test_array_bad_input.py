@@ -12,16 +12,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from helpers.damage import damaged, read_or_refused
-from helpers.numpy_files import IMAGES, LABELS, Pixels, endings, opened, save
-from helpers.read_through import found_in, images_of, items_of
+from helpers.numpy_files import IMAGES, LABELS, Pixels, endings, save, source_at
+from helpers.read_through import images_of, items_of, read_all
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.sources import ReadError
 from schemas.errors import DataError, UsageError
-
-no_deadline = hypothesis_settings(deadline=None, max_examples=60)
 
 
 def header(shape: str, *, kind: str = "'|u1'", order: str = "False") -> bytes:
@@ -34,7 +31,7 @@ def header(shape: str, *, kind: str = "'|u1'", order: str = "False") -> bytes:
 def test_an_image_of_floats_beyond_0_to_1_cannot_be_read(tmp_path: Path, value: float) -> None:
     values = np.zeros((2, 5, 7), np.float32)
     values[1, 2, 3] = value
-    good, bad = (raw for _, raw in found_in(opened(save(tmp_path / "a.npy", values))))
+    good, bad = (raw for _, raw in read_all(source_at(save(tmp_path / "a.npy", values))))
     assert isinstance(good, np.ndarray)
     assert isinstance(bad, ReadError)
     assert re.match(r"expected floats from 0 to 1, found .* to ", str(bad))
@@ -46,14 +43,14 @@ def test_types_that_are_no_pixels_are_refused(tmp_path: Path, values: Pixels) ->
     with pytest.raises(
         DataError, match=rf"{path}: expected uint8, bool, uint16 or floats from 0 to 1, found .* \[6, 5, 7\]"
     ):
-        items_of(opened(path))
+        items_of(source_at(path))
 
 
 @endings
 def test_what_is_pickled_is_never_read(tmp_path: Path, ending: str) -> None:
     path = save(tmp_path / f"a{ending}", np.empty((6, 5, 7), object))
     with pytest.raises(DataError, match=r"expected uint8, .*, found object \[6, 5, 7\]"):
-        items_of(opened(path))
+        items_of(source_at(path))
 
 
 @endings
@@ -70,18 +67,18 @@ def test_what_is_pickled_is_never_read(tmp_path: Path, ending: str) -> None:
 )
 def test_other_shapes_are_refused(tmp_path: Path, ending: str, shape: tuple[int, ...], hint: str) -> None:
     path = save(tmp_path / f"a{ending}", np.zeros(shape, np.uint8))
-    said = rf"found (images )?uint8 \[{', '.join(map(str, shape))}\]"
-    with pytest.raises(DataError, match=rf"expected .*images \[N, H, W\] or \[N, H, W, .*, {said}({hint})?"):
-        items_of(opened(path))
+    description = rf"found (images )?uint8 \[{', '.join(map(str, shape))}\]"
+    with pytest.raises(DataError, match=rf"expected .*images \[N, H, W\] or \[N, H, W, .*, {description}({hint})?"):
+        items_of(source_at(path))
     named = {"images": "images"} if ending == ".npz" else {}
     with pytest.raises(DataError, match=rf"{path}.*: expected images .*, found uint8 .*\]{hint}"):
-        items_of(opened(path, **named))
+        items_of(source_at(path, **named))
 
 
 def test_columns_first_is_refused_with_the_way_out(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npy", np.asfortranarray(IMAGES))
     with pytest.raises(DataError, match=r"expected rows first .* np\.ascontiguousarray turns them"):
-        items_of(opened(path))
+        items_of(source_at(path))
 
 
 def test_of_several_arrays_one_has_to_be_named(tmp_path: Path) -> None:
@@ -89,12 +86,12 @@ def test_of_several_arrays_one_has_to_be_named(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"sources\.images: expected the name of one of images, masks in .*, found none"
     ):
-        items_of(opened(path))
-    np.testing.assert_array_equal(list(images_of(opened(path, images="masks")).values()), IMAGES + 1)
+        items_of(source_at(path))
+    np.testing.assert_array_equal(list(images_of(source_at(path, images="masks")).values()), IMAGES + 1)
     with pytest.raises(UsageError, match=r"found 'x'; it has images uint8 \[6, 5, 7\], masks uint8"):
-        items_of(opened(path, images="x"))
+        items_of(source_at(path, images="x"))
     with pytest.raises(UsageError, match=r"sources\.labels: expected one of images, masks, or none, found 'x'"):
-        items_of(opened(path, images="masks", labels="x"))
+        items_of(source_at(path, images="masks", labels="x"))
 
 
 @pytest.mark.parametrize("labels", [LABELS[:4], np.eye(6), LABELS.astype(complex), np.array([None] * 6)])
@@ -103,7 +100,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, labels: Pixels) -> N
     with pytest.raises(
         DataError, match=r"a\.npz: labels: expected 6 labels of text or numbers, found .* or set it to none"
     ):
-        items_of(opened(path))
+        items_of(source_at(path))
 
 
 @pytest.mark.parametrize(
@@ -134,21 +131,20 @@ def test_a_header_that_lies_is_refused_at_once(tmp_path: Path, ending: str, data
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=rf"^{re.escape(str(path))}.*: .*{re.escape(found)}") as error:
-            items_of(opened(path))
+            items_of(source_at(path))
         assert "\n" not in str(error.value)
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
 
 
-@no_deadline
 @given(data=st.data())
 @endings
 def test_a_damaged_file_is_read_whole_or_refused(ending: str, data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         path = save(Path(folder) / f"a{ending}", IMAGES, labels=np.array(list("abcdef")))
         path.write_bytes(damaged(data, path.read_bytes(), within=150))
-        read_or_refused(lambda: opened(path))
+        read_or_refused(lambda: source_at(path))
 
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
@@ -156,13 +152,13 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"at most 100 times their bytes, found images\.npy; raise preprocess\.max_expansion"
     ):
-        items_of(opened(path, limits={"max_expansion": 100}))
+        items_of(source_at(path, limits={"max_expansion": 100}))
     with pytest.raises(DataError, match=r"expected at most 1 arrays, found 2"):
-        items_of(opened(save(path, IMAGES, labels=LABELS), limits={"max_members": 1}))
+        items_of(source_at(save(path, IMAGES, labels=LABELS), limits={"max_members": 1}))
 
 
 def test_a_file_that_is_another_when_it_is_read_again_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:
-    source = opened(save(tmp_path / "a.npy", IMAGES))
+    source = source_at(save(tmp_path / "a.npy", IMAGES))
     (tmp_path / "a.npy").write_bytes(b"gone")
     with pytest.raises(ReadError, match="listed, then another file"):
         source.read("a.npy#000001")
@@ -176,4 +172,4 @@ def test_a_place_without_arrays_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=rf"kind array expects files named \*\.npy or \*\.npz, found none in {tmp_path}"
     ):
-        opened(tmp_path)
+        source_at(tmp_path)

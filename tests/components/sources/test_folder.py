@@ -12,7 +12,6 @@ from typing import Literal
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.sources import Source, open_source
@@ -144,7 +143,6 @@ def test_the_digest_does_not_change_with_the_clock_the_place_or_hidden_files(tmp
     assert folder(tmp_path / "elsewhere").digest() == before
 
 
-@hypothesis_settings(deadline=None, max_examples=20)
 @given(one=st.dictionaries(names, st.binary(max_size=3)), other=st.dictionaries(names, st.binary(max_size=3)))
 def test_two_folders_have_one_digest_just_when_they_hold_the_same_files(one: Files, other: Files) -> None:
     with TemporaryDirectory() as first, TemporaryDirectory() as second:

@@ -1,4 +1,4 @@
-"""Parquet files as a source: images as Hugging Face writes them, read page by page, and told from what is none."""
+"""Parquet files as a source: images as Hugging Face writes them, read page by page, and refused where they are none."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.damage import damaged, read_or_refused
-from helpers.read_through import found_in, images_of, items_of
+from helpers.read_through import images_of, items_of, read_all
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.sources import ReadError, Source, open_source
@@ -27,10 +26,9 @@ from schemas.recipe.sources import ParquetSource
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 IMAGES = [b"one", b"two", b"three", b"four", b"five"]
-no_deadline = hypothesis_settings(deadline=None, max_examples=60)
 
 
-def opened(path: Path | str, *, max_bytes: int = 1 << 20, **settings: Any) -> Source:
+def source_at(path: Path | str, *, max_bytes: int = 1 << 20, **settings: Any) -> Source:
     """The source that a recipe's entry of kind parquet opens."""
     entry = ParquetSource.model_validate({"kind": "parquet", "path": str(path), **settings})
     return open_source(entry, PreprocessSettings(max_bytes=max_bytes))
@@ -65,18 +63,17 @@ def labels(source: Source) -> list[str | None]:
     ids=["struct", "bytes", "large bytes", "dictionary", "struct of bytes alone"],
 )
 def test_images_come_in_the_rows_order(tmp_path: Path, column: pa.Array) -> None:
-    source = opened(write(tmp_path / "a.parquet", {"image": column}))
+    source = source_at(write(tmp_path / "a.parquet", {"image": column}))
     assert images_of(source) == {f"a.parquet#{number:06d}": image for number, image in enumerate(IMAGES)}
     assert {(item.place, item.label, item.split) for item in items_of(source)} == {(None, None, None)}
 
 
-@no_deadline
 @given(images=st.lists(st.binary(max_size=9), max_size=40), group=st.integers(1, 12), part=st.integers(1, 20))
 def test_what_is_written_is_read_back_however_it_is_divided(images: list[bytes], group: int, part: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "NAMES_PER_PART", part)
         path = write(Path(folder) / "a.parquet", {"image": structs(images)}, row_group_size=group)
-        source = opened(path)
+        source = source_at(path)
         read = images_of(source)
         assert list(read) == [f"a.parquet#{number:06d}" for number in range(len(images))]
         assert list(read.values()) == images
@@ -95,8 +92,8 @@ def test_a_row_group_is_read_page_by_page(tmp_path: Path) -> None:
     before, highest = pa.total_allocated_bytes(), 0
     tracemalloc.start()
     try:
-        for part in opened(path).parts():
-            for _ in opened(path).images(part.names):
+        for part in source_at(path).parts():
+            for _ in source_at(path).images(part.names):
                 highest = max(highest, pa.total_allocated_bytes() - before)
         assert tracemalloc.get_traced_memory()[1] + highest < size / 5
     finally:
@@ -107,9 +104,9 @@ def test_files_of_a_folder_and_those_that_a_pattern_matches_are_one_source(tmp_p
     write(tmp_path / "b.parquet", {"image": [b"b"]})
     write(tmp_path / "deep" / "a.parquet", {"image": [b"a"]})
     (tmp_path / "README.md").write_text("about")
-    assert images_of(opened(tmp_path)) == {"b.parquet#000000": b"b", "deep/a.parquet#000000": b"a"}
-    assert images_of(opened(tmp_path / "*.parquet")) == {"b.parquet#000000": b"b"}
-    assert images_of(opened(tmp_path / "**" / "*.parquet")) == images_of(opened(tmp_path))
+    assert images_of(source_at(tmp_path)) == {"b.parquet#000000": b"b", "deep/a.parquet#000000": b"a"}
+    assert images_of(source_at(tmp_path / "*.parquet")) == {"b.parquet#000000": b"b"}
+    assert images_of(source_at(tmp_path / "**" / "*.parquet")) == images_of(source_at(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -124,30 +121,30 @@ def test_files_of_a_folder_and_those_that_a_pattern_matches_are_one_source(tmp_p
     ids=["text", "dictionary", "whole numbers", "numbers", "true and false"],
 )
 def test_labels_are_text(tmp_path: Path, column: pa.Array, expected: list[str | None]) -> None:
-    assert labels(opened(write(tmp_path / "a.parquet", {"image": IMAGES[:3], "label": column}))) == expected
+    assert labels(source_at(write(tmp_path / "a.parquet", {"image": IMAGES[:3], "label": column}))) == expected
 
 
 def test_the_label_is_the_column_label_else_text_else_the_one_that_is_named_or_none(tmp_path: Path) -> None:
     columns = {"image": [b"i"], "text": ["t"], "label": ["l"], "fine": ["f"]}
     both = write(tmp_path / "both.parquet", columns)
     text = write(tmp_path / "text.parquet", {"image": [b"i"], "text": ["t"]})
-    assert labels(opened(both)) == ["l"]
-    assert labels(opened(text)) == ["t"]
-    assert labels(opened(both, label="fine")) == ["f"]
-    assert labels(opened(both, label="none")) == [None]
+    assert labels(source_at(both)) == ["l"]
+    assert labels(source_at(text)) == ["t"]
+    assert labels(source_at(both, label="fine")) == ["f"]
+    assert labels(source_at(both, label="none")) == [None]
 
 
 def test_hugging_faces_class_names_stand_for_their_numbers(tmp_path: Path) -> None:
     features = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}
-    said = {"huggingface": json.dumps({"info": {"features": features}})}
-    path = write(tmp_path / "a.parquet", {"image": IMAGES, "label": [1, 0, -1, None, 5]}, metadata=said)
-    assert labels(opened(path)) == ["dog", "cat", None, None, "5"]
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    path = write(tmp_path / "a.parquet", {"image": IMAGES, "label": [1, 0, -1, None, 5]}, metadata=metadata)
+    assert labels(source_at(path)) == ["dog", "cat", None, None, "5"]
 
 
-@pytest.mark.parametrize("said", ["{", "[]", '{"info": {"features": {"label": {"names": 3}}}}', '{"info": null}'])
-def test_metadata_that_says_nothing_of_the_label_leaves_numbers(tmp_path: Path, said: str) -> None:
-    path = write(tmp_path / "a.parquet", {"image": [b"i"], "label": [1]}, metadata={"huggingface": said})
-    assert labels(opened(path)) == ["1"]
+@pytest.mark.parametrize("metadata", ["{", "[]", '{"info": {"features": {"label": {"names": 3}}}}', '{"info": null}'])
+def test_metadata_that_says_nothing_of_the_label_leaves_numbers(tmp_path: Path, metadata: str) -> None:
+    path = write(tmp_path / "a.parquet", {"image": [b"i"], "label": [1]}, metadata={"huggingface": metadata})
+    assert labels(source_at(path)) == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -166,20 +163,20 @@ def test_files_named_after_splits_keep_them_where_the_division_is_whole(
 ) -> None:
     for name in names:
         write(tmp_path / f"{name}.parquet", {"image": [b"i"]})
-    assert [item.split for item in items_of(opened(tmp_path))] == expected
+    assert [item.split for item in items_of(source_at(tmp_path))] == expected
 
 
 def test_keys_that_match_are_the_sources_own_test_split_whatever_files_are_named(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", {"image": IMAGES[:2]})
     write(tmp_path / "test.parquet", {"image": IMAGES[:1]})
-    found = {item.key: item.split for item in items_of(opened(tmp_path, test=["train*1"]))}
-    assert found == {"test.parquet#000000": "train", "train.parquet#000000": "train", "train.parquet#000001": "test"}
+    splits = {item.key: item.split for item in items_of(source_at(tmp_path, test=["train*1"]))}
+    assert splits == {"test.parquet#000000": "train", "train.parquet#000000": "train", "train.parquet#000001": "test"}
 
 
 def test_a_row_without_bytes_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:
     rows = [{"bytes": None, "path": "far/a.png"}, {"bytes": None, "path": None}, None, {"bytes": b"good", "path": None}]
-    source = opened(write(tmp_path / "a.parquet", {"image": pa.array(rows, STRUCT)}))
-    assert [str(raw) if isinstance(raw, ReadError) else raw for _, raw in found_in(source)] == [
+    source = source_at(write(tmp_path / "a.parquet", {"image": pa.array(rows, STRUCT)}))
+    assert [str(raw) if isinstance(raw, ReadError) else raw for _, raw in read_all(source)] == [
         "the row holds only a path, 'far/a.png', and no bytes",
         "the row holds no image",
         "the row holds no image",
@@ -188,7 +185,7 @@ def test_a_row_without_bytes_is_one_image_that_cannot_be_read(tmp_path: Path) ->
 
 
 def test_of_an_image_that_is_too_large_no_more_is_kept_than_shows_that_it_is(tmp_path: Path) -> None:
-    source = opened(write(tmp_path / "a.parquet", {"image": [b"a" * 100]}), max_bytes=9)
+    source = source_at(write(tmp_path / "a.parquet", {"image": [b"a" * 100]}), max_bytes=9)
     assert list(images_of(source).values()) == [b"a" * 10]
 
 
@@ -210,15 +207,15 @@ def test_a_wrong_column_is_a_usage_error_that_names_those_that_there_are(
 ) -> None:
     path = write(tmp_path / "a.parquet", {"img": [b"i"], "label": [1], "boxes": [[1, 2]]})
     with pytest.raises(UsageError, match=message):
-        list(opened(path, **settings).parts())
+        list(source_at(path, **settings).parts())
 
 
 def test_a_place_without_parquet_files_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(UsageError, match=rf"kind parquet expects files named \*\.parquet, found none in {tmp_path}"):
-        opened(tmp_path)
+        source_at(tmp_path)
     with pytest.raises(UsageError, match=r"found nothing at .*/nowhere; set SOURCE="):
-        opened(tmp_path / "nowhere")
+        source_at(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"no table at all", b"PAR1" + bytes(40) + b"PAR1"])
@@ -226,11 +223,10 @@ def test_what_is_no_parquet_file_is_named_in_one_line(tmp_path: Path, data: byte
     path = tmp_path / "a.parquet"
     path.write_bytes(data)
     with pytest.raises(DataError, match=rf"^{re.escape(str(path))}: expected a whole Parquet file, found .*$") as error:
-        items_of(opened(path))
+        items_of(source_at(path))
     assert "\n" not in str(error.value)
 
 
-@no_deadline
 @given(data=st.data())
 def test_a_damaged_file_is_read_whole_or_refused(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
@@ -238,13 +234,13 @@ def test_a_damaged_file_is_read_whole_or_refused(data: st.DataObject) -> None:
             Path(folder) / "a.parquet", {"image": structs(), "label": [1, 2, 3, 4, 5]}, write_page_checksum=True
         )
         path.write_bytes(damaged(data, path.read_bytes()))
-        read_or_refused(lambda: opened(path))
+        read_or_refused(lambda: source_at(path))
 
 
 def test_the_digest_is_the_names_and_the_contents(tmp_path: Path) -> None:
     for folder, content in (("one", b"i"), ("same", b"i"), ("other", b"o")):
         write(tmp_path / folder / "a.parquet", {"image": [content]})
-    digests = [opened(tmp_path / folder).digest() for folder in ("one", "same", "other")]
+    digests = [source_at(tmp_path / folder).digest() for folder in ("one", "same", "other")]
     assert digests[0] == digests[1] != digests[2]
     (tmp_path / "one" / "a.parquet").rename(tmp_path / "one" / "b.parquet")
-    assert opened(tmp_path / "one").digest() != digests[0]
+    assert source_at(tmp_path / "one").digest() != digests[0]

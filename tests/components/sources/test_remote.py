@@ -64,7 +64,7 @@ def bucket(tmp_path: Path) -> Iterator[Path]:
     ROOT.pop()
 
 
-def opened(kind: str, name: str) -> Source:
+def source_at(kind: str, name: str) -> Source:
     """A source in the bucket."""
     settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": f"elsewhere://bucket/{name}"})
     return open_source(settings)
@@ -80,10 +80,10 @@ def test_parquet_files_are_read_where_they_are(bucket: Path) -> None:
         path = bucket / "data" / f"{split}-00000-of-00001.parquet"
         path.parent.mkdir(exist_ok=True)
         pq.write_table(pa.table({"image": [split.encode()] * 20}), path, row_group_size=3)
-    source = opened("parquet", "data")
+    source = source_at("parquet", "data")
     assert list(images_of(source).values()) == [b"test"] * 20 + [b"train"] * 20
     assert [item.split for item in items_of(source)] == ["test"] * 20 + ["train"] * 20
-    assert images_of(opened("parquet", "data/test*")) == dict(list(images_of(source).items())[:20])
+    assert images_of(source_at("parquet", "data/test*")) == dict(list(images_of(source).items())[:20])
     assert len(source.digest()) == 64
 
 
@@ -95,7 +95,7 @@ def test_arrays_are_read_where_they_are(bucket: Path, ending: str) -> None:
         np.save(bucket / "y.npy", np.arange(6))
     else:
         np.savez_compressed(bucket / "x.npz", x=values, y=np.arange(6))
-    source = opened("array", f"x{ending}")
+    source = source_at("array", f"x{ending}")
     np.testing.assert_array_equal(list(images_of(source).values()), values)
     assert [item.label for item in items_of(source)] == list("012345")
     for item in items_of(source):
@@ -108,10 +108,10 @@ def test_a_table_names_files_beside_it_and_elsewhere(bucket: Path, tmp_path_fact
     (bucket / "a.png").write_bytes(b"a")
     rows = "path\na.png\nelsewhere://bucket/a.png\n"
     (bucket / "a.csv").write_text(rows)
-    assert list(images_of(opened("table", "a.csv")).values()) == [b"a", b"a"]
+    assert list(images_of(source_at("table", "a.csv")).values()) == [b"a", b"a"]
     here = tmp_path_factory.mktemp("here") / "a.csv"
     here.write_text(rows.replace("a.png\n", "gone.png\n", 1))
     source = open_source(TypeAdapter(SourceSettings).validate_python({"kind": "table", "path": str(here)}))
-    found = [raw for part in source.parts() for _, raw in source.images(part.names)]
-    assert isinstance(found[0], FileNotFoundError)
-    assert found[1] == b"a"
+    raws = [raw for part in source.parts() for _, raw in source.images(part.names)]
+    assert isinstance(raws[0], FileNotFoundError)
+    assert raws[1] == b"a"

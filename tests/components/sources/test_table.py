@@ -11,9 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from helpers.read_through import found_in, images_of, items_of
+from helpers.read_through import images_of, items_of, read_all
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.sources import ReadError, Source, open_source
@@ -22,14 +21,13 @@ from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import TableSource
 
-no_deadline = hypothesis_settings(deadline=None, max_examples=60)
 ROWS = [("a.png", "cat", "train"), ("deep/b.png", "dog", "test"), ("é 図, 1.png", "", "")]
 EXPECTED = [("a.png", "cat", "train"), ("deep/b.png", "dog", "test"), ("é 図, 1.png", None, None)]
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=9)
 paths = text.filter(str.strip).filter(lambda path: path[0] != " ")
 
 
-def opened(path: Path | str, *, max_bytes: int = 1 << 20) -> Source:
+def source_at(path: Path | str, *, max_bytes: int = 1 << 20) -> Source:
     """The source that a recipe's entry of kind table opens."""
     return open_source(TableSource(kind="table", path=str(path)), PreprocessSettings(max_bytes=max_bytes))
 
@@ -53,7 +51,7 @@ def lines_of_json(rows: list[tuple[str, ...]]) -> str:
     return "".join(json.dumps(dict(zip(("path", "label", "split"), row, strict=True))) + "\n" for row in rows)
 
 
-def said(source: Source) -> list[tuple[str, str | None, str | None]]:
+def rows_of(source: Source) -> list[tuple[str, str | None, str | None]]:
     """Key, label and split of every image."""
     return [(item.key, item.label, item.split) for item in items_of(source)]
 
@@ -72,14 +70,13 @@ def said(source: Source) -> list[tuple[str, str | None, str | None]]:
 def test_rows_say_path_label_and_split(tmp_path: Path, name: str, content: str) -> None:
     for path, _, _ in ROWS:
         write(tmp_path / path, path)
-    source = opened(write(tmp_path / name, content))
-    assert said(source) == EXPECTED
+    source = source_at(write(tmp_path / name, content))
+    assert rows_of(source) == EXPECTED
     assert images_of(source) == {path: path.encode() for path, _, _ in ROWS}
     assert {item.key: source.read(item.place or "") for item in items_of(source)} == images_of(source)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
-@no_deadline
 @given(rows=st.lists(st.tuples(paths, text, st.sampled_from(["train", "validation", "test"])), max_size=9))
 def test_what_is_written_is_read_back(ending: str, rows: list[tuple[str, ...]]) -> None:
     separator = "\t" if ending == ".tsv" else ","
@@ -87,8 +84,8 @@ def test_what_is_written_is_read_back(ending: str, rows: list[tuple[str, ...]]) 
     content = lines_of_json(rows) if ending == ".jsonl" else separated(rows, separator=separator)
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "NAMES_PER_PART", 3)
-        source = opened(write(Path(folder) / f"a{ending}", content))
-        assert said(source) == rows
+        source = source_at(write(Path(folder) / f"a{ending}", content))
+        assert rows_of(source) == rows
         assert all(part.images == len(part.names) <= 3 for part in source.parts())
 
 
@@ -104,13 +101,13 @@ def test_what_is_written_is_read_back(ending: str, rows: list[tuple[str, ...]]) 
     ],
 )
 def test_splits_have_their_usual_names(tmp_path: Path, word: str, split: str | None) -> None:
-    assert said(opened(write(tmp_path / "a.csv", f"path,split\na.png,{word}\n"))) == [("a.png", None, split)]
+    assert rows_of(source_at(write(tmp_path / "a.csv", f"path,split\na.png,{word}\n"))) == [("a.png", None, split)]
 
 
 @pytest.mark.parametrize(("value", "label"), [("3", "3"), ("3.0", "3"), ("true", "true"), ("null", None), ('"x"', "x")])
 def test_labels_of_json_may_be_numbers(tmp_path: Path, value: str, label: str | None) -> None:
-    source = opened(write(tmp_path / "a.jsonl", f'{{"path": "a.png", "label": {value}}}'))
-    assert said(source) == [("a.png", label, None)]
+    source = source_at(write(tmp_path / "a.jsonl", f'{{"path": "a.png", "label": {value}}}'))
+    assert rows_of(source) == [("a.png", label, None)]
 
 
 def test_a_path_may_lead_anywhere_as_it_was_written(tmp_path: Path) -> None:
@@ -119,21 +116,21 @@ def test_a_path_may_lead_anywhere_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "tables" / "link.png").symlink_to(tmp_path / "elsewhere" / "a.png")
     absolute = str(tmp_path / "elsewhere" / "a.png")
     path = write(tmp_path / "tables" / "a.csv", f"path\n../elsewhere/a.png\n{absolute}\nlink.png\n")
-    assert images_of(opened(path)) == {"../elsewhere/a.png": b"a", absolute: b"a", "link.png": b"a"}
+    assert images_of(source_at(path)) == {"../elsewhere/a.png": b"a", absolute: b"a", "link.png": b"a"}
 
 
 def test_a_table_beside_us_needs_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a.png", "a")
     write(tmp_path / "a.csv", "path\na.png\n")
     monkeypatch.chdir(tmp_path)
-    assert images_of(opened("a.csv")) == {"a.png": b"a"}
+    assert images_of(source_at("a.csv")) == {"a.png": b"a"}
 
 
 def test_several_tables_are_one_source_and_keys_begin_with_theirs(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(tmp_path / name / "a.png", name)
         write(tmp_path / name / "list.csv", "path\na.png\n")
-    source = opened(tmp_path / "*" / "list.csv")
+    source = source_at(tmp_path / "*" / "list.csv")
     assert images_of(source) == {"one/list.csv/a.png": b"one", "two/list.csv/a.png": b"two"}
     assert source.read("two/list.csv/a.png") == b"two"
 
@@ -143,19 +140,19 @@ def test_a_row_whose_file_cannot_be_read_is_one_image_that_cannot_be_read(tmp_pa
     os.mkfifo(tmp_path / "pipe.png")
     write(tmp_path / "good.png", "good")
     names = ["gone.png", "folder", "pipe.png", "/dev/zero", "nowhere://a.png", "x" * 300, "good.png"]
-    source = opened(write(tmp_path / "a.csv", separated([(name,) for name in names], header="path")))
-    found = [raw for _, raw in found_in(source)]
-    assert isinstance(found[0], FileNotFoundError)
-    assert [str(raw) for raw in found[1:4]] == ["a folder, a pipe or a device"] * 3
-    assert isinstance(found[4], ReadError)
-    assert isinstance(found[5], OSError)
-    assert found[6] == b"good"
+    source = source_at(write(tmp_path / "a.csv", separated([(name,) for name in names], header="path")))
+    raws = [raw for _, raw in read_all(source)]
+    assert isinstance(raws[0], FileNotFoundError)
+    assert [str(raw) for raw in raws[1:4]] == ["a folder, a pipe or a device"] * 3
+    assert isinstance(raws[4], ReadError)
+    assert isinstance(raws[5], OSError)
+    assert raws[6] == b"good"
     assert len(source.digest()) == 64
 
 
 def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_that_it_is(tmp_path: Path) -> None:
     write(tmp_path / "a.png", "a" * 100)
-    source = opened(write(tmp_path / "a.csv", "path\na.png\n"), max_bytes=9)
+    source = source_at(write(tmp_path / "a.csv", "path\na.png\n"), max_bytes=9)
     assert images_of(source) == {"a.png": b"a" * 10}
 
 
@@ -189,18 +186,17 @@ def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_that_it_is(tmp_p
 def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     path = write(tmp_path / name, content)
     with pytest.raises(DataError, match=rf"^{re.escape(str(path))}{message}") as error:
-        list(opened(path).parts())
+        list(source_at(path).parts())
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
-@no_deadline
 @given(content=st.binary(max_size=60) | st.binary(max_size=40).map(lambda rest: b"path,label\n" + rest))
 def test_any_bytes_are_rows_or_refused(ending: str, content: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = write(Path(folder) / f"a{ending}", content)
         try:
-            found_in(opened(path))
+            read_all(source_at(path))
         except DataError as error:
             assert str(error).startswith(str(path))
 
@@ -210,18 +206,18 @@ def test_what_is_no_table_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=rf"kind table expects \.csv, \.tsv or \.jsonl files, found {tmp_path}/a\.xlsx"
     ):
-        opened(tmp_path / "a.xlsx")
+        source_at(tmp_path / "a.xlsx")
     with pytest.raises(UsageError, match=rf"found {tmp_path}"):
-        opened(tmp_path)
+        source_at(tmp_path)
 
 
 @pytest.mark.parametrize("change", ["content", "label", "split", "name", "gone", "added"])
 def test_the_digest_changes_with_what_is_listed(tmp_path: Path, change: str) -> None:
     write(tmp_path / "a.png", "a")
     table = write(tmp_path / "a.csv", "path,label,split,more\na.png,cat,train,1\n")
-    before = opened(table).digest()
+    before = source_at(table).digest()
     write(table, "path,label,split,more\na.png,cat,train,2\n")
-    assert opened(table).digest() == before
+    assert source_at(table).digest() == before
     if change == "content":
         write(tmp_path / "a.png", "b")
     elif change == "gone":
@@ -234,4 +230,4 @@ def test_the_digest_changes_with_what_is_listed(tmp_path: Path, change: str) -> 
             "added": "a.png,cat,train\na.png,cat,train",
         }
         write(table, f"path,label,split\n{rows[change]}\n")
-    assert opened(table).digest() != before
+    assert source_at(table).digest() != before

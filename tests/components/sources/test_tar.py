@@ -13,10 +13,9 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import pytest
-from helpers.read_through import found_in, images_of, items_of
+from helpers.read_through import images_of, items_of, read_all
 from helpers.tars import COMPRESSIONS, add, pack
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.sources import Source, open_source
@@ -31,7 +30,7 @@ parts_of_names = st.text(st.characters(exclude_characters="/\0", exclude_categor
 names = st.lists(parts_of_names.filter(lambda part: not part.startswith(".")), min_size=1, max_size=6).map("/".join)
 
 
-def opened(path: Path, **settings: object) -> Source:
+def source_at(path: Path, **settings: object) -> Source:
     """The archive as a source."""
     return open_source(TarSource.model_validate({"kind": "tar", "path": str(path), **settings}))
 
@@ -41,13 +40,12 @@ def limited(path: Path, **limits: int) -> Source:
     return open_source(TarSource(kind="tar", path=str(path)), PreprocessSettings(**limits))
 
 
-def told(source: Source) -> dict[str, str]:
+def outcomes(source: Source) -> dict[str, str]:
     """What came of every member: its bytes as text, or why it cannot be read."""
-    return {item.key: raw.decode() if isinstance(raw, bytes) else str(raw) for item, raw in found_in(source)}
+    return {item.key: raw.decode() if isinstance(raw, bytes) else str(raw) for item, raw in read_all(source)}
 
 
 @pytest.mark.parametrize("suffix", COMPRESSIONS)
-@hypothesis_settings(deadline=None, max_examples=25)
 @given(
     files=st.dictionaries(names, st.binary(max_size=2000), max_size=5),
     format=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
@@ -55,28 +53,27 @@ def told(source: Source) -> dict[str, str]:
 def test_what_was_packed_comes_back(suffix: str, files: dict[str, bytes], format: int) -> None:
     files = {name: data for name, data in files.items() if not name.startswith("__MACOSX")}
     with TemporaryDirectory() as folder:
-        source = opened(pack(Path(folder) / f"photos{suffix}", files, format=format))
+        source = source_at(pack(Path(folder) / f"photos{suffix}", files, format=format))
         assert images_of(source) == {name.replace("%", "%25"): data for name, data in files.items()}
 
 
-@hypothesis_settings(deadline=None, max_examples=25)
 @given(files=st.dictionaries(names, st.binary(max_size=2000), max_size=5))
 def test_every_image_of_a_plain_archive_is_read_again_in_place(files: dict[str, bytes]) -> None:
     with TemporaryDirectory() as folder:
-        source = opened(pack(Path(folder) / "photos.tar", files))
-        for item, raw in found_in(source):
+        source = source_at(pack(Path(folder) / "photos.tar", files))
+        for item, raw in read_all(source):
             assert item.place is not None
             assert source.read(item.place) == raw
 
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
 def test_an_image_of_a_compressed_archive_has_no_place(tmp_path: Path, suffix: str) -> None:
-    assert {item.place for item in items_of(opened(pack(tmp_path / f"photos{suffix}", FILES)))} == {None}
+    assert {item.place for item in items_of(source_at(pack(tmp_path / f"photos{suffix}", FILES)))} == {None}
 
 
 @pytest.mark.parametrize("name", ["photos.tgz", "photos.TAR", "photos"])
 def test_the_content_says_how_it_is_compressed_and_not_the_name(tmp_path: Path, name: str) -> None:
-    assert images_of(opened(pack(tmp_path / "photos.tar.gz", FILES).rename(tmp_path / name))) == FILES
+    assert images_of(source_at(pack(tmp_path / "photos.tar.gz", FILES).rename(tmp_path / name))) == FILES
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
@@ -86,12 +83,12 @@ def test_folders_hidden_files_and_what_macos_adds_are_passed_over(tmp_path: Path
         add(archive, "cats", type=tarfile.DIRTYPE)
     if suffix == ".tar.gz":
         path.write_bytes(gzip.compress(path.read_bytes()))
-    assert images_of(opened(path)) == FILES
+    assert images_of(source_at(path)) == FILES
 
 
 def test_a_dot_before_every_name_as_tar_puts_it_there_is_not_part_of_it(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar", {f"./{name}": data for name, data in FILES.items()})
-    assert images_of(opened(path)) == FILES
+    assert images_of(source_at(path)) == FILES
 
 
 @pytest.mark.parametrize(
@@ -103,14 +100,14 @@ def test_a_dot_before_every_name_as_tar_puts_it_there_is_not_part_of_it(tmp_path
     ],
 )
 def test_a_folder_of_the_name_is_the_label(tmp_path: Path, label: str, expected: list[str | None]) -> None:
-    source = opened(pack(tmp_path / "photos.tar.gz", FILES), label=label, test=["cats/*"])
+    source = source_at(pack(tmp_path / "photos.tar.gz", FILES), label=label, test=["cats/*"])
     assert [item.label for item in items_of(source)] == expected
     assert [item.split for item in items_of(source)] == ["train", "test", "test", "train"]
 
 
 def test_a_name_that_is_not_utf8_stands_in_the_key_as_in_a_url(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar", {"caf\udce9.png": b"x", "100%.png": b"y"}, format=tarfile.GNU_FORMAT)
-    assert images_of(opened(path)) == {"caf%E9.png": b"x", "100%25.png": b"y"}
+    assert images_of(source_at(path)) == {"caf%E9.png": b"x", "100%25.png": b"y"}
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
@@ -128,7 +125,7 @@ def test_what_leads_elsewhere_is_rejected_one_by_one(tmp_path: Path, suffix: str
     path = tmp_path / f"photos{suffix}"
     path.write_bytes(gzip.compress(buffer.getvalue()) if suffix == ".tar.gz" else buffer.getvalue())
     leads_out, link = "a name that leads out of the archive", "a link or a device"
-    assert told(opened(path)) == {
+    assert outcomes(source_at(path)) == {
         "../secret": leads_out,
         "/root.png": leads_out,
         "link.png": link,
@@ -145,7 +142,7 @@ def test_a_sparse_file_is_rejected_and_what_follows_is_not(tmp_path: Path) -> No
     with tarfile.open(tmp_path / "photos.tar", "w") as archive:
         add(archive, "holes.bmp", b"abc", pax_headers=sparse)
         add(archive, "good.png", b"good")
-    assert told(opened(tmp_path / "photos.tar")) == {
+    assert outcomes(source_at(tmp_path / "photos.tar")) == {
         "holes.bmp": "a sparse file: pack it anew, without tar's --sparse",
         "good.png": "good",
     }
@@ -153,12 +150,12 @@ def test_a_sparse_file_is_rejected_and_what_follows_is_not(tmp_path: Path) -> No
 
 def test_of_two_files_with_one_name_the_last_counts(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar", [("a.png", b"old"), ("b.png", b"b"), ("./a.png", b"new")])
-    assert images_of(opened(path)) == {"a.png": b"new", "b.png": b"b"}
+    assert images_of(source_at(path)) == {"a.png": b"new", "b.png": b"b"}
 
 
 def test_of_two_files_with_one_name_the_first_counts_in_a_compressed_archive(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar.gz", [("a.png", b"first"), ("b.png", b"b"), ("a.png", b"again")])
-    assert [(item.key, str(raw)) for item, raw in found_in(opened(path))] == [
+    assert [(item.key, str(raw)) for item, raw in read_all(source_at(path))] == [
         ("a.png", "b'first'"),
         ("b.png", "b'b'"),
         ("a.png", "a second file of this name, and in a compressed archive the first one counts"),
@@ -173,28 +170,28 @@ def test_an_archive_that_was_cut_off_anywhere_is_an_error_that_names_it(tmp_path
     for length in {0, 1, 511, 512, 1024, *range(1536, end, 700), end - 1, end // 512 * 512} & set(range(end)):
         path.write_bytes(data[:length])
         with pytest.raises(DataError, match=rf"^{re.escape(str(path))}: expected a whole tar archive, found one that"):
-            found_in(opened(path))
+            read_all(source_at(path))
 
 
 def test_an_archive_that_lost_its_last_members_at_their_very_border_is_an_error(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar", {"a.png": b"a", "b.png": b"b"})
     path.write_bytes(path.read_bytes()[:1024])
     with pytest.raises(DataError, match="no mark of its end where it ends"):
-        found_in(opened(path))
+        read_all(source_at(path))
 
 
 def test_a_header_that_is_damaged_is_not_the_end_of_the_archive(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar", {"a.png": b"a", "b.png": b"b"})
     path.write_bytes(path.read_bytes().replace(b"b.png", b"c.png"))
     with pytest.raises(DataError, match="broken or cut off"):
-        found_in(opened(path))
+        read_all(source_at(path))
 
 
 def test_two_archives_in_one_file_are_an_error_and_not_the_first_of_them(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar", FILES)
     path.write_bytes(path.read_bytes() * 2)
     with pytest.raises(DataError, match="more after the mark of its end"):
-        found_in(opened(path))
+        read_all(source_at(path))
 
 
 def test_a_checksum_that_is_wrong_is_an_error(tmp_path: Path) -> None:
@@ -203,11 +200,10 @@ def test_a_checksum_that_is_wrong_is_an_error(tmp_path: Path) -> None:
     data[-8] ^= 1
     path.write_bytes(data)
     with pytest.raises(DataError, match="CRC check failed"):
-        found_in(opened(path))
+        read_all(source_at(path))
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
-@hypothesis_settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_damage_is_an_error_or_other_bytes_and_never_a_crash(suffix: str, data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
@@ -217,7 +213,7 @@ def test_damage_is_an_error_or_other_bytes_and_never_a_crash(suffix: str, data: 
             packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
         path.write_bytes(gzip.compress(packed) if suffix == ".tar.gz" else packed)
         try:
-            found_in(opened(path))
+            read_all(source_at(path))
         except DataError as error:
             assert "\n" not in str(error)
 
@@ -230,7 +226,7 @@ def test_a_header_that_lies_about_a_size_ends_soon(tmp_path: Path, size: int, ki
     header = info.tobuf(tarfile.GNU_FORMAT)
     (tmp_path / "photos.tar").write_bytes(header + bytes(2048))
     with pytest.raises(DataError, match="broken or cut off"):
-        found_in(opened(tmp_path / "photos.tar"))
+        read_all(source_at(tmp_path / "photos.tar"))
 
 
 def test_a_long_name_of_megabytes_is_not_read_into_memory(tmp_path: Path) -> None:
@@ -242,7 +238,7 @@ def test_a_long_name_of_megabytes_is_not_read_into_memory(tmp_path: Path) -> Non
             file.write(b"a" * (1 << 20))
     tracemalloc.start()
     with pytest.raises(DataError, match="headers without an end"):
-        found_in(opened(tmp_path / "photos.tar.gz"))
+        read_all(source_at(tmp_path / "photos.tar.gz"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20
@@ -254,11 +250,11 @@ def test_a_bomb_is_refused_long_before_its_end(tmp_path: Path, suffix: str) -> N
     expected = rf"^{re.escape(str(path))}: expected a byte to unpack to at most 20, found .*; raise preprocess\.max_exp"
     tracemalloc.start()
     with pytest.raises(DataError, match=expected):
-        found_in(limited(path, max_expansion=20, max_bytes=1000))
+        read_all(limited(path, max_expansion=20, max_bytes=1000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 << 20  # xz keeps 8 MiB of what came before
-    assert len(told(limited(path, max_expansion=1_000_000, max_bytes=1000))["bomb.png"]) == 1001
+    assert len(outcomes(limited(path, max_expansion=1_000_000, max_bytes=1000))["bomb.png"]) == 1001
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
@@ -266,42 +262,41 @@ def test_of_a_member_that_is_too_large_no_more_is_read_than_shows_that_it_is(tmp
     path = pack(tmp_path / f"photos{suffix}", {"a.png": b"a" * 1000, "b.png": b"b"})
     source = limited(path, max_bytes=99)
     assert images_of(source) == {"a.png": b"a" * 100, "b.png": b"b"}
-    assert all(source.read(item.place) == raw for item, raw in found_in(source) if item.place)
+    assert all(source.read(item.place) == raw for item, raw in read_all(source) if item.place)
 
 
 def test_an_archive_of_too_many_members_is_refused(tmp_path: Path) -> None:
     path = pack(tmp_path / "photos.tar.gz", FILES)
     with pytest.raises(DataError, match=r"expected at most 3 members, found more; raise preprocess\.max_members"):
-        found_in(limited(path, max_members=3))
+        read_all(limited(path, max_members=3))
 
 
 def test_several_archives_are_one_source_a_part_each_and_names_begin_with_theirs(tmp_path: Path) -> None:
     pack(tmp_path / "a.tar", {"x.png": b"ax"})
     pack(tmp_path / "b.tar.gz", {"x.png": b"bx", "dogs/y.png": b"by"})
-    source = opened(tmp_path / "*.tar*")
+    source = source_at(tmp_path / "*.tar*")
     assert images_of(source) == {"a.tar/x.png": b"ax", "b.tar.gz/x.png": b"bx", "b.tar.gz/dogs/y.png": b"by"}
     assert [part.names for part in source.parts()] == [["a.tar"], ["b.tar.gz"]]
     assert [source.read(item.place) for item in items_of(source) if item.place] == [b"ax"]
-    assert source.digest() not in {opened(tmp_path / "a.tar").digest(), opened(tmp_path / "b.tar.gz").digest()}
+    assert source.digest() not in {source_at(tmp_path / "a.tar").digest(), source_at(tmp_path / "b.tar.gz").digest()}
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "photos.tar").write_bytes(b"not a tar, but words " * 100)
     with pytest.raises(DataError, match=rf"^{tmp_path}/photos\.tar: expected a whole tar archive"):
-        found_in(opened(tmp_path / "photos.tar"))
+        read_all(source_at(tmp_path / "photos.tar"))
     with pytest.raises(UsageError, match=rf"kind tar expects an archive, found the folder {tmp_path}"):
-        opened(tmp_path)
+        source_at(tmp_path)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_a_broken_archive_among_others_stops_ingest_in_one_line(
-    tmp_path: Path, ingest_into: Callable[..., object], workers: int
+    tmp_path: Path, ingest_into: Callable[..., object]
 ) -> None:
     for name in ("a", "b"):
         pack(tmp_path / f"{name}.tar", FILES)
     (tmp_path / "a.tar").write_bytes((tmp_path / "a.tar").read_bytes()[:2000])
     with pytest.raises(DataError) as error:
-        ingest_into(tmp_path / "run", TarSource(kind="tar", path=str(tmp_path / "*.tar")), workers=workers)
+        ingest_into(tmp_path / "run", TarSource(kind="tar", path=str(tmp_path / "*.tar")))
     assert str(error.value) == (
         f"{tmp_path}/a.tar: expected a whole tar archive, found one that is broken or cut off (unexpected end of data)"
     )
@@ -324,11 +319,11 @@ def test_a_folder_a_zip_and_tars_of_the_same_images_give_the_same_shards(
         TarSource(kind="tar", path=str(pack(tmp_path / "photos.tar", images)), label="first_folder"),
         TarSource(kind="tar", path=str(pack(tmp_path / "photos.tar.gz", backwards)), label="first_folder"),
     ]
-    written = []
+    digests = []
     for number, source in enumerate(sources):
         run = tmp_path / f"run{number}"
         ingest_into(run, source)
         files = sorted((run / "examples").rglob("*"))
-        written.append({path.relative_to(run): sha256_of(path) for path in files if path.is_file()})
-    assert len(written[0]) > 5
-    assert written[0] == written[1] == written[2] == written[3]
+        digests.append({path.relative_to(run): sha256_of(path) for path in files if path.is_file()})
+    assert len(digests[0]) > 5
+    assert digests[0] == digests[1] == digests[2] == digests[3]

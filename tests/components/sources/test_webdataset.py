@@ -8,10 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from helpers.read_through import found_in, images_of, items_of
+from helpers.read_through import images_of, items_of, read_all
 from helpers.tars import pack
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.sources import Source, open_source
@@ -34,7 +33,7 @@ samples = st.dictionaries(
 )
 
 
-def opened(path: Path, **settings: object) -> Source:
+def source_at(path: Path, **settings: object) -> Source:
     """The archives as a source."""
     return open_source(WebDatasetSource.model_validate({"kind": "webdataset", "path": str(path), **settings}))
 
@@ -46,12 +45,11 @@ def labels(source: Source) -> dict[str, str | None]:
 
 def label_or_reason(folder: Path, files: dict[str, bytes], **settings: object) -> str | None:
     """The label of the only image of an archive, or why the image is rejected."""
-    ((item, raw),) = found_in(opened(pack(folder / "one.tar", files), **settings))
+    ((item, raw),) = read_all(source_at(pack(folder / "one.tar", files), **settings))
     return str(raw) if isinstance(raw, Exception) else item.label
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
-@hypothesis_settings(deadline=None, max_examples=40)
 @given(samples=samples, data=st.data())
 def test_samples_come_back_in_whatever_order_their_files_are(
     suffix: str, samples: dict[str, tuple[bytes, str, str | None]], data: st.DataObject
@@ -66,12 +64,12 @@ def test_samples_come_back_in_whatever_order_their_files_are(
         beside += [] if label is None else [(f"{sample}.cls", label.encode()), (f"{sample}.json", b"not looked at")]
         files += data.draw(st.permutations(beside))
     with TemporaryDirectory() as folder:
-        source = opened(pack(Path(folder) / f"train{suffix}", files))
+        source = source_at(pack(Path(folder) / f"train{suffix}", files))
         key = {sample: sample.replace("%", "%25") for sample in samples}
         assert images_of(source) == {key[sample]: image for sample, (image, _, _) in samples.items()}
         assert labels(source) == {key[sample]: label for sample, (_, _, label) in samples.items()}
         if suffix == ".tar":
-            assert all(source.read(item.place or "") == raw for item, raw in found_in(source))
+            assert all(source.read(item.place or "") == raw for item, raw in read_all(source))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +95,7 @@ def test_the_recipe_names_the_field(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("annotations", "reason"),
     [
         ({"0.json": b'{"label": '}, "its .json: Expecting value"),
         ({"0.json": b"\xff"}, "its .json: 'utf-8' codec can't decode"),
@@ -110,13 +108,15 @@ def test_the_recipe_names_the_field(tmp_path: Path) -> None:
         ({"0.cls": b"\xff"}, "its .cls: 'utf-8' codec can't decode"),
     ],
 )
-def test_an_image_whose_label_cannot_be_read_is_rejected(tmp_path: Path, told: dict[str, bytes], reason: str) -> None:
-    assert (label_or_reason(tmp_path, {"0.jpg": b"x", **told}) or "").startswith(reason)
+def test_an_image_whose_label_cannot_be_read_is_rejected(
+    tmp_path: Path, annotations: dict[str, bytes], reason: str
+) -> None:
+    assert (label_or_reason(tmp_path, {"0.jpg": b"x", **annotations}) or "").startswith(reason)
 
 
 def test_a_second_image_of_a_sample_is_rejected(tmp_path: Path) -> None:
-    source = opened(pack(tmp_path / "train.tar", {"0.jpg": b"x", "0.png": b"y"}))
-    assert [(item.key, str(raw)) for item, raw in found_in(source)] == [
+    source = source_at(pack(tmp_path / "train.tar", {"0.jpg": b"x", "0.png": b"y"}))
+    assert [(item.key, str(raw)) for item, raw in read_all(source)] == [
         ("0", "b'x'"),
         ("0", "a second image of its sample"),
     ]
@@ -126,7 +126,7 @@ def test_a_second_image_of_a_sample_is_rejected(tmp_path: Path) -> None:
 def test_files_of_a_sample_in_two_places_are_an_error(tmp_path: Path, suffix: str) -> None:
     path = pack(tmp_path / f"train{suffix}", {"0.jpg": b"x", "1.jpg": b"y", "0.cls": b"7", "1.cls": b"8"})
     with pytest.raises(DataError, match=rf"^{path}: expected the files of a sample beside each other, found 0 in two"):
-        found_in(opened(path))
+        read_all(source_at(path))
 
 
 @pytest.mark.parametrize("path", ["train-{000..001}.tar", "train-*.tar", ".", "{train-000,train-001}.tar"])
@@ -134,7 +134,7 @@ def test_shards_are_named_by_braces_a_pattern_or_their_folder(tmp_path: Path, pa
     for number in range(2):
         pack(tmp_path / f"train-00{number}.tar", SAMPLES)
     (tmp_path / "readme.txt").write_text("words")
-    source = opened(tmp_path / path)
+    source = source_at(tmp_path / path)
     assert labels(source) == {
         "train-000.tar/000": "7",
         "train-000.tar/001": "3",
@@ -147,13 +147,13 @@ def test_shards_are_named_by_braces_a_pattern_or_their_folder(tmp_path: Path, pa
 def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     pack(tmp_path / "train-09.tar", SAMPLES)
     with pytest.raises(UsageError, match=rf"found nothing at {tmp_path}/train-10\.tar; set SOURCE="):
-        opened(tmp_path / "train-{09..11}.tar")
+        source_at(tmp_path / "train-{09..11}.tar")
 
 
 def test_shards_whose_names_match_are_the_sources_own_test_split(tmp_path: Path) -> None:
     for name in ("photos-train-0.tar", "photos-val-0.tar"):
         pack(tmp_path / name, SAMPLES)
-    source = opened(tmp_path, test=["*-val-*"])
+    source = source_at(tmp_path, test=["*-val-*"])
     assert [(item.key, item.split) for item in items_of(source)] == [
         ("photos-train-0.tar/000", "train"),
         ("photos-train-0.tar/001", "train"),
@@ -164,7 +164,7 @@ def test_shards_whose_names_match_are_the_sources_own_test_split(tmp_path: Path)
 
 def test_a_folder_without_archives_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"kind webdataset expects \.tar archives, found none in {tmp_path}"):
-        opened(tmp_path)
+        source_at(tmp_path)
 
 
 def test_samples_are_told_from_other_archives_by_what_is_beside_the_images(tmp_path: Path) -> None:

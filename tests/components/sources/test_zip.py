@@ -24,7 +24,7 @@ def pack(path: Path, files: dict[str, bytes], *, compression: int = zipfile.ZIP_
     return path
 
 
-def opened(path: Path, **settings: object) -> Source:
+def source_at(path: Path, **settings: object) -> Source:
     """The archive as a source."""
     return open_source(ZipSource.model_validate({"kind": "zip", "path": str(path), **settings}))
 
@@ -37,14 +37,14 @@ def limited(path: Path, **limits: int) -> Source:
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_files_come_by_name_with_their_bytes(tmp_path: Path, compression: int) -> None:
     backwards = dict(reversed(FILES.items()))
-    source = opened(pack(tmp_path / "photos.zip", backwards, compression=compression))
+    source = source_at(pack(tmp_path / "photos.zip", backwards, compression=compression))
     assert {item.key: source.read(item.key) for item in source.items()} == FILES
     assert [item.key for item in source.items()] == sorted(FILES)
 
 
 def test_folders_hidden_files_and_what_macos_adds_are_passed_over(tmp_path: Path) -> None:
     noise = {"cats/": b"", ".DS_Store": b"x", "cats/.hidden.png": b"x", "__MACOSX/cats/._2.png": b"x"}
-    source = opened(pack(tmp_path / "photos.zip", FILES | noise))
+    source = source_at(pack(tmp_path / "photos.zip", FILES | noise))
     assert [item.key for item in source.items()] == sorted(FILES)
 
 
@@ -57,12 +57,12 @@ def test_folders_hidden_files_and_what_macos_adds_are_passed_over(tmp_path: Path
     ],
 )
 def test_a_folder_of_the_name_is_the_label(tmp_path: Path, label: str, expected: object) -> None:
-    found = {item.key: item.label for item in opened(pack(tmp_path / "photos.zip", FILES), label=label).items()}
-    assert found == expected or set(found.values()) == expected
+    outcomes = {item.key: item.label for item in source_at(pack(tmp_path / "photos.zip", FILES), label=label).items()}
+    assert outcomes == expected or set(outcomes.values()) == expected
 
 
 def test_names_that_match_are_the_sources_own_test_split(tmp_path: Path) -> None:
-    source = opened(pack(tmp_path / "photos.zip", FILES), test=["cats/*", "?.png"])
+    source = source_at(pack(tmp_path / "photos.zip", FILES), test=["cats/*", "?.png"])
     assert {item.key: item.split for item in source.items()} == {
         "b.png": "test",
         "cats/2.png": "test",
@@ -72,7 +72,7 @@ def test_names_that_match_are_the_sources_own_test_split(tmp_path: Path) -> None
 
 
 def test_nothing_is_written_beside_the_archive(tmp_path: Path) -> None:
-    source = opened(pack(tmp_path / "photos.zip", FILES))
+    source = source_at(pack(tmp_path / "photos.zip", FILES))
     for item in source.items():
         source.read(item.key)
     assert [path.name for path in tmp_path.iterdir()] == ["photos.zip"]
@@ -84,15 +84,15 @@ def test_what_leads_elsewhere_is_listed_and_cannot_be_read(tmp_path: Path) -> No
         link = zipfile.ZipInfo("link.png")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "good.png")
-    source = opened(path)
-    found = {}
+    source = source_at(path)
+    outcomes = {}
     for item in source.items():
         try:
-            found[item.key] = str(source.read(item.key))
+            outcomes[item.key] = str(source.read(item.key))
         except ReadError as error:
-            found[item.key] = str(error)
+            outcomes[item.key] = str(error)
     leads_out = "a name that leads out of the archive"
-    assert found == {
+    assert outcomes == {
         "../up.png": leads_out,
         "/root.png": leads_out,
         "good.png": "b'x'",
@@ -111,7 +111,7 @@ def test_a_member_with_a_wrong_byte_is_read_whole_or_not_at_all(tmp_path: Path, 
     for place in range(start, start + packed, 5):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            assert opened(path).read("a.png") == content  # some bits of padding count for nothing
+            assert source_at(path).read("a.png") == content  # some bits of padding count for nothing
         except ReadError:
             refused += 1
     assert refused > packed // 10
@@ -121,7 +121,7 @@ def test_a_member_that_is_damaged_is_one_image_that_cannot_be_read(tmp_path: Pat
     path = pack(tmp_path / "photos.zip", {"a.png": b"a" * 100, "b.png": b"b" * 5}, compression=zipfile.ZIP_STORED)
     data = path.read_bytes()
     path.write_bytes(data.replace(b"bbbbb", b"bbabb"))
-    source = opened(path)
+    source = source_at(path)
     with pytest.raises(ReadError, match="Bad CRC-32"):
         source.read("b.png")
     assert source.read("a.png") == b"a" * 100
@@ -149,22 +149,22 @@ def test_an_archive_of_too_many_members_is_refused(tmp_path: Path) -> None:
 def test_several_archives_are_one_source_and_names_begin_with_theirs(tmp_path: Path) -> None:
     pack(tmp_path / "a.zip", {"x.png": b"ax"})
     pack(tmp_path / "b.zip", {"x.png": b"bx", "dogs/y.png": b"by"})
-    source = opened(tmp_path / "*.zip", label="last_folder")
+    source = source_at(tmp_path / "*.zip", label="last_folder")
     read = {item.key: source.read(item.place or "") for item in source.items()}
     assert read == {"a.zip/x.png": b"ax", "b.zip/x.png": b"bx", "b.zip/dogs/y.png": b"by"}
-    assert source.digest() not in {opened(tmp_path / "a.zip").digest(), opened(tmp_path / "b.zip").digest()}
+    assert source.digest() not in {source_at(tmp_path / "a.zip").digest(), source_at(tmp_path / "b.zip").digest()}
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"PK, but no more than that")
     with pytest.raises(DataError, match=rf"^{tmp_path}/photos\.zip: expected a zip archive, found something else"):
-        opened(tmp_path / "photos.zip")
+        source_at(tmp_path / "photos.zip")
     with pytest.raises(UsageError, match=rf"kind zip expects an archive, found the folder {tmp_path}"):
-        opened(tmp_path)
+        source_at(tmp_path)
 
 
 def test_the_digest_is_that_of_the_archive(tmp_path: Path) -> None:
     one, same = pack(tmp_path / "one.zip", {"a.png": b"a"}), tmp_path / "same.zip"
     same.write_bytes(one.read_bytes())
     other = pack(tmp_path / "other.zip", {"a.png": b"b"})
-    assert opened(one).digest() == opened(same).digest() != opened(other).digest()
+    assert source_at(one).digest() == source_at(same).digest() != source_at(other).digest()
