@@ -22,7 +22,7 @@ from components.examples.dataset import readable
 from components.tune.oracles import make_oracle
 from components.tune.tuner import Tuner
 from components.workers.child import report_error
-from components.workers.lifetime import leave_with_parent
+from components.workers.lifetime import exit_with_parent
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import TuneSettings
@@ -35,7 +35,7 @@ def main(task: Path, pipe: int | None) -> int:
     """Run trials until the chief has no more; return the exit status."""
     oracle_client.TIMEOUT = ANSWER_SECONDS
     if pipe is not None:
-        leave_with_parent()
+        exit_with_parent()
     try:
         run(task)
     except (DataError, UsageError) as error:

@@ -1,4 +1,4 @@
-"""Child processes: how this project starts one of its own modules in another process, and hears of an error there."""
+"""Child processes: starts a module of this project in another process, and receives its errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from components.workers.lifetime import leave_with_parent, with_parent
+from components.workers.lifetime import exit_with_parent, parent_environment
 from schemas.errors import DataError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,9 +79,9 @@ def start_child(
 def run_as_child(main: Callable[..., None]) -> int:
     """Run `main` in a process that `start_child` started; return its exit status.
 
-    It is called with the arguments. An error that a person can mend goes to the parent instead of the screen.
+    It is called with the arguments. A UsageError or a DataError goes to the parent instead of the screen.
     """
-    leave_with_parent()
+    exit_with_parent()
     *arguments, pipe = sys.argv[1:]
     try:
         main(*arguments)
@@ -94,13 +94,13 @@ def run_as_child(main: Callable[..., None]) -> int:
 
 
 def report_error(pipe: int, message: str) -> None:
-    """Tell the parent what went wrong."""
+    """Send an error's message to the parent."""
     with os.fdopen(pipe, "wb") as file:
         file.write(message.encode())
 
 
 def _environment() -> dict[str, str]:
-    """Return what lets a child find these packages, end with this process, and log TensorFlow's warnings at most."""
+    """Return variables by which a child finds these packages, exits with this process, and logs only warnings and errors."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
-    return {**with_parent(), "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": level}
+    return {**parent_environment(), "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": level}

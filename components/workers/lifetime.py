@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, however that one ends."""
+"""Processes that exit with their parent, in whatever way it ended."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ PARENT = "LATENT_MILL_PARENT"
 _watching = False
 
 
-def with_parent() -> dict[str, str]:
-    """What goes into the environment of a process that shall end with this one."""
+def parent_environment() -> dict[str, str]:
+    """Return variables for the environment of a child that calls `exit_with_parent`."""
     return {PARENT: str(os.getpid())}
 
 
-def leave_with_parent() -> None:
-    """Ends this process when its parent is gone: a killed run leaves nobody behind who still writes."""
+def exit_with_parent() -> None:
+    """Exit when the parent process ends, so that a killed run leaves no process that still writes."""
     global _watching
     if _watching:
         return
     _watching = True
-    # A parent may be gone before its child comes this far, so it says who it is. Not for grandchildren, so it is taken out.
+    # The parent may have ended before this call, so the environment names it; the variable is not for grandchildren.
     parent = int(os.environ.pop(PARENT, os.getppid()))
 
     def watch() -> None:
-        # The parent's number changes when it dies; asked for, because no signal says so on every system.
+        # The parent's number changes when it ends. It is polled, because not every system has a signal for this.
         while os.getppid() == parent:
             time.sleep(0.1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True, name="leave-with-parent").start()
+    threading.Thread(target=watch, daemon=True, name="exit-with-parent").start()

@@ -18,7 +18,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import SubprocessSdkWorkerHandler, WorkerHandler
 
 from components.workers import remote
-from components.workers.lifetime import leave_with_parent
+from components.workers.lifetime import exit_with_parent
 from schemas.errors import DataError
 from schemas.recipe.recipe import BeamSection
 
@@ -44,7 +44,7 @@ class UnitDoFn(beam.DoFn):
         Raises:
             DataError: This machine does not see the folder in which the command was started.
         """
-        leave_with_parent()
+        exit_with_parent()
         try:
             os.chdir(self.folder)
         except OSError as error:

@@ -28,7 +28,7 @@ def in_this_process(tiny_examples: Examples, tmp_path: Path, monkeypatch: pytest
     """Runs a worker and the chief that it asks, both in this process; returns the worker's exit status."""
 
     def run(oracle: Any, settings: TuneSettings, *, examples: Examples = tiny_examples, pipe: int | None = None) -> int:
-        monkeypatch.setattr(worker, "leave_with_parent", lambda: None)
+        monkeypatch.setattr(worker, "exit_with_parent", lambda: None)
         task = tmp_path / "task.json"
         task.write_bytes(task_of(examples, settings))
         with served(oracle) as (ip, port):

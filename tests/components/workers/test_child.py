@@ -34,7 +34,7 @@ def test_an_error_of_a_child_reaches_its_parent(monkeypatch: pytest.MonkeyPatch)
     import os
 
     reading, writing = os.pipe()
-    monkeypatch.setattr(child, "leave_with_parent", lambda: None)
+    monkeypatch.setattr(child, "exit_with_parent", lambda: None)
     monkeypatch.setattr("sys.argv", ["module", "one", "two", str(writing)])
 
     def main(*arguments: str) -> None:
@@ -49,7 +49,7 @@ def test_an_error_of_a_child_reaches_its_parent(monkeypatch: pytest.MonkeyPatch)
 def test_the_status_says_how_a_child_ended(
     raised: BaseException | None, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "leave_with_parent", lambda: None)
+    monkeypatch.setattr(child, "exit_with_parent", lambda: None)
     monkeypatch.setattr("sys.argv", ["module", "99"])
 
     def main() -> None:

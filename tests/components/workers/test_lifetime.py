@@ -14,15 +14,15 @@ from helpers.paths import ROOT
 CHILD = """
 import sys, time
 time.sleep(float(sys.argv[1]))  # what it loads first
-from components.workers.lifetime import leave_with_parent
-leave_with_parent()
+from components.workers.lifetime import exit_with_parent
+exit_with_parent()
 print("stays", flush=True)
 time.sleep(60)
 """
 PARENT = """
 import os, subprocess, sys, time
-from components.workers.lifetime import with_parent
-child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], env={**os.environ, **with_parent()})
+from components.workers.lifetime import parent_environment
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], env={**os.environ, **parent_environment()})
 print(child.pid, flush=True)
 time.sleep(60)
 """
