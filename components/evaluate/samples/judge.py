@@ -101,7 +101,7 @@ def judge(
         prior = vae.prior_sampler()
         if sampler not in ("auto", prior.kind):
             raise DataError(
-                f"evaluate.sampler: expected {prior.kind} or auto, found {sampler}, and nothing to fit it by: {why}"
+                f"evaluate.sampler: expected {prior.kind} or auto, found {sampler}, which cannot be fitted: {why}"
             )
         return Judgement(prior, why, "", why, why, why)
     with readable(examples):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -81,6 +81,7 @@ def write_model(
     *,
     latent_dim: int = 2,
     mse: bool = False,
+    kl: Literal["sum", "none"] = "sum",
     epochs: int = 3,
     conditional: bool = False,
 ) -> Model:
@@ -89,7 +90,7 @@ def write_model(
 
     statistics = Statistics.model_validate_json(examples.statistics_path.read_bytes())
     network = DenseModel(network="dense", latent_dim=latent_dim, hidden=(8,), conditional=conditional)
-    loss = MseLoss(likelihood="mse") if mse else BernoulliLoss(likelihood="bernoulli")
+    loss = MseLoss(likelihood="mse", kl=kl) if mse else BernoulliLoss(likelihood="bernoulli")
     model = Model(folder)
     model.path.mkdir(parents=True)
     with warnings.catch_warnings():

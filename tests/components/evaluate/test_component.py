@@ -184,6 +184,17 @@ def test_images_and_codes_of_any_shape(
     assert elbo == pytest.approx(log_prob - kl, rel=1e-4)
 
 
+def test_a_plain_autoencoder_has_no_likelihood_and_no_new_images(
+    make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path
+) -> None:
+    examples = make_examples(training=10)
+    evaluation = evaluate_small(examples, make_model(examples, mse=True, kl="none"), tmp_path / "evaluation")
+    assert list(evaluation.metrics["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
+    why = "a plain autoencoder has no distribution to draw new images from"
+    assert evaluation.metrics["distances"] == {"left_out": why}
+    assert "metrics PSNR " in evaluation.console
+
+
 def test_a_file_that_is_no_model(make_examples: MakeExamples, make_model: MakeModel, tmp_path: Path) -> None:
     examples = make_examples()
     model = make_model(examples)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import scipy.stats
 
 from components.evaluate.reconstruction import measure as module
+from components.evaluate.reconstruction.latent import AggregatePosterior
 from components.evaluate.reconstruction.measure import batch_size, document, measure
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics
@@ -290,6 +292,26 @@ def test_probabilities_and_plain_autoencoders_have_no_bits_per_dimension(
     assert "bits_per_dim" not in run(examples, vae=make_vae((8, 8, 1), Bernoulli(), unit)).estimates
     plain = make_vae((8, 8, 1), WeightedMse(50.0, "sigmoid"), unit, kl="none")
     assert "bits_per_dim" not in run(examples, vae=plain).estimates
+
+
+def test_a_model_of_binary_images_is_measured_on_binary_images(make_examples: MakeExamples, noise_images: Any) -> None:
+    from models.likelihoods import Bernoulli
+    from models.normalisation import Normalise
+
+    pixels = noise_images(30)
+    vae = make_vae((8, 8, 1), Bernoulli(binarise=True), Normalise([0.0], [1.0]))
+    originals = run(make_examples(pixels), vae=vae, images=30).originals
+    assert set(np.unique(originals)) == {0.0, 1.0}
+    assert np.corrcoef(originals.ravel(), pixels.ravel())[0, 1] > 0.5
+
+
+def test_codes_in_fewer_dimensions_than_there_are_have_no_number_for_the_gap(make_examples: MakeExamples) -> None:
+    measurement = run(make_examples())
+    flat = AggregatePosterior(3)
+    flat.add(np.ones((10, 3)), np.full((10, 3), -2000.0))
+    latent = document(replace(measurement, aggregate=flat))["latent"]
+    assert latent["aggregate_gap"] is None
+    assert latent["aggregate_doc"].endswith("It is infinite: all codes lie in fewer dimensions than there are.")
 
 
 def make_vae(shape: tuple[int, int, int], likelihood: Any, normalise: Any, **options: Any) -> Any:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.ring import ring_images, ring_vae
 
 from components.evaluate.samples import sampler_choice
 from components.evaluate.samples.distances import NOT_FINITE
 from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.kid import kernel_distance
-from components.evaluate.samples.sampler_choice import Choice, choose_sampler
+from components.evaluate.samples.sampler_choice import Choice, choose_sampler, fit_to_training
+from components.examples.training_images import TrainingImages
+from components.latents.noise import binarised
 from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
+from schemas.artifacts.kinds import Examples
 
 Array = np.ndarray[Any, Any]
 ENOUGH = 20  # validation images
@@ -41,6 +46,23 @@ def features(seed: int, *, count: int = 40, shift: float = 0.0) -> Array:
 NEW = {kind: features(number, shift=shift) for number, (kind, shift) in enumerate(SHIFTS.items())}
 TEST, TRAINING, VALIDATION = (features(seed) for seed in (10, 11, 12))
 NAN = np.full((40, 3), np.nan, np.float32)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_samplers_are_fitted_to_the_codes_of_training_images(
+    binary: bool, make_examples: Callable[..., Examples]
+) -> None:
+    """Those of a model of binary images are fitted to binary images."""
+    images, _ = ring_images(40)
+    vae, counts = ring_vae(), list[int]()
+    vae.likelihood.binarise = binary
+    training = TrainingImages(make_examples(images, training=40))
+    prior, box, mixture, posterior = fit_to_training(vae, training, seed=0, progress=counts.append)
+    assert [sampler.kind for sampler in (prior, box, mixture, posterior)] == list(SHIFTS)
+    means, _ = vae.encode(binarised(images, seed=0, start=0) if binary else images)
+    np.testing.assert_allclose(box.low, np.min(means, axis=0), atol=1e-5)
+    np.testing.assert_allclose(box.high, np.max(means, axis=0), atol=1e-5)
+    assert counts == [40]
 
 
 def choose(*, kind: str = "auto", validation: int = 40, **new: Array) -> Choice:
