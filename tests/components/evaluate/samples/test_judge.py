@@ -69,7 +69,8 @@ def test_a_plain_autoencoder_has_no_new_images(ring: Judged) -> None:
 
 
 def test_a_fitted_sampler_needs_images_to_be_fitted_to(ring: Judged) -> None:
-    with pytest.raises(DataError, match=r"^evaluate\.sampler: expected normal or auto, found mixture, which cannot be fitted: .* is 0$"):
+    message = r"^evaluate\.sampler: expected normal or auto, found mixture, which cannot be fitted: .* is 0$"
+    with pytest.raises(DataError, match=message):
         judge_small(ring.vae, ring.examples, max_images=0, sampler="mixture")
 
 
