@@ -213,7 +213,7 @@ class GenerateSection(Section):
             if getattr(self, key) != type(self).model_fields[key].default
         ]
         if conflicts:
-            raise ValueError(f"{conflicts[0]}: expected it unset, because {sources[0]} sets the codes; found both")
+            raise ValueError(f"{conflicts[0]}: expected no value together with {sources[0]}, found both")
         return self
 
     @model_validator(mode="after")

@@ -191,10 +191,10 @@ def test_an_error_names_a_source_that_cannot_be_used(make_images: MakeImages, ph
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"codes": "a", "around": "b"}, "around: expected it unset, because codes sets the codes"),
-        ({"between": "a", "temperature": 0.5}, "temperature: expected it unset, because between sets the codes"),
-        ({"around": "a", "labels": "balanced"}, "labels: expected it unset, because around sets the codes"),
-        ({"around": "a", "drop_unlikely": 0.1}, "drop_unlikely: expected it unset, because around sets the codes"),
+        ({"codes": "a", "around": "b"}, "around: expected no value together with codes"),
+        ({"between": "a", "temperature": 0.5}, "temperature: expected no value together with between"),
+        ({"around": "a", "labels": "balanced"}, "labels: expected no value together with around"),
+        ({"around": "a", "drop_unlikely": 0.1}, "drop_unlikely: expected no value together with around"),
         (
             {"between": "a", "drop_near_copies": True},
             "drop_near_copies: expected images that can be replaced by others",
