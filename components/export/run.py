@@ -19,7 +19,7 @@ from components.export.parity import Parity, keras_results, time_and_memory
 from components.export.signatures import signatures
 from components.latents.sampler_file import read_sampler
 from components.reporting.console import say
-from components.reporting.numbers import general
+from components.reporting.numbers import data_size, general
 from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
 from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation
@@ -91,9 +91,7 @@ def _write_and_check(
                 f"{differences[result]:.3g} in {result} of {form.title}"
             )
     values = max(difference for result, difference in differences.items() if result.endswith(".values"))
-    say(
-        f"wrote   {form.title}, {_size(folder) / 1e6:.1f} MB; in a fresh process within {values:.1e} of the Keras model"
-    )
+    say(f"wrote   {form.title}, {data_size(_size(folder))}; in a fresh process within {values:.1e} of the Keras model")
     return {"largest_absolute_difference": differences, "bound": bounds}, time_and_memory(generator.work)
 
 

@@ -17,6 +17,7 @@ from components.engine.probe import Engine, choose_engine, halve_batches
 from components.examples.dataset import readable
 from components.examples.training_images import MEMORY_SHARE, TrainingImages
 from components.reporting.console import say
+from components.reporting.numbers import data_size
 from components.train.ema import AveragedWeights
 from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
@@ -167,7 +168,7 @@ def _print_start(
     if replicas.count > 1:
         say(f"shares  each batch among {replicas.count} devices")
     if not images.resident:
-        size = f"{images.bytes / 1e9:,.1f} GB"
+        size = data_size(images.bytes)
         say(f"reads   {size} of images from disk in each epoch: they take more than {MEMORY_SHARE:.0%} of memory")
     if state.epochs:
         say(f"resumes after epoch {state.epochs}")

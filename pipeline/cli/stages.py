@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from components.reporting.console import console
+from components.reporting.numbers import data_size
 from pipeline.cli.options import RUNS, DryRun, InceptionPath, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
 from pipeline.core import chain, run
 from pipeline.recipes.load import load_recipe
@@ -63,9 +64,7 @@ def _print_size(recipe: Recipe, runs: Path) -> None:
     most = count * (image.height * image.width * image.channels + 4 * recipe.model.latent_dim + 400)
     folder = next(path for path in (runs.resolve(), *runs.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free
-    text = (
-        f"set            {count:,} images, at most about {most / 1e6:,.1f} MB; free on the disk: {free / 1e6:,.0f} MB"
-    )
+    text = f"set            {count:,} images, at most about {data_size(most)}; free on the disk: {data_size(free)}"
     console.print(text, markup=False)
 
 

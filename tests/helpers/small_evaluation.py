@@ -96,6 +96,7 @@ def evaluate_small(
     folder: Path,
     *,
     seed: int = 0,
+    title: str = "Tiny",
     figures: bool = False,
     **section: Any,
 ) -> Evaluation:
@@ -106,6 +107,7 @@ def evaluate_small(
         model: The Model.
         folder: Where the evaluation goes.
         seed: The recipe's.
+        title: The recipe's.
         figures: Whether figures are drawn, at a low resolution.
         section: Settings of the recipe's section `evaluate`.
     """
@@ -121,7 +123,7 @@ def evaluate_small(
 
     artifact = ModelEvaluation(folder)
     settings = EvaluateSettings(
-        name="tiny", title="Tiny", seed=seed, evaluate=EvaluateSection(**{"importance_samples": 2, **section})
+        name="tiny", title=title, seed=seed, evaluate=EvaluateSection(**{"importance_samples": 2, **section})
     )
     with pytest.MonkeyPatch.context() as patch, small_networks(), redirect_stdout(StringIO()) as console:
         if figures:

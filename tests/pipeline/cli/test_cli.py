@@ -82,15 +82,15 @@ def test_a_truncated_idx_file_is_one_line_and_leaves_nothing_that_looks_finished
     assert not (tmp_path / "runs" / "fashion_bn" / "examples").exists()
 
 
-@pytest.mark.parametrize(("count", "largest"), [(1000, "1.2"), (1_000_000, "1,216.0")])
+@pytest.mark.parametrize(("count", "largest"), [(1000, "1.2 MB"), (1_000_000, "1.2 GB")])
 def test_a_dry_run_says_what_would_run_and_how_large_the_set_would_be(
     count: int, largest: str, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     status, out, _ = pipeline("all", "--dry-run", "--set", f"generate.count={count}")
     assert status == 0
     assert out.count("would run") == 6
-    expected = f"set            {count:,} images, at most about {largest} MB; free on the disk: "
-    assert re.fullmatch(rf"{re.escape(expected)}[0-9,]+ MB", out.splitlines()[-1])
+    expected = f"set            {count:,} images, at most about {largest}; free on the disk: "
+    assert re.fullmatch(rf"{re.escape(expected)}[0-9,.]+ [MG]B", out.splitlines()[-1])
     assert not list(tmp_path.iterdir())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.by_hand import describe
+from matplotlib.figure import Figure
 from PIL import Image
 
 from components.evaluate.reconstruction import measure
@@ -48,10 +49,10 @@ def make_measurement(codes: Any, *, images: int = 25, size: int = 8, channels: i
     )
 
 
-def judged(latent_dim: int, **found: Any) -> Judgement:
-    """Nothing is known of new images but what is given."""
-    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
-    return Judgement(**{"sampler": Normal(latent_dim), "space": "", **nothing, **found})
+def judged(latent_dim: int, **parts: Any) -> Judgement:
+    """A judgement without any parts but these."""
+    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "not measured")
+    return Judgement(**{"sampler": Normal(latent_dim), "space": "", **left_out, **parts})
 
 
 def memorised(*, pairs: int, shape: tuple[int, int, int] = (8, 8, 1)) -> Memorisation:
@@ -71,6 +72,24 @@ def draw(vae: Any, measurement: Measurement, folder: Path, **options: Any) -> An
 
 def normal(count: int, dim: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(3).normal(size=(count, dim)).astype(np.float32)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Has a test draw its figures; without it, see `quick`."""
+
+
+@pytest.fixture(autouse=True)
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saves figures without drawing them, and lays codes out without t-SNE, unless a test wants them `drawn`."""
+
+    def save(figure: Figure, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(gallery.style, "save", save)
+        monkeypatch.setattr(gallery.tsne, "embed", lambda codes, *, seed: np.zeros((len(codes), 2)))
 
 
 @pytest.mark.parametrize(("latent_dim", "maps"), [(1, []), (2, MAPS), (3, [])])
@@ -99,26 +118,19 @@ def test_new_images_stand_beside_the_training_images_nearest_to_them(tmp_path: P
     assert "closest" not in [figure.path.stem for figure in without]
 
 
-def test_large_colour_pairs_draw(tmp_path: Path) -> None:
-    found = judged(3, memorisation=memorised(pairs=1, shape=(256, 256, 3)))
-    draw(make_vae(3), make_measurement(normal(40, 3)), tmp_path, judgement=found)
-    with Image.open(tmp_path / "closest.png") as image:
-        assert 1000 < image.width < 3200
-
-
 def test_new_images_are_made_of_the_samplers_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[Any, str]] = []
+    calls: list[tuple[Any, str]] = []
     samples: Callable[..., Any] = gallery.mosaics.samples
 
     def spy(images: Any, *, source: str) -> Any:
-        asked.append((images, source))
+        calls.append((images, source))
         return samples(images, source=source)
 
     monkeypatch.setattr(gallery.mosaics, "samples", spy)
     vae, code = make_vae(3), normal(1, 3)
     found = judged(3, sampler=UniformBox(code[0], code[0]))
     draw(vae, make_measurement(normal(40, 3)), tmp_path, judgement=found)
-    [(images, source)] = asked
+    [(images, source)] = calls
     np.testing.assert_allclose(images, gallery.decode(vae, code).repeat(100, axis=0), atol=1e-6)
     assert source == "the box that the training images' codes span"
 
@@ -161,7 +173,7 @@ def test_at_most_so_many_images_go_through_tsne(tmp_path: Path, monkeypatch: pyt
     assert counts == [(2000, 2), (50, 2)]
 
 
-def test_twice_the_same_bytes(tmp_path: Path) -> None:
+def test_twice_the_same_bytes(drawn: None, tmp_path: Path) -> None:
     vae, measurement = make_vae(2), make_measurement(normal(60, 2))
     files = [
         [figure.path.read_bytes() for figure in draw(vae, measurement, tmp_path / name)] for name in ("first", "second")
@@ -185,17 +197,17 @@ def test_large_images_are_shrunk_while_they_are_decoded() -> None:
 
 
 def test_ways_lead_from_each_image_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[np.ndarray[Any, Any]] = []
+    decoded: list[np.ndarray[Any, Any]] = []
     decode: Callable[..., Any] = gallery.decode
 
     def spy(vae: Any, codes: Any, **options: Any) -> Any:
-        asked.append(codes)
+        decoded.append(codes)
         return decode(vae, codes, **options)
 
     monkeypatch.setattr(gallery, "decode", spy)
     codes = normal(40, 3)
     draw(make_vae(3), make_measurement(codes), tmp_path)
-    middles, line = asked[-2:]
+    middles, line = decoded[-2:]
     np.testing.assert_allclose(middles, (codes[0:10:2] + codes[1:10:2]) / 2)
     line = line.reshape(3, 9, 3)
     np.testing.assert_allclose(line[:, 0], codes[[0, 2, 4]], atol=1e-6)
@@ -203,8 +215,10 @@ def test_ways_lead_from_each_image_to_the_next(tmp_path: Path, monkeypatch: pyte
     np.testing.assert_allclose(line[:, 4], middles[:3], atol=1e-6)
 
 
-def test_large_colour_images(tmp_path: Path) -> None:
+def test_large_colour_images(drawn: None, tmp_path: Path) -> None:
     vae = make_vae(3, size=256, channels=3)
-    for figure in draw(vae, make_measurement(normal(12, 3), images=12, size=256, channels=3), tmp_path):
+    judgement = judged(3, memorisation=memorised(pairs=1, shape=(256, 256, 3)))
+    measurement = make_measurement(normal(12, 3), images=12, size=256, channels=3)
+    for figure in draw(vae, measurement, tmp_path, judgement=judgement):
         with Image.open(figure.path) as image:
             assert 1000 < image.width < 3200

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,12 @@ import pytest
 import yaml
 from helpers.by_hand import describe
 from helpers.html_page import page_of
+from helpers.small_evaluation import evaluate_small
 
-from components.evaluate.component import evaluate
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.page import Subject, render
-from components.evaluate.samples import features
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.features import FeatureSpace, classifier_space
 from components.evaluate.samples.judge import Judgement
@@ -29,7 +28,7 @@ from components.evaluate.samples.privacy import LIMITS, Memorisation, Nearest
 from components.evaluate.samples.sampler_choice import SamplerResult
 from components.evaluate.samples.usefulness import Usefulness
 from models.code_samplers import Normal, UniformBox
-from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
+from schemas.artifacts.kinds import Examples, Model
 from schemas.artifacts.tables import HISTORY
 from schemas.recipe.recipe import EvaluateSection
 from schemas.recipe.settings import EvaluateSettings
@@ -37,14 +36,6 @@ from schemas.recipe.settings import EvaluateSettings
 FIGURES = 9  # with a 2-D latent space; training is drawn as curves
 PANELS = ("loss", "reconstruction", "KL", "learning rate")
 NAMES = ("<script>alert(1)</script>", "Tom & Jerry", '"quoted"')
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """A small feature network."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "FILTERS", (4, 8, 16))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +46,8 @@ def artifacts(make_examples: Callable[..., Examples], make_model: Callable[..., 
 
 @pytest.fixture(scope="module")
 def path(artifacts: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    settings = EvaluateSettings(name="tiny", title="Tiny <i>images</i>", seed=0, evaluate=EvaluateSection())
-    evaluation = ModelEvaluation(tmp_path_factory.mktemp("report") / "evaluation")
-    evaluate(*artifacts, None, evaluation, settings)
-    return evaluation.report_path
+    folder = tmp_path_factory.mktemp("report") / "evaluation"
+    return evaluate_small(*artifacts, folder, title="Tiny <i>images</i>", figures=True).artifact.report_path
 
 
 def test_it_is_html_that_needs_nothing_else(path: Path) -> None:
@@ -85,10 +74,7 @@ def test_new_images_stand_beside_real_ones(
     make_examples: Callable[..., Examples], make_model: Callable[..., Model], path: Path, tmp_path: Path
 ) -> None:
     examples = make_examples(training=30)
-    settings = EvaluateSettings(name="tiny", title="", seed=0, evaluate=EvaluateSection(importance_samples=2))
-    evaluation = ModelEvaluation(tmp_path / "evaluation")
-    evaluate(examples, make_model(examples), None, evaluation, settings)
-    words = page_of(evaluation.report_path).words
+    words = evaluate_small(examples, make_model(examples), tmp_path / "evaluation").report
     assert "30 new images: Fréchet distance" in words
     assert "New images" in words and "Training images: the floor" in words
     assert "Log-likelihood" in words and "for the log-likelihood 2" in words
@@ -125,7 +111,7 @@ def test_it_tells_the_lineage(path: Path, artifacts: tuple[Examples, Model]) -> 
     assert recipe["loss"] == model.manifest.settings["loss"]
     assert recipe["preprocess"] == examples.manifest.settings["preprocess"]
     assert recipe["sources"] == [{"kind": "digits"}]
-    assert recipe["evaluate"] == EvaluateSection().model_dump(mode="json")
+    assert recipe["evaluate"] == EvaluateSection(importance_samples=2).model_dump(mode="json")
     assert recipe["name"] == "tiny"
     assert "all images 0 0 30" in words
     assert "2 too large" in words
@@ -138,10 +124,8 @@ def test_it_names_no_date_and_no_duration(path: Path) -> None:
 
 
 def test_a_recipe_without_a_title_goes_by_its_name(artifacts: tuple[Examples, Model], tmp_path: Path) -> None:
-    evaluation = ModelEvaluation(tmp_path / "untitled")
-    settings = EvaluateSettings(name="nameless", title="", seed=0, evaluate=EvaluateSection(scatter_images=1))
-    evaluate(*artifacts, None, evaluation, settings)
-    assert "<h1>nameless</h1>" in evaluation.report_path.read_text(encoding="utf-8")
+    evaluation = evaluate_small(*artifacts, tmp_path / "untitled", title="")
+    assert "<h1>tiny</h1>" in evaluation.artifact.report_path.read_text(encoding="utf-8")
 
 
 BOX = UniformBox(np.zeros(2, np.float32), np.ones(2, np.float32))
