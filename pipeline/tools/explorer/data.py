@@ -140,8 +140,8 @@ def maps_of(codes: NDArray[np.float32], principal: dict[str, NDArray[np.float64]
     places = (codes - principal["mean"]) @ principal["components"].T
     maps = {"principal": np.pad(places[:, :2], ((0, 0), (0, max(0, 2 - places.shape[1]))))}
     if len(codes) > 3 * 5:
-        from sklearn.manifold import TSNE  # type: ignore[import-untyped]
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
 
         with threadpool_limits(limits=1):  # always sums in the same order
             perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
