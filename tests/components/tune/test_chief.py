@@ -28,13 +28,16 @@ def in_this_process(tiny_examples: Examples, tmp_path: Path, monkeypatch: pytest
     """Runs a worker and the chief that it asks, both in this process; returns the worker's exit status."""
 
     def run(oracle: Any, settings: TuneSettings, *, examples: Examples = tiny_examples, pipe: int | None = None) -> int:
-        monkeypatch.setattr(worker, "exit_with_parent", lambda: None)
+        watches: list[None] = []
+        monkeypatch.setattr(worker, "exit_with_parent", lambda: watches.append(None))
         task = tmp_path / "task.json"
         task.write_bytes(task_of(examples, settings))
         with served(oracle) as (ip, port):
             for name, value in (("TUNER_ID", "worker-0"), ("ORACLE_IP", ip), ("ORACLE_PORT", str(port))):
                 monkeypatch.setenv(f"KERASTUNER_{name}", value)
-            return worker.main(task, pipe)
+            status = worker.main(task, pipe)
+        assert len(watches) == (pipe is not None)  # only a worker that the chief started ends with it
+        return status
 
     return run
 
