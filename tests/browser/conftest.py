@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 
 
 def export(folder: Path, *overrides: str) -> Path:
-    """The demo, a little of it, up to its generator; returns the folder of runs."""
+    """Run a small demo up to its generator; return the folder of runs."""
     settings = words("export.formats=[keras,onnx]", "model.latent_dim=6", "train.use_tuned=false", *overrides)
     command = [sys.executable, "-m", "pipeline", "export", *settings, "--runs", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -34,7 +34,7 @@ def export(folder: Path, *overrides: str) -> Path:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generator that takes no labels."""
+    """Return a generator that takes no labels."""
     return export(tmp_path_factory.mktemp("runs"))
 
 
@@ -52,7 +52,7 @@ def explorer(runs: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
-    """Serves a folder; returns the address of its page."""
+    """Return a function that serves a folder, and returns the address of its page."""
     servers = []
 
     def start(folder: Path) -> str:
@@ -79,7 +79,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A fresh page. What it complains of, and whom else it asks, fails the test."""
+    """Return a fresh page. An error on it, or a request to another host, fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
     opened = context.new_page()
     complaints: list[str] = []
@@ -96,7 +96,7 @@ def _own(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def decoder(runs: Path) -> Any:
-    """The Keras decoder that export wrote."""
+    """Return the Keras decoder that export wrote."""
     import keras
 
     return keras.models.load_model(runs / "demo" / "generator" / "keras" / "decode.keras", compile=False)
@@ -104,7 +104,7 @@ def decoder(runs: Path) -> Any:
 
 @pytest.fixture
 def opened(page: Any, explorer: Path, serve: Callable[[Path], str]) -> Any:
-    """The page, with its first image."""
+    """Return the page, with its first image."""
     page.goto(serve(explorer))
     page.wait_for_selector("[data-testid=picture][data-frames]")
     return page

@@ -14,7 +14,7 @@ from helpers.explorer_page import settled
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """A PNG that says it is so large, and holds nothing."""
+    """Return a PNG whose header declares this size, without pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + chunk

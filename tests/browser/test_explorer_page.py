@@ -18,7 +18,7 @@ from pipeline.recipes.load import load_recipe
 from pipeline.tools.explorer.folder import build
 
 
-def test_moving_the_pointer_decodes_where_it_is(opened: Any, decoder: Any) -> None:
+def test_the_point_under_the_pointer_is_decoded(opened: Any, decoder: Any) -> None:
     pictures = []
     for x, y in [(0.3, 0.3), (0.7, 0.4), (0.5, 0.8)]:
         hover(opened, x, y)
@@ -28,7 +28,7 @@ def test_moving_the_pointer_decodes_where_it_is(opened: Any, decoder: Any) -> No
     assert len({picture.tobytes() for picture in pictures}) == 3
 
 
-def test_the_other_map_does_so_too(opened: Any, decoder: Any) -> None:
+def test_a_point_of_the_other_map_is_decoded(opened: Any, decoder: Any) -> None:
     opened.get_by_role("button", name="t-SNE").click()
     hold(opened, 0.4, 0.6)
     assert_decoded(opened, decoder)
@@ -67,7 +67,7 @@ def test_dragging_a_slider_moves_along_its_direction_alone(opened: Any, decoder:
     assert np.abs(change).max() > 0.1
 
 
-def test_between_a_and_b_lies_what_their_codes_say(opened: Any, decoder: Any) -> None:
+def test_between_a_and_b_lie_the_images_of_the_codes_between_theirs(opened: Any, decoder: Any) -> None:
     codes = []
     for name, (x, y) in {"Set as A": (0.3, 0.3), "Set as B": (0.7, 0.6)}.items():
         hold(opened, x, y)
@@ -160,10 +160,10 @@ def test_a_dropped_picture_is_encoded_and_reconstructed(opened: Any, decoder: An
     opened.get_by_role("button", name="Show its reconstruction").wait_for()
     assert_decoded(opened, decoder)
     own = opened.get_by_role("img", name="mine.jpg, as the network sees it")
-    seen = np.array(own.evaluate(CANVAS), np.uint8).reshape(1, 28, 28, 4)[..., :1]
-    assert seen.std() > 5
+    pixels = np.array(own.evaluate(CANVAS), np.uint8).reshape(1, 28, 28, 4)[..., :1]
+    assert pixels.std() > 5
     encoder = keras.models.load_model(runs / "demo" / "generator" / "keras" / "encode.keras", compile=False)
-    mean = np.asarray(encoder({"images": seen})["mean"])[0]
+    mean = np.asarray(encoder({"images": pixels})["mean"])[0]
     assert np.abs(code_of(opened) - mean).max() < 1e-3
 
 
@@ -205,15 +205,15 @@ def test_a_generator_that_takes_labels_decodes_and_samples_by_the_one_chosen(
         assert_decoded(page, lambda feeds, label=label: decoder({**feeds, "labels": np.array([label])}))
 
 
-def test_any_web_host_will_do(page: Any, explorer: Path, decoder: Any, tmp_path: Path) -> None:
-    """A folder below another, from a server that knows nothing of it and sends no headers of its own."""
+def test_a_plain_web_host_can_serve_the_page(page: Any, explorer: Path, decoder: Any, tmp_path: Path) -> None:
+    """The page works in a sub-folder, on a server that sends no special headers."""
     import functools
     import http.server
     import threading
 
     class Plain(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
+            """Print nothing."""
 
     shutil.copytree(explorer, tmp_path / "site" / "latent")
     handler = functools.partial(Plain, directory=str(tmp_path / "site"))
@@ -228,7 +228,7 @@ def test_any_web_host_will_do(page: Any, explorer: Path, decoder: Any, tmp_path:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_stands_over_the_edge(opened: Any, width: int) -> None:
+def test_the_page_fits_its_width(opened: Any, width: int) -> None:
     opened.set_viewport_size({"width": width, "height": 900})
     for tab in ("Directions", "A ↔ B", "Mix", "Labels", "Walk"):
         opened.get_by_role("tab", name=tab).click()

@@ -1,4 +1,4 @@
-"""What tests make by hand, of any layer. No test is here."""
+"""Artifacts and recipes that tests write by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIXED_SIZE = 8  # pixels, in height and width
 
 
 def describe(height: int = 8, width: int = 8, channels: int = 1, **others: Any) -> Statistics:
-    """What Examples of such images say of themselves: uint8, unit scale, no labels, no images, no margin."""
+    """Return the statistics of Examples of such images: uint8, unit scale, no labels, no images, no margin."""
     fields: dict[str, Any] = {
         "height": height,
         "width": width,
@@ -40,7 +40,7 @@ def describe(height: int = 8, width: int = 8, channels: int = 1, **others: Any) 
 
 
 def seal(generator: Generator, recipe: Recipe) -> None:
-    """Seals a generator as the pipeline does after export."""
+    """Seal a generator as the pipeline does after export."""
     generator.seal(
         inputs={"Model": "12ab" * 16},
         settings={},
@@ -53,7 +53,7 @@ def seal(generator: Generator, recipe: Recipe) -> None:
 
 
 def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
-    """A recipe file, for ``--recipe <folder>/<name>.yaml``."""
+    """Write a recipe file, for ``--recipe <folder>/<name>.yaml``; return the recipe."""
     recipe = {
         "name": name,
         "sources": [{"kind": "digits"}],
@@ -66,10 +66,10 @@ def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
 
 
 def write_evaluation(evaluation: ModelEvaluation, *, gates: Sequence[dict[str, Any]] = ()) -> None:
-    """The files of an evaluation that export reads."""
+    """Write the files of an evaluation that export reads."""
     evaluation.path.mkdir(parents=True, exist_ok=True)
     left_out = {"left_out": "evaluate.distance_images is 0"}
-    found = {
+    metrics = {
         "images": 16,
         "metrics": {"mse": {"value": 0.25, "standard_error": None, "unit": "per pixel", "better": "lower"}},
         "distances": left_out,
@@ -77,6 +77,6 @@ def write_evaluation(evaluation: ModelEvaluation, *, gates: Sequence[dict[str, A
         "memorisation": left_out,
         "gates": list(gates),
     }
-    evaluation.metrics_path.write_text(json.dumps(found))
+    evaluation.metrics_path.write_text(json.dumps(metrics))
     with evaluation.sampler_path.open("wb") as file:
         np.savez(file, kind=np.array("normal"), latent_dim=np.array(3))

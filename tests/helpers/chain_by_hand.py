@@ -1,4 +1,4 @@
-"""A chain of stages that ran by hand, with a tiny file for each artifact. No test is here."""
+"""A chain of stages without their work: a tiny file stands for each artifact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Make = Callable[..., Recipe]
 
 
 def finish(recipe: Recipe, runs: Path, *names: str, content: str = "") -> None:
-    """Seals these stages' artifacts by hand, with a tiny file each, as if they had run one after the other."""
+    """Seal these stages' artifacts with a tiny file each, as if the stages had run one after the other."""
     for name in names:
         stage = STAGE[name]
         status = chain.status_of(stage, recipe, runs=runs, before=[])
@@ -35,6 +35,6 @@ def finish(recipe: Recipe, runs: Path, *names: str, content: str = "") -> None:
 
 
 def stale(recipe: Recipe, runs: Path, *, stages: list[Stage] | None = None) -> dict[str, str]:
-    """Why each stage has to run that has to."""
+    """Return the reason of each stage that has to run."""
     statuses = all_statuses(recipe, stages or list(STAGES), runs=runs)
     return {status.stage.name: status.reason for status in statuses if not status.fresh}

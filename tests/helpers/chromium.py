@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium, driven by Playwright. No test is here."""
+"""A real browser for tests: Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# No look-ups of its own: what a page asks for is all that is asked for.
+# The browser itself sends no requests, only the page does.
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -16,14 +16,14 @@ QUIET = (
 
 
 def executable() -> str | None:
-    """The Chromium of this machine: the one that CHROMIUM names, else one on the path."""
+    """Return this machine's Chromium: the one that CHROMIUM names, or one on the path."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    return next((found for name in names if name and (found := shutil.which(name))), None)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 @contextmanager
 def browsing() -> Iterator[Any]:
-    """Runs the browser (`playwright.sync_api.Browser`)."""
+    """Run the browser (`playwright.sync_api.Browser`)."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""What a visitor does on the explorer's page, and what stands on it then. No test is here."""
+"""What a visitor does on the explorer's page, and what the page shows then."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOLERANCE = 2  # of 255
 
 
 def settled(page: Any) -> Pixels:
-    """The decoded image when no newer one comes, [28, 28]."""
+    """Wait until no newer image comes; return the decoded image, [28, 28]."""
     picture = page.locator("[data-testid=picture]")
     frames = None
     while frames != (frames := picture.get_attribute("data-frames")):
@@ -24,7 +24,7 @@ def settled(page: Any) -> Pixels:
 
 
 def newer(page: Any, button: str) -> Pixels:
-    """The image that comes after a button is pressed, however long the generator takes."""
+    """Press a button; return the image that comes then."""
     frames = page.locator("[data-testid=picture]").get_attribute("data-frames")
     page.get_by_role("button", name=button).first.click()
     page.wait_for_selector(f"[data-testid=picture]:not([data-frames='{frames}'])")
@@ -32,19 +32,19 @@ def newer(page: Any, button: str) -> Pixels:
 
 
 def downloaded(page: Any, button: str) -> bytes:
-    """What a button saves."""
+    """Return the file that a button saves."""
     with page.expect_download() as download:
         page.get_by_role("button", name=button).click()
     return Path(download.value.path()).read_bytes()
 
 
 def code_of(page: Any) -> NDArray[np.float32]:
-    """The code of the image that is shown, as the page saves it: [D]."""
+    """Return the code of the image that is shown, as the page saves it: [D]."""
     return np.array(json.loads(downloaded(page, "Save code"))["code"], np.float32)
 
 
 def assert_decoded(page: Any, decoder: Any) -> Pixels:
-    """The pixels on the page are what Keras decodes from the code that the page saves."""
+    """Assert that the page shows what Keras decodes from the code that the page saves; return its pixels."""
     shown = settled(page)
     values = decoder({"codes": code_of(page)[None]})
     values = np.asarray(values["values"] if isinstance(values, dict) else values)[0, :, :, 0]
@@ -54,13 +54,13 @@ def assert_decoded(page: Any, decoder: Any) -> Pixels:
 
 
 def hover(page: Any, x: float, y: float) -> None:
-    """Moves the pointer to a place of the map, by shares of its width and height."""
+    """Move the pointer to a place of the map, by shares of its width and height."""
     box = page.locator("[data-testid=map]").bounding_box()
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
 
 
 def hold(page: Any, x: float, y: float) -> None:
-    """Clicks there, so that what is decoded stays while the pointer goes elsewhere; lets go first of what was held."""
+    """Click on a place of the map to hold its image while the pointer moves on; release an image that is held."""
     box = page.locator("[data-testid=map]").bounding_box()
     if "Held" in page.locator("[data-testid=held]").inner_text():
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])

@@ -26,7 +26,7 @@ tune:
 
 
 def error_of(name: str, *overrides: str, source: str | None = None) -> str:
-    """The line that a person sees."""
+    """Return the line that a person sees."""
     with pytest.raises(UsageError) as caught:
         load_recipe(name, source=source, overrides=overrides)
     line = str(caught.value)

@@ -1,4 +1,4 @@
-"""A chain of all six stages that is run in a minute, for tests that run it by processes. No test is here."""
+"""The settings of a chain of all six stages that runs in a minute, in processes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def words(*overrides: str) -> list[str]:
-    """The small chain's settings, and more, as the command line has them."""
+    """Return the small chain's settings and further ones as arguments of the command line."""
     return [part for setting in (*SETTINGS, *overrides) for part in ("--set", setting)]
 
 
 def load(*overrides: str) -> Recipe:
-    """The small chain's recipe."""
+    """Return the small chain's recipe."""
     return load_recipe("demo", overrides=[*SETTINGS, *overrides])

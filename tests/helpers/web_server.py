@@ -1,4 +1,4 @@
-"""A web server of this machine, for tests of what is downloaded."""
+"""A web server of this machine, for tests of downloads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Server:
         self.url = url
         self.files: dict[str, bytes] = {}
         self.cut: dict[str, int] = {}  # bytes of a file after which the connection ends
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """Runs a server in a thread."""
+    """Run a server in a thread."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             name = self.path.removeprefix("/")
-            server.asked.append(name)
+            server.requests.append(name)
             if name not in server.files:
                 self.send_error(404)
                 return
@@ -36,7 +36,7 @@ def serving() -> Iterator[Server]:
             self.wfile.write(server.files[name][: server.cut.get(name)])
 
         def log_message(self, *_: Any) -> None:
-            """Says nothing."""
+            """Print nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as http:
         server = Server(f"http://127.0.0.1:{http.server_port}")

@@ -15,14 +15,14 @@ from pipeline.core import chain
 
 
 def digests_of(folder: Path) -> dict[str, str]:
-    """Digest of every artifact that `all` made, by stage."""
+    """Return the digest of every artifact that `all` made, by stage."""
     paths = {stage.name: chain.artifact_path(load(), stage.output, runs=folder) for stage in chain.STAGES}
     return {stage.name: stage.output(paths[stage.name]).digest for stage in chain.STAGES}
 
 
 @pytest.fixture(scope="session")
 def command() -> Command:
-    """Runs ``python -m pipeline …`` in a process of its own."""
+    """Return a function that runs ``python -m pipeline …`` in a process."""
 
     def run(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -41,7 +41,7 @@ def command() -> Command:
 
 @pytest.fixture(scope="session")
 def by_all(tmp_path_factory: pytest.TempPathFactory, command: Command) -> dict[str, str]:
-    """Digests of what `all` makes."""
+    """Run `all`; return the digests of its artifacts."""
     runs = tmp_path_factory.mktemp("all")
     command("all", *words(), "--runs", runs)
     return digests_of(runs)

@@ -1,4 +1,4 @@
-"""The compiled pipeline: what the SDK's loader finds in it, and what its steps make when their commands are run."""
+"""The compiled pipeline: the SDK's loader reads it, and its steps' commands write the same artifacts as `all`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from pipeline.core.chain import STAGES
 from pipeline.orchestrators.kubeflow import compile_pipeline
 from schemas.artifacts.kinds import open_artifact
 
-pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes
+pytestmark = pytest.mark.filterwarnings("default")  # packages of TFX and kfp warn
 IMAGE = "example.org/latent-mill:1"
 PLACE = re.compile(r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['(\w+)'\](\.path)?\}\}")
 
 
 def tasks_in(path: Path) -> dict[str, Any]:
-    """The tasks of a compiled pipeline."""
+    """Return the tasks of a compiled pipeline."""
     spec: dict[str, Any] = yaml.safe_load(path.read_text())["root"]["dag"]["tasks"]
     return spec
 
 
 class Engine:
-    """Runs a compiled pipeline's containers as processes of this machine, as their engine would: a folder per artifact."""
+    """Runs a compiled pipeline's containers as processes of this machine, with a folder per artifact."""
 
     def __init__(self, path: Path, folder: Path) -> None:
         self.spec = yaml.safe_load(path.read_text())
@@ -44,20 +44,20 @@ class Engine:
         return self.folder / task / name
 
     def resolve(self, task: str, word: str) -> str:
-        found = PLACE.fullmatch(word)
-        if found is None:
+        place = PLACE.fullmatch(word)
+        if place is None:
             return word
-        side, kind, name, _ = found.groups()
+        side, kind, name, _ = place.groups()
         if side == "outputs":
             return str(self.output(task, name))
-        given = self.spec["root"]["dag"]["tasks"][task]["inputs"][kind][name]
+        value = self.spec["root"]["dag"]["tasks"][task]["inputs"][kind][name]
         if kind == "parameters":
-            return str(given["runtimeValue"]["constant"])
-        made = given["taskOutputArtifact"]
-        return str(self.output(made["producerTask"], made["outputArtifactKey"]))
+            return str(value["runtimeValue"]["constant"])
+        artifact = value["taskOutputArtifact"]
+        return str(self.output(artifact["producerTask"], artifact["outputArtifactKey"]))
 
     def run(self, task: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        """Runs a task's container; `changed` replaces arguments, by option."""
+        """Run a task's container; `changed` replaces arguments, by option."""
         container = self.spec["deploymentSpec"]["executors"][f"exec-{task}"]["container"]
         arguments = [self.resolve(task, word) for word in container["args"]]
         for option, value in changed.items():
@@ -74,10 +74,10 @@ class Engine:
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
-    """The small chain's file."""
+    """Compile the small chain; return the file."""
     path = tmp_path_factory.mktemp("kubeflow") / "demo.yaml"
-    said = command("tfx", "compile", *words(), "--image", IMAGE, "--out", path).stdout
-    assert "loader  kfp" in said
+    printed = command("tfx", "compile", *words(), "--image", IMAGE, "--out", path).stdout
+    assert "loader  kfp" in printed
     return path
 
 
@@ -92,7 +92,7 @@ def test_a_step_per_stage_in_their_order_and_of_one_image(compiled: Path) -> Non
 
 def test_the_steps_make_what_all_makes(compiled: Path, tmp_path: Path, by_all: dict[str, str]) -> None:
     engine = Engine(compiled, tmp_path)
-    for stage in STAGES[:3]:  # the others have nothing that these have not
+    for stage in STAGES[:3]:  # the others work in the same way
         done = engine.run(stage.name)
         assert done.returncode == 0, done.stdout + done.stderr
         artifact = open_artifact(engine.output(stage.name, stage.output.TYPE))
@@ -100,13 +100,13 @@ def test_the_steps_make_what_all_makes(compiled: Path, tmp_path: Path, by_all: d
         assert artifact.digest == by_all[stage.name]
 
 
-def test_an_image_of_other_code_is_refused(compiled: Path, tmp_path: Path) -> None:
+def test_a_container_image_of_other_code_is_refused(compiled: Path, tmp_path: Path) -> None:
     done = Engine(compiled, tmp_path).run("ingest", code="0" * 64)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: --code: expected an image of the code that this pipeline")
 
 
-def test_another_recipe_than_the_parameters_say_is_refused(compiled: Path, tmp_path: Path) -> None:
+def test_a_recipe_that_differs_from_the_parameters_is_refused(compiled: Path, tmp_path: Path) -> None:
     done = Engine(compiled, tmp_path).run("tune", settings="{}")
     assert done.returncode == 2
     assert "expected the recipe that this pipeline was made from, found another one" in done.stderr
@@ -124,7 +124,7 @@ def test_beams_options_reach_the_steps_and_decide_nothing(tmp_path: Path) -> Non
 
 
 def folder_recipe(tmp_path: Path, path: str) -> Any:
-    """The small chain, with a folder as its source."""
+    """Return the small chain's recipe, with a folder as its source."""
     file = tmp_path / "photos.yaml"
     text = (ROOT / "recipes" / "demo.yaml").read_text()
     file.write_text(
@@ -135,7 +135,7 @@ def folder_recipe(tmp_path: Path, path: str) -> Any:
     return load_recipe(str(file))
 
 
-def test_images_in_a_bucket_are_brought_by_the_engine_and_never_taken_from_its_cache(tmp_path: Path) -> None:
+def test_the_engine_copies_images_from_a_bucket_and_does_not_cache_ingest(tmp_path: Path) -> None:
     compile_pipeline(folder_recipe(tmp_path, "s3://mine/photos"), image=IMAGE, path=tmp_path / "photos.kfp.yaml")
     spec = yaml.safe_load((tmp_path / "photos.kfp.yaml").read_text())
     [importer] = [one["importer"] for one in spec["deploymentSpec"]["executors"].values() if "importer" in one]

@@ -1,4 +1,4 @@
-"""The stages under TFX's LocalDagRunner: what runs, what its cache has, and what ML Metadata says afterwards."""
+"""The stages under TFX's LocalDagRunner: what runs, what is cached, and what ML Metadata records."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from helpers.small_chain import Command, load, words
 from pipeline.core.chain import STAGES
 from schemas.artifacts.kinds import open_artifact
 
-pytestmark = pytest.mark.filterwarnings("default")  # what TFX and kfp import warns as it likes
+pytestmark = pytest.mark.filterwarnings("default")  # packages of TFX and kfp warn
 ORDER = [stage.name for stage in STAGES]
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
-    """The last lines of a run: by component, whether it ran or was cached, and the artifact's folder."""
+    """Return the last lines of a run: of each component, whether it ran or was cached, and its artifact's folder."""
     rows = [line.split() for line in done.stdout.splitlines()[-len(STAGES) :]]
     return {row[0]: (row[1], row[3]) for row in rows}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of runs."""
+    """Return a folder of runs."""
     return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture(scope="module")
 def first(home: Path, command: Command) -> dict[str, tuple[str, str]]:
-    """The first run, from nothing."""
+    """Run the pipeline for the first time; return its last lines."""
     return summary(command("tfx", "run", *words(), "--runs", home))
 
 
@@ -47,7 +47,7 @@ def test_six_components_run_and_make_what_all_makes(first: dict[str, tuple[str, 
     assert {name: artifact.digest for name, artifact in artifacts.items()} == by_all
 
 
-def test_another_run_is_cached_whatever_does_not_decide_the_output(
+def test_a_setting_that_does_not_decide_the_output_leaves_the_cache_valid(
     home: Path, first: dict[str, tuple[str, str]], command: Command
 ) -> None:
     again = summary(command("tfx", "run", *words("beam.workers=1"), "--runs", home))
@@ -62,7 +62,7 @@ def test_a_change_of_train_runs_train_again_and_what_follows(
         **dict.fromkeys(["ingest", "tune"], "cached"),
         **dict.fromkeys(["train", "evaluate", "export", "generate"], "ran"),
     }
-    # What was there before is still there: TFX gives every execution a folder of its own.
+    # The earlier artifacts still exist: TFX gives every execution a folder of its own.
     open_artifact(Path(first["train"][1])).check(thorough=True)
 
 
@@ -70,19 +70,19 @@ def test_ml_metadata_leads_back_to_the_images_as_the_manifests_do(
     home: Path, first: dict[str, tuple[str, str]], command: Command
 ) -> None:
     images = Path(first["generate"][1])
-    said = command("tfx", "lineage", images, "--runs", home).stdout
+    printed = command("tfx", "lineage", images, "--runs", home).stdout
     for name, (_, path) in first.items():
-        assert open_artifact(Path(path)).digest[:12] in said, name
+        assert open_artifact(Path(path)).digest[:12] in printed, name
     sources = open_artifact(Path(first["ingest"][1])).manifest.inputs["sources"]
-    assert f"{sources[:12]}  from outside" in said
-    assert "the manifests of all 6 artifacts agree" in said
+    assert f"{sources[:12]}  from outside" in printed
+    assert "the manifests of all 6 artifacts agree" in printed
 
 
-def test_a_manifest_that_ml_metadata_contradicts_is_found(
+def test_a_manifest_that_differs_from_ml_metadata_is_an_error(
     home: Path, first: dict[str, tuple[str, str]], command: Command, tmp_path: Path
 ) -> None:
     metadata = home / "demo" / "tfx" / "metadata.sqlite"
-    kept = metadata.read_bytes()
+    before = metadata.read_bytes()
     digest = open_artifact(Path(first["generate"][1])).digest
     with sqlite3.connect(metadata) as store:
         store.execute("UPDATE ArtifactProperty SET string_value = ? WHERE string_value = ?", ("0" * 64, digest))
@@ -90,7 +90,7 @@ def test_a_manifest_that_ml_metadata_contradicts_is_found(
     try:
         done = command("tfx", "lineage", first["generate"][1], "--runs", home, check=False)
     finally:
-        metadata.write_bytes(kept)
+        metadata.write_bytes(before)
     assert done.returncode == 1
     assert f"expected digest {'0' * 64}, found {digest}" in done.stderr
 
@@ -99,12 +99,12 @@ def test_a_failure_is_one_line_and_the_same_command_goes_on(
     home: Path, first: dict[str, tuple[str, str]], command: Command
 ) -> None:
     broken = Path(first["export"][1]) / "generator.json"
-    kept = broken.read_bytes()
-    broken.write_bytes(kept + b" ")
+    before = broken.read_bytes()
+    broken.write_bytes(before + b" ")
     try:
         done = command("tfx", "run", *words("generate.seed=9"), "--runs", home, check=False)
     finally:
-        broken.write_bytes(kept)
+        broken.write_bytes(before)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert line.startswith("error: ")

@@ -66,7 +66,7 @@ def stages_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command in this process: ``pipeline("train", "--dry-run")`` → status, standard output, standard error."""
+    """Return a function that runs a command here: ``pipeline("train", "--dry-run")`` → status, stdout, stderr."""
 
     def command(*arguments: str | Path, runs: Path | None = tmp_path / "runs") -> tuple[int, str, str]:
         words = [*map(str, arguments), *(["--runs", str(runs)] if runs else [])]
@@ -79,7 +79,7 @@ def pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...
 
 @pytest.fixture
 def photos(tmp_path: Path) -> tuple[Path, Path]:
-    """A lying and a standing image in colour, larger than the network sees them."""
+    """Write a landscape and a portrait image in colour, larger than the network's frame; return their paths."""
     first, second = tmp_path / "one.png", tmp_path / "two.jpg"
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8)).save(first)
@@ -89,7 +89,7 @@ def photos(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in this process: ``command("mix", a, b)`` → status, standard output, standard error."""
+    """Return a function that runs a command here: ``command("mix", a, b)`` → status, standard output, standard error."""
 
     def command(*arguments: str | Path, recipe: str = "grey", runs: Path = home / "runs") -> tuple[int, str, str]:
         words = [*map(str, arguments), "--recipe", str(home / f"{recipe}.yaml"), "--runs", str(runs)]
@@ -102,7 +102,7 @@ def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tup
 
 @pytest.fixture(name="write_recipe")
 def recipe_writer(tmp_path: Path) -> Callable[..., str]:
-    """Writes a recipe file, the good one with some text replaced; returns its path."""
+    """Return a function that writes a valid recipe file, with some text replaced, and returns its path."""
 
     def write(*replacements: tuple[str, str], text: str = GOOD) -> str:
         for old, new in replacements:
@@ -117,7 +117,7 @@ def recipe_writer(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def source_folder(tmp_path: Path) -> Path:
-    """A folder that is read as a source; what is in it is only hashed here."""
+    """Return a folder for a source; its file is only hashed."""
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "a.png").write_bytes(b"a")
@@ -126,7 +126,7 @@ def source_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(source_folder: Path) -> Make:
-    """Makes a recipe with some keys changed: ``make({"train.epochs": 3})``."""
+    """Return a function that makes a recipe with some keys changed: ``make({"train.epochs": 3})``."""
 
     def recipe(changes: dict[str, Any] | None = None, *, path: Path | None = source_folder) -> Recipe:
         data: dict[str, Any] = {
@@ -145,5 +145,5 @@ def make(source_folder: Path) -> Make:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """The folder of all runs."""
+    """Return the folder of all runs."""
     return tmp_path / "runs"

@@ -59,7 +59,7 @@ def test_when_everything_ran_nothing_is_stale_however_beam_runs(make: Make, runs
     assert stale(make(), runs) == stale(make({"beam.workers": 7}), runs) == {}
 
 
-def test_a_stage_that_was_interrupted_continues(make: Make, runs: Path) -> None:
+def test_a_stage_that_was_interrupted_resumes(make: Make, runs: Path) -> None:
     status_in("ingest", make(), runs).staging().open(Examples)
     assert stale(make(), runs)["ingest"] == "was interrupted, resumes"
     assert stale(make({"preprocess.height": 32}), runs)["ingest"] == "never ran"
@@ -87,7 +87,7 @@ def test_a_setting_that_changed_is_named_with_its_values_and_stales_nothing_befo
     assert not set(fresh) & set(reasons)
 
 
-def test_what_stands_after_a_stale_stage_waits_for_it(make: Make, runs: Path) -> None:
+def test_later_stages_wait_for_a_stale_one(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
     reasons = stale(make({"train.epochs": 3}), runs)
     assert list(reasons) == ["train", "evaluate", "export", "generate"]
@@ -95,7 +95,7 @@ def test_what_stands_after_a_stale_stage_waits_for_it(make: Make, runs: Path) ->
     assert reasons["generate"] == "waiting for export"
 
 
-def test_of_several_changes_one_is_named_and_the_others_are_counted(make: Make, runs: Path) -> None:
+def test_the_first_of_several_changes_is_named_and_the_others_are_counted(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest")
     reason = stale(make({"preprocess.height": 32, "preprocess.width": 32, "seed": 3}), runs)["ingest"]
     assert re.fullmatch(r"\S+ changed: \w+ → \w+ \(and 2 more\)", reason)
@@ -150,10 +150,10 @@ def test_examples_whose_source_is_no_longer_given_stay_fresh(make: Make, runs: P
 
 
 def test_without_source_and_examples_the_error_says_to_set_source(make: Make, runs: Path) -> None:
-    said = "sources: expected the path of your images, found none; set SOURCE=… (or --source …)"
-    with pytest.raises(UsageError, match=re.escape(said)):
+    message = "sources: expected the path of your images, found none; set SOURCE=… (or --source …)"
+    with pytest.raises(UsageError, match=re.escape(message)):
         chain.status_of(STAGE["ingest"], make(path=None), runs=runs, before=[])
-    assert stale(make(path=None), runs)["ingest"] == said
+    assert stale(make(path=None), runs)["ingest"] == message
 
 
 def test_an_input_of_another_content_is_named(make: Make, runs: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_input_that_was_made_again_alike_makes_nothing_stale(make: Make, runs
 
 @pytest.mark.parametrize("damage", ["removed", "truncated", "no manifest", "a manifest of another type", "rewritten"])
 @pytest.mark.parametrize("path_is_given", [True, False], ids=["with SOURCE", "without"])
-def test_an_artifact_that_is_damaged_is_said_to_be(make: Make, runs: Path, damage: str, path_is_given: bool) -> None:
+def test_a_damaged_artifact_is_the_reason(make: Make, runs: Path, damage: str, path_is_given: bool) -> None:
     finish(make(), runs, *NAMES)
     examples = artifact_path(make(), Examples, runs=runs)
     if damage == "removed":

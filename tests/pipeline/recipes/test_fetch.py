@@ -1,4 +1,4 @@
-"""`make fetch`: a recipe's public data set arrives whole and as the recipe names it, or not at all."""
+"""`make fetch`: a recipe's public data set is downloaded whole and with the right digest, or not at all."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ ABOUT = "Tiny set, CC0, example.org/tiny"
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither proxies nor data sets of the machine that the tests run on."""
+    """Hide this machine's proxies and data packages."""
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(module, "LOCAL", tmp_path / "none")
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A server that has both files."""
+    """Serve both files."""
     with serving() as running:
         running.files = {"images.gz": IMAGES, "labels.gz": LABELS}
         yield running
 
 
 def download(url: str, name: str, content: bytes) -> dict[str, str]:
-    """An entry of `data.files`, for a file with this content."""
+    """Return an entry of `data.files`, for a file with this content."""
     return {"url": url, "name": name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def recipe_with(*files: dict[str, str], about: str = ABOUT, kind: str = "idx") -> Recipe:
-    """A small recipe with a data section."""
+    """Return a small recipe with a data section."""
     return Recipe.model_validate(
         {
             "name": "tiny",
@@ -60,7 +60,7 @@ def recipe_with(*files: dict[str, str], about: str = ABOUT, kind: str = "idx") -
 
 
 def both(server: Server) -> Recipe:
-    """A recipe that names the server's two files."""
+    """Return a recipe that names the server's two files."""
     return recipe_with(
         download(f"{server.url}/images.gz", "images.gz", IMAGES),
         download(f"{server.url}/labels.gz", "labels.gz", LABELS),
@@ -68,7 +68,7 @@ def both(server: Server) -> Recipe:
 
 
 def error_of(recipe: Recipe, into: Path, kind: type[Exception] = DataError) -> str:
-    """The line that a person sees."""
+    """Return the line that a person sees."""
     with pytest.raises(kind) as caught:
         fetch(recipe, into=into)
     line = str(caught.value)
@@ -77,7 +77,7 @@ def error_of(recipe: Recipe, into: Path, kind: type[Exception] = DataError) -> s
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, hidden ones too."""
+    """Return every file of a folder, hidden ones too."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -96,15 +96,15 @@ def test_files_are_downloaded_and_each_gets_a_line(
     ]
 
 
-def test_what_is_there_is_kept_and_not_asked_for(
+def test_a_file_that_exists_is_not_downloaded_again(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "labels.gz").write_bytes(LABELS)
     fetch(both(server), into=tmp_path)
-    assert server.asked == ["images.gz"]
+    assert server.requests == ["images.gz"]
     assert f"{tmp_path}/labels.gz  already downloaded" in capsys.readouterr().out
     fetch(both(server), into=tmp_path)
-    assert server.asked == ["images.gz"]
+    assert server.requests == ["images.gz"]
 
 
 def test_another_file_of_that_name_is_replaced_and_the_line_says_so(
@@ -127,15 +127,15 @@ def test_a_file_that_the_system_has_is_copied_from_there(
     into = tmp_path / "into"
     fetch(both(server), into=into)
     assert contents(into) == {"images.gz": IMAGES, "labels.gz": LABELS}
-    assert server.asked == ["images.gz"]
+    assert server.requests == ["images.gz"]
     assert f"labels.gz  copied from {tmp_path}/local/tiny/deep/labels.gz" in capsys.readouterr().out
 
 
-def test_of_a_gz_file_what_it_holds_counts_and_not_how_it_was_packed(server: Server, tmp_path: Path) -> None:
+def test_a_gz_file_is_compared_by_its_unpacked_content(server: Server, tmp_path: Path) -> None:
     server.files["images.gz"] = gzip.compress(IMAGES, compresslevel=9, mtime=1_500_000_000)
     (tmp_path / "labels.gz").write_bytes(gzip.compress(LABELS, compresslevel=1, mtime=0))
     fetch(both(server), into=tmp_path)
-    assert server.asked == ["images.gz"]
+    assert server.requests == ["images.gz"]
     assert {name: gzip.decompress(data) for name, data in contents(tmp_path).items()} == {
         "images.gz": IMAGES,
         "labels.gz": LABELS,
@@ -171,7 +171,7 @@ def test_a_file_with_another_hash_replaces_nothing(server: Server, tmp_path: Pat
     assert contents(tmp_path) == {"images.gz": b"mine"}
 
 
-def test_a_server_that_is_gone_is_one_line_that_says_how_to_do_without(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_one_line_with_another_way(tmp_path: Path) -> None:
     with serving() as server:
         recipe = both(server)
     assert error_of(recipe, tmp_path) == (
@@ -200,7 +200,7 @@ def test_a_download_that_ends_early_leaves_nothing_and_the_next_one_is_whole(ser
     assert contents(tmp_path) == {"images.gz": IMAGES, "labels.gz": LABELS}
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/images.gz"
@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_nothing_half_written(server: Server, tmp_path: Path, monk
     assert contents(tmp_path) == {}
 
 
-def test_what_a_killed_download_left_is_removed_by_the_next(server: Server, tmp_path: Path) -> None:
+def test_the_next_download_removes_files_of_a_killed_one(server: Server, tmp_path: Path) -> None:
     (tmp_path / ".images.gz.123.tmp").write_bytes(IMAGES[:9])
     fetch(both(server), into=tmp_path)
     assert contents(tmp_path) == {"images.gz": IMAGES, "labels.gz": LABELS}

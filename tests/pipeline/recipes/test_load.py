@@ -137,7 +137,7 @@ def test_an_unknown_key_in_the_file_is_named_with_a_hint(
         ("colour=red", "colour", "beam, data, evaluate, export, generate,"),
     ],
 )
-def test_an_unknown_key_that_is_set_is_told_from_one_in_the_file(
+def test_an_unknown_key_in_set_is_distinguished_from_one_in_the_file(
     write_recipe: WriteRecipe, override: str, key: str, hint: str
 ) -> None:
     line = error_of(write_recipe(), override)
@@ -164,9 +164,7 @@ def test_an_unknown_key_that_is_set_is_told_from_one_in_the_file(
         ("generate.name=../../etc", "generate.name: expected text that matches"),
     ],
 )
-def test_a_value_that_does_not_fit_is_told_from_where_it_came(
-    write_recipe: WriteRecipe, override: str, expected: str
-) -> None:
+def test_an_invalid_value_is_named_with_its_origin(write_recipe: WriteRecipe, override: str, expected: str) -> None:
     assert error_of(write_recipe(), override).startswith(f"--set {expected}")
     key, _, value = override.partition("=")
     data = yaml.safe_load(GOOD)
@@ -200,7 +198,7 @@ def test_a_kind_that_does_not_exist_is_answered_with_those_that_do(
     assert re.match(rf"{re.escape(path)}: {expected}", error_of(path))
 
 
-def test_mistakes_are_counted_and_the_first_is_told(write_recipe: WriteRecipe) -> None:
+def test_mistakes_are_counted_and_the_first_is_printed(write_recipe: WriteRecipe) -> None:
     path = write_recipe(("height: 32", "height: 0"), ("bernoulli", "mse\n  weight: 0"))
     assert error_of(path) == f"{path}: preprocess.height: expected at least 4, found 0 (and 1 more)"
     assert "more)" not in error_of(write_recipe(("path:", "paht:")))
@@ -239,7 +237,7 @@ def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recip
         ("loss.kl", "[sum, none]", "expected only sum and mean"),
     ],
 )
-def test_what_a_search_cannot_try_is_said_before_any_work(
+def test_values_that_a_search_cannot_try_are_an_error_before_any_work(
     write_recipe: WriteRecipe, key: str, values: str, expected: str
 ) -> None:
     path = write_recipe(text=GOOD.replace("model.latent_dim: [4, 8]", f"{key}: {values}"))

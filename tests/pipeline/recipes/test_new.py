@@ -21,7 +21,7 @@ from schemas.recipe.sources import FolderSource, ImageFiles, TarSource, WebDatas
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of recipes of the test's own."""
+    """Let recipes be written into a folder of the test."""
     found = tmp_path / "recipes"
     found.mkdir()
     monkeypatch.setattr(new, "FOLDER", found)
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def photos(root: Path, *, size: tuple[int, int], mode: str, folders: int = 0) -> Path:
-    """A folder of random images."""
+    """Return a folder of random images."""
     rng = np.random.default_rng(0)
     for number in range(12):
         path = root / (f"class{number % folders}" if folders else ".") / f"{number}.png"
@@ -135,7 +135,7 @@ def test_a_taken_name_is_left_alone(tmp_path: Path, folder: Path) -> None:
     assert (folder / "mine.yaml").read_text() == "precious"
 
 
-def test_a_folder_without_images_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
     source = tmp_path / "texts"
     source.mkdir()
     (source / "readme.txt").write_text("words")
@@ -143,6 +143,6 @@ def test_a_folder_without_images_is_said(tmp_path: Path) -> None:
         new_recipe("mine", str(source))
 
 
-def test_a_name_that_is_no_name_is_said(tmp_path: Path) -> None:
+def test_an_invalid_name_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="NAME=My Photos"):
         new_recipe("My Photos", str(tmp_path))

@@ -50,7 +50,7 @@ def test_a_number_may_be_written_as_people_write_it(write_recipe: WriteRecipe, t
         ("preprocess.background=[0, 0, 999]", "--set preprocess.background: expected three values from 0 to 255"),
     ],
 )
-def test_what_is_wrong_with_set_is_said_of_set(write_recipe: WriteRecipe, override: str, expected: str) -> None:
+def test_an_error_in_set_names_set(write_recipe: WriteRecipe, override: str, expected: str) -> None:
     assert error_of(write_recipe(), override).startswith(expected)
 
 
@@ -76,7 +76,7 @@ def test_source_needs_a_recipe_with_one_source_that_has_a_path(
     assert error_of(path, source="/x").startswith(f"SOURCE=/x: {expected.format(path=path)}")
 
 
-def test_sources_without_a_dash_are_said_to_be_no_list_with_and_without_source(write_recipe: WriteRecipe) -> None:
+def test_sources_without_a_dash_are_an_error_with_and_without_source(write_recipe: WriteRecipe) -> None:
     path = write_recipe(("  - kind: folder\n    path: /photos", "  kind: folder"))
     assert error_of(path).startswith(f"{path}: sources: expected a list, found ")
     assert "found 1" not in error_of(path, source="/x")

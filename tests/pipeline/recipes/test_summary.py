@@ -13,7 +13,7 @@ from schemas.recipe.recipe import Recipe
 
 
 def recipe_with(**sections: Any) -> Recipe:
-    """The smallest recipe, with some sections."""
+    """Return the smallest recipe, with some sections."""
     smallest: dict[str, Any] = {
         "name": "photos",
         "title": "My [photos]",

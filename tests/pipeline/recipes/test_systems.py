@@ -88,7 +88,7 @@ SYSTEMS = {  # layers, image, latent dimensions, and the total that the articles
 
 
 def build(name: str) -> VAE:
-    """The untrained model of a recipe."""
+    """Return the untrained model of a recipe."""
     recipe = load_recipe(name)
     found = recipe.preprocess
     stored = {"stored_height": found.stored_height, "stored_width": found.stored_width}

@@ -23,7 +23,7 @@ Why = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def sets(home: Path) -> Path:
-    """A folder of sets of an untrained generator: PNG files, a Parquet file, and images near a person's own."""
+    """Return a folder of sets of an untrained generator: PNG files, a Parquet file, and images near a person's own."""
     generator = Generator(home / "runs" / "grey" / "generator")
     reseal(generator, inputs={"Model": "12ab"}, settings={}, recipe=generator.manifest.recipe)
     folder = home / "runs" / "grey" / "images"
