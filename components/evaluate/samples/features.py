@@ -84,7 +84,7 @@ def _network_space(name: str, doc: str, network: keras.Model) -> FeatureSpace:
     return FeatureSpace(name, doc, digest.hexdigest(), network.predict_on_batch)
 
 
-class _Deviation(layers.Layer):  # type: ignore[misc]  # Keras is untyped
+class _Deviation(layers.Layer):  # Keras is untyped
     """Standard deviation of each map: [B, C]."""
 
     def call(self, maps: Any) -> Any:

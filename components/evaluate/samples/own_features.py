@@ -97,7 +97,7 @@ def inception_space(path: str) -> FeatureSpace:
             f"{INCEPTION}: expected {WEIGHTS} with sha256 {WEIGHTS_SHA256}, found {file} with sha256 {digest}"
         )
     try:
-        import torch  # type: ignore[import-not-found]  # an extra
+        import torch  # an extra
     except ImportError:
         raise UsageError(
             f"{INCEPTION}: expected PyTorch, found none; install what the extra `inception` names: .venv/bin/pip install torch"

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact  # type: ignore[import-untyped]
+from scipy.stats import fisher_exact
 
 from components.images.near_copies import (
     LEVEL,
