@@ -52,13 +52,13 @@ def seal(generator: Generator, recipe: Recipe) -> None:
     )
 
 
-def write_recipe(folder: Path, name: str, *, channels: int = 1) -> Recipe:
+def write_recipe(folder: Path, name: str, *, channels: int = 1, conditional: bool = False) -> Recipe:
     """Write a recipe file, for ``--recipe <folder>/<name>.yaml``; return the recipe."""
     recipe = {
         "name": name,
         "sources": [{"kind": "digits"}],
         "preprocess": {"height": MIXED_SIZE, "width": MIXED_SIZE, "channels": channels},
-        "model": {"network": "dense", "latent_dim": 3, "hidden": [16]},
+        "model": {"network": "dense", "latent_dim": 3, "hidden": [16], "conditional": conditional},
         "loss": {"likelihood": "bernoulli"},
     }
     (folder / f"{name}.yaml").write_text(json.dumps(recipe))  # JSON is YAML

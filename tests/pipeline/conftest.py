@@ -30,8 +30,8 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 
 @pytest.fixture(scope="module")
 def home(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two recipes, `grey` and `colour`, and below ``runs`` a sealed generator of each; their models are not trained."""
-    return Path(shutil.copytree(once("two-generators", write_generators), tmp_path_factory.mktemp("home") / "home"))
+    """Three recipes, `grey`, `colour` and `labelled`, and below ``runs`` a sealed generator of each, of an untrained model."""
+    return Path(shutil.copytree(once("three-generators", write_generators), tmp_path_factory.mktemp("home") / "home"))
 
 
 def write_generators(folder: Path) -> None:
@@ -39,9 +39,12 @@ def write_generators(folder: Path) -> None:
     from components.export.saved_model import write_saved_model
     from models.build import build_vae
 
-    for name, channels in (("grey", 1), ("colour", 3)):
-        recipe = write_recipe(folder, name, channels=channels)
-        vae = build_vae(recipe.model, recipe.loss, describe(MIXED_SIZE, MIXED_SIZE, channels), seed=1)
+    images = {"images": {"train": 40, "validation": 0, "test": 0}}
+    labels = {"labels": ["cat", "dog"], "images_per_label": {"train": {"cat": 30, "dog": 10}}} | images
+    for name, channels in (("grey", 1), ("colour", 3), ("labelled", 1)):
+        recipe = write_recipe(folder, name, channels=channels, conditional=name == "labelled")
+        statistics = describe(MIXED_SIZE, MIXED_SIZE, channels, **(labels if name == "labelled" else {}))
+        vae = build_vae(recipe.model, recipe.loss, statistics, seed=1)
         vae.set_weights([weight * 2 for weight in vae.get_weights()])  # so that its images differ
         generator = Generator(folder / "runs" / name / "generator")
         write_saved_model(vae, generator.saved_model_path)

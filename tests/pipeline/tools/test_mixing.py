@@ -173,3 +173,18 @@ def test_a_mix_goes_into_the_current_folder_and_replaces_an_older_one(
     [decoded] = drawn
     expected = expected_images(home, "colour", photos, steps=3, channels=3)
     assert differences(decoded, expected).max() <= 1
+
+
+@pytest.mark.usefixtures("stages_in_this_process")
+def test_a_label_decides_what_a_conditional_generator_decodes(
+    command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
+) -> None:
+    strips = []
+    for label in ("cat", "dog"):
+        out = tmp_path / f"{label}.png"
+        arguments = ["interpolate", *photos, "--steps", "2", "--label", label, "--out", out]
+        assert command(*arguments, recipe="labelled") == (0, f"wrote {out}\n", "")
+        strips.append(out.read_bytes())
+    assert strips[0] != strips[1]
+    status, _, err = command("mix", *photos, "--label", "bird", recipe="labelled")
+    assert (status, err) == (2, "error: generate.label: expected one of cat, dog, found bird\n")
