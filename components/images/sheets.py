@@ -93,8 +93,8 @@ def shrink_row(images: NDArray[Pixel], *, row: int, most: int) -> NDArray[Pixel]
     return shrunk
 
 
-def fit_row(images: NDArray[Pixel], *, row: int, wanted: int, most: int) -> NDArray[Pixel]:
-    """Enlarge or shrink images by a whole factor, so that a row of `row` pixels comes near `wanted` and not above `most`."""
+def fit_row(images: NDArray[Pixel], *, row: int, target: int, most: int) -> NDArray[Pixel]:
+    """Enlarge or shrink images by a whole factor, so that a row of `row` pixels comes near `target` and not above `most`."""
     if row > most:
         return shrink_row(images, row=row, most=most)
-    return enlarge(images, max(1, round(wanted / row)))
+    return enlarge(images, max(1, round(target / row)))

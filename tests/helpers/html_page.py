@@ -1,4 +1,4 @@
-"""A page of HTML as a test reads it. No test is here."""
+"""A page of HTML: its tags, words and code. No test is here."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 class Page(HTMLParser):
-    """Follows the tags of a page; fails where they do not nest.
+    """A parser that collects a page; it fails where tags do not nest.
 
     Attributes:
         open: Names of the tags that are open.
-        seen: Each tag's name and attributes.
-        text: What a person reads.
+        tags: Each tag's name and attributes.
+        text: The text, without tags.
         code: Contents of style and script, by name.
         heads: Levels and words of the headings.
     """
@@ -22,20 +22,20 @@ class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.code = {"style": "", "script": ""}
         self.heads: list[tuple[int, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
         if tag in ("h1", "h2", "h3", "h4"):
             self.heads.append((int(tag[1]), ""))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))  # of SVG
+        self.tags.append((tag, dict(attrs)))  # of SVG
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -54,12 +54,12 @@ class Page(HTMLParser):
         return " ".join(self.text.split())
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of each such tag."""
-        return [found for name, found in self.seen if name == tag]
+        """Return the attributes of each tag with this name."""
+        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def page_from(html: str) -> Page:
-    """Reads a page; fails where its tags do not nest."""
+    """Parse a page; fail where its tags do not nest."""
     page = Page()
     page.feed(html)
     page.close()
@@ -68,5 +68,5 @@ def page_from(html: str) -> Page:
 
 
 def page_of(path: Path) -> Page:
-    """See `page_from`."""
+    """Parse the page in a file; see `page_from`."""
     return page_from(path.read_text(encoding="utf-8"))

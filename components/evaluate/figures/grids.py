@@ -41,7 +41,7 @@ def manifold(images: Images, *, side: int, span: float) -> Figure:
         side: Number of images in a row and in a column, at least 2.
         span: The largest value of a code's dimensions.
     """
-    cells = fit_row(images, row=side * images.shape[2], wanted=ROW_PIXELS, most=MAX_ROW_PIXELS)
+    cells = fit_row(images, row=side * images.shape[2], target=ROW_PIXELS, most=MAX_ROW_PIXELS)
     sheet = lay_out(cells, Layout(len(cells), side, height=cells.shape[1], width=cells.shape[2]), background=1.0)
     dpi = sheet.shape[1] / (WIDTH - 2 * MARGIN - _LEFT)
     left, below = round((MARGIN + _LEFT) * dpi), round((MARGIN / 2 + _BELOW) * dpi)
@@ -77,10 +77,10 @@ def uniform_codes(codes: NDArray[np.float32], *, count: int, seed: int) -> NDArr
         seed: Code i depends on the box and (seed, i) alone.
     """
     low, high = codes.min(axis=0), codes.max(axis=0)
-    drawn = sampled_codes(
+    codes_in_box = sampled_codes(
         UniformBox(low, high), seed, start=0, count=count, latent_dim=len(low), labels=None, temperature=1.0
     )
-    clipped: NDArray[np.float32] = np.clip(np.asarray(drawn), low, high)
+    clipped: NDArray[np.float32] = np.clip(np.asarray(codes_in_box), low, high)
     return clipped
 
 
@@ -93,7 +93,7 @@ def uniform_samples(images: Images, codes: NDArray[np.float32]) -> Figure:
         codes: The codes that they were decoded from: [n, D].
     """
     columns = min(COLUMNS, len(images))
-    cells = fit_row(images, row=columns * images.shape[2], wanted=ROW_PIXELS, most=MAX_ROW_PIXELS)
+    cells = fit_row(images, row=columns * images.shape[2], target=ROW_PIXELS, most=MAX_ROW_PIXELS)
     labels = [_code_text(code) for code in codes] if codes.shape[1] == 2 else []
     figure = image_grid(cells, columns=columns, gap=_GAP, inches=WIDTH, labels=labels)
     head(figure, "Uniform samples", "Decoded from codes spread evenly over the box that the test images’ codes span.")
@@ -118,7 +118,7 @@ def hybrids(pairs: tuple[Images, Images], middles: Images) -> Figure:
     spare = max(0, COLUMNS - rows.shape[1])
     rows = np.pad(rows, ((0, 0), (0, spare), (0, 0), (0, 0), (0, 0)), constant_values=1.0)
     columns, width = rows.shape[1], rows.shape[3]
-    cells = fit_row(rows.reshape(-1, *rows.shape[2:]), row=columns * width, wanted=ROW_PIXELS, most=MAX_ROW_PIXELS)
+    cells = fit_row(rows.reshape(-1, *rows.shape[2:]), row=columns * width, target=ROW_PIXELS, most=MAX_ROW_PIXELS)
     figure = image_grid(cells, columns=columns, gap=_GAP, inches=WIDTH, row_heads=("A", "halfway", "B"))
     subtitle = "Top and bottom: two test images. Between them: the decoded mean of their codes."
     head(figure, "Halfway between two images", subtitle)
@@ -133,7 +133,7 @@ def interpolation(rows: NDArray[np.float32]) -> Figure:
         rows: Decoded along the straight line between two codes, ends included: [r, steps, H, W, C], scale 0 to 1.
     """
     _, steps, height, width, channels = rows.shape
-    cells = fit_row(rows.reshape(-1, height, width, channels), row=steps * width, wanted=ROW_PIXELS, most=2800)
+    cells = fit_row(rows.reshape(-1, height, width, channels), row=steps * width, target=ROW_PIXELS, most=2800)
     shares = [setting(share, digits=3) for share in np.linspace(0, 1, steps)]
     figure = image_grid(cells, columns=steps, gap=_GAP, inches=WIDE, column_heads=shares)
     subtitle = (

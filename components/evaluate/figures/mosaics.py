@@ -43,7 +43,7 @@ def closest(new: Images, training: Images) -> Figure:
 def _pairs(first: Images, second: Images, *, labels: Sequence[str] = ()) -> Figure:
     columns = min(COLUMNS, len(first))
     left, right = (
-        fit_row(images, row=2 * columns * images.shape[2], wanted=ROW_PIXELS, most=2800) for images in (first, second)
+        fit_row(images, row=2 * columns * images.shape[2], target=ROW_PIXELS, most=2800) for images in (first, second)
     )
     count, height, width, channels = left.shape
     between = np.ones((count, height, max(2, width // 50), channels), np.float32)
@@ -60,7 +60,7 @@ def samples(images: Images, *, source: str) -> Figure:
         source: Where their codes come from, in words.
     """
     columns = min(SIDE, len(images))
-    cells = fit_row(images, row=columns * images.shape[2], wanted=ROW_PIXELS, most=1600)
+    cells = fit_row(images, row=columns * images.shape[2], target=ROW_PIXELS, most=1600)
     figure = image_grid(cells, columns=columns, gap=0.06, inches=WIDTH)
     subtitle = f"Codes from {source}. None chosen by hand."
     head(figure, "New images", subtitle)

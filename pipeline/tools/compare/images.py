@@ -155,18 +155,18 @@ def run_generators(runs: Sequence[Run], test_images: SharedImages | None) -> lis
         folder = Path(name)
         all_inputs = []
         for number, (run, generator) in enumerate(generators):
-            shown = inputs_of(run, generator, test_images and test_images.first(COUNT))
-            scatter = inputs_of(run, generator, test_images)
+            of_row = inputs_of(run, generator, test_images and test_images.first(COUNT))
+            of_scatter = inputs_of(run, generator, test_images)
             shape = preprocess_of(generator)
             none = np.zeros((0, shape.height, shape.width, shape.channels), np.uint8)
             np.savez(
                 folder / f"{number}.npz",
-                images=none if shown.images is None else shown.images,
-                labels=shown.labels,
-                scatter_images=none if scatter.images is None else scatter.images,
-                scatter_labels=scatter.labels,
+                images=none if of_row.images is None else of_row.images,
+                labels=of_row.labels,
+                scatter_images=none if of_scatter.images is None else of_scatter.images,
+                scatter_labels=of_scatter.labels,
             )
-            all_inputs.append(shown)
+            all_inputs.append(of_row)
         saved_models = [generator.saved_model_path for _, generator in generators]
         run_module("pipeline.tools.compare.process", [folder, *saved_models], name="compare")
         return [
@@ -232,8 +232,8 @@ def _origin(run: Run, test_images: SharedImages, preprocess: PreprocessSettings,
 
 def _own_pixels(examples: Examples, sha256: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
     """Return pixels by sha256 of those images that are in these Examples' test split."""
-    wanted = set(sha256)
-    places = {sha: place for sha, place in _listed(examples, "test").items() if sha in wanted}
+    requested = set(sha256)
+    places = {sha: place for sha, place in _listed(examples, "test").items() if sha in requested}
     sha256_of = {key: sha for sha, (key, _) in places.items()}
     shards = [examples.path / shard for shard in sorted({shard for _, shard in places.values()})]
     stored = stored_images(examples, sha256_of, shards=shards, most=len(sha256_of))

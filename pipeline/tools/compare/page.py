@@ -160,12 +160,12 @@ def _which_images(test_images: SharedImages | None) -> str:
 
 def _reconstructions(test_images: SharedImages | None, outputs: Sequence[Outputs]) -> list[Strip]:
     """Return the originals, then each run's reconstructions, after the pixels that it sees where these differ."""
-    shown = [(output, output.inputs.images) for output in outputs if output.inputs.images is not None]
-    if test_images is None or not shown:
+    with_images = [(output, output.inputs.images) for output in outputs if output.inputs.images is not None]
+    if test_images is None or not with_images:
         return []
     originals = test_images.first(COUNT).images
     strips = [_strip("The images", originals, alt=f"Test images of {test_images.run.name}")]
-    for output, images in shown:
+    for output, images in with_images:
         name = output.run.name
         if output.inputs.note:
             alt = f"The same images as {name} sees them"

@@ -44,7 +44,7 @@ def test_shrinking_takes_means_of_blocks() -> None:
 @pytest.mark.parametrize(("row", "size"), [(100, 150), (1000, 20), (1900, 10), (2100, 5)])
 def test_a_row_comes_near_what_is_wanted_by_whole_factors(row: int, size: int) -> None:
     images = np.zeros((1, 10, 10, 1), np.float32)
-    assert fit_row(images, row=row, wanted=1500, most=2000).shape[1] == size
+    assert fit_row(images, row=row, target=1500, most=2000).shape[1] == size
 
 
 def test_enlarging_repeats_pixels() -> None:

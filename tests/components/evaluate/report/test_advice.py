@@ -1,4 +1,4 @@
-"""What to try next: an example of each rule, where it speaks and where it is silent, and which comes first."""
+"""Advice: an example of each rule, where it applies and where it does not, and their order."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ FALLING = [100.0, 60.0, 50.0, 48.0, 49.0]  # best in the fourth of five epochs
 
 
 def history(loss: list[float] = FALLING, *, ahead: float = 1.0) -> dict[str, list[float]]:
-    """Of a model whose training reconstruction is so far ahead of its validation reconstruction."""
+    """The history of a model whose training reconstruction leads its validation reconstruction by `ahead`."""
     return {"val_loss": loss, "val_reconstruction": loss, "reconstruction": [value - ahead for value in loss]}
 
 
 def findings(**others: Any) -> Findings:
-    """Of a model of which nothing is amiss."""
+    """The findings of a good model, with some changes."""
     settings = {**SETTINGS, **others.pop("settings", {})}
     good: dict[str, Any] = {
         "variational": True,
@@ -33,12 +33,12 @@ def findings(**others: Any) -> Findings:
     return Findings(settings=settings, **{**good, **others})
 
 
-def test_where_nothing_is_amiss_it_says_so() -> None:
+def test_a_good_model_needs_no_advice() -> None:
     assert advise(findings()).startswith("Nothing stands out")
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("changes", "advice_part"),
     [
         ({"variational": False}, "loss.kl: sum"),
         ({"active": 0, "settings": {"loss.reconstruction": "mean"}}, "loss.reconstruction: sum"),
@@ -63,12 +63,12 @@ def test_where_nothing_is_amiss_it_says_so() -> None:
         ({"active": 3}, "Only 3 of 8 latent dimensions are in use: model.latent_dim: 3"),
     ],
 )
-def test_each_rule_names_its_recipe_key(found: dict[str, Any], said: str) -> None:
-    assert said in advise(findings(**found))
+def test_each_rule_names_its_recipe_key(changes: dict[str, Any], advice_part: str) -> None:
+    assert advice_part in advise(findings(**changes))
 
 
 @pytest.mark.parametrize(
-    "found",
+    "changes",
     [
         {"settings": {"train.epochs": 5}},  # its best epoch was the fourth
         {"settings": {"train.epochs": 9}, "history": history(FALLING[:4])},  # it was stopped early
@@ -85,18 +85,18 @@ def test_each_rule_names_its_recipe_key(found: dict[str, Any], said: str) -> Non
         {"held_out": {}},
     ],
 )
-def test_a_rule_is_silent_where_it_does_not_apply(found: dict[str, Any]) -> None:
-    assert advise(findings(**found)).startswith("Nothing stands out")
+def test_a_rule_gives_no_advice_where_it_does_not_apply(changes: dict[str, Any]) -> None:
+    assert advise(findings(**changes)).startswith("Nothing stands out")
 
 
 def test_under_a_cosine_the_loss_has_to_be_still_falling() -> None:
-    found = findings(
+    results = findings(
         settings={"train.epochs": 4, "train.schedule": "cosine"}, history=history([100.0, 60.0, 55.0, 48.0])
     )
-    assert "train.epochs: 10" in advise(found)
+    assert "train.epochs: 10" in advise(results)
 
 
-def test_what_is_most_amiss_comes_first() -> None:
-    found = findings(active=0, flagged=True, ssim=0.2, held_out={"normal": 9.0, "mixture": 2.0})
-    assert "the KL outweighs" in advise(found)
-    assert [rule for rule in advice.RULES if rule(found)][:2] == [advice.collapsed, advice.copies]
+def test_the_most_important_advice_comes_first() -> None:
+    results = findings(active=0, flagged=True, ssim=0.2, held_out={"normal": 9.0, "mixture": 2.0})
+    assert "the KL outweighs" in advise(results)
+    assert [rule for rule in advice.RULES if rule(results)][:2] == [advice.collapsed, advice.copies]

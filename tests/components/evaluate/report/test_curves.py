@@ -1,4 +1,4 @@
-"""Curves: what is drawn is what the tables hold, at the place where the scale has it."""
+"""Curves show the values of the tables, at their positions on the scale."""
 
 import itertools
 from typing import Any
@@ -50,10 +50,10 @@ def search(*runs: list[float | None], winner: str = "0") -> Search:
         }
         for i, run in enumerate(runs)
     ]
-    return Search(manifest, trials, winner, {"model.latent_dim": 0}, "it was good")
+    return Search(manifest, trials, winner, {"model.latent_dim": 0}, "it went well")
 
 
-def drawn(panel: Panel, series: Series) -> list[float]:
+def values_of(panel: Panel, series: Series) -> list[float]:
     """Values read off the polyline, on the panel's scale."""
     low, high = panel.range
     points = [point.split(",") for line in panel.lines(series) for point in line.split()]
@@ -61,69 +61,69 @@ def drawn(panel: Panel, series: Series) -> list[float]:
 
 
 def test_the_lines_and_the_table_hold_the_history() -> None:
-    found = curves.training(history(), unit="nats per image")
-    assert found.epochs == (1, 2, 3, 4)
+    charts = curves.training(history(), unit="nats per image")
+    assert charts.epochs == (1, 2, 3, 4)
     columns = iter([name for part in ("loss", "reconstruction", "kl") for name in (part, f"val_{part}")])
-    for panel in found.panels[:3]:
+    for panel in charts.panels[:3]:
         for series in panel.series:
             expected = COLUMNS[next(columns)]
             assert list(series.values) == expected
-            assert drawn(panel, series) == pytest.approx(expected, rel=1e-4)
-    assert found.heads[:2] == ["Loss, training", "Loss, validation"]
-    assert [row[0] for row in found.rows] == ["210.50", "150.25", "120.00", "110.00"]
-    assert found.rows[3][-1] == "1e−05"
+            assert values_of(panel, series) == pytest.approx(expected, rel=1e-4)
+    assert charts.heads[:2] == ["Loss, training", "Loss, validation"]
+    assert [row[0] for row in charts.rows] == ["210.50", "150.25", "120.00", "110.00"]
+    assert charts.rows[3][-1] == "1e−05"
 
 
-def test_epochs_are_as_far_apart_as_they_are_told() -> None:
+def test_epochs_have_equal_distances() -> None:
     panel = curves.training(history(), unit="nats").panels[0]
     across = [point.split(",")[0] for point in panel.lines(panel.series[0])[0].split()]
     assert [float(x) for x in across] == pytest.approx([0, 1000 / 3, 2000 / 3, 1000], abs=0.01)
 
 
 def test_the_best_epoch_is_marked_and_read_out_first() -> None:
-    found = curves.training(history(), unit="nats")
-    assert found.marked == found.start == 2
-    assert found.readout(2).startswith(
+    charts = curves.training(history(), unit="nats")
+    assert charts.marked == charts.start == 2
+    assert charts.readout(2).startswith(
         "Epoch 3 (the best, whose weights were kept) – Loss: training 120.00, validation 125.00;"
     )
-    assert found.readout(0).startswith("Epoch 1 – Loss: training 210.50, validation 180.00;")
+    assert charts.readout(0).startswith("Epoch 1 – Loss: training 210.50, validation 180.00;")
 
 
 def test_a_learning_rate_that_changes_is_drawn_on_a_logarithmic_scale() -> None:
     rate = curves.training(history(), unit="nats").panels[-1]
     assert rate.log
-    assert drawn(rate, rate.series[0]) == pytest.approx([-3, -3, -4, -5], abs=1e-3)
+    assert values_of(rate, rate.series[0]) == pytest.approx([-3, -3, -4, -5], abs=1e-3)
     assert [text for _, text in rate.ticks] == ["1e−05", "0.0001", "0.001"]
     steady = curves.training(history(learning_rate=[1e-3] * 4), unit="nats")
     assert [panel.title for panel in steady.panels] == ["Loss", "Reconstruction", "KL divergence"]
 
 
 def test_a_plain_autoencoder_has_no_curve_of_a_kl() -> None:
-    found = curves.training(history(kl=[0.0] * 4, val_kl=[0.0] * 4), unit="nats")
-    assert [panel.title for panel in found.panels] == ["Loss", "Reconstruction", "Learning rate"]
+    charts = curves.training(history(kl=[0.0] * 4, val_kl=[0.0] * 4), unit="nats")
+    assert [panel.title for panel in charts.panels] == ["Loss", "Reconstruction", "Learning rate"]
 
 
-def test_where_a_value_is_no_number_the_line_is_broken() -> None:
-    found = curves.training(history(val_loss=[180.0, 170.0, NAN, 126.0]), unit="nats")
-    training, validation = found.panels[0].series
-    assert len(found.panels[0].lines(training)) == 1
-    assert [len(line.split()) for line in found.panels[0].lines(validation)] == [2, 1]
-    assert found.panels[0].places(validation).split()[2] == "-"
-    assert found.rows[2][1] == "–"
+def test_a_line_is_interrupted_where_a_value_is_no_number() -> None:
+    charts = curves.training(history(val_loss=[180.0, 170.0, NAN, 126.0]), unit="nats")
+    training, validation = charts.panels[0].series
+    assert len(charts.panels[0].lines(training)) == 1
+    assert [len(line.split()) for line in charts.panels[0].lines(validation)] == [2, 1]
+    assert charts.panels[0].places(validation).split()[2] == "-"
+    assert charts.rows[2][1] == "–"
 
 
 @pytest.mark.parametrize("lost", [NAN, float("inf")])
 def test_a_history_without_any_number_still_draws(lost: float) -> None:
-    found = curves.training(history(**{name: [lost] * 4 for name in COLUMNS if name != "epoch"}), unit="nats")
-    assert found.marked is None
-    assert found.readout(found.start).startswith("Epoch 4 – Loss: training –, validation –")
-    assert found.panels[0].description(found.epochs) == "Loss over epochs 1 to 4, nats: no value is a number."
+    charts = curves.training(history(**{name: [lost] * 4 for name in COLUMNS if name != "epoch"}), unit="nats")
+    assert charts.marked is None
+    assert charts.readout(charts.start).startswith("Epoch 4 – Loss: training –, validation –")
+    assert charts.panels[0].description(charts.epochs) == "Loss over epochs 1 to 4, nats: no value is a number."
 
 
 def test_a_single_epoch_stands_in_the_middle() -> None:
-    found = curves.training(history().slice(0, 1), unit="nats")
-    assert found.ticks == [(50.0, 1)]
-    assert [x.split(",")[0] for x in found.panels[0].lines(found.panels[0].series[0])] == ["500.00"]
+    charts = curves.training(history().slice(0, 1), unit="nats")
+    assert charts.ticks == [(50.0, 1)]
+    assert [x.split(",")[0] for x in charts.panels[0].lines(charts.panels[0].series[0])] == ["500.00"]
 
 
 @pytest.mark.parametrize("values", [(0.0, 0.0), (5.0, 5.0), (-3.2, -3.1), (1e-9, 3e-9), (1e7, 3e7), (-1e-3, 2e3)])
@@ -142,18 +142,16 @@ def test_labels_of_curves_that_end_together_keep_apart() -> None:
 
 
 def test_the_page_draws_a_dot_and_its_values_for_every_curve() -> None:
-    import jinja2
-
     from components.evaluate.report import page
+    from components.reporting.html import templates
 
-    found = curves.training(history(), unit="nats")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(page.HERE), autoescape=True, trim_blocks=True)
-    html = str(environment.get_template("report_parts.html.j2").module.charts(found))  # type: ignore[attr-defined]
+    charts = curves.training(history(), unit="nats")
+    html = str(templates(page.HERE).get_template("report_parts.html.j2").module.charts(charts))  # type: ignore[attr-defined]
     page = page_from(html)
     lines: list[Any] = [item["points"] for item in page.of("polyline")]
-    assert lines == [line for panel in found.panels for one in panel.series for line in panel.lines(one)]
+    assert lines == [line for panel in charts.panels for series in panel.series for line in panel.lines(series)]
     dots = page.of("circle")
-    assert [dot["data-values"] for dot in dots] == ["|".join(values) for values in zip(*found.rows, strict=True)]
+    assert [dot["data-values"] for dot in dots] == ["|".join(values) for values in zip(*charts.rows, strict=True)]
     assert all(len(str(dot["data-places"]).split()) == 4 for dot in dots)
     labels = [item["aria-label"] for item in page.of("svg") if item.get("role") == "img"]
     assert (
@@ -161,23 +159,23 @@ def test_the_page_draws_a_dot_and_its_values_for_every_curve() -> None:
     )
 
 
-def test_a_search_shows_its_winner_the_best_of_the_others_and_faintly_each() -> None:
-    found = curves.searching(search([-9.0, -5.0, -4.0], [-8.0, -6.0], [-7.0, -7.0, -6.5], winner="0"))
-    assert found is not None
-    named = {series.name: series.values for series in found.panels[0].series if series.name}
+def test_a_search_shows_its_winner_the_best_other_and_all_others_faintly() -> None:
+    charts = curves.searching(search([-9.0, -5.0, -4.0], [-8.0, -6.0], [-7.0, -7.0, -6.5], winner="0"))
+    assert charts is not None
+    named = {series.name: series.values for series in charts.panels[0].series if series.name}
     assert named == {"winner": (-9.0, -5.0, -4.0), "best other": (-7.0, -6.0, -6.5)}
-    assert [series.values for series in found.panels[0].series if not series.name] == [
+    assert [series.values for series in charts.panels[0].series if not series.name] == [
         (-8.0, -6.0, None),
         (-7.0, -7.0, -6.5),
     ]
-    assert found.marked is None
-    assert found.legend == [("validation", "winner"), ("training", "best other"), ("other", "every other trial")]
+    assert charts.marked is None
+    assert charts.legend == [("validation", "winner"), ("training", "best other"), ("other", "every other trial")]
 
 
 def test_a_search_of_one_trial_has_no_other() -> None:
-    found = curves.searching(search([-9.0, -5.0]))
-    assert found is not None
-    assert [series.name for series in found.panels[0].series] == ["winner"]
+    charts = curves.searching(search([-9.0, -5.0]))
+    assert charts is not None
+    assert [series.name for series in charts.panels[0].series] == ["winner"]
     assert curves.searching(search([])) is None
 
 

@@ -36,15 +36,15 @@ def make_vae(latent_dim: int, *, size: int = 8, channels: int = 1, **loss: Any) 
 
 def make_measurement(codes: Any, *, images: int = 25, size: int = 8, channels: int = 1) -> Measurement:
     codes = np.asarray(codes, np.float32)
-    shown = np.random.default_rng(0).uniform(size=(images, size, size, channels)).astype(np.float32)
+    pixels = np.random.default_rng(0).uniform(size=(images, size, size, channels)).astype(np.float32)
     return Measurement(
         images=max(len(codes), images),
         estimates={"ssim": Estimate(0.5, 0.1)},
         mean_variance=codes.var(axis=0, dtype=np.float64),
         codes=codes,
         code_labels=np.arange(len(codes)) % 2,
-        originals=shown,
-        reconstructions=shown,
+        originals=pixels,
+        reconstructions=pixels,
         labels=np.arange(images) % 2,
     )
 
@@ -58,8 +58,8 @@ def judged(latent_dim: int, **parts: Any) -> Judgement:
 def memorised(*, pairs: int, shape: tuple[int, int, int] = (8, 8, 1)) -> Memorisation:
     """Of a hundred new images, so many pairs of which are shown."""
     image, side = np.zeros(shape, np.float32), Nearest(0.2, 0.1)
-    shown = tuple(Pair(image, image + 0.5, distance=0.5, number=i, training_number=i) for i in range(pairs))
-    return Memorisation(100, 1000, side, side, closer=0.5, exact=0, near=2, near_held_out=1, pairs=shown)
+    all_pairs = tuple(Pair(image, image + 0.5, distance=0.5, number=i, training_number=i) for i in range(pairs))
+    return Memorisation(100, 1000, side, side, closer=0.5, exact=0, near=2, near_held_out=1, pairs=all_pairs)
 
 
 def draw(vae: Any, measurement: Measurement, folder: Path, **options: Any) -> Any:
@@ -94,23 +94,23 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(("latent_dim", "maps"), [(1, []), (2, MAPS), (3, [])])
 def test_figures_and_their_order(latent_dim: int, maps: list[str], tmp_path: Path) -> None:
-    shown = draw(make_vae(latent_dim), make_measurement(normal(40, latent_dim)), tmp_path)
-    assert [figure.path.stem for figure in shown] == [*COMMON, *maps, *WAYS, "training"]
+    figures = draw(make_vae(latent_dim), make_measurement(normal(40, latent_dim)), tmp_path)
+    assert [figure.path.stem for figure in figures] == [*COMMON, *maps, *WAYS, "training"]
     assert all(
         figure.path.exists() and figure.title and figure.alt.endswith(".") and figure.caption.endswith(".")
-        for figure in shown
+        for figure in figures
     )
     # Halves come in twos, so that the report has no holes.
-    layouts = [figure.layout for figure in shown]
+    layouts = [figure.layout for figure in figures]
     assert [layouts[i : i + 2] for i in range(1, 1 + layouts.count("half"), 2)] == [["half"] * 2] * (2 + bool(maps))
 
 
 def test_new_images_stand_beside_the_training_images_nearest_to_them(tmp_path: Path) -> None:
     vae, measurement = make_vae(3), make_measurement(normal(40, 3))
-    found = memorised(pairs=10)
-    shown = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=found))
-    assert [figure.path.stem for figure in shown] == [*COMMON[:3], "closest", *COMMON[3:], *WAYS, "training"]
-    closest = shown[3]
+    memorisation = memorised(pairs=10)
+    figures = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=memorisation))
+    assert [figure.path.stem for figure in figures] == [*COMMON[:3], "closest", *COMMON[3:], *WAYS, "training"]
+    closest = figures[3]
     assert closest.path.exists() and closest.layout == "full"
     assert "The 10 closest of 100 new images." in closest.caption  # the verdict stands beside it in the report
     assert "left a new image, right the training image" in closest.alt
@@ -128,8 +128,8 @@ def test_new_images_are_made_of_the_samplers_codes(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(gallery.mosaics, "samples", spy)
     vae, code = make_vae(3), normal(1, 3)
-    found = judged(3, sampler=UniformBox(code[0], code[0]))
-    draw(vae, make_measurement(normal(40, 3)), tmp_path, judgement=found)
+    judgement = judged(3, sampler=UniformBox(code[0], code[0]))
+    draw(vae, make_measurement(normal(40, 3)), tmp_path, judgement=judgement)
     [(images, source)] = calls
     np.testing.assert_allclose(images, gallery.decode(vae, code).repeat(100, axis=0), atol=1e-6)
     assert source == "the box that the training images' codes span"
@@ -137,9 +137,9 @@ def test_new_images_are_made_of_the_samplers_codes(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize(("images", "codes"), [(1, 1), (25, 1), (2, 2), (3, 3), (7, 5)])
 def test_pairs_need_two_images(images: int, codes: int, tmp_path: Path) -> None:
-    shown = draw(make_vae(3), make_measurement(normal(codes, 3), images=images), tmp_path)
+    figures = draw(make_vae(3), make_measurement(normal(codes, 3), images=images), tmp_path)
     ways = WAYS if min(images, codes) > 1 else []
-    assert [figure.path.stem for figure in shown] == [*COMMON, *ways, "training"]
+    assert [figure.path.stem for figure in figures] == [*COMMON, *ways, "training"]
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 4])
@@ -153,8 +153,8 @@ def test_unused_dimensions_break_nothing(latent_dim: int, tmp_path: Path) -> Non
 
 def test_a_plain_autoencoder_is_called_one(tmp_path: Path) -> None:
     def called(vae: Any) -> set[str]:
-        shown = draw(vae, make_measurement(normal(40, 3)), tmp_path)
-        return {figure.path.stem for figure in shown if "plain autoencoder" in figure.caption}
+        figures = draw(vae, make_measurement(normal(40, 3)), tmp_path)
+        return {figure.path.stem for figure in figures if "plain autoencoder" in figure.caption}
 
     assert called(make_vae(3, kl="none")) == {"samples", "latent"}
     assert called(make_vae(3)) == set()

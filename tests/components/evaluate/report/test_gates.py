@@ -1,4 +1,4 @@
-"""What a recipe demands, held against what was measured; what was not measured is no pass and says why."""
+"""Gates: each is compared with the metrics; a figure that was not measured does not pass, and says why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from components.evaluate.report.gates import Outcome, check_gates, document
 from schemas.recipe.recipe import GATE_SECTIONS, EvaluateSection, Gate
 
-FOUND: dict[str, Any] = {
+METRICS: dict[str, Any] = {
     "images": 30,
     "metrics": {
         "elbo": {"value": -42.5, "standard_error": None, "unit": "nats per image"},
@@ -28,8 +28,8 @@ FOUND: dict[str, Any] = {
 }
 
 
-def check(name: str, found: dict[str, Any] = FOUND, **limits: float) -> Outcome:
-    [outcome] = check_gates({name: Gate(**limits)}, found)
+def check(name: str, metrics: dict[str, Any] = METRICS, **limits: float) -> Outcome:
+    [outcome] = check_gates({name: Gate(**limits)}, metrics)
     assert outcome.gate == name
     return outcome
 
@@ -47,7 +47,7 @@ def check(name: str, found: dict[str, Any] = FOUND, **limits: float) -> Outcome:
         ("memorisation.exact", 0.0),
     ],
 )
-def test_a_name_is_the_way_to_a_figure(name: str, figure: float) -> None:
+def test_a_gates_name_is_its_figures_place(name: str, figure: float) -> None:
     assert check(name, at_least=figure, at_most=figure) == Outcome(
         name, f"at least {figure:g} and at most {figure:g}", figure, passed=True
     )
@@ -65,7 +65,7 @@ def test_a_name_is_the_way_to_a_figure(name: str, figure: float) -> None:
         ({"at_least": -60, "at_most": -50}, False),
     ],
 )
-def test_limits_belong_to_what_passes(limits: dict[str, float], passed: bool) -> None:
+def test_limits_are_inclusive(limits: dict[str, float], passed: bool) -> None:
     outcome = check("metrics.elbo", **limits)
     assert (outcome.found, outcome.passed, outcome.why) == (-42.5, passed, "")
 
@@ -78,18 +78,18 @@ def test_limits_belong_to_what_passes(limits: dict[str, float], passed: bool) ->
         ({"at_least": 1, "at_most": 2.25}, "at least 1 and at most 2.25"),
     ],
 )
-def test_what_is_expected_is_said_in_words(limits: dict[str, float], words: str) -> None:
+def test_limits_have_words(limits: dict[str, float], words: str) -> None:
     assert check("metrics.elbo", **limits).expected == str(Gate(**limits)) == words
 
 
 @pytest.mark.parametrize(("flagged", "passed"), [(False, True), (True, False)])
-def test_an_alarm_counts_as_one(flagged: bool, passed: bool) -> None:
+def test_true_counts_as_one(flagged: bool, passed: bool) -> None:
     outcome = check("memorisation.flagged", {"memorisation": {"flagged": flagged}}, at_most=0)
     assert (outcome.found, outcome.passed) == (float(flagged), passed)
 
 
 @pytest.mark.parametrize("limits", [{"at_least": 0}, {"at_most": 0}, {"at_least": -1e300, "at_most": 1e300}])
-def test_what_is_no_number_does_not_pass(limits: dict[str, float]) -> None:
+def test_a_value_that_is_no_number_does_not_pass(limits: dict[str, float]) -> None:
     assert not check("metrics.mse", **limits).passed
     nothing = check("latent.active", **limits)
     assert (nothing.found, nothing.passed, nothing.why) == (None, False, "there is no number")
@@ -98,7 +98,7 @@ def test_what_is_no_number_does_not_pass(limits: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     "name", ["metrics", "distances.random", "samplers.chosen", "latent.kl_per_dimension", "metrics.elbo.standard_error"]
 )
-def test_what_holds_no_figure_says_so(name: str) -> None:
+def test_an_entry_without_a_number_says_so(name: str) -> None:
     outcome = check(name, at_least=0)
     assert (outcome.found, outcome.passed, outcome.why) == (None, False, "there is no number")
 
@@ -110,7 +110,7 @@ def test_what_holds_no_figure_says_so(name: str) -> None:
         ("distances.classifier.synthetic.frechet", "all test images have the same features"),
     ],
 )
-def test_what_was_left_out_says_why(name: str, why: str) -> None:
+def test_a_section_that_was_left_out_says_why(name: str, why: str) -> None:
     assert check(name, at_most=5) == Outcome(name, "at most 5", None, passed=False, why=why)
 
 
@@ -122,7 +122,7 @@ def test_what_was_left_out_says_why(name: str, why: str) -> None:
         ("latent.smoothness", "of its own"),
     ],
 )
-def test_what_is_left_out_among_others_says_why(name: str, why: str) -> None:
+def test_the_nearest_reason_is_given(name: str, why: str) -> None:
     latent = {"active": None, "smoothness": {"left_out": "of its own"}, "left_out": "of the nearest"}
     assert check(name, {"latent": latent}, at_least=0).why == why
     assert check("latent.dimensions", {"latent": {"dimensions": 2, **latent}}, at_least=0).passed
@@ -134,10 +134,10 @@ def test_what_is_left_out_among_others_says_why(name: str, why: str) -> None:
         ("distances.inception.frechet", "distances has no inception, but random, classifier"),
         ("distances.random.synthetic.fid", "distances.random.synthetic has no fid, but frechet, kernel"),
         ("metrics.bits_per_dim", "metrics has no bits_per_dim, but elbo, mse"),
-        ("beauty", f"metrics.json has no beauty, but {', '.join(FOUND)}"),
+        ("beauty", f"metrics.json has no beauty, but {', '.join(METRICS)}"),
     ],
 )
-def test_an_unknown_name_lists_what_there_is(name: str, why: str) -> None:
+def test_an_unknown_name_lists_the_names_there_are(name: str, why: str) -> None:
     assert check(name, at_least=0) == Outcome(name, "at least 0", None, passed=False, why=why)
 
 
@@ -150,18 +150,18 @@ def test_a_figure_has_nothing_below_it(name: str) -> None:
 
 def test_every_gate_is_checked_in_the_recipes_order() -> None:
     gates = {name: Gate(at_least=0) for name in ("metrics.elbo", "memorisation.exact", "usefulness.ratio")}
-    assert [(one.gate, one.passed) for one in check_gates(gates, FOUND)] == [
+    assert [(outcome.gate, outcome.passed) for outcome in check_gates(gates, METRICS)] == [
         ("metrics.elbo", False),
         ("memorisation.exact", True),
         ("usefulness.ratio", False),
     ]
-    assert check_gates({}, FOUND) == []
+    assert check_gates({}, METRICS) == []
 
 
 def test_the_document_holds_what_export_reads() -> None:
-    said = document([check("metrics.elbo", at_least=0), check("usefulness.ratio", at_least=0.9)])
-    assert json.loads(json.dumps(said, allow_nan=False)) == said
-    assert said == [
+    rows = document([check("metrics.elbo", at_least=0), check("usefulness.ratio", at_least=0.9)])
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    assert rows == [
         {"gate": "metrics.elbo", "expected": "at least 0", "found": -42.5, "passed": False, "why": ""},
         {
             "gate": "usefulness.ratio",
@@ -185,7 +185,7 @@ def test_a_gate_with_other_limits_is_refused(limits: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("part", GATE_SECTIONS)
-def test_a_recipe_may_demand_whatever_is_measured(part: str) -> None:
+def test_a_recipe_may_demand_any_measured_section(part: str) -> None:
     gates = EvaluateSection.model_validate({"gates": {f"{part}.something": {"at_most": 1}}}).gates
     assert gates == {f"{part}.something": Gate(at_most=1)}
 

@@ -54,20 +54,22 @@ def test_it_is_html_that_needs_nothing_else(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     page = page_of(path)
-    sources = [value or "" for _, found in page.seen for key, value in found.items() if key == "src"]
+    sources = [value or "" for _, attributes in page.tags for key, value in attributes.items() if key == "src"]
     assert len(sources) == FIGURES
     assert all(source.startswith("data:image/png;base64,") for source in sources)
-    links = [value or "" for _, found in page.seen for key, value in found.items() if key in ("href", "xlink:href")]
+    links = [
+        value or "" for _, attributes in page.tags for key, value in attributes.items() if key in ("href", "xlink:href")
+    ]
     assert links and all(link.startswith("#") for link in links)
-    assert not {"link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.seen}
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.tags}
     assert not re.search(r"url\(|@import|import\(|fetch\(|XMLHttpRequest|https?:|//[a-z]+\.", text)
 
 
 def test_images_have_a_text_and_a_caption(path: Path) -> None:
     page = page_of(path)
-    assert all(found["alt"] for tag, found in page.seen if tag == "img")
-    assert all(len(str(found["alt"])) > 40 for found in page.of("img"))
-    assert [tag for tag, _ in page.seen].count("figcaption") == FIGURES + len(PANELS)
+    assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+    assert all(len(str(attributes["alt"])) > 40 for attributes in page.of("img"))
+    assert [tag for tag, _ in page.tags].count("figcaption") == FIGURES + len(PANELS)
 
 
 def test_new_images_stand_beside_real_ones(
@@ -83,11 +85,11 @@ def test_new_images_stand_beside_real_ones(
     assert "Training images: the floor" not in without
 
 
-def test_what_others_wrote_is_escaped(path: Path) -> None:
+def test_text_of_users_is_escaped(path: Path) -> None:
     page = page_of(path)
     assert "Tiny <i>images</i>" in page.text
     assert all(name in page.text for name in NAMES)
-    assert not any(tag == "i" for tag, _ in page.seen)
+    assert not any(tag == "i" for tag, _ in page.tags)
     assert page.of("script") == [{}]  # ours
     assert "alert" not in page.code["script"] + page.code["style"]
 
@@ -133,7 +135,7 @@ USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=
 
 
 def space_by_hand(name: str = "random") -> FeatureSpace:
-    return FeatureSpace(name, "a network that somebody made", "12ab" * 16, lambda images: images)
+    return FeatureSpace(name, "a network made by hand", "12ab" * 16, lambda images: images)
 
 
 def distances(space: FeatureSpace, *, frechet: float) -> Distances:
@@ -150,25 +152,25 @@ def memorised(*, near: int) -> Memorisation:
     return Memorisation(1000, 5000, side, side, closer=0.5, exact=0, near=near, near_held_out=1, pairs=())
 
 
-def judged(**found: Any) -> Judgement:
-    """Nothing is known of new images but what is given."""
-    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
-    return Judgement(**{"sampler": Normal(2), "space": "", **nothing, **found})
+def judged(**parts: Any) -> Judgement:
+    """A judgement without any parts but these."""
+    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
+    return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 
 
 @pytest.fixture
 def words_of(artifacts: tuple[Examples, Model], tmp_path: Path) -> Callable[..., str]:
     """What the report of a judgement and gates says."""
     examples, model = artifacts
-    nothing = np.zeros((0, 8, 8, 1), np.float32)
+    no_images = np.zeros((0, 8, 8, 1), np.float32)
     measurement = Measurement(
         images=300,
         estimates={"ssim": Estimate(0.7, 0.001), "psnr": Estimate(17.66, 0.02)},
         mean_variance=np.ones(2),
         codes=np.zeros((0, 2), np.float32),
         code_labels=np.zeros(0, np.int64),
-        originals=nothing,
-        reconstructions=nothing,
+        originals=no_images,
+        reconstructions=no_images,
         labels=np.zeros(0, np.int64),
     )
     subject = Subject(
@@ -192,8 +194,8 @@ def words_of(artifacts: tuple[Examples, Model], tmp_path: Path) -> Callable[...,
 
 def test_every_feature_space_has_its_rows(words_of: Callable[..., str]) -> None:
     spaces = [space_by_hand(), classifier_space(keras.Sequential([keras.Input((1,)), keras.layers.Dense(3)]))]
-    found = [distances(space, frechet=frechet) for space, frechet in zip(spaces, (12.34, 5.67), strict=True)]
-    words = words_of(judged(compared=Compared(tuple(found), {})))
+    all_distances = [distances(space, frechet=frechet) for space, frechet in zip(spaces, (12.34, 5.67), strict=True)]
+    words = words_of(judged(compared=Compared(tuple(all_distances), {})))
     for space, frechet, floor in zip(spaces, ("12.3", "5.67"), ("1.23", "0.567"), strict=True):
         row = "−0.0123 (−0.0456 to 0.0789) 0.123 0.456 1.234 0.789"
         assert (
@@ -204,21 +206,21 @@ def test_every_feature_space_has_its_rows(words_of: Callable[..., str]) -> None:
 
 
 def test_distances_are_called_fid_and_kid_in_inceptions_features_alone(words_of: Callable[..., str]) -> None:
-    found = [distances(space_by_hand(name), frechet=12.34) for name in ("random", "own", "inception")]
-    words = words_of(judged(compared=Compared(tuple(found), {})))
+    all_distances = [distances(space_by_hand(name), frechet=12.34) for name in ("random", "own", "inception")]
+    words = words_of(judged(compared=Compared(tuple(all_distances), {})))
     assert words.count("( 12ab12ab12ab ) New images 12.3") == 2
     assert words.count("( 12ab12ab12ab ) FID KID (95%) New images 12.3") == 1
     assert "new images: FID 12.340 and KID −0.01230 from test images in Inception’s features" in words
 
 
 def test_a_space_that_is_left_out_says_why(words_of: Callable[..., str]) -> None:
-    found = Compared((distances(space_by_hand(), frechet=1.0),), {"classifier": "there is a reason"})
-    words = words_of(judged(compared=found))
-    assert "In the features of a network that somebody made" in words
+    comparison = Compared((distances(space_by_hand(), frechet=1.0),), {"classifier": "there is a reason"})
+    words = words_of(judged(compared=comparison))
+    assert "In the features of a network made by hand" in words
     assert "Nothing in the features “classifier”: there is a reason." in words
 
 
-def test_samplers_stand_in_a_table_and_the_taken_one_is_marked(words_of: Callable[..., str]) -> None:
+def test_samplers_stand_in_a_table_and_the_used_one_is_marked(words_of: Callable[..., str]) -> None:
     results = (SamplerResult(Normal(2), 12.3, 0.0456, 7.89), SamplerResult(BOX, 2.34, -0.0567, 8.91))
     words = words_of(judged(sampler=BOX, samplers=results, space="classifier"))
     assert "Where codes come from" in words
@@ -228,7 +230,7 @@ def test_samplers_stand_in_a_table_and_the_taken_one_is_marked(words_of: Callabl
     assert "In the features “classifier”." in words
 
 
-def test_samplers_that_nobody_could_choose_by_have_a_dash(words_of: Callable[..., str]) -> None:
+def test_samplers_without_validation_distances_have_a_dash(words_of: Callable[..., str]) -> None:
     prior = Normal(2)
     results = (SamplerResult(prior, None, 0.0456, 7.89), SamplerResult(BOX, None, 0.0567, 8.91))
     words = words_of(judged(sampler=prior, samplers=results, space="random"))
@@ -236,21 +238,21 @@ def test_samplers_that_nobody_could_choose_by_have_a_dash(words_of: Callable[...
 
 
 @pytest.mark.parametrize("near", [2, 40])
-def test_what_new_images_teach_and_whether_they_are_copies(near: int, words_of: Callable[..., str]) -> None:
-    found = memorised(near=near)
-    words = words_of(judged(usefulness=USEFUL, memorisation=found))
+def test_use_for_a_classifier_and_copies(near: int, words_of: Callable[..., str]) -> None:
+    memorisation = memorised(near=near)
+    words = words_of(judged(usefulness=USEFUL, memorisation=memorisation))
     assert (
         "Their use for a classifier A classifier trained on new images names 60.0% of the test images correctly, one trained on "
         "real images 90.0% (ratio 0.667), one trained on both 91.0%."
     ) in words
-    assert f"Copies of training images {found.verdict}" in words
+    assert f"Copies of training images {memorisation.verdict}" in words
     assert ("this model gives training images away" in words) == (near == 40)
     assert LIMITS in words
 
 
-def test_what_is_left_out_says_why(words_of: Callable[..., str]) -> None:
+def test_parts_that_are_left_out_say_why(words_of: Callable[..., str]) -> None:
     words = words_of(judged(usefulness="there are no labels", memorisation="there are fewer than two training images"))
-    assert "Not compared with test images: nobody asked." in words
+    assert "Not compared with test images: it was not asked for." in words
     assert "Not tried for training a classifier: there are no labels." in words
     assert "there are fewer than two training images" in words
     for absent in ("Compared with test images", "Where codes come from", "(used)", "What the recipe demands"):

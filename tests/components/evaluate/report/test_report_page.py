@@ -1,4 +1,4 @@
-"""The report as a page: contrast in both themes, headings, landmarks, names of what can be focused, nothing from afar."""
+"""The report as a page: contrast in both themes, headings, landmarks, names of what can be focused, and nothing loaded."""
 
 import base64
 import hashlib
@@ -61,15 +61,16 @@ TRIALS = [
 ]
 
 
-def rendered(folder: Path, *, searched: bool = True) -> str:
-    """A report in which nothing is left out that has a table or a figure."""
+def rendered(folder: Path, *, with_search: bool = True) -> str:
+    """Return a report with every table and every figure."""
     path = folder / "figure.png"
     Image.new("L", (4, 4)).save(path)
-    found = manifest("HyperParameters")
     rows = {name: [3.0, 2.0, 1.0] for name in HISTORY.names} | {
         "epoch": [1, 2, 3],
         "learning_rate": [1e-2, 1e-3, 1e-4],
     }
+    best = {"train.learning_rate": 0.02}
+    search = Search(manifest("HyperParameters"), TRIALS, "0", best, "it won -5")
     subject = Subject(
         settings=EvaluateSettings(name="tiny", title="Tiny", seed=0, evaluate=EvaluateSection()),
         statistics=describe(labels=["a", "b"], images={"train": 90, "validation": 5, "test": 5}),
@@ -79,32 +80,34 @@ def rendered(folder: Path, *, searched: bool = True) -> str:
         parameters=1234,
         history=pa.table(rows).cast(HISTORY),
         loss_unit="nats per image",
-        search=Search(found, TRIALS, "0", {"train.learning_rate": 0.02}, "it won -5") if searched else None,
+        search=Search(manifest("HyperParameters"), TRIALS, "0", {"train.learning_rate": 0.02}, "it won -5")
+        if with_search
+        else None,
     )
-    nothing = np.zeros((0, 8, 8, 1), np.float32)
+    no_images = np.zeros((0, 8, 8, 1), np.float32)
     measurement = Measurement(
         images=300,
         estimates={"ssim": Estimate(0.9, 0.001), "psnr": Estimate(17.66, 0.02), "kl": Estimate(3.0, 0.1)},
         mean_variance=np.ones(8),
         codes=np.zeros((0, 8), np.float32),
         code_labels=np.zeros(0, np.int64),
-        originals=nothing,
-        reconstructions=nothing,
+        originals=no_images,
+        reconstructions=no_images,
         labels=np.zeros(0, np.int64),
         plain_colour={"ssim": 0.25, "psnr": 9.5},
     )
     parts: tuple[Part, ...] = ("new", "likeness", "latent")
-    shown = [
+    figures = [
         ReportFigure(path, "Title", alt="What it shows.", caption="Look.", layout="full", part=part)
         for part in (*parts, "training")
     ]
     return render(
         subject,
         measurement=measurement,
-        judgement=Judgement(Normal(8), "nobody asked", "", "nobody asked", "nobody asked", "nobody asked"),
+        judgement=Judgement(Normal(8), "not measured", "", "not measured", "not measured", "not measured"),
         gates=[Outcome("metrics.mse", "at most 1", 0.5, passed=True)],
         smoothness=None,
-        figures=shown,
+        figures=figures,
     )
 
 
@@ -144,9 +147,9 @@ def test_contrast_is_measured_as_wcag_says() -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_text_has_contrast_enough_in_every_theme(theme: str) -> None:
-    found = colours(theme)
-    assert {*TEXT, *GROUNDS} <= set(found)
-    ratios = {(text, ground): contrast(found[text], found[ground]) for text in TEXT for ground in GROUNDS}
+    palette = colours(theme)
+    assert {*TEXT, *GROUNDS} <= set(palette)
+    ratios = {(text, ground): contrast(palette[text], palette[ground]) for text in TEXT for ground in GROUNDS}
     assert {pair: ratio for pair, ratio in ratios.items() if ratio < AA} == {}
 
 
@@ -156,7 +159,7 @@ def test_every_colour_is_one_of_the_themes() -> None:
     assert "rgb" not in rules and "hsl" not in rules
 
 
-def test_headings_go_down_one_by_one(page: Page) -> None:
+def test_heading_levels_go_down_one_by_one(page: Page) -> None:
     levels = [level for level, _ in page.heads]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
@@ -175,34 +178,39 @@ def test_the_verdict_has_five_lines_before_anything_else(page: Page) -> None:
 def test_landmarks_have_names_and_the_skip_link_leads_to_one(page: Page) -> None:
     assert [len(page.of(tag)) for tag in ("main", "header", "nav")] == [1, 1, 1]
     assert page.of("a")[0] == {"class": "skip", "href": "#main"}
-    assert all(found.get("aria-label") for found in page.of("nav"))
-    ids = [found["id"] for _, found in page.seen if "id" in found]
+    assert all(attributes.get("aria-label") for attributes in page.of("nav"))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert {str(found["href"])[1:] for found in page.of("a")} <= set(ids)
-    assert {str(found["aria-labelledby"]) for found in page.of("section")} <= set(ids)
-    assert all("aria-labelledby" in found for found in page.of("section"))
+    assert {str(attributes["href"])[1:] for attributes in page.of("a")} <= set(ids)
+    assert {str(attributes["aria-labelledby"]) for attributes in page.of("section")} <= set(ids)
+    assert all("aria-labelledby" in attributes for attributes in page.of("section"))
 
 
-def test_whatever_scrolls_can_be_focused_and_has_a_name(page: Page) -> None:
-    scrolls = [found for _, found in page.seen if "scroll" in (found.get("class") or "").split()]
+def test_every_scrolling_part_can_be_focused_and_has_a_name(page: Page) -> None:
+    scrolls = [attributes for _, attributes in page.tags if "scroll" in (attributes.get("class") or "").split()]
     assert len(scrolls) >= 5
-    assert all(found["tabindex"] == "0" and found["role"] == "region" and found["aria-label"] for found in scrolls)
+    assert all(
+        attributes["tabindex"] == "0" and attributes["role"] == "region" and attributes["aria-label"]
+        for attributes in scrolls
+    )
 
 
 def test_images_and_charts_say_what_they_show(page: Page) -> None:
-    assert [found["alt"] for found in page.of("img")] == ["What it shows."] * 3  # training is drawn as curves
-    plots = [found for found in page.of("svg") if "data-panel" in found]
-    assert [found["data-panel"] for found in plots] == [
+    assert [attributes["alt"] for attributes in page.of("img")] == ["What it shows."] * 3  # training is drawn as curves
+    plots = [attributes for attributes in page.of("svg") if "data-panel" in attributes]
+    assert [attributes["data-panel"] for attributes in plots] == [
         "Loss", "Reconstruction", "KL divergence", "Learning rate", "Validation ELBO",
     ]  # fmt: skip
-    assert all(found["role"] == "img" and len(str(found["aria-label"])) > 40 for found in plots)
+    assert all(attributes["role"] == "img" and len(str(attributes["aria-label"])) > 40 for attributes in plots)
 
 
-def test_nothing_comes_from_afar_and_only_our_own_code_may_run(html: str, page: Page) -> None:
+def test_nothing_is_loaded_and_only_the_pages_own_code_may_run(html: str, page: Page) -> None:
     assert not re.search(r"https?:|url\(|@import|\bfetch\(|<link|<iframe|javascript:", html)
-    assert not [key for _, found in page.seen for key in found if key.startswith("on") or key == "style"]
+    assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on") or key == "style"]
     [policy] = [
-        found["content"] or "" for found in page.of("meta") if found.get("http-equiv") == "Content-Security-Policy"
+        attributes["content"] or ""
+        for attributes in page.of("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     assert "default-src 'none'" in policy
     for kind, content in page.code.items():
@@ -210,7 +218,7 @@ def test_nothing_comes_from_afar_and_only_our_own_code_may_run(html: str, page: 
         assert f"{kind}-src 'sha256-{digest}'" in policy
 
 
-def test_motion_waits_for_somebody_who_does_not_mind_it() -> None:
+def test_motion_respects_the_readers_preference() -> None:
     block = re.search(r"@media \(prefers-reduced-motion: no-preference\) \{.*?\n\}", STYLE, re.DOTALL)
     assert block and "scroll-behavior" in block[0]
     rest = STYLE.replace(block[0], "")
@@ -221,26 +229,28 @@ def test_each_metric_names_its_reference(page: Page) -> None:
     assert "One colour, the training images’ mean, in place of every reconstruction reaches 0.25." in page.words
     assert "in place of every reconstruction reaches 9.5." in page.words
     assert "Its floor is 0: codes that carry no information." in page.words
-    tiles = sum("tile" in (found.get("class") or "").split() for found in page.of("article"))
-    assert tiles - 1 == sum(found.get("class") == "reference" for found in page.of("p"))  # latent dimensions have a doc
+    tiles = sum("tile" in (attributes.get("class") or "").split() for attributes in page.of("article"))
+    assert tiles - 1 == sum(
+        attributes.get("class") == "reference" for attributes in page.of("p")
+    )  # latent dimensions have a doc
 
 
 def recipe_in(html: str) -> dict[str, object]:
     [block] = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", html, re.DOTALL)
-    found: dict[str, object] = yaml.safe_load(unescape(block))
-    return found
+    recipe: dict[str, object] = yaml.safe_load(unescape(block))
+    return recipe
 
 
-def test_the_recipe_is_one_that_runs_and_holds_what_the_search_found(html: str, page: Page) -> None:
-    found = Recipe.model_validate(recipe_in(html))
-    assert (found.name, found.title, found.seed) == ("tiny", "Tiny", 0)
-    assert found.train == TrainSection(epochs=5, learning_rate=0.02, use_tuned=False)
-    assert found.model == ConvModel(network="conv", latent_dim=8)
+def test_the_recipe_is_valid_and_has_the_searchs_values(html: str, page: Page) -> None:
+    recipe = Recipe.model_validate(recipe_in(html))
+    assert (recipe.name, recipe.title, recipe.seed) == ("tiny", "Tiny", 0)
+    assert recipe.train == TrainSection(epochs=5, learning_rate=0.02, use_tuned=False)
+    assert recipe.model == ConvModel(network="conv", latent_dim=8)
     assert "It has the search’s values" in page.words
 
 
-def test_without_a_search_there_is_none_to_see(tmp_path: Path) -> None:
-    html = rendered(tmp_path, searched=False)
+def test_without_a_search_none_is_shown(tmp_path: Path) -> None:
+    html = rendered(tmp_path, with_search=False)
     assert Recipe.model_validate(recipe_in(html)).train == TrainSection(epochs=5)
     words = page_from(html).words
     assert "The search before training" not in words and "HyperParameters above" not in words
@@ -267,8 +277,8 @@ def test_curves_can_be_read_without_the_script(html: str) -> None:
 def test_a_search_that_the_model_was_not_trained_with_is_not_shown(tmp_path: Path) -> None:
     from schemas.artifacts.kinds import HyperParameters
 
-    found = HyperParameters(tmp_path / "hyperparameters")
-    found.path.mkdir()
+    hyperparameters = HyperParameters(tmp_path / "hyperparameters")
+    hyperparameters.path.mkdir()
     fields = {"inputs": {}, "settings": {}, "counts": {}, "recipe": {}, "versions": {}}
-    found.seal(**fields, duration_seconds=0.0, created="today")  # type: ignore[arg-type]
-    assert Search.of(found, model=manifest("Model", inputs={"HyperParameters": "A" * 64})) is None
+    hyperparameters.seal(**fields, duration_seconds=0.0, created="today")  # type: ignore[arg-type]
+    assert Search.of(hyperparameters, model=manifest("Model", inputs={"HyperParameters": "A" * 64})) is None

@@ -1,4 +1,4 @@
-"""The five lines: each says the number that decides, and what it is held against."""
+"""The five lines: each has the number that decides, and what to compare it with."""
 
 from typing import Any
 
@@ -22,27 +22,27 @@ def compared(frechet: float, floor: float, *, space: str = "classifier") -> Comp
     def side(value: float, coverage: float) -> Comparison:
         return Comparison(value, Interval(0.1, None, None), Manifold(0.5, 0.5, 1.0, coverage))
 
-    found = FeatureSpace(space, "a network", "12ab" * 16, lambda images: images)
-    return Compared((Distances(found, 500, side(frechet, 0.789), side(floor, 0.97)),), {})
+    feature_space = FeatureSpace(space, "a network", "12ab" * 16, lambda images: images)
+    return Compared((Distances(feature_space, 500, side(frechet, 0.789), side(floor, 0.97)),), {})
 
 
 def measured(variances: list[float], *, images: int = 300) -> Measurement:
-    nothing = np.zeros((0, 8, 8, 1), np.float32)
+    no_images = np.zeros((0, 8, 8, 1), np.float32)
     return Measurement(
         images=images,
         estimates={"ssim": Estimate(0.7, 0.001)},
         mean_variance=np.asarray(variances),
         codes=np.zeros((0, len(variances)), np.float32),
         code_labels=np.zeros(0, np.int64),
-        originals=nothing,
-        reconstructions=nothing,
+        originals=no_images,
+        reconstructions=no_images,
         labels=np.zeros(0, np.int64),
     )
 
 
-def judged(**found: Any) -> Judgement:
-    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
-    return Judgement(**{"sampler": Normal(2), "space": "", **nothing, **found})
+def judged(**parts: Any) -> Judgement:
+    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
+    return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 
 
 def memorised(*, near: int) -> Memorisation:
@@ -63,7 +63,7 @@ def test_there_are_five_lines_and_the_last_is_what_to_try() -> None:
     assert all(not sentence[0].islower() and sentence.endswith(".") for _, sentence in lines)
 
 
-def test_quality_stands_beside_the_floor() -> None:
+def test_quality_comes_with_its_floor() -> None:
     assert quality(compared(2.5, 0.5)) == (
         "New images lie at a Fréchet distance of 2.500 from test images, 5.0 times the floor of 0.500 that training images set "
         "(in a classifier’s features); they cover 79% of the test images, where training images cover 97%."
@@ -73,13 +73,13 @@ def test_quality_stands_beside_the_floor() -> None:
     assert "above the floor of 0.000" in quality(compared(1.0, 0.0))
 
 
-@pytest.mark.parametrize("found", ["nobody asked", Compared((), {"random": "nobody asked"})])
-def test_quality_that_nobody_measured_says_why(found: Compared | str) -> None:
-    assert quality(found) == "Not compared with test images: nobody asked."
+@pytest.mark.parametrize("comparison", ["it was not asked for", Compared((), {"random": "it was not asked for"})])
+def test_quality_that_was_not_measured_says_why(comparison: Compared | str) -> None:
+    assert quality(comparison) == "Not compared with test images: it was not asked for."
 
 
 @pytest.mark.parametrize(
-    ("variances", "said"),
+    ("variances", "sentence"),
     [
         ([1.0, 0.5], "2 of 2 latent dimensions are in use: what counts is a variance above 0.01 over the test images."),
         ([1.0, 0.001, 0.0], "1 of 3 latent dimensions is in use: what counts is"),
@@ -87,23 +87,25 @@ def test_quality_that_nobody_measured_says_why(found: Compared | str) -> None:
         ([1.0], "1 of 1 latent dimension is in use"),
     ],
 )
-def test_how_many_latent_dimensions_are_in_use(variances: list[float], said: str) -> None:
-    assert latent_space(measured(variances)).startswith(said)
+def test_how_many_latent_dimensions_are_in_use(variances: list[float], sentence: str) -> None:
+    assert latent_space(measured(variances)).startswith(sentence)
 
 
-def test_of_a_single_image_nobody_can_tell() -> None:
-    found = latent_space(measured([1.0], images=1))
-    assert found == "A single test image cannot tell how many latent dimensions are in use."
+def test_a_single_image_does_not_show_how_many_are_in_use() -> None:
+    assert (
+        latent_space(measured([1.0], images=1))
+        == "A single test image cannot tell how many latent dimensions are in use."
+    )
 
 
 @pytest.mark.parametrize("near", [1, 50])
 def test_memorisation_is_the_verdict_without_its_limits(near: int) -> None:
-    found = memorised(near=near)
-    said = memorisation(judged(memorisation=found))
-    assert f"{near} of 1,000 new images are copies" in said and "1 of 1,000 held-out images" in said
-    assert f"{said} {LIMITS}" == found.verdict
-    assert ("gives training images away" in said) == (near == 50)
-    assert memorisation(judged()) == "Not looked for: nobody asked."
+    memorised_part = memorised(near=near)
+    sentence = memorisation(judged(memorisation=memorised_part))
+    assert f"{near} of 1,000 new images are copies" in sentence and "1 of 1,000 held-out images" in sentence
+    assert f"{sentence} {LIMITS}" == memorised_part.verdict
+    assert ("gives training images away" in sentence) == (near == 50)
+    assert memorisation(judged()) == "Not looked for: it was not asked for."
 
 
 def test_gates() -> None:

@@ -27,15 +27,15 @@ USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=
 
 
 def measurement(variances: list[float], *, ssim: float = 0.7, images: int = 10_000) -> Measurement:
-    nothing = np.zeros((0, 4, 4, 1), np.float32)
+    no_images = np.zeros((0, 4, 4, 1), np.float32)
     return Measurement(
         images=images,
         estimates={"ssim": Estimate(ssim, 0.001), "psnr": Estimate(17.66, 0.02)},
         mean_variance=np.array(variances),
         codes=np.zeros((0, len(variances)), np.float32),
         code_labels=np.zeros(0, np.int64),
-        originals=nothing,
-        reconstructions=nothing,
+        originals=no_images,
+        reconstructions=no_images,
         labels=np.zeros(0, np.int64),
     )
 
@@ -85,59 +85,61 @@ def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
     return Memorisation(1000, 5000, side, side, closer=0.5, exact=exact, near=near, near_held_out=1, pairs=())
 
 
-def judged(**found: Any) -> Judgement:
-    """Nothing is known of new images but what is given."""
-    nothing = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "nobody asked")
-    return Judgement(**{"sampler": Normal(2), "space": "", **nothing, **found})
+def judged(**parts: Any) -> Judgement:
+    """A judgement without any parts but these."""
+    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
+    return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 
 
-def test_distances_are_told_beside_their_floor() -> None:
-    found = Compared((distances("random", synthetic=1.23456, floor=0.1),), {})
-    assert wording.distances(found) == (
+def test_distances_come_with_their_floor() -> None:
+    comparison = Compared((distances("random", synthetic=1.23456, floor=0.1),), {})
+    assert wording.distances(comparison) == (
         "10,000 new images: Fréchet distance 1.235 from test images in random features, where training images have 0.100; "
         "they cover 87% of the test images"
     )
 
 
-def test_of_several_spaces_the_last_one_speaks() -> None:
+def test_the_last_of_several_spaces_is_reported() -> None:
     both = [distances("random", synthetic=1.0, floor=0.5), distances("classifier", synthetic=7.0, floor=2.0)]
     assert "7.000 from test images in a classifier’s features" in wording.distances(Compared(tuple(both), {}))
-    left = Compared((both[0],), {"classifier": "there is a reason"})
-    assert "1.000 from test images in random features" in wording.distances(left)
+    only_random = Compared((both[0],), {"classifier": "there is a reason"})
+    assert "1.000 from test images in random features" in wording.distances(only_random)
 
 
 def test_distances_are_called_fid_and_kid_in_inceptions_features_alone() -> None:
-    found = [distances(name, synthetic=12.0, floor=3.0) for name in ("random", "classifier", "own", "inception")]
-    *others, inception = [wording.distances(Compared((one,), {})) for one in found]
+    all_distances = [
+        distances(name, synthetic=12.0, floor=3.0) for name in ("random", "classifier", "own", "inception")
+    ]
+    *others, inception = [wording.distances(Compared((item,), {})) for item in all_distances]
     assert inception == (
         "10,000 new images: FID 12.000 and KID 0.10000 from test images in Inception’s features, where training images have "
         "3.000 and 0.10000; they cover 87% of the test images"
     )
-    assert not any(name in said for said in others for name in ("FID", "KID"))
+    assert not any(name in line for line in others for name in ("FID", "KID"))
     assert "Fréchet distance 12.000 from test images in your own model’s features" in others[-1]
 
 
-def test_what_was_not_compared_says_why() -> None:
-    assert wording.distances("nobody asked") == "not compared with test images: nobody asked"
+def test_sets_that_were_not_compared_say_why() -> None:
+    assert wording.distances("it was not asked for") == "not compared with test images: it was not asked for"
     nothing = Compared((), {"random": "all test images have the same features"})
     assert wording.distances(nothing) == "not compared with test images: all test images have the same features"
 
 
-def test_usefulness_is_told_by_its_accuracies() -> None:
+def test_usefulness_is_reported_as_accuracies() -> None:
     assert wording.usefulness(USEFUL) == (
         "a classifier trained on new images names 60.0% of the test images correctly, one trained on real images 90.0% "
         "(ratio 0.667), one trained on both 91.2%"
     )
-    assert wording.usefulness("nobody asked") == "not tried for training a classifier: nobody asked"
+    assert wording.usefulness("it was not asked for") == "not tried for training a classifier: it was not asked for"
 
 
-def test_copies_are_told_in_a_clause() -> None:
+def test_copies_are_reported_in_a_clause() -> None:
     assert wording.copies(memorised()) == "No sign of memorised images"
     assert wording.copies(memorised(exact=1)) == "No clear sign of memorised images"
     assert wording.copies(memorised(near=40, exact=3)).startswith(
         "40 of 1,000 new images are copies of training images"
     )
-    assert wording.copies("nobody asked") == "not looked for: nobody asked"
+    assert wording.copies("it was not asked for") == "not looked for: it was not asked for"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_gate_says_what_was_expected_and_found(outcome: Outcome, words: str) -
     assert wording.gate(outcome) == words
 
 
-def test_a_judgement_has_a_line_for_each_thing_that_was_looked_at() -> None:
+def test_a_judgement_has_a_line_for_each_part() -> None:
     everything = judged(
         sampler=BOX,
         samplers=(SamplerResult(BOX, 1.0, 1.0, 1.0),),
@@ -175,10 +177,10 @@ def test_a_judgement_has_a_line_for_each_thing_that_was_looked_at() -> None:
     assert lines["useful"] == wording.usefulness(USEFUL)
 
 
-def test_a_judgement_of_nothing_says_why() -> None:
+def test_an_empty_judgement_says_why() -> None:
     assert wording.judgement(judged()) == [
-        ("new", "not compared with test images: nobody asked"),
-        ("copies", "not looked for: nobody asked"),
+        ("new", "not compared with test images: it was not asked for"),
+        ("copies", "not looked for: it was not asked for"),
     ]
 
 
@@ -191,16 +193,16 @@ def test_every_sampler_that_a_recipe_may_name_has_words() -> None:
 
 
 def test_where_codes_lie_and_how_images_change_between_them() -> None:
-    found = measurement([1.0])
-    assert wording.between_codes(found, None) == ""
-    said = wording.between_codes(found, Smoothness(length=1.44, largest_step=2.0))
-    assert said == (
+    measured = measurement([1.0])
+    assert wording.between_codes(measured, None) == ""
+    sentence = wording.between_codes(measured, Smoothness(length=1.44, largest_step=2.0))
+    assert sentence == (
         "On a straight line between two codes, images change 1.4 times as much as the two ends differ, and the largest of 32 "
         "steps is 2.0 times the mean one."
     )
     aggregate = AggregatePosterior(1)
     aggregate.add(np.array([[-1.0], [1.0]]), np.zeros((2, 1)))
     assert (
-        wording.between_codes(replace(found, aggregate=aggregate), None)
+        wording.between_codes(replace(measured, aggregate=aggregate), None)
         == "All codes together lie 0.2 nats from N(0, I)."
     )
