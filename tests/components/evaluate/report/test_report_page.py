@@ -80,9 +80,7 @@ def rendered(folder: Path, *, with_search: bool = True) -> str:
         parameters=1234,
         history=pa.table(rows).cast(HISTORY),
         loss_unit="nats per image",
-        search=Search(manifest("HyperParameters"), TRIALS, "0", {"train.learning_rate": 0.02}, "it won -5")
-        if with_search
-        else None,
+        search=search if with_search else None,
     )
     no_images = np.zeros((0, 8, 8, 1), np.float32)
     measurement = Measurement(
