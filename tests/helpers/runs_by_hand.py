@@ -1,4 +1,4 @@
-"""Runs that can be compared, which nobody trained. No test is here."""
+"""Runs without training, for tests of compare. No test is here."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ MODEL = "12ab" * 16  # digest of the model that `by_hand.seal` says a generator 
 
 
 def figure(value: float | None, error: float | None = None, *, better: str = "higher") -> dict[str, Any]:
-    """A metric as metrics.json has it."""
+    """Return a metric as metrics.json has it."""
     return {"value": value, "standard_error": error, "unit": "nats per image", "better": better, "doc": "…"}
 
 
 def picture(number: int, *, channels: int = 1) -> np.ndarray[Any, Any]:
-    """An image that differs from all others."""
+    """Return an image that differs from all others."""
     return np.random.default_rng(number).integers(0, 256, (MIXED_SIZE, MIXED_SIZE, channels), np.uint8)
 
 
 def sha256(number: int) -> str:
-    """Of the file that an image was made from."""
+    """Return the digest of the file that an image was made from."""
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
@@ -47,7 +47,7 @@ def write_run(
     labels: Sequence[str] = (),
     **others: Any,
 ) -> None:
-    """Examples and an evaluation.
+    """Write Examples and an evaluation.
 
     Args:
         folder: Of the run.
@@ -88,7 +88,7 @@ def write_run(
 
 
 def seal(artifact: Artifact, recipe: Recipe, *, inputs: dict[str, str], settings: dict[str, Any] | None = None) -> None:
-    """Seals an artifact as the pipeline does."""
+    """Seal an artifact as the pipeline does."""
     artifact.seal(
         inputs=inputs,
         settings=settings or {},

@@ -62,8 +62,8 @@ def compare(shelf: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tu
 
     def run(*words: str | Path, runs: Path = shelf) -> tuple[int, str, str]:
         status = guarded(lambda: app(["compare", *map(str, words), "--runs", str(runs)]))
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return run
 
@@ -106,12 +106,12 @@ def test_the_page_and_the_table_say_which_run_is_best(
     compare: Callable[..., tuple[int, str, str]], shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "run_module", run_here)
-    status, said, wrong = compare("grey", "twin", "bare")
-    assert (status, wrong) == (0, "")
+    status, out, err = compare("grey", "twin", "bare")
+    assert (status, err) == (0, "")
     path = shelf / "compare-grey-twin-bare.html"
-    assert f"wrote {path}" in said
-    assert re.search(r"SSIM +0\.500 ± 0\.010 ▽ behind +0\.900 ± 0\.010 ★ best", said)
-    assert "no images of bare: it has no generator; run make export RECIPE=bare" in said
+    assert f"wrote {path}" in out
+    assert re.search(r"SSIM +0\.500 ± 0\.010 ▽ behind +0\.900 ± 0\.010 ★ best", out)
+    assert "no images of bare: it has no generator; run make export RECIPE=bare" in out
     page = Page(path.read_text())
     assert "Best by more than the uncertainty: twin in 1 figure. No clear best in 1 figure." in page.text
     assert "twin is best, ahead of grey by 0.400" in page.text
@@ -214,8 +214,8 @@ def test_what_a_search_chose_stands_in_place_of_the_recipes_value(copied: Path) 
     seal(model, recipe, inputs={"HyperParameters": tuned.digest})
     evaluation = ModelEvaluation(run / "evaluation")
     seal(evaluation, recipe, inputs={**evaluation.manifest.inputs, "Model": model.digest})
-    found = read_runs(["grey", "twin"], runs=copied)[1].settings
-    assert found["train.learning_rate"] == "0.005 (tuned)"
+    settings = read_runs(["grey", "twin"], runs=copied)[1].settings
+    assert settings["train.learning_rate"] == "0.005 (tuned)"
 
 
 @pytest.mark.parametrize(
@@ -250,10 +250,10 @@ def test_what_a_search_chose_stands_in_place_of_the_recipes_value(copied: Path) 
 def test_bad_input_is_one_line(
     words: list[str], status: int, line: str, compare: Callable[..., tuple[int, str, str]], shelf: Path
 ) -> None:
-    found, said, wrong = compare(*(word.format(runs=shelf) for word in words))
-    assert (found, said) == (status, "")
-    assert wrong.count("\n") == 1
-    assert line.format(runs=shelf) in wrong
+    actual, out, err = compare(*(word.format(runs=shelf) for word in words))
+    assert (actual, out) == (status, "")
+    assert err.count("\n") == 1
+    assert line.format(runs=shelf) in err
 
 
 @pytest.mark.parametrize(
@@ -271,10 +271,10 @@ def test_a_damaged_artifact_is_one_line(
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1  # of the same size
     path.write_bytes(data)
-    status, said, wrong = compare("grey", "twin", runs=copied)
-    assert (status, said) == (1, "")
-    assert wrong.count("\n") == 1
-    assert f"{path}: expected " in wrong
+    status, out, err = compare("grey", "twin", runs=copied)
+    assert (status, out) == (1, "")
+    assert err.count("\n") == 1
+    assert f"{path}: expected " in err
 
 
 @pytest.mark.process
@@ -284,9 +284,9 @@ def test_a_generator_that_tensorflow_cannot_load_is_one_line(
     generator = Generator(copied / "grey" / "generator")
     (generator.saved_model_path / "saved_model.pb").write_bytes(b"none")
     seal(generator, Recipe.model_validate(generator.manifest.recipe), inputs=generator.manifest.inputs)
-    status, _, wrong = compare("grey", "bare", runs=copied)
+    status, _, err = compare("grey", "bare", runs=copied)
     assert status == 1
-    assert wrong.startswith("error: compare: ended unexpectedly (status 1): ")
+    assert err.startswith("error: compare: ended unexpectedly (status 1): ")
     assert not (copied / "compare-grey-bare.html").exists()
 
 

@@ -1,4 +1,4 @@
-"""Figures side by side: what is best, whether that is chance, and what cannot be compared."""
+"""Figures of several runs: which is best, whether that is more than chance, and what cannot be compared."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def test_a_lower_kl_is_not_called_better(shelf: Shelf) -> None:
 
 def space(frechet: float, *, network: str = "ab" * 32, images: int = 12) -> dict[str, Any]:
     kernel = {"value": frechet / 10, "low": frechet / 10 - 0.0196, "high": frechet / 10 + 0.0196}
-    found = {"frechet": frechet, "kernel": kernel, "precision": 0.5}
-    return {"network_sha256": network, "images": images, "neighbours": 5, "synthetic": found}
+    synthetic = {"frechet": frechet, "kernel": kernel, "precision": 0.5}
+    return {"network_sha256": network, "images": images, "neighbours": 5, "synthetic": synthetic}
 
 
 def test_distances_are_ranked_in_the_same_features_only(shelf: Shelf) -> None:
