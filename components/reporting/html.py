@@ -7,21 +7,25 @@ from pathlib import Path
 
 import jinja2
 
+from components.reporting.numbers import fixed, general
+
 
 def templates(folder: Path, *, html: bool = True) -> jinja2.Environment:
-    """Return the templates in a folder; a name that a template does not get is an error.
+    """Return the templates in a folder, which can call `fixed` and `general`; a name that a template does not get is an error.
 
     Args:
         folder: Where the templates are.
         html: Whether they make HTML, in which values are escaped.
     """
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(fixed=fixed, general=general)
+    return environment
 
 
 def png_url(png: bytes) -> str:

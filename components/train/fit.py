@@ -17,7 +17,7 @@ from components.engine.probe import Engine, choose_engine, halve_batches
 from components.examples.dataset import readable
 from components.examples.training_images import MEMORY_SHARE, TrainingImages
 from components.reporting.console import say
-from components.reporting.numbers import data_size
+from components.reporting.numbers import data_size, setting
 from components.train.ema import AveragedWeights
 from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
@@ -162,7 +162,8 @@ def _print_start(
 ) -> None:
     section = settings.train
     say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
-    say(f"trains  on {images.count:,} images, {section.batch_size} per step, learning rate {section.learning_rate:.3g}")
+    rate = setting(section.learning_rate, digits=3)
+    say(f"trains  on {images.count:,} images, {section.batch_size} per step, learning rate {rate}")
     if vae.conditional:
         say(f"labels  {len(vae.labels):,}, conditioning encoder and decoder")
     if replicas.count > 1:

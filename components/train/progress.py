@@ -12,6 +12,7 @@ import keras
 
 from components.examples.dataset import keys_of_batches
 from components.reporting.console import bar, say
+from components.reporting.numbers import fixed
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
@@ -47,7 +48,8 @@ class EpochProgress(keras.callbacks.Callback):
         if now - self.drawn > 0.2:
             self.drawn = now
             means = logs or {}
-            note = f"loss {means['loss']:.3f}  reconstruction {means['reconstruction']:.3f}  KL {means['kl']:.3f}"
+            loss, reconstruction, kl = (fixed(means[name], decimals=3) for name in ("loss", "reconstruction", "kl"))
+            note = f"loss {loss}  reconstruction {reconstruction}  KL {kl}"
             self.update(min(self.images, (batch + 1) * self.batch_size), note)
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:

@@ -25,7 +25,7 @@ from components.evaluate.samples.distances import Compared, Comparison
 from components.evaluate.samples.judge import Judgement
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
-from components.reporting.numbers import fixed, general, setting, significant, with_error
+from components.reporting.numbers import fixed, setting, significant, with_error
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
 from schemas.recipe.settings import EvaluateSettings
@@ -174,7 +174,6 @@ def render(
             useful=_sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),
             gates=gates,
-            general=general,
             figures={
                 part: [(figure, png_url(figure.path.read_bytes())) for figure in figures if figure.part == part]
                 for part in ("new", "likeness", "latent")  # training has interactive curves instead
