@@ -68,12 +68,9 @@ class Evaluation:
 
 
 @contextmanager
-def small_networks(*, validation_images: int = 10) -> Iterator[None]:
-    """Make feature networks small and their training short; so many validation images are enough to choose a sampler."""
+def eager_training() -> Iterator[None]:
+    """Train without tracing a step, which takes a second: longer than the few steps of a test."""
     import keras
-
-    from components.engine.device import prepare_device
-    from components.evaluate.samples import classifier, features, sampler_choice
 
     compile_network = keras.Model.compile
 
@@ -81,8 +78,17 @@ def small_networks(*, validation_images: int = 10) -> Iterator[None]:
         compile_network(network, run_eagerly=True, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        # A classifier is trained for one step or two, and to trace a step takes a second.
         patch.setattr(keras.Model, "compile", compile_eagerly)
+        yield
+
+
+@contextmanager
+def small_networks(*, validation_images: int = 10) -> Iterator[None]:
+    """Make feature networks small and their training short; so many validation images are enough to choose a sampler."""
+    from components.engine.device import prepare_device
+    from components.evaluate.samples import classifier, features, sampler_choice
+
+    with pytest.MonkeyPatch.context() as patch, eager_training():
         patch.setattr(features, "FILTERS", (4, 8, 16))
         patch.setattr(classifier, "MAX_EPOCHS", 2)
         patch.setattr(sampler_choice, "MIN_VALIDATION", validation_images)

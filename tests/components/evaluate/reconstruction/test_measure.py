@@ -12,7 +12,7 @@ import scipy.stats
 
 from components.evaluate.reconstruction import measure as module
 from components.evaluate.reconstruction.latent import AggregatePosterior
-from components.evaluate.reconstruction.measure import batch_size, document, measure
+from components.evaluate.reconstruction.measure import Measurement, batch_size, document, measure
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
@@ -59,9 +59,15 @@ def run(
     return measure(vae or Shifted(), examples=examples, seed=seed, keep_codes=codes, keep_images=images, **options)
 
 
-def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: Any) -> None:
+@pytest.fixture(scope="module")
+def measured(make_examples: MakeExamples, noise_images: Any) -> Measurement:
+    """The measurement of `Shifted` on thirty images of noise."""
+    return run(make_examples(noise_images(30)))
+
+
+def test_means_and_standard_errors(measured: Measurement, noise_images: Any) -> None:
     pixels = noise_images(30)
-    estimates = run(make_examples(pixels)).estimates
+    estimates = measured.estimates
     log_prob = -100.0 * (pixels / 255.0).mean(axis=(1, 2, 3))
     assert estimates["log_prob"].value == pytest.approx(log_prob.mean(), rel=1e-5)
     assert estimates["log_prob"].standard_error == pytest.approx(log_prob.std(ddof=1) / np.sqrt(30), rel=1e-4)
@@ -71,16 +77,15 @@ def test_means_and_standard_errors(make_examples: MakeExamples, noise_images: An
     assert estimates["psnr"].value == pytest.approx(-10 * np.log10(0.0625), rel=1e-5)
 
 
-def test_one_colour_is_measured_in_place_of_the_reconstructions(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_one_colour_is_measured_in_place_of_the_reconstructions(measured: Measurement, noise_images: Any) -> None:
     pixels = noise_images(30)
-    measurement = run(make_examples(pixels))  # whose training images' mean is a half
-    squared = np.square(pixels / 255.0 - 0.5).mean(axis=(1, 2, 3))
-    assert list(measurement.plain_colour) == ["ssim", "psnr", "mse"]
-    assert measurement.plain_colour["mse"] == pytest.approx(squared.mean(), rel=1e-5)
-    assert measurement.plain_colour["psnr"] == pytest.approx((-10 * np.log10(squared)).mean(), rel=1e-5)
-    assert 0 <= measurement.plain_colour["ssim"] < 0.1  # noise has nothing in common with one colour
-    metrics = document(measurement)["metrics"]
-    assert metrics["mse"]["plain_colour"] == pytest.approx(measurement.plain_colour["mse"], rel=1e-5)
+    squared = np.square(pixels / 255.0 - 0.5).mean(axis=(1, 2, 3))  # the training images' mean is a half
+    assert list(measured.plain_colour) == ["ssim", "psnr", "mse"]
+    assert measured.plain_colour["mse"] == pytest.approx(squared.mean(), rel=1e-5)
+    assert measured.plain_colour["psnr"] == pytest.approx((-10 * np.log10(squared)).mean(), rel=1e-5)
+    assert 0 <= measured.plain_colour["ssim"] < 0.1  # noise has nothing in common with one colour
+    metrics = document(measured)["metrics"]
+    assert metrics["mse"]["plain_colour"] == pytest.approx(measured.plain_colour["mse"], rel=1e-5)
     assert "plain_colour" not in metrics["kl"]
 
 
@@ -90,11 +95,13 @@ def test_a_plain_autoencoder_has_no_kl_and_so_no_bound(make_examples: MakeExampl
     assert list(document(measurement)["metrics"]) == ["ssim", "psnr", "mse", "log_prob"]
 
 
-def test_the_importance_weighted_bound_is_optional(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_the_importance_weighted_bound_is_optional(
+    measured: Measurement, make_examples: MakeExamples, noise_images: Any
+) -> None:
     pixels = noise_images(30)
     examples = make_examples(pixels)
-    assert "iwae" not in run(examples).estimates
-    assert "importance_samples" not in document(run(examples))
+    assert "iwae" not in measured.estimates
+    assert "importance_samples" not in document(measured)
     measurement = run(examples, importance_samples=3)
     brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
     assert measurement.estimates["iwae"].value == pytest.approx(-100.0 * brightness.mean(), rel=1e-5)
@@ -113,18 +120,18 @@ def test_a_resumed_measurement_takes_saved_values_of_the_bound(make_examples: Ma
     assert estimates["log_prob"] == run(examples).estimates["log_prob"]
 
 
-def test_the_aggregate_posterior_is_measured(make_examples: MakeExamples, noise_images: Any) -> None:
+def test_the_aggregate_posterior_is_measured(
+    measured: Measurement, make_examples: MakeExamples, noise_images: Any
+) -> None:
     pixels = noise_images(30)
-    examples = make_examples(pixels)
-    measurement = run(examples)
     brightness = (pixels / 255.0).mean(axis=(1, 2, 3))
     means = np.stack([100.0 * brightness, 0.05 * brightness, 0.0 * brightness], axis=1)  # of variance 1
     kl = (0.5 * means**2).mean(axis=0)
-    np.testing.assert_allclose(measurement.aggregate.kl_per_dimension, kl, rtol=1e-5, atol=1e-9)
-    latent = document(measurement)["latent"]
+    np.testing.assert_allclose(measured.aggregate.kl_per_dimension, kl, rtol=1e-5, atol=1e-9)
+    latent = document(measured)["latent"]
     np.testing.assert_allclose(latent["kl_per_dimension"], kl, rtol=1e-4, atol=1e-9)
-    assert latent["aggregate_gap"] == pytest.approx(measurement.aggregate.gap, rel=1e-5)
-    plain = run(examples, vae=Shifted(variational=False))
+    assert latent["aggregate_gap"] == pytest.approx(measured.aggregate.gap, rel=1e-5)
+    plain = run(make_examples(), vae=Shifted(variational=False))
     assert plain.aggregate is None
     assert "kl_per_dimension" not in document(plain)["latent"]
 
@@ -141,12 +148,12 @@ def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch
 
 def test_the_seed_decides_the_noise(make_examples: MakeExamples) -> None:
     examples = make_examples()
-    assert run(examples, seed=1).estimates["kl"] == run(examples, seed=1).estimates["kl"]
-    assert run(examples, seed=1).estimates["kl"] != run(examples, seed=2).estimates["kl"]
+    first, again, other = (run(examples, seed=seed).estimates["kl"] for seed in (1, 1, 2))
+    assert first == again != other
 
 
-def test_a_dimension_is_active_if_its_mean_varies(make_examples: MakeExamples) -> None:
-    assert run(make_examples()).active.tolist() == [True, False, False]
+def test_a_dimension_is_active_if_its_mean_varies(measured: Measurement) -> None:
+    assert measured.active.tolist() == [True, False, False]
 
 
 def test_codes_and_reconstructions_of_the_first_images_are_returned(
@@ -305,11 +312,10 @@ def test_a_model_of_binary_images_is_measured_on_binary_images(make_examples: Ma
     assert np.corrcoef(originals.ravel(), pixels.ravel())[0, 1] > 0.5
 
 
-def test_codes_in_fewer_dimensions_than_there_are_have_no_number_for_the_gap(make_examples: MakeExamples) -> None:
-    measurement = run(make_examples())
+def test_codes_in_fewer_dimensions_than_there_are_have_no_number_for_the_gap(measured: Measurement) -> None:
     flat = AggregatePosterior(3)
     flat.add(np.ones((10, 3)), np.full((10, 3), -2000.0))
-    latent = document(replace(measurement, aggregate=flat))["latent"]
+    latent = document(replace(measured, aggregate=flat))["latent"]
     assert latent["aggregate_gap"] is None
     assert latent["aggregate_doc"].endswith("It is infinite: all codes lie in fewer dimensions than there are.")
 

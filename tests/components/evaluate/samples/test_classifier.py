@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from helpers.small_evaluation import eager_training
 
 from components.evaluate.samples import classifier
 from components.evaluate.samples.classifier import (
@@ -51,6 +52,13 @@ def accuracy(network: keras.Model, images: Array, labels: Array) -> float:
     return float((predictions == labels).mean())
 
 
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Train without tracing."""
+    with eager_training():
+        yield
+
+
 @pytest.fixture(scope="module")
 def trained() -> keras.Model:
     """A classifier that was trained on two hundred images of `halves`."""
@@ -69,6 +77,7 @@ def test_stored_images_train_as_well(make_examples: MakeExamples) -> None:
     assert accuracy(network, *halves(300, seed=1)) > 0.97
 
 
+@pytest.mark.usefixtures("eager")
 def test_progress_counts_images_up_to_the_last_step() -> None:
     counts: list[int] = []
     batches = array_batches(*halves(20), seed=0)
@@ -76,6 +85,7 @@ def test_progress_counts_images_up_to_the_last_step() -> None:
     assert counts == [BATCH_SIZE, 2 * BATCH_SIZE, 3 * BATCH_SIZE]
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_seed_decides_the_initial_weights() -> None:
     def weights(seed: int) -> Array:
         batches = array_batches(*halves(20), seed=0)
@@ -92,6 +102,7 @@ def train_and_save(path: Path, *, steps: int, counts: list[int]) -> keras.Model:
     return train_classifier(batches, **options, steps=steps, saved=path)
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_saved_classifier_is_not_trained_again(tmp_path: Path) -> None:
     first_counts: list[int] = []
     counts: list[int] = []
@@ -119,6 +130,7 @@ def test_a_file_of_weights_that_cannot_be_used_changes_nothing(
         np.testing.assert_array_equal(weight, before)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("shape", [(1, 1, 1), (64, 40, 3)])
 def test_images_of_any_size_can_be_classified(shape: tuple[int, int, int]) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, *shape), dtype=np.uint8)
