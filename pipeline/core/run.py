@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from components.evaluate.component import STAGE as EVALUATE
 from components.reporting.console import console
 from pipeline.core.chain import Status, inputs_of, status_of
 from pipeline.core.child_process import run_module
-from pipeline.core.stage_process import task_for
+from pipeline.core.stage_process import Task, task_for
 from pipeline.recipes.summary import print_recipe
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
@@ -79,7 +78,7 @@ def _run(status: Status, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
     run_process(task, log_path=runs / recipe.name / ".logs" / f"{status.stage.name}.log", verbose=verbose)
 
 
-def run_process(task: dict[str, Any], *, log_path: Path, verbose: bool = False, command: str | None = None) -> None:
+def run_process(task: Task, *, log_path: Path, verbose: bool = False, command: str | None = None) -> None:
     """Run one stage in a child process.
 
     Args:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from components.workers.child import run_as_child
 from pipeline.core.chain import STAGES, Status, kinds_of
@@ -29,13 +29,33 @@ from schemas.stage import Stage
 LOCK_SECONDS = 10.0  # the last process of a killed run ends sooner
 
 
+class Task(TypedDict):
+    """What a stage's process needs, as JSON data.
+
+    Attributes:
+        stage: Name of the stage.
+        settings: The settings that it reads.
+        recipe: The whole recipe, for the manifest alone.
+        artifacts: Paths of its inputs, in order, by their names in the manifest; None: that optional input is not used.
+        digests: Digests of its inputs and of the external data that it reads, by their names in the manifest.
+        final: Path of its artifact.
+    """
+
+    stage: str
+    settings: dict[str, Any]
+    recipe: dict[str, Any]
+    artifacts: dict[str, str | None]
+    digests: dict[str, str]
+    final: str
+
+
 def main() -> None:
     """Run the task on standard input.
 
     Raises:
         UsageError, DataError: As for `run_task`; or the system refuses a file, or has no room for it.
     """
-    task = json.loads(sys.stdin.buffer.read())
+    task: Task = json.loads(sys.stdin.buffer.read())
     try:
         run_task(task)
     except OSError as error:
@@ -49,8 +69,8 @@ def main() -> None:
 
 def task_for(
     stage: Stage, recipe: Recipe, *, artifacts: Mapping[str, Artifact | None], digests: Mapping[str, str], final: Path
-) -> dict[str, Any]:
-    """Return the task of one stage, as JSON data.
+) -> Task:
+    """Return the task of one stage.
 
     Args:
         stage: The stage.
@@ -62,14 +82,14 @@ def task_for(
     return {
         "stage": stage.name,
         "settings": stage.settings.of(recipe).to_json(),
-        "recipe": recipe.model_dump(mode="json"),  # for the manifest alone
+        "recipe": recipe.model_dump(mode="json"),
         "artifacts": {name: None if artifact is None else str(artifact.path) for name, artifact in artifacts.items()},
         "digests": dict(digests),
         "final": str(final),
     }
 
 
-def run_task(task: dict[str, Any]) -> None:
+def run_task(task: Task) -> None:
     """Run one stage, from its inputs to its sealed artifact under its final name.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
         "geometry": preprocess.geometry,
         "background": list(preprocess.background),
         "points": len(codes),
-        "principal": {name: np.round(values, 6).tolist() for name, values in principal.items()},
+        "principal": {name: np.round(values, 6).tolist() for name, values in asdict(principal).items()},
         "maps": list(maps),
         "sheet": {"columns": SHEET_COLUMNS, "side": min(SHEET_SIDE, max(height, width))},
         "files": {
@@ -113,11 +114,25 @@ def encode(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64] | No
     return np.concatenate(parts)
 
 
-def principal_directions(codes: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    """Return the mean [D], the components [K, D], the deviations [K] along them, and their shares of the variance [K].
+@dataclass(frozen=True)
+class Principal:
+    """The directions in which codes vary most.
 
-    Source: principal component analysis, by the singular values of the centred codes.
+    Attributes:
+        mean: Of the codes: [D].
+        components: The directions, each of length 1: [K, D].
+        deviations: Standard deviations along them: [K].
+        explained: Their shares of the variance: [K].
     """
+
+    mean: NDArray[np.float64]
+    components: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+    explained: NDArray[np.float64]
+
+
+def principal_directions(codes: NDArray[np.float32]) -> Principal:
+    """Return the principal components of codes [n, D], from the singular values of the centred codes."""
     mean = codes.mean(axis=0, dtype=np.float64)
     _, singular, rows = np.linalg.svd(codes - mean, full_matrices=False)
     rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[
@@ -125,19 +140,19 @@ def principal_directions(codes: NDArray[np.float32]) -> dict[str, NDArray[np.flo
     ]  # of two equal choices always the same one
     count = min(DIRECTIONS, len(rows))
     variances = singular**2
-    return {
-        "mean": mean,
-        "components": rows[:count],
-        "deviations": np.sqrt(variances[:count] / max(1, len(codes) - 1)),
-        "explained": variances[:count] / max(variances.sum(), 1e-12),
-    }
+    return Principal(
+        mean=mean,
+        components=rows[:count],
+        deviations=np.sqrt(variances[:count] / max(1, len(codes) - 1)),
+        explained=variances[:count] / max(variances.sum(), 1e-12),
+    )
 
 
-def maps_of(codes: NDArray[np.float32], principal: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+def maps_of(codes: NDArray[np.float32], principal: Principal) -> dict[str, NDArray[np.float64]]:
     """Return each code's place on each map, [n, 2]: the latent space itself up to two dimensions, otherwise two views of it."""
     if codes.shape[1] <= 2:
         return {"latent": np.pad(codes.astype(np.float64), ((0, 0), (0, 2 - codes.shape[1])))}
-    places = (codes - principal["mean"]) @ principal["components"].T
+    places = (codes - principal.mean) @ principal.components.T
     maps = {"principal": np.pad(places[:, :2], ((0, 0), (0, max(0, 2 - places.shape[1]))))}
     if len(codes) > 3 * 5:
         from sklearn.manifold import TSNE

@@ -130,9 +130,9 @@ def test_principal_directions_are_those_of_the_covariance() -> None:
     codes = (rng.normal(size=(400, 3)) * (3, 1, 0.2)).astype(np.float32)
     principal = data.principal_directions(codes)
     values, _ = np.linalg.eigh(np.cov(codes.T))
-    assert np.allclose(principal["deviations"], np.sqrt(values[::-1]), rtol=1e-4)
-    assert np.allclose(principal["components"] @ principal["components"].T, np.eye(3), atol=1e-6)
-    assert np.isclose(principal["explained"].sum(), 1)
+    assert np.allclose(principal.deviations, np.sqrt(values[::-1]), rtol=1e-4)
+    assert np.allclose(principal.components @ principal.components.T, np.eye(3), atol=1e-6)
+    assert np.isclose(principal.explained.sum(), 1)
 
 
 @pytest.mark.parametrize(("dims", "kinds"), [(1, ["latent"]), (2, ["latent"]), (5, ["principal", "tsne"])])
