@@ -95,8 +95,8 @@ def test_a_dry_run_says_what_would_run_and_how_large_the_set_would_be(
 
 
 def test_verbose_prints_every_setting(pipeline: Pipeline) -> None:
-    assert "learning_rate: 0.001" not in pipeline("train", "--dry-run")[1]
-    assert "learning_rate: 0.001" in pipeline("train", "--dry-run", "--verbose")[1]
+    assert "deterministic: false" not in pipeline("train", "--dry-run")[1]
+    assert "deterministic: false" in pipeline("train", "--dry-run", "--verbose")[1]
 
 
 @pytest.mark.usefixtures("stages_in_this_process")
