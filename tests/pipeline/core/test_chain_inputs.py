@@ -1,4 +1,4 @@
-"""Which artifacts, and what from outside, a stage is given."""
+"""Which artifacts and which external data a stage reads."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from schemas.recipe.recipe import Recipe
 from schemas.recipe.settings import GenerateSettings
 
 
-def taken(recipe: Recipe, runs: Path) -> bool:
-    """Whether train is given HyperParameters."""
-    found = inputs_of(STAGE["train"], recipe, runs=runs)
-    assert list(found) == ["Examples", "HyperParameters"]
-    return found["HyperParameters"] is not None
+def reads_hyperparameters(recipe: Recipe, runs: Path) -> bool:
+    """Return whether train reads HyperParameters."""
+    inputs = inputs_of(STAGE["train"], recipe, runs=runs)
+    assert list(inputs) == ["Examples", "HyperParameters"]
+    return inputs["HyperParameters"] is not None
 
 
-def test_train_takes_the_hyperparameters_that_there_are_unless_the_recipe_says_not_to(make: Make, runs: Path) -> None:
+def test_train_reads_existing_hyperparameters_unless_the_recipe_turns_it_off(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest")
-    assert not taken(make(), runs)
+    assert not reads_hyperparameters(make(), runs)
     finish(make(), runs, "tune")
-    assert taken(make(), runs)
-    assert not taken(make({"train.use_tuned": False}), runs)
+    assert reads_hyperparameters(make(), runs)
+    assert not reads_hyperparameters(make({"train.use_tuned": False}), runs)
 
 
-def test_hyperparameters_for_other_examples_are_not_taken(make: Make, runs: Path) -> None:
+def test_hyperparameters_for_other_examples_are_not_reads_hyperparameters(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest", "tune")
     finish(make(), runs, "ingest", content="other pixels")
-    assert not taken(make(), runs)
+    assert not reads_hyperparameters(make(), runs)
 
 
 def test_hyperparameters_that_come_later_make_the_model_stale(make: Make, runs: Path) -> None:
@@ -44,17 +44,17 @@ def test_hyperparameters_that_come_later_make_the_model_stale(make: Make, runs: 
 
 def test_where_all_stages_run_train_waits_for_a_search_that_is_stale(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
-    searched_anew = {"tune.max_trials": 3}
-    assert stale(make(searched_anew), runs)["train"] == "waiting for tune"
-    assert "train" not in stale(make(searched_anew), runs, stages=stages_for("train"))
+    new_search = {"tune.max_trials": 3}
+    assert stale(make(new_search), runs)["train"] == "waiting for tune"
+    assert "train" not in stale(make(new_search), runs, stages=stages_for("train"))
 
 
-def test_train_does_not_wait_for_a_search_that_there_never_was(make: Make, runs: Path) -> None:
+def test_train_does_not_wait_for_a_search_that_never_ran(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest", "train", "evaluate")
     assert list(stale(make(), runs)) == ["tune", "export", "generate"]
 
 
-def test_train_does_not_wait_for_a_search_whose_result_it_does_not_take(make: Make, runs: Path) -> None:
+def test_train_does_not_wait_for_a_search_whose_result_it_does_not_use(make: Make, runs: Path) -> None:
     own = {"train.use_tuned": False}
     finish(make(own), runs, *NAMES)
     assert list(stale(make({**own, "tune.max_trials": 3}), runs)) == ["tune"]

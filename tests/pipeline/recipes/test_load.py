@@ -241,8 +241,8 @@ def test_values_that_a_search_cannot_try_are_an_error_before_any_work(
     write_recipe: WriteRecipe, key: str, values: str, expected: str
 ) -> None:
     path = write_recipe(text=GOOD.replace("model.latent_dim: [4, 8]", f"{key}: {values}"))
-    said = {error_of(path).removeprefix(f"{path}: "), error_of(write_recipe(), f"tune.space.{key}={values}")[6:]}
-    for line in said:
+    messages = {error_of(path).removeprefix(f"{path}: "), error_of(write_recipe(), f"tune.space.{key}={values}")[6:]}
+    for line in messages:
         place, _, rest = line.partition(": ")
         assert place.startswith(f"tune.space.{key}")
         assert rest.startswith(expected)

@@ -22,11 +22,11 @@ from schemas.recipe.sources import FolderSource, ImageFiles, TarSource, WebDatas
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let recipes be written into a folder of the test."""
-    found = tmp_path / "recipes"
-    found.mkdir()
-    monkeypatch.setattr(new, "FOLDER", found)
-    monkeypatch.setattr(load, "FOLDER", found)
-    return found
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    monkeypatch.setattr(new, "FOLDER", recipes)
+    monkeypatch.setattr(load, "FOLDER", recipes)
+    return recipes
 
 
 def photos(root: Path, *, size: tuple[int, int], mode: str, folders: int = 0) -> Path:

@@ -13,17 +13,17 @@ from pipeline.recipes.load import load_recipe
 
 
 def conv(inputs: int, filters: int) -> int:
-    """Weights and offsets of a 3×3 convolution, transposed or not."""
+    """Return the number of weights and offsets of a 3×3 convolution, transposed or not."""
     return 3 * 3 * inputs * filters + filters
 
 
 def dense(inputs: int, units: int) -> int:
-    """Weights and offsets of a dense layer."""
+    """Return the number of weights and offsets of a dense layer."""
     return inputs * units + units
 
 
 def norm(*channels: int) -> int:
-    """Scales and offsets of batch normalisations; what they only measure is not trained."""
+    """Return the number of trained scales and offsets of batch normalisations."""
     return 2 * sum(channels)
 
 
@@ -76,7 +76,7 @@ FASHION_PRODUCTS = [  # three strides of 2 take 128 to 16
     conv(16, 8) + norm(8),
     conv(8, 3),
 ]
-SYSTEMS = {  # layers, image, latent dimensions, and the total that the articles' own code was counted to have
+SYSTEMS = {  # layers, image, latent dimensions, and the number of parameters of the article's code
     "mnist_dense": (MNIST_DENSE, (28, 28, 1), 2, 1_068_820),
     "mnist_conv": (MNIST_CONV, (28, 28, 1), 2, 134_165),
     "mnist_conv_sum": (MNIST_CONV, (28, 28, 1), 2, 134_165),
@@ -90,9 +90,9 @@ SYSTEMS = {  # layers, image, latent dimensions, and the total that the articles
 def build(name: str) -> VAE:
     """Return the untrained model of a recipe."""
     recipe = load_recipe(name)
-    found = recipe.preprocess
-    stored = {"stored_height": found.stored_height, "stored_width": found.stored_width}
-    return build_vae(recipe.model, recipe.loss, describe(found.height, found.width, found.channels, **stored), seed=0)
+    image = recipe.preprocess
+    stored = {"stored_height": image.stored_height, "stored_width": image.stored_width}
+    return build_vae(recipe.model, recipe.loss, describe(image.height, image.width, image.channels, **stored), seed=0)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
