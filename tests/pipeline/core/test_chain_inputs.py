@@ -29,7 +29,7 @@ def test_train_reads_existing_hyperparameters_unless_the_recipe_turns_it_off(mak
     assert not reads_hyperparameters(make({"train.use_tuned": False}), runs)
 
 
-def test_hyperparameters_for_other_examples_are_not_reads_hyperparameters(make: Make, runs: Path) -> None:
+def test_hyperparameters_for_other_examples_are_not_read(make: Make, runs: Path) -> None:
     finish(make(), runs, "ingest", "tune")
     finish(make(), runs, "ingest", content="other pixels")
     assert not reads_hyperparameters(make(), runs)
