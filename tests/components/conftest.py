@@ -92,7 +92,7 @@ def ingest_into() -> Callable[..., tuple[Examples, dict[str, int]]]:
     def run(folder: Path, *sources: Any, seed: int = 0, **preprocess: Any) -> tuple[Examples, dict[str, int]]:
         from components.ingest.component import ingest as ingest_stage
 
-        workers = preprocess.pop("workers", None)
+        beam = {name: preprocess.pop(name) for name in ("workers", "options") if name in preprocess}
         small = {"height": 8, "width": 8, "channels": 3, "validation": 0.2, "test": 0.2}
         settings = IngestSettings(
             seed=seed,
@@ -101,12 +101,12 @@ def ingest_into() -> Callable[..., tuple[Examples, dict[str, int]]]:
                 for source in sources
             ),
             preprocess=PreprocessSettings(**{**small, **preprocess}),
-            beam=BeamSection(workers=workers),
+            beam=BeamSection(**beam),
         )
-        made = Examples(folder / "examples", work=folder / "work")
-        made.path.mkdir(parents=True, exist_ok=True)
-        made.work.mkdir(parents=True, exist_ok=True)
-        return made, ingest_stage(made, settings)
+        examples = Examples(folder / "examples", work=folder / "work")
+        examples.path.mkdir(parents=True, exist_ok=True)
+        examples.work.mkdir(parents=True, exist_ok=True)
+        return examples, ingest_stage(examples, settings)
 
     return run
 

@@ -40,8 +40,8 @@ def facts(**others: Any) -> Facts:
     return Facts(**{**fields, **others})
 
 
-def told(found: Facts) -> list[str]:
-    return [anomaly.text for anomaly in anomalies(found)]
+def texts(of_set: Facts) -> list[str]:
+    return [anomaly.text for anomaly in anomalies(of_set)]
 
 
 def test_of_a_set_like_mnist_there_is_nothing_to_say() -> None:
@@ -52,7 +52,7 @@ def test_of_a_set_of_photographs_without_labels_there_is_nothing_to_say() -> Non
     def photographs(images: int) -> SplitFacts:
         return SplitFacts(images=images, images_per_label={}, mean=[0.6, 0.5, 0.5], deviation=[0.3, 0.3, 0.3])
 
-    found = facts(
+    facts_of_set = facts(
         train=photographs(1_800),
         validation=photographs(100),
         test=photographs(100),
@@ -63,7 +63,7 @@ def test_of_a_set_of_photographs_without_labels_there_is_nothing_to_say() -> Non
         rejected={"truncated": 1},
         largest_group=4,
     )
-    assert anomalies(found) == []
+    assert anomalies(facts_of_set) == []
 
 
 def test_of_no_images_there_is_nothing_to_say() -> None:
@@ -213,7 +213,7 @@ def test_a_sentence_is_there_beyond_its_threshold_and_not_before(
     kind: Kind, odd: dict[str, Any], well: dict[str, Any], text: str
 ) -> None:
     assert Anomaly(kind, text) in anomalies(facts(**odd))
-    assert text not in told(facts(**well))
+    assert text not in texts(facts(**well))
     assert kind not in {anomaly.kind for anomaly in anomalies(facts(**well))}
 
 
@@ -238,7 +238,7 @@ def test_every_kind_is_tested_on_both_sides_and_told_in_its_order() -> None:
     ("mean", "look"), [(0.0, "black"), (0.019, "black"), (0.02, "of one brightness"), (0.99, "white")]
 )
 def test_images_that_show_nothing_are_called_what_they_look_like(mean: float, look: str) -> None:
-    [text] = told(facts(**{name: split(10_000, mean=mean, deviation=0.0) for name in ("train", "validation", "test")}))
+    [text] = texts(facts(**{name: split(10_000, mean=mean, deviation=0.0) for name in ("train", "validation", "test")}))
     assert text.startswith(f"The images are all but {look}: ")
 
 
@@ -250,14 +250,14 @@ def test_one_channel_with_contrast_is_enough() -> None:
 
 def test_copies_that_were_left_out_of_one_image_leave_identical_images() -> None:
     alone = facts(train=split(1), validation=split(0), test=split(0), distinct=1, dropped=499)
-    assert told(alone)[0] == "All images are identical: there is nothing to learn but one image."
+    assert texts(alone)[0] == "All images are identical: there is nothing to learn but one image."
     single = facts(train=split(1), validation=split(0), test=split(0), distinct=1)
     assert Kind.IDENTICAL not in {anomaly.kind for anomaly in anomalies(single)}
 
 
 def test_classes_that_are_told_to_be_few_are_not_called_imbalanced_again() -> None:
-    found = anomalies(facts(train=split(54_000, {"hat": 3, "coat": 500})))
-    assert [anomaly.kind for anomaly in found if "hat" in anomaly.text] == [Kind.FEW_IN_CLASS]
+    of_hat = anomalies(facts(train=split(54_000, {"hat": 3, "coat": 500})))
+    assert [anomaly.kind for anomaly in of_hat if "hat" in anomaly.text] == [Kind.FEW_IN_CLASS]
 
 
 @given(

@@ -69,24 +69,24 @@ def test_an_image_that_cannot_be_used_is_a_row_with_a_reason(tmp_path: Path, pho
     assert {row["key"]: row["reason"] for row in rows} == reasons
     assert all(row["detail"] for row in rows)
     assert counts["rejected"] == len(reasons)
-    said = Statistics.model_validate_json(examples.statistics_path.read_text())
-    assert said.rejected == dict.fromkeys(reasons.values(), 1)
-    assert sum(said.images.values()) == 40
+    statistics = Statistics.model_validate_json(examples.statistics_path.read_text())
+    assert statistics.rejected == dict.fromkeys(reasons.values(), 1)
+    assert sum(statistics.images.values()) == 40
     assert read_table(examples.images_path, IMAGES).num_rows == 40
 
 
-@pytest.mark.parametrize(("limit", "found"), [(0.05, 3), (0.08, 4)], ids=["by headers", "by what is in them"])
+@pytest.mark.parametrize(("limit", "count"), [(0.05, 3), (0.08, 4)], ids=["by headers", "by what is in them"])
 def test_too_many_rejected_images_stop_the_stage_and_the_message_names_their_table(
-    tmp_path: Path, photos: Path, ingest_into: Ingest, limit: float, found: int
+    tmp_path: Path, photos: Path, ingest_into: Ingest, limit: float, count: int
 ) -> None:
     reasons = spoil(photos)
-    expected = rf"preprocess\.max_rejected: expected at most {limit:.0%} .*found {found} of 44 \(.*empty 1"
+    expected = rf"preprocess\.max_rejected: expected at most {limit:.0%} .*found {count} of 44 \(.*empty 1"
     with pytest.raises(DataError, match=expected) as caught:
         ingest_into(tmp_path, photos, max_rejected=limit)
     table = re.search(r"they are listed in (\S+)", str(caught.value))
     assert table
     listed = rejected(Path(table[1]))
-    assert len(listed) == found
+    assert len(listed) == count
     assert listed.items() <= reasons.items()
 
 

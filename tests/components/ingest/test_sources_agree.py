@@ -25,14 +25,14 @@ Ingest = Callable[..., tuple[Examples, dict[str, int]]]
 def stored(examples: Examples) -> dict[str, tuple[str, bytes, int]]:
     """Split, pixels and label of every image, by what names it everywhere: the sha256 of its bytes."""
     rows = {row["key"]: row["sha256"] for row in read_table(examples.images_path, IMAGES).to_pylist()}
-    found = {}
+    records = {}
     for split in SPLITS:
         for shard in examples.shards(split):
             for record in read_records(shard):
                 pixels, key, label = decode_example(record)
                 assert isinstance(pixels, bytes)
-                found[rows[key]] = split, pixels, label
-    return found
+                records[rows[key]] = split, pixels, label
+    return records
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_an_npy_and_an_npz_of_the_same_images_give_the_same_records(
     assert len(plain) == 60
     assert plain == packed
     files = stored(ingest_into(tmp_path / "files", photos)[0])
-    assert {found[1] for found in plain.values()} == {found[1] for found in files.values()}
+    assert {record[1] for record in plain.values()} == {record[1] for record in files.values()}
 
 
 def test_a_tables_validation_images_are_the_validation_split_and_none_is_added(

@@ -1,76 +1,67 @@
-"""A process ends with the one that started it: also with one that was gone before the process had begun to look."""
+"""A process that watches its parent ends with it, also if the parent was gone before the process began to watch."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 from helpers.paths import ROOT
+from helpers.waits import wait_until
+
+pytestmark = pytest.mark.process
 
 CHILD = """
-import sys, time
-time.sleep(float(sys.argv[1]))  # what it loads first
+import os, sys, time
+if sys.argv[1] == "late":
+    while os.getppid() == int(sys.argv[2]):
+        time.sleep(0.01)
 from components.workers.lifetime import exit_with_parent
 exit_with_parent()
-print("stays", flush=True)
-time.sleep(60)
+print("watches", flush=True)
+time.sleep(0.35)  # three looks at its parent
+print("lives on", flush=True)
+time.sleep(3600)
 """
 PARENT = """
 import os, subprocess, sys, time
 from components.workers.lifetime import parent_environment
-child = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], env={**os.environ, **parent_environment()})
+words = [sys.executable, "-c", sys.argv[1], sys.argv[2], str(os.getpid())]
+child = subprocess.Popen(words, env={**os.environ, **parent_environment()})
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(3600)
 """
 
 
 @pytest.fixture
-def parent(loads: float) -> Iterator[subprocess.Popen[str]]:
-    """A process with a child, which it names on its first line; `loads` seconds pass before that child begins to look."""
-    arguments = [sys.executable, "-c", PARENT, CHILD, str(loads)]
+def parent(start: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that prints the number of its child; a `late` child begins to watch after its parent has ended."""
+    arguments = [sys.executable, "-c", PARENT, CHILD, start]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         yield process
         process.kill()
 
 
-@pytest.mark.parametrize("loads", [0.0, 1.0], ids=["after the child has begun to look", "before"])
-def test_a_killed_parent_takes_its_child_along(parent: subprocess.Popen[str], loads: float) -> None:
-    child = named(parent)
-    if not loads:
-        assert line(parent) == "stays"
+@pytest.mark.parametrize("start", ["early", "late"])
+def test_a_child_lives_as_long_as_its_parent(parent: subprocess.Popen[str], start: str) -> None:
+    child = int(next_line(parent))
+    if start == "early":
+        assert (next_line(parent), next_line(parent)) == ("watches", "lives on")
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 20
-    while alive(child):
-        assert time.monotonic() < deadline, "the child lives on"
-        time.sleep(0.1)
+    wait_until(lambda: not alive(child), "the child has ended")
 
 
-@pytest.mark.parametrize("loads", [0.0])
-def test_a_child_lives_as_long_as_its_parent(parent: subprocess.Popen[str]) -> None:
-    child = named(parent)
-    assert line(parent) == "stays"
-    time.sleep(1.0)
-    assert alive(child)
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    """What the process, or its child, says next."""
+def next_line(process: subprocess.Popen[str]) -> str:
+    """Return what the process or its child prints next."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def named(process: subprocess.Popen[str]) -> int:
-    """The child's number."""
-    return int(line(process))
-
-
 def alive(process: int) -> bool:
-    """Whether it runs: not as a corpse that nobody has buried."""
+    """Return whether a process runs; one that has ended, but whose status nobody read, does not."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -14,20 +14,12 @@ import pytest
 from apache_beam.options.pipeline_options import PortableOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from helpers.paths import ROOT
+from helpers.unit_workers import WriteDoFn
 
 from components.workers import remote
 from components.workers.runner import UnitDoFn, run_units
 from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import BeamSection
-
-
-class WriteDoFn(UnitDoFn):
-    """Writes a unit's own path into its file; one unit cannot be written."""
-
-    def process(self, unit: str) -> None:
-        if unit == "bad":
-            raise ValueError("a unit that cannot be done\nwith a second line")
-        Path(unit).write_text(unit)
 
 
 class FlinkLike(beam_job_api_pb2_grpc.JobServiceServicer):
@@ -50,21 +42,21 @@ def job_service() -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address where nobody listens, and nobody else can begin to."""
-    with socket.socket() as held:
-        held.bind(("localhost", 0))
-        yield f"localhost:{held.getsockname()[1]}"
+def unused_address() -> Iterator[str]:
+    """An address without a server, reserved so that none can start there."""
+    with socket.socket() as reserved:
+        reserved.bind(("localhost", 0))
+        yield f"localhost:{reserved.getsockname()[1]}"
 
 
 def run(tmp_path: Path, *words: str, units: tuple[str, ...] = ("one",)) -> None:
     """Runs the units with these options."""
-    paths = [unit if unit == "bad" else str(tmp_path / unit) for unit in units]
+    paths = [str(tmp_path / unit) for unit in units]
     run_units("test", paths, WriteDoFn(), settings=BeamSection(options=words), large=False)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--runner=PortableRunner", "--job_endpont=localhost:1"], "found --job_endpont; did you mean --job_endpoint?"),
         (["--nothing_like_it"], "found --nothing_like_it$"),
@@ -79,18 +71,17 @@ def run(tmp_path: Path, *words: str, units: tuple[str, ...] = ("one",)) -> None:
         (["--runner=PortableRunner"], "--runner=PortableRunner: You must specify a --job_endpoint"),
     ],
 )
-def test_options_that_cannot_work_are_one_line(tmp_path: Path, words: list[str], said: str) -> None:
-    with pytest.raises(UsageError, match=rf"^beam\.options: .*{said}") as found:
+def test_options_that_cannot_work_are_one_line(tmp_path: Path, words: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=rf"^beam\.options: .*{message}") as error:
         run(tmp_path, *words)
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_job_endpoint_where_nobody_listens_is_named(tmp_path: Path, nobody: str) -> None:
-    with pytest.raises(
-        UsageError, match=rf"^beam\.options: expected a job service at --job_endpoint={nobody}, found none"
-    ):
-        run(tmp_path, "--runner=PortableRunner", f"--job_endpoint={nobody}")
+def test_a_job_endpoint_without_a_server_is_named(tmp_path: Path, unused_address: str) -> None:
+    expected = rf"^beam\.options: expected a job service at --job_endpoint={unused_address}, found none"
+    with pytest.raises(UsageError, match=expected):
+        run(tmp_path, "--runner=PortableRunner", f"--job_endpoint={unused_address}")
 
 
 def test_a_server_that_is_no_job_service_is_named(tmp_path: Path) -> None:
@@ -106,8 +97,8 @@ def test_a_server_that_is_no_job_service_is_named(tmp_path: Path) -> None:
 
 def test_an_option_of_the_job_service_is_taken_and_a_misspelt_one_is_not(job_service: str) -> None:
     words = ["--runner=FlinkRunner", f"--job_endpoint={job_service}"]
-    taken = remote.parse_options([*words, "--auto_balance_write_files_sharding_enabled=true"])
-    assert taken.view_as(PortableOptions).job_endpoint == job_service
+    options = remote.parse_options([*words, "--auto_balance_write_files_sharding_enabled=true"])
+    assert options.view_as(PortableOptions).job_endpoint == job_service
     with pytest.raises(UsageError, match="did you mean --auto_balance_write_files_sharding_enabled"):
         remote.parse_options([*words, "--auto_balance_write_file_sharding=true"])
 
@@ -119,10 +110,10 @@ def test_a_runner_that_is_named_does_the_work(tmp_path: Path) -> None:
 
 def test_a_job_that_fails_on_a_portable_runner_is_one_line(tmp_path: Path) -> None:
     words = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
-    with pytest.raises(DataError, match=r"expected the job on PortableRunner to finish, found: ") as found:
+    with pytest.raises(DataError, match=r"expected the job on PortableRunner to finish, found: ") as error:
         run(tmp_path, *words, units=("bad",))
-    assert str(found.value).endswith("run the same command again: it resumes")
-    assert "\n" not in str(found.value)
+    assert str(error.value).endswith("run the same command again: it resumes")
+    assert "\n" not in str(error.value)
 
 
 def test_a_worker_says_which_folder_it_does_not_see(tmp_path: Path) -> None:
@@ -137,7 +128,7 @@ def test_a_worker_says_which_folder_it_does_not_see(tmp_path: Path) -> None:
 def test_relative_paths_mean_on_a_worker_what_they_mean_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = UnitDoFn()
     worker.folder = str(tmp_path)
-    monkeypatch.chdir("/")  # where the worker happens to be
+    monkeypatch.chdir("/")  # the worker's own folder
     worker.setup()
     assert os.getcwd() == str(tmp_path.resolve())
 
