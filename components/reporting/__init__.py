@@ -1,1 +1,1 @@
-"""What a person reads: console lines, numbers, the style of figures, and HTML."""
+"""Output for people: console lines, numbers, the style of figures and what they share, and HTML."""

@@ -1,1 +1,1 @@
-"""The report: what it shows, its words, and its HTML."""
+"""The report: its sections, its words, and its HTML."""

@@ -1,1 +1,1 @@
-"""Runs side by side: what differs, and by more than chance."""
+"""The command `compare`: runs side by side, with what differs by more than chance."""
