@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from helpers.by_hand import describe
 from matplotlib.figure import Figure
-from PIL import Image
 
 from components.evaluate.reconstruction import measure
 from components.evaluate.reconstruction.measure import Measurement
@@ -173,7 +172,14 @@ def test_at_most_so_many_images_go_through_tsne(tmp_path: Path, monkeypatch: pyt
     assert counts == [(2000, 2), (50, 2)]
 
 
-def test_twice_the_same_bytes(drawn: None, tmp_path: Path) -> None:
+def test_twice_the_same_bytes(drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = gallery.style.encode_png
+
+    def encode_at_low_resolution(figure: Figure) -> bytes:
+        figure.set_dpi(20)
+        return encode(figure)
+
+    monkeypatch.setattr(gallery.style, "encode_png", encode_at_low_resolution)
     vae, measurement = make_vae(2), make_measurement(normal(60, 2))
     files = [
         [figure.path.read_bytes() for figure in draw(vae, measurement, tmp_path / name)] for name in ("first", "second")
@@ -215,10 +221,17 @@ def test_ways_lead_from_each_image_to_the_next(tmp_path: Path, monkeypatch: pyte
     np.testing.assert_allclose(line[:, 4], middles[:3], atol=1e-6)
 
 
-def test_large_colour_images(drawn: None, tmp_path: Path) -> None:
-    vae = make_vae(3, size=256, channels=3)
+def test_figures_of_large_colour_images_are_neither_tiny_nor_huge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths = []
+
+    def save(figure: Figure, path: Path) -> None:
+        widths.append(figure.bbox.width)
+
+    monkeypatch.setattr(gallery.style, "save", save)
     judgement = judged(3, memorisation=memorised(pairs=1, shape=(256, 256, 3)))
     measurement = make_measurement(normal(12, 3), images=12, size=256, channels=3)
-    for figure in draw(vae, measurement, tmp_path, judgement=judgement):
-        with Image.open(figure.path) as image:
-            assert 1000 < image.width < 3200
+    draw(make_vae(3, size=256, channels=3), measurement, tmp_path, judgement=judgement)
+    assert len(widths) == len([*COMMON, "closest", *WAYS, "training"])
+    assert all(1000 < width < 3200 for width in widths)
