@@ -44,7 +44,6 @@ import json, sys
 from pathlib import Path
 from components.tune import bookkeeping
 from components.tune.component import tune
-from components.workers.lifetime import exit_with_parent
 from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.recipe.settings import TuneSettings
 task, folder, endless = json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), sys.argv[3] == "endless"
