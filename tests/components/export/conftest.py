@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,9 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
             fresh_process.main(*command[2:])
         except Exception:
             return subprocess.CompletedProcess(command, 1, "", traceback.format_exc())
+        finally:  # what it forbids to import, later tests may
+            for name in [name for name, module in sys.modules.items() if module is None and "." not in name]:
+                del sys.modules[name]
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr("components.export.parity.subprocess.run", run)

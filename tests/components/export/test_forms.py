@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnxruntime
 import pytest
@@ -305,13 +306,19 @@ def test_forms_whose_packages_are_missing_are_named(
     assert not (generator.path / "onnx").exists()
 
 
-@pytest.mark.process
-def test_a_keras_file_that_needs_this_project_is_refused(make_vae: Callable[..., Any], generator: Generator) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_a_keras_file_that_needs_this_project_is_refused(
+    make_vae: Callable[..., Any], generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = generator.path / "keras"
     for path in (folder, generator.work):
         path.mkdir(parents=True)
     for name in ("encode", "decode"):
         make_vae().save(folder / f"{name}.keras")
+    # As in a process that has not imported this project, and cannot.
+    monkeypatch.setitem(sys.modules, "models.vae", None)
+    for name in [name for name in keras.saving.get_custom_objects() if name.endswith("VAE")]:
+        monkeypatch.delitem(keras.saving.get_custom_objects(), name)
     codes = np.zeros((1, 3), np.float32)
     with pytest.raises(DataError, match=f"^{folder}: expected a form that loads in a fresh process, found: .*VAE"):
         call_in_fresh_process("keras", generator.path, {"decode.codes": codes}, work=generator.work)

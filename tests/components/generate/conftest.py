@@ -16,6 +16,7 @@ from schemas.recipe.recipe import BeamSection
 from schemas.recipe.settings import GenerateSettings
 
 MODEL = "12ab" * 16  # digest of a model
+LABELS = {"left": 3, "right": 1}  # and training images of each
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +54,12 @@ def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> C
 def generator(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
     """A generator of grey images, 8 × 8."""
     return make_generator(tmp_path_factory.mktemp("generator"))
+
+
+@pytest.fixture(scope="session")
+def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    """A generator of two labels; three in four training images had the first."""
+    return make_generator(tmp_path_factory.mktemp("conditional"), labels=LABELS)
 
 
 @pytest.fixture(scope="session")

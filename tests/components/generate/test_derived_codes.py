@@ -133,22 +133,21 @@ def test_shards_and_workers_do_not_change_derived_codes(
 
 
 def test_labels_come_from_folders_or_from_the_recipe(
-    make_generator: Callable[..., Generator], make_images: MakeImages, photos: Path, tmp_path: Path
+    conditional: Generator, make_images: MakeImages, photos: Path, tmp_path: Path
 ) -> None:
-    labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
     for name, label in (("a", "left"), ("c", "right")):
         (tmp_path / "own" / label).mkdir(parents=True)
         (tmp_path / "own" / label / "image.png").write_bytes((photos / f"{name}.png").read_bytes())
-    around = make_images(tmp_path / "around", of=labelled, around=str(tmp_path / "own"), count=4)
+    around = make_images(tmp_path / "around", of=conditional, around=str(tmp_path / "own"), count=4)
     assert rows(around)["label"].to_pylist() == ["left", "right"] * 2
-    between = make_images(tmp_path / "between", of=labelled, between=str(tmp_path / "own"), steps=4)
+    between = make_images(tmp_path / "between", of=conditional, between=str(tmp_path / "own"), steps=4)
     assert rows(between)["label"].to_pylist() == ["left", "left", "right", "right"]
-    labelled_right = make_images(tmp_path / "right", of=labelled, around=str(photos), label="right", count=2)
+    labelled_right = make_images(tmp_path / "right", of=conditional, around=str(photos), label="right", count=2)
     assert rows(labelled_right)["label"].to_pylist() == ["right", "right"]
     with pytest.raises(
         UsageError, match=r"around: expected a label for each image in .*, one of left, right, found none"
     ):
-        make_images(tmp_path / "none", of=labelled, around=str(photos), count=2)
+        make_images(tmp_path / "none", of=conditional, around=str(photos), count=2)
 
 
 @pytest.mark.parametrize(

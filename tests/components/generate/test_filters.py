@@ -107,10 +107,9 @@ def test_a_larger_set_begins_with_a_smaller_one(make_images: MakeImages, tmp_pat
 
 @pytest.mark.parametrize("labels", [{"left": 40, "right": 90}, "balanced"])
 def test_each_label_keeps_its_number(
-    make_generator: Callable[..., Generator], make_images: MakeImages, labels: Any, tmp_path: Path
+    conditional: Generator, make_images: MakeImages, labels: Any, tmp_path: Path
 ) -> None:
-    labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
-    images = make_images(tmp_path, of=labelled, labels=labels, count=130, sampler="mixture", drop_unlikely=0.3)
+    images = make_images(tmp_path, of=conditional, labels=labels, count=130, sampler="mixture", drop_unlikely=0.3)
     expected = {"left": 65, "right": 65} if labels == "balanced" else labels
     assert Counter(row["label"] for row in rows(images.metadata_path)) == expected
     assert rows(images.dropped_path)

@@ -27,12 +27,6 @@ LABELS = {"left": 3, "right": 1}
 
 
 @pytest.fixture(scope="module")
-def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    """A generator of two labels."""
-    return make_generator(tmp_path_factory.mktemp("conditional"), labels=LABELS)
-
-
-@pytest.fixture(scope="module")
 def make(conditional: Generator, make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> MakeImages:
     """Return a function that makes 600 labelled images in a format, in two files."""
 

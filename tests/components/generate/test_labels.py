@@ -19,12 +19,6 @@ LABELS = {"left": 3, "right": 1}
 COUNT = 300
 
 
-@pytest.fixture(scope="module")
-def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    """A generator of two labels; three in four training images had the first."""
-    return make_generator(tmp_path_factory.mktemp("conditional"), labels=LABELS)
-
-
 def rows_of(images: ImageSet) -> list[dict[str, Any]]:
     """Return the rows of a set's table."""
     rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()

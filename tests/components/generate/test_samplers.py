@@ -45,11 +45,10 @@ def test_a_code_depends_on_seed_and_index_alone(make_images: MakeImages, tmp_pat
 
 
 def test_labels_are_drawn_as_the_generator_itself_draws_them(
-    make_generator: Callable[..., Generator], make_images: MakeImages, tmp_path: Path
+    conditional: Generator, make_images: MakeImages, tmp_path: Path
 ) -> None:
-    labelled = make_generator(tmp_path / "generator", labels={"left": 3, "right": 1})
-    own = pq.read_table(make_images(tmp_path / "own", of=labelled).metadata_path)
-    other = pq.read_table(make_images(tmp_path / "other", of=labelled, sampler="mixture").metadata_path)
+    own = pq.read_table(make_images(tmp_path / "own", of=conditional).metadata_path)
+    other = pq.read_table(make_images(tmp_path / "other", of=conditional, sampler="mixture").metadata_path)
     assert other["label"] == own["label"]
     assert other["code"] != own["code"]
 
@@ -60,14 +59,14 @@ def test_an_evaluation_makes_the_same_image_of_a_seed_as_the_generator(
     labels: dict[str, int],
     sampler: str,
     make_vae: Callable[..., Any],
-    make_generator: Callable[..., Generator],
+    request: pytest.FixtureRequest,
     make_images: MakeImages,
     tmp_path: Path,
 ) -> None:
     from components.evaluate.samples.new_images import new_images
     from components.latents.sampler_file import read_sampler
 
-    generator = make_generator(tmp_path / "generator", labels=labels)
+    generator: Generator = request.getfixturevalue("conditional" if labels else "generator")
     images = make_images(tmp_path, of=generator, sampler=sampler, count=100, format="npy", seed=3)
     names = pq.read_table(images.metadata_path)["label"].to_pylist()
     numbers = np.array([list(labels).index(name) if labels else 0 for name in names])
