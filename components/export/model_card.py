@@ -62,7 +62,7 @@ def model_card(
                 "Model": trained.digest,
                 "ModelEvaluation": evaluation.digest,
             },
-            found=json.loads(evaluation.metrics_path.read_bytes()),
+            evaluation=json.loads(evaluation.metrics_path.read_bytes()),
             infra=infra,
         )
     )

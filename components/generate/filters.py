@@ -77,12 +77,12 @@ class Selection:
     """The images of a set, and those that were dropped.
 
     Attributes:
-        kept: Indices of the set's images, ascending.
+        indices: Indices of the set's images, ascending.
         dropped: Images that were dropped, in the order of their indices.
         labels: Number of the set's images with each label.
     """
 
-    kept: list[int] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     labels: Counter[str | None] = field(default_factory=Counter)
 
@@ -125,29 +125,29 @@ def select(
             )
     names = loaded.description.labels
     selection, most, start = Selection(), _images_per_label(section, count=count, labels=names), 0
-    while len(selection.kept) < count:
+    while len(selection.indices) < count:
         # As many as are missing, and up to a block more.
-        blocks = min(BLOCKS_AT_ONCE, 1 + (count - len(selection.kept)) // BLOCK)
+        blocks = min(BLOCKS_AT_ONCE, 1 + (count - len(selection.indices)) // BLOCK)
         indices = range(start, start + blocks * BLOCK)
         numbers, reasons = _check(indices, loaded, section, calibration=calibration, examples=examples)
         for index, number in zip(indices, numbers, strict=True):
             label = names[number] if number >= 0 else None
-            if len(selection.kept) == count:
+            if len(selection.indices) == count:
                 break
             if most and label is not None and selection.labels[label] >= most[label]:
                 continue  # the set has enough images of this label
             if index in reasons:
                 selection.dropped.append(Dropped(index, label, reasons[index]))
             else:
-                selection.kept.append(index)
+                selection.indices.append(index)
                 selection.labels[label] += 1
         start += blocks * BLOCK
-        progress(len(selection.kept))
-        if start >= MIN_CHECKED and len(selection.kept) < MIN_ACCEPTANCE * start:
+        progress(len(selection.indices))
+        if start >= MIN_CHECKED and len(selection.indices) < MIN_ACCEPTANCE * start:
             key = "drop_near_copies" if section.drop_near_copies else "drop_unlikely"
             raise DataError(
                 f"generate.{key}: expected at least {MIN_ACCEPTANCE:.0%} of the images to pass, found "
-                f"{len(selection.kept):,} of {start:,}"
+                f"{len(selection.indices):,} of {start:,}"
             )
     return selection
 

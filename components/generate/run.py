@@ -145,7 +145,7 @@ def _select(
                 loaded, section, generator=generator, examples=examples, count=len(indices), progress=update
             )
         write_dropped(selection, images.dropped_path, examples=examples)
-        atomic.write_text(path, json.dumps({"kept": selection.kept, "counts": selection.counts}))
+        atomic.write_text(path, json.dumps({"kept": selection.indices, "counts": selection.counts}))
     saved = json.loads(path.read_bytes())
     kept: list[int] = saved["kept"]
     counts: dict[str, int] = saved["counts"]

@@ -84,5 +84,5 @@ def make_images(generator: Generator) -> Callable[..., ImageSet]:
 
 @pytest.fixture
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limit files to 512 images, so that a small set has several."""
-    monkeypatch.setattr("components.generate.plan.FILE_BLOCKS", 8)
+    """Limit files to 128 images, so that a small set has several."""
+    monkeypatch.setattr("components.generate.plan.FILE_BLOCKS", 2)

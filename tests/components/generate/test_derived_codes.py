@@ -125,7 +125,7 @@ def test_shards_and_workers_do_not_change_derived_codes(
 ) -> None:
     one, other = (
         make_images(
-            tmp_path / str(shards), around=str(photos), count=1100, shards=shards, workers=workers, format="parquet"
+            tmp_path / str(shards), around=str(photos), count=300, shards=shards, workers=workers, format="parquet"
         )
         for shards, workers in ((1, 1), (3, 2))
     )

@@ -80,10 +80,10 @@ def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(imag
 
 def test_every_image_is_what_its_code_decodes_to(images: ImageSet, generator: Generator) -> None:
     rows = rows_of(images)
-    found = np.stack([pixels_of((images.path / row["file_name"]).read_bytes()) for row in rows])
+    pixels = np.stack([pixels_of((images.path / row["file_name"]).read_bytes()) for row in rows])
     # In batches of another size than the images were made in: the last bit may differ before rounding.
-    difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows])[:, :, :, 0])
-    assert found.shape == (COUNT, 8, 8)
+    difference = np.abs(pixels.astype(int) - decoded(generator, [row["code"] for row in rows])[:, :, :, 0])
+    assert pixels.shape == (COUNT, 8, 8)
     assert difference.max() <= 1
     assert np.mean(difference == 0) > 0.999
 
@@ -105,13 +105,13 @@ def test_parquet_shards_hold_images_as_hugging_face_does(shards: ImageSet, image
 def test_the_table_names_the_shard_that_holds_each_image(shards: ImageSet) -> None:
     for name in sorted({row["file_name"] for row in rows_of(shards)}):
         expected = {row["index"]: row["sha256"] for row in rows_of(shards) if row["file_name"] == name}
-        found = pq.read_table(shards.path / name).to_pylist()
-        assert {item["index"]: hashlib.sha256(item["image"]["bytes"]).hexdigest() for item in found} == expected
+        items = pq.read_table(shards.path / name).to_pylist()
+        assert {item["index"]: hashlib.sha256(item["image"]["bytes"]).hexdigest() for item in items} == expected
 
 
 def test_formats_differ_in_files_alone(shards: ImageSet, images: ImageSet) -> None:
-    def without_file(found: ImageSet) -> list[dict[str, Any]]:
-        return [{key: value for key, value in row.items() if key != "file_name"} for row in rows_of(found)]
+    def without_file(images: ImageSet) -> list[dict[str, Any]]:
+        return [{key: value for key, value in row.items() if key != "file_name"} for row in rows_of(images)]
 
     assert without_file(shards) == without_file(images)
     assert shards.contact_sheet_path.read_bytes() == images.contact_sheet_path.read_bytes()
@@ -131,9 +131,9 @@ def test_a_colour_model_makes_colour_images(
         contents = [(images.path / row["file_name"]).read_bytes() for row in rows]
     else:
         contents = [item["bytes"] for item in pq.read_table(images.path / rows[0]["file_name"])["image"].to_pylist()]
-    found = np.stack([pixels_of(data) for data in contents])
-    assert found.shape == (20, 8, 8, 3)
-    difference = np.abs(found.astype(int) - decoded(generator, [row["code"] for row in rows]))
+    pixels = np.stack([pixels_of(data) for data in contents])
+    assert pixels.shape == (20, 8, 8, 3)
+    difference = np.abs(pixels.astype(int) - decoded(generator, [row["code"] for row in rows]))
     assert difference.max() <= 1
 
 
