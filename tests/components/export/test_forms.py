@@ -18,6 +18,7 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from helpers.by_hand import describe
+from helpers.waits import PATIENCE
 
 from components.export import fresh_process
 from components.export.forms import FORMS, FormSource, forms_to_write
@@ -228,7 +229,7 @@ def test_the_same_model_is_the_same_bytes_in_every_process(make_vae: Callable[..
         )
         for seed in ("1", "2")
     ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in processes] == [0, 0]
     once, again = (
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         for folder in (tmp_path / "1", tmp_path / "2")
