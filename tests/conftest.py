@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from _pytest.nodeid import coerce_node_id
 
 # Read when TensorFlow, OpenMP and OpenBLAS are loaded, and inherited by the processes that tests start. Two workers share
 # two cores: more threads would only wait for each other.
@@ -32,7 +33,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 _FOLDERS = {"browser": "browser", "orchestration": "tfx"}  # markers of whole folders
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of whole folders, and send the tests of one file to one worker, so that they share its fixtures."""
     tests = Path(__file__).parent
     for item in items:
@@ -41,6 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(_FOLDERS[path.parts[0]])
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(path.as_posix()))
+        if getattr(config.option, "loadgroup", False):
+            # pytest-xdist 3.8 appends the group through `_nodeid`, which pytest 9.2 does not read: no test was grouped.
+            group = next(item.iter_markers("xdist_group")).args[0]
+            item._id = coerce_node_id(f"{item.nodeid}@{group}")
 
 
 @pytest.fixture(autouse=True)
