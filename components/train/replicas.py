@@ -88,7 +88,7 @@ class Replicas:
         """Return the arguments of `fit` for its validation. The number of batches must be known."""
         if self.strategy is None:
             return {"validation_data": batches}
-        # Keras cannot count batches that are cut. So they never end here, and it is told their number.
+        # Keras cannot count batches that are cut. So they repeat without end here, and Keras gets their number.
         return {"validation_data": self.share(batches.repeat()), "validation_steps": int(batches.cardinality())}
 
 

@@ -51,7 +51,7 @@ class Bookkeeping(keras_tuner.Oracle):
         self.failure_reasons: dict[str, str] = {}  # of running trials that are about to fail
         self.reported: dict[str, float] = {}  # when each running trial last reported
         self.longest_pause = 0.0  # seconds between two reports of a trial
-        self.stopped = False  # whether a worker asked for a trial and there was none left
+        self.exhausted = False  # whether a worker wanted another trial, and there was none left
         self.write_error: OSError | None = None  # if the state could not be written
         self.earlier_seconds = 0.0  # of this search's runs before this one
         self.start = time.monotonic()
@@ -108,7 +108,7 @@ class Bookkeeping(keras_tuner.Oracle):
         else:
             trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.STOPPED:
-            self.stopped = True
+            self.exhausted = True
         if trial.status == TrialStatus.RUNNING:
             trial.metrics = Trial(None).metrics  # a trial that is run again starts without its first reports
             self.reported[trial.trial_id] = time.monotonic()

@@ -80,12 +80,12 @@ class Workers:
             status, ended = worker.child.process.returncode, worker.child.ending()
             if error := worker.child.error():
                 raise DataError(error)
-            if status and worker.name not in self.oracle.ongoing_trials and not self.oracle.stopped:
+            if status and worker.name not in self.oracle.ongoing_trials and not self.oracle.exhausted:
                 raise DataError(
                     f"tune.workers: expected workers that run trials, found one that ended at once ({ended})"
                 )
             self.oracle.fail(worker.name, f"its process ended ({ended}), as when memory runs out")
-            if status and not self.oracle.stopped:
+            if status and not self.oracle.exhausted:
                 self._start()
 
     def stop(self) -> None:

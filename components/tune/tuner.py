@@ -41,7 +41,7 @@ class Tuner(BaseTuner):
         self.settings = settings
         self.images = TrainingImages(examples, limit=settings.tune.max_images, processes=settings.tune.workers)
         self.networks = Networks(self.images)
-        self.asked = False
+        self.is_waiting = False
         gc.collect()
         gc.freeze()  # saves 0.15 s after each trial: what is loaded by now is not searched for garbage
         super().__init__(oracle=oracle, directory=str(folder.parent), project_name=folder.name)
@@ -51,13 +51,13 @@ class Tuner(BaseTuner):
 
     def pre_create_trial(self) -> None:
         """Wait if the last question brought no trial: KerasTuner would ask again at once, for ever."""
-        if self.asked:
+        if self.is_waiting:
             time.sleep(IDLE_SECONDS)
-        self.asked = True
+        self.is_waiting = True
 
     def on_trial_begin(self, trial: Trial) -> None:
         """Note that the last question brought a trial."""
-        self.asked = False
+        self.is_waiting = False
 
     def _run_and_update_trial(self, trial: Trial, *_: Any, **__: Any) -> None:
         """Run a trial, which reports each epoch itself: KerasTuner's own method reports a result once."""
