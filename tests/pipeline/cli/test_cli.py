@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.chain_by_hand import finish
 from helpers.paths import ROOT
+from PIL import Image
 
 from pipeline.core.chain import STAGES, artifact_path
 from pipeline.recipes.load import load_recipe
@@ -153,3 +154,28 @@ def test_make_prints_help_with_targets_variables_and_values() -> None:
     done = subprocess.run(["make", "RECIPE=fashion_bn"], capture_output=True, text=True, cwd=ROOT, check=True)
     for word in ("demo", "ingest", "generate", "status", "verify", "clean", "SOURCE", "fashion_bn"):
         assert word in done.stdout
+
+
+def test_a_file_that_the_system_refuses_is_one_line(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "/a/file")
+
+    monkeypatch.setattr("pipeline.core.run.run_stages", refuse)
+    assert pipeline("train") == (1, "", "error: /a/file: Permission denied\n")
+
+
+def test_a_recipe_is_written_and_the_next_command_is_named(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.recipes.new.FOLDER", tmp_path)
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "photos" / "a.png")
+    status, out, _ = pipeline("recipe", "--name", "mine", "--source", tmp_path / "photos", runs=None)
+    assert (status, out) == (0, f"wrote {tmp_path / 'mine.yaml'}; next: make all RECIPE=mine\n")
+
+
+def test_the_schema_is_written(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.cli.recipes.FOLDER", tmp_path)
+    path = tmp_path / "recipe.schema.json"
+    assert pipeline("schema", runs=None) == (0, f"wrote {path}\n", "")
+    assert path.read_bytes() == (ROOT / "recipes" / "recipe.schema.json").read_bytes()
