@@ -47,8 +47,8 @@ PIXELS = 5_000_000  # trained on per round and loop
 BATCH_PIXELS = 256 * 64 * 64
 
 
-def read_test_images(recipe: Recipe) -> NDArray[np.uint8]:
-    """Read the sources' own test images, as the articles prepare them: [N, H, W, C]."""
+def read_test_images(recipe: Recipe) -> NDArray[np.uint8] | None:
+    """Read the sources' own test images, as the articles prepare them: [N, H, W, C]; None: there are none."""
     preprocess = recipe.preprocess
     cover = Cover(preprocess.height, preprocess.width)
     images = []
@@ -61,7 +61,7 @@ def read_test_images(recipe: Recipe) -> NDArray[np.uint8]:
                 raise raw
             # Decoded in full, as the articles do; ingest decodes large JPEGs at a fraction.
             images.append(cover.map(pillow_images(decode(raw, preprocess)[None])[0]))
-    return np.stack(images)
+    return np.stack(images) if images else None
 
 
 def measure(vae: VAE, images: NDArray[np.uint8]) -> dict[str, float]:
@@ -126,12 +126,14 @@ def speeds(recipe: Recipe, examples: Examples) -> dict[str, float]:
     }
 
 
-def examine(runs: Path, name: str, reference: dict[str, Any] | None) -> dict[str, Any]:
-    """Measure one system; return its row."""
+def examine(runs: Path, name: str, reference: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Measure one system; return its row, or None if its sources have no test images of their own."""
     model, examples = Model(runs / name / "model"), Examples(runs / name / "examples")
     recipe = Recipe.model_validate(model.manifest.recipe)
-    vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
     images = read_test_images(Recipe.model_validate(examples.manifest.recipe))
+    if images is None:
+        return None
+    vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
     figures = measure(vae, images)
     row: dict[str, Any] = {"recipe": name, "epochs": model.manifest.counts["epochs"], "test_images": len(images)}
     row |= figures | {"objective": objective(vae, figures)}
@@ -159,6 +161,9 @@ def main() -> None:
     print(f"{device}; ours / the article's loop\n")
     for name in names:
         row = examine(options.runs, name, references.get(name))
+        if row is None:
+            print(f"{name:<17}   left out: its sources have no test images of their own", flush=True)
+            continue
         rows.append(row)
         parts = [f"{name:<17}", f"{row['epochs']:>3} epochs"]
         for key, digits in (("test_mse", 5), ("test_bce", 2), ("test_kl", 3), ("objective", 4)):
