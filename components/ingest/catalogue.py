@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +36,23 @@ LISTED = pa.schema(
     ]
 )
 _COLUMNS = ", ".join(LISTED.names)
+
+
+class ListedRow(TypedDict):
+    """A row of LISTED."""
+
+    source: int
+    place: str
+    unpacked: str | None
+    key: str
+    label: str | None
+    own_split: str | None
+    sha256: str
+    bytes: int
+    format: str
+    width: int
+    height: int
+    perceptual: int | None
 
 
 class Catalogue:
@@ -188,9 +205,10 @@ class Catalogue:
         cursor = self.database.execute("SELECT DISTINCT label FROM images WHERE kept AND label IS NOT NULL")
         return [label for (label,) in cursor]
 
-    def of_split(self, split: str) -> Iterator[dict[str, Any]]:
+    def of_split(self, split: str) -> Iterator[ListedRow]:
         """Return the rows of a split's images, in their order."""
-        return self._rows(f"SELECT {_COLUMNS} FROM images WHERE kept AND split = ? ORDER BY point, key", split)
+        rows = self._rows(f"SELECT {_COLUMNS} FROM images WHERE kept AND split = ? ORDER BY point, key", split)
+        return cast(Iterator[ListedRow], rows)
 
     def _rows(self, query: str, *values: Any) -> Iterator[dict[str, Any]]:
         with closing(self.database.execute(query, values)) as cursor:

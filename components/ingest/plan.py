@@ -12,11 +12,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
-from components.ingest.catalogue import LISTED, Catalogue
+from components.ingest.catalogue import LISTED, Catalogue, ListedRow
 from schemas.artifacts import tables
 from schemas.artifacts.records import SPLITS
 from schemas.recipe.preprocess import PreprocessSettings
@@ -48,9 +47,9 @@ class ShardUnit:
         """First part of the names of the shard's work files."""
         return self.name.replace("/", "-")
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[ListedRow]:
         """Read the rows of its images."""
-        rows: list[dict[str, Any]] = pq.read_table(self.rows_path).to_pylist()
+        rows: list[ListedRow] = pq.read_table(self.rows_path).to_pylist()
         return rows
 
 

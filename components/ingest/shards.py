@@ -17,6 +17,7 @@ from components.images.colour import is_grey
 from components.images.decode import decode
 from components.images.geometry import Crop, framing
 from components.images.rejected import Rejected, require_image
+from components.ingest.catalogue import ListedRow
 from components.ingest.listing import sha256_of_image
 from components.ingest.plan import ShardUnit
 from components.ingest.unpacked import read_unpacked
@@ -122,7 +123,7 @@ class WriteShardDoFn(UnitDoFn):
                     self.tally.add(rejected=1)
                     continue
                 for pixels in windows:
-                    label = self.label_index.get(row["label"], -1)
+                    label = -1 if row["label"] is None else self.label_index[row["label"]]
                     file.write(records.frame(records.encode_example(pixels, key=row["key"], label=label)))
                     sums, sums_of_squares = _sums(pixels)
                     total += sums
@@ -154,7 +155,7 @@ class WriteShardDoFn(UnitDoFn):
         self.images.inc(len(images))
         self.rejected.inc(len(rejected))
 
-    def _read(self, row: dict[str, Any]) -> RawImage:
+    def _read(self, row: ListedRow) -> RawImage:
         try:
             if row["unpacked"] is not None:
                 return read_unpacked(self.folders.listing / row["unpacked"], row["place"])
@@ -163,7 +164,7 @@ class WriteShardDoFn(UnitDoFn):
         except (OSError, ReadError) as error:
             return require_image(error)
 
-    def _windows(self, row: dict[str, Any], *, split: str) -> Iterator[NDArray[np.uint8]]:
+    def _windows(self, row: ListedRow, *, split: str) -> Iterator[NDArray[np.uint8]]:
         """Yield the pixels that are stored of one image: once, or once per baked crop. [H', W', C]."""
         preprocess = self.settings.preprocess
         raw = self._read(row)

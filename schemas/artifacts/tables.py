@@ -136,16 +136,16 @@ BATCH = 5_000  # rows held in memory before they are written
 
 
 @contextmanager
-def writing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[dict[str, Any]], None]]:
+def writing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Yield a function that adds a row; the file gets its name when the block ends without an error."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Mapping[str, Any]] = []
     with atomic.replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
 
         def flush() -> None:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
             rows.clear()
 
-        def add(row: dict[str, Any]) -> None:
+        def add(row: Mapping[str, Any]) -> None:
             rows.append(row)
             if len(rows) == BATCH:
                 flush()
@@ -154,7 +154,7 @@ def writing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[dict[str,
         flush()
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
     """Write rows to a Parquet file, one by one, whole or not at all."""
     with writing_table(path, schema) as add:
         for row in rows:

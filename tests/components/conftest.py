@@ -55,7 +55,7 @@ HALVES = ("left", "right")  # labels of these, by number
 
 @pytest.fixture(scope="session")
 def write_idx() -> Callable[[Path, Array], Path]:
-    """Writes unsigned bytes of any shape as an IDX file, gzipped where its name says so."""
+    """Write unsigned bytes of any shape as an IDX file, gzipped where its name says so."""
 
     def write(path: Path, values: Array) -> Path:
         header = bytes((0, 0, 8, values.ndim)) + struct.pack(f">{values.ndim}I", *values.shape)
@@ -69,7 +69,7 @@ def write_idx() -> Callable[[Path, Array], Path]:
 
 @pytest.fixture(scope="session")
 def write_photos() -> Callable[..., Path]:
-    """Makes a folder of RGB images of noise, as PNG: ``write_photos(folder, 30)`` writes 000.png to 029.png."""
+    """Make a folder of RGB images of noise, as PNG: ``write_photos(folder, 30)`` writes 000.png to 029.png."""
 
     def write(folder: Path, count: int, *, height: int = 12, width: int = 16, seed: int = 0) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,9 +84,9 @@ def write_photos() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def ingest_into() -> Callable[..., tuple[Examples, dict[str, int]]]:
-    """Runs ingest in this process: ``ingest_into(folder, photos, crop="fresh")`` gives the Examples and the counts.
+    """Run ingest in this process: ``ingest_into(folder, photos, crop="fresh")`` gives the Examples and the counts.
 
-    Called again on the same folder, it continues what was there, as after a kill.
+    A second call on the same folder resumes the first, as after a kill.
     """
 
     def run(folder: Path, *sources: Any, seed: int = 0, **preprocess: Any) -> tuple[Examples, dict[str, int]]:

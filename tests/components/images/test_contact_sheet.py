@@ -74,7 +74,7 @@ def test_the_largest_images_are_shrunk_and_keep_their_shape() -> None:
 
 
 def ink(sheet: Image.Image, number: int, *, size: int) -> int:
-    """How many pixels are not white below an image of a single row, `size` × `size` pixels and not enlarged."""
+    """Count the pixels that are not white below an image of a single row, `size` × `size` pixels and not enlarged."""
     left = GAP + number * (size + GAP)
     below = np.asarray(sheet)[GAP + size : -GAP, left : left + size]
     return int((below < 255).any(axis=2).sum())

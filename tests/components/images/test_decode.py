@@ -48,7 +48,7 @@ def encoded(image: Image.Image, name: str, **options: Any) -> bytes:
 
 
 def decoded(data: Any, *, channels: int = 3, background: Colour = BACKGROUND) -> Image.Image:
-    """What ingest makes of a file's bytes."""
+    """Decode a file's bytes as ingest does."""
     settings = PreprocessSettings(channels=channels, background=background)
     pixels = decode(data, settings)
     return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
@@ -79,7 +79,7 @@ def halves(mode: str) -> Image.Image:
 
 
 def expected(mode: str, colour: Colour) -> Colour:
-    """What a colour becomes in a mode."""
+    """Return the colour that a mode makes of a colour."""
     if mode in ("L", "LA", "I;16"):
         return (grey(colour),) * 3
     return (255 * (colour == LEFT),) * 3 if mode == "1" else colour

@@ -1,4 +1,4 @@
-"""What cannot be used is rejected, with a reason of the closed list, before anything is decoded, and with nothing else raised."""
+"""Files that cannot be used are rejected before anything is decoded, with a reason of the closed list and no other error."""
 
 from __future__ import annotations
 

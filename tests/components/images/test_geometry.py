@@ -1,4 +1,4 @@
-"""What is done to an image's shape: every size fits, nothing is stretched unasked, windows stay inside."""
+"""Resizing and cropping: every size fits, only `stretch` changes the aspect ratio, windows stay inside."""
 
 from __future__ import annotations
 

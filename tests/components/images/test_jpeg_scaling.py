@@ -31,7 +31,7 @@ def photograph(width: int, height: int, *, seed: int = 0) -> Image.Image:
 
 
 def jpeg(image: Image.Image, **options: Any) -> bytes:
-    """As a JPEG of good quality."""
+    """Encode an image as a JPEG of good quality."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", **{"quality": 95, **options})
     return buffer.getvalue()

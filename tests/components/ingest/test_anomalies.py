@@ -1,4 +1,4 @@
-"""What is odd about a set is said in plain words, on the one side of each threshold and not on the other."""
+"""Each anomaly is reported in plain words on one side of its threshold, and not on the other."""
 
 from __future__ import annotations
 

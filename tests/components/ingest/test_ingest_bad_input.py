@@ -1,4 +1,4 @@
-"""What ingest does with images that cannot be used, with sources that hold too little, and after a kill."""
+"""Ingest of images that cannot be used, of sources with too few images, and after a kill."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rejected(path: Path) -> dict[str, str]:
 
 
 def markers(examples: Examples) -> list[Path]:
-    """What says, beside the artifact, which shards are done."""
+    """Return the files, beside the artifact, that say which shards are done."""
     return sorted((examples.work / "shards").glob("*.json"))
 
 

@@ -1,4 +1,4 @@
-"""Which split and shard an image goes to: by content and name, whatever else is there and in whatever order."""
+"""The split and the shard of an image depend on content and name, not on other images or their order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rows_of(images: Sequence[bytes]) -> list[Row]:
 
 @dataclass(frozen=True)
 class Shard:
-    """What was planned of a shard."""
+    """A planned shard."""
 
     split: str
     name: str

@@ -22,7 +22,7 @@ from schemas.errors import DataError, UsageError
 
 
 def header(shape: str, *, kind: str = "'|u1'", order: str = "False") -> bytes:
-    """What an .npy file begins with; it may lie."""
+    """Return the header of an .npy file, which may be false."""
     text = f"{{'descr': {kind}, 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 

@@ -37,7 +37,7 @@ def write(root: Path, files: Files) -> Path:
 
 
 def keys(root: Path) -> list[str]:
-    """What a folder's images are named."""
+    """Return the names of a folder's images."""
     return [item.key for item in folder(root).items()]
 
 

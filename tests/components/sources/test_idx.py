@@ -38,7 +38,7 @@ def idx(path: Path | str | None) -> Source:
 
 
 def image_header(*shape: int) -> bytes:
-    """What an IDX file of unsigned bytes begins with."""
+    """Return the header of an IDX file of unsigned bytes."""
     return bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape)
 
 

@@ -41,7 +41,7 @@ def limited(path: Path, **limits: int) -> Source:
 
 
 def outcomes(source: Source) -> dict[str, str]:
-    """What came of every member: its bytes as text, or why it cannot be read."""
+    """Return for every member its bytes as text, or why it cannot be read."""
     return {item.key: raw.decode() if isinstance(raw, bytes) else str(raw) for item, raw in read_all(source)}
 
 

@@ -1,4 +1,4 @@
-"""How far workers are, in whatever processes they run."""
+"""The counts of workers in several processes are added up."""
 
 from __future__ import annotations
 
