@@ -21,7 +21,7 @@ Labelled = tuple[Array, Array]
 KINDS = 8
 SHAPE = (8, KINDS, 1)
 NAMES = tuple(f"column {kind}" for kind in range(KINDS))
-COUNT = 1024  # training images
+COUNT = 512  # training images
 
 
 def columns(count: int, *, seed: int) -> Labelled:
@@ -47,7 +47,7 @@ def shuffled(count: int) -> Labelled:
 def quick() -> Iterator[None]:
     """Train for few epochs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "MAX_EPOCHS", 8)
+        patch.setattr(classifier, "MAX_EPOCHS", 10)
         yield
 
 
@@ -171,7 +171,7 @@ def test_there_is_a_reason_where_nothing_can_be_measured(real: keras.Model, imag
 @pytest.mark.usefixtures("similar")
 def test_progress_ends_at_the_images_that_both_classifiers_see(counts: list[int]) -> None:
     assert counts == sorted(counts)
-    assert counts[-1] == images_seen(COUNT) == 2 * 8 * COUNT
+    assert counts[-1] == images_seen(COUNT) == 2 * 10 * COUNT
 
 
 def test_the_document_has_the_accuracies_and_their_ratio() -> None:
