@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -54,18 +55,19 @@ def judge_small(vae: VAE, examples: Examples, **options: Any) -> Judgement:
 
 
 class Judged(NamedTuple):
-    """A judgement, what it is about, and its progress bars."""
+    """A judgement, what it is about, its progress bars, and the folder of its classifiers."""
 
     examples: Examples
     vae: VAE
     judgement: Judgement
     bars: Bars
+    work: Path | None
 
     @classmethod
-    def of(cls, vae: VAE, examples: Examples) -> Judged:
-        """Judge a model's new images."""
+    def of(cls, vae: VAE, examples: Examples, *, work: Path | None = None) -> Judged:
+        """Judge a model's new images, and save its classifiers in the folder `work`."""
         bars = Bars()
-        return cls(examples, vae, judge_small(vae, examples, bar=bars), bars)
+        return cls(examples, vae, judge_small(vae, examples, bar=bars, work=work), bars, work)
 
 
 def load(model: Model) -> VAE:

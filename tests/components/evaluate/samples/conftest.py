@@ -27,7 +27,11 @@ def labelled_ring(make_examples: Callable[..., Examples]) -> Judged:
 
 
 @pytest.fixture(scope="session")
-def conditional(make_examples: Callable[..., Examples], make_model: Callable[..., Any]) -> Judged:
+def conditional(
+    make_examples: Callable[..., Examples], make_model: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Judged:
     """An untrained conditional model of thirty test images of noise, of which twenty are training images, too."""
     examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=20)
-    return Judged.of(load(make_model(examples, conditional=True)), examples)
+    return Judged.of(
+        load(make_model(examples, conditional=True)), examples, work=tmp_path_factory.mktemp("classifiers")
+    )
