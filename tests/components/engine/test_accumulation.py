@@ -70,6 +70,13 @@ def test_the_last_batch_may_have_fewer_images_than_there_are_parts() -> None:
     assert np.isfinite(history["loss"]).all()
 
 
+def test_out_of_memory_with_one_image_at_a_time_is_an_error_that_proposes_a_smaller_network(tmp_path: Path) -> None:
+    engine = halve_batches(Engine(), batch_size=2, devices=1, path=tmp_path / "engine.json")
+    assert engine == Engine(parts=2)
+    with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for at least one image at a time"):
+        halve_batches(engine, batch_size=2, devices=1, path=tmp_path / "engine.json")
+
+
 def test_out_of_memory_on_several_devices_is_an_error_that_proposes_a_smaller_batch(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for 128 images on 4 devices, .* try 64$"):
         halve_batches(Engine(), batch_size=128, devices=4, path=tmp_path / "engine.json")

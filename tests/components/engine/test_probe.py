@@ -150,7 +150,8 @@ def test_a_network_is_measured_once_per_machine(
     assert choose(run="third", jit=False) == Engine()  # another question
 
 
-def test_a_measurement_trains_the_network() -> None:
+def test_a_measurement_trains_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.3)
     assert measure(Engine(), NETWORK, LOSS, STATISTICS, batch_size=8) > 0
 
 
@@ -207,4 +208,4 @@ def test_a_conditional_network_is_measured_with_labels(monkeypatch: pytest.Monke
         images_per_label={"train": {"cat": 3, "dog": 1}},
     )
     network = NETWORK.model_copy(update={"conditional": True})
-    assert measure(Engine("bfloat16"), network, LOSS, statistics, batch_size=16) > 0
+    assert measure(Engine(), network, LOSS, statistics, batch_size=16) > 0

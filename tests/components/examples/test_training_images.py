@@ -40,7 +40,7 @@ def content(data: tf.data.Dataset) -> list[bytes]:
     return [b"".join(np.asarray(part).tobytes() for part in tf.nest.flatten(batch)) for batch in data]
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(
     batch_size=st.integers(1, COUNT + 1),
     seed=st.integers(0, 2**31 - 1),

@@ -18,7 +18,6 @@ import tensorflow as tf
 from components.train.component import train
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
-from schemas.errors import DataError
 from schemas.recipe.settings import TrainSettings
 
 MakeSettings = Callable[..., TrainSettings]
@@ -65,15 +64,3 @@ def test_a_training_that_runs_out_of_memory_resumes_with_smaller_parts(
     assert history["epoch"] == [1, 2, 3, 4]
     assert history["val_loss"][-1] < history["val_loss"][0]
     assert json.loads((model.work / "engine.json").read_bytes())["parts"] == 2  # a kill does not bring it back
-
-
-def test_a_network_of_which_not_even_one_image_fits_is_a_line(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_model: OpenModel,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    let_fit(monkeypatch, images=0)
-    with pytest.raises(DataError, match=r"^train\.batch_size: expected memory for at least one image at a time"):
-        train(tiny_examples, None, open_model(tmp_path), make_settings(epochs=1, batch_size=1))

@@ -1,4 +1,4 @@
-"""Several devices train as one does. The devices are two logical CPUs of one process, which does all that is compared."""
+"""Several devices train as one does. The devices are two logical CPUs of a process of its own."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ batches = tf.data.Dataset.range(13).batch(5).concatenate(tf.data.Dataset.range(1
 parts = [[part.numpy().tolist() for part in batch.values] for batch in replicas.Replicas().share(batches)]
 (folder / "parts.json").write_text(json.dumps(parts))
 two = record_training(examples, folder / "two", settings)
-print("resumes on two")
-train(examples, None, two.restore("epoch 1", folder / "resumed_on_two"), settings)
+if sys.argv[3] == "resume on two":
+    train(examples, None, two.restore("epoch 1", folder / "resumed_on_two"), settings)
+    sys.exit()
 replicas.KIND = "GPU"  # there is none, so one device trains
 print("one device")
 train(examples, None, two.restore("epoch 1", folder / "resumed_on_one"), settings)
@@ -56,12 +57,10 @@ train(examples, None, open_model(folder / "one"), settings)
 pytestmark = pytest.mark.process
 
 
-@pytest.fixture(scope="module")
-def trained(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
-    """The models of the script, by name."""
-    folder = tmp_path_factory.mktemp("replicas")
+def run_script(examples: Examples, folder: Path, mode: str) -> str:
+    """Run the script, and return its output."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tiny_examples.path), str(folder)],
+        [sys.executable, "-c", SCRIPT, str(examples.path), str(folder), mode],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
         cwd=ROOT,
         capture_output=True,
@@ -69,15 +68,23 @@ def trained(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    on_two, _, on_one = done.stdout.partition("one device")
-    assert on_two.count("among 2 devices") == 2
+    return done.stdout
+
+
+def model_in(folder: Path, name: str) -> Model:
+    """Return a model of the script."""
+    place = folder / name / "training" if name == "two" else folder / name
+    return Model(place / "artifact", work=place / "work")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    """The models of the script, by name."""
+    folder = tmp_path_factory.mktemp("replicas")
+    on_two, _, on_one = run_script(tiny_examples, folder, "resume on one").partition("one device")
+    assert on_two.count("among 2 devices") == 1
     assert "devices" not in on_one
-
-    def model(name: str) -> Model:
-        place = folder / name / "training" if name == "two" else folder / name
-        return Model(place / "artifact", work=place / "work")
-
-    return model
+    return lambda name: model_in(folder, name)
 
 
 def history(model: Model) -> list[dict[str, Any]]:
@@ -97,8 +104,12 @@ def test_two_devices_have_the_loss_curve_of_one_with_noise_batch_normalisation_c
         assert file_of_two.read("config.json") == file_of_one.read("config.json")
 
 
-def test_a_training_killed_on_two_devices_resumes_there_and_ends_the_same(trained: Callable[[str], Model]) -> None:
-    resumed, two = trained("resumed_on_two"), trained("two")
+@pytest.mark.kills
+def test_a_training_killed_on_two_devices_resumes_there_and_ends_the_same(
+    tiny_examples: Examples, tmp_path: Path
+) -> None:
+    assert run_script(tiny_examples, tmp_path, "resume on two").count("among 2 devices") == 2
+    resumed, two = model_in(tmp_path, "resumed_on_two"), model_in(tmp_path, "two")
     assert history(resumed) == history(two)
     assert resumed.vae_path.read_bytes() == two.vae_path.read_bytes()
 

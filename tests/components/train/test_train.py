@@ -17,6 +17,7 @@ from helpers.recorded_training import Record, open_model
 from PIL import Image
 
 from components.examples.dataset import batches
+from components.train import fit
 from components.train.component import train
 from components.train.fit import steps_per_call
 from schemas.artifacts import tables
@@ -30,6 +31,10 @@ pytestmark = pytest.mark.xdist_group("train")
 
 MakeSettings = Callable[..., TrainSettings]
 EPOCHS = 4
+
+
+class Stopped(Exception):
+    """Ends a training with the settings that it was about to use."""
 
 
 def history(model: Model) -> list[dict[str, Any]]:
@@ -189,15 +194,26 @@ def test_the_values_of_a_search_take_the_place_of_the_recipes_whatever_their_key
     make_settings: MakeSettings,
     tuned: Callable[[dict[str, Any]], HyperParameters],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    values = {"model.hidden": [7, 5], "model.latent_dim": 5, "train.batch_size": 64, "train.learning_rate": 0.02}
-    model = open_model(tmp_path / "model")
-    train(tiny_examples, tuned({**values, "loss.reconstruction": "mean"}), model, make_settings(epochs=1))
-    vae = load(model)
-    assert vae.latent_dim == 5
-    assert [layer.units for layer in vae.encoder.layers if type(layer).__name__ == "Dense"][:2] == [7, 5]
-    assert history(model)[0]["learning_rate"] == pytest.approx(0.02)
-    assert history(model)[0]["reconstruction"] < 1  # nats per pixel, not per image
+    def stop(images: Any, model: Model, settings: TrainSettings, *_: Any, **__: Any) -> None:
+        raise Stopped(settings)
+
+    monkeypatch.setattr(fit, "_train_within_memory", stop)
+    values = {
+        "model.hidden": [7, 5],
+        "train.batch_size": 64,
+        "train.learning_rate": 0.02,
+        "loss.reconstruction": "mean",
+    }
+    with pytest.raises(Stopped) as stopped:
+        train(tiny_examples, tuned(values), open_model(tmp_path / "model"), make_settings(epochs=1))
+    [settings] = stopped.value.args
+    assert settings.model.hidden == (7, 5)
+    assert (settings.train.batch_size, settings.train.learning_rate) == (64, 0.02)
+    assert settings.loss.reconstruction == "mean"
+    assert f"tuned   {', '.join(values)} from the search" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
