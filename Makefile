@@ -84,7 +84,7 @@ $(INSTALLED): $(wildcard $(LOCK)) $(UV_LOCK) setup.py
 	@echo "Installing into $(VENV) (some 100 packages, once; a minute or two)"
 	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(PYTHON) -m venv --clear $(VENV)
 	@# pip brings uv, which installs the rest in a fraction of pip's time; where there is no uv, pip does it all.
-	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || echo "uv is not to be had for this machine: pip installs, which takes longer"
+	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || echo "uv cannot be installed here: pip installs everything instead, which takes longer"
 	@$(UV_PIP) --require-hashes -r $(LOCK) || $(PIP) --require-hashes -r $(LOCK)
 	@$(UV_PIP) --no-deps --no-build-isolation -e . || $(PIP) --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-* && touch $@
