@@ -24,6 +24,7 @@ from pipeline.core.chain import STAGES, Status, kinds_of
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
+from schemas.recipe.settings import StageSettings
 from schemas.stage import Stage
 
 LOCK_SECONDS = 10.0  # the last process of a killed run ends sooner
@@ -70,7 +71,7 @@ def main() -> None:
 def task_for(
     stage: Stage, recipe: Recipe, *, artifacts: Mapping[str, Artifact | None], digests: Mapping[str, str], final: Path
 ) -> Task:
-    """Return the task of one stage.
+    """Return the task of one stage of a recipe.
 
     Args:
         stage: The stage.
@@ -79,10 +80,24 @@ def task_for(
         digests: Digests of these and of the other data that it reads, by their names in the manifest.
         final: Where its artifact goes.
     """
+    settings, document = stage.settings.of(recipe), recipe.model_dump(mode="json")
+    return make_task(stage, settings, recipe=document, artifacts=artifacts, digests=digests, final=final)
+
+
+def make_task(
+    stage: Stage,
+    settings: StageSettings,
+    *,
+    recipe: Mapping[str, Any],
+    artifacts: Mapping[str, Artifact | None],
+    digests: Mapping[str, str],
+    final: Path,
+) -> Task:
+    """Return the task of one stage with these settings; `recipe` goes into the manifest alone. See `task_for`."""
     return {
         "stage": stage.name,
-        "settings": stage.settings.of(recipe).to_json(),
-        "recipe": recipe.model_dump(mode="json"),
+        "settings": settings.to_json(),
+        "recipe": dict(recipe),
         "artifacts": {name: None if artifact is None else str(artifact.path) for name, artifact in artifacts.items()},
         "digests": dict(digests),
         "final": str(final),

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from components.generate.component import STAGE as GENERATE
 from pipeline.core.run import run_process
-from pipeline.core.stage_process import task_for
+from pipeline.core.stage_process import make_task
 from schemas.artifacts.kinds import Examples, Generator, ImageSet
-from schemas.artifacts.manifest import MANIFEST
-from schemas.errors import DataError
-from schemas.recipe.recipe import Recipe
+from schemas.recipe.generate import GenerateSection
+from schemas.recipe.recipe import BeamSection
+from schemas.recipe.settings import GenerateSettings
 
 
 def make_set(generator: Generator, settings: Mapping[str, Any], *, folder: Path, command: str) -> ImageSet:
@@ -27,22 +25,13 @@ def make_set(generator: Generator, settings: Mapping[str, Any], *, folder: Path,
         command: The command that needs the images; its log goes beside the generator.
 
     Raises:
-        DataError: The generator's manifest has no recipe that can be read.
         StageFailed: The stage ended without a set.
     """
-    try:
-        recipe = Recipe.model_validate(
-            {**generator.manifest.recipe, "generate": dict(settings), "beam": {"workers": 1}}
-        )
-    except ValidationError:
-        raise DataError(
-            f"{generator.path / MANIFEST}: expected the recipe, found none that can be read; "
-            f"to make it again, remove {generator.path}"
-        ) from None
     images = ImageSet(folder / "set")
-    task = task_for(
+    task = make_task(
         GENERATE,
-        recipe,
+        GenerateSettings(GenerateSection.model_validate(settings), BeamSection(workers=1)),
+        recipe=generator.manifest.recipe,  # as it is: an older version may have written it
         artifacts={Generator.TYPE: generator, Examples.TYPE: None},
         digests={Generator.TYPE: generator.digest},
         final=images.path,
