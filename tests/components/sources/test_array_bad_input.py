@@ -31,7 +31,10 @@ def header(shape: str, *, kind: str = "'|u1'", order: str = "False") -> bytes:
 def test_an_image_of_floats_beyond_0_to_1_cannot_be_read(tmp_path: Path, value: float) -> None:
     values = np.zeros((2, 5, 7), np.float32)
     values[1, 2, 3] = value
-    good, bad = (raw for _, raw in read_all(source_at(save(tmp_path / "a.npy", values))))
+    source = source_at(save(tmp_path / "a.npy", values))
+    good, bad = (raw for _, raw in read_all(source))
+    with pytest.raises(ReadError, match=r"expected floats from 0 to 1, found .* to "):
+        source.read("a.npy#000001")
     assert isinstance(good, np.ndarray)
     assert isinstance(bad, ReadError)
     assert re.match(r"expected floats from 0 to 1, found .* to ", str(bad))
@@ -159,6 +162,10 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_another_when_it_is_read_again_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:
     source = source_at(save(tmp_path / "a.npy", IMAGES))
+    whole = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(whole[:-1])
+    with pytest.raises(ReadError, match="the file has become shorter"):
+        source.read("a.npy#000005")
     (tmp_path / "a.npy").write_bytes(b"gone")
     with pytest.raises(ReadError, match="listed, then another file"):
         source.read("a.npy#000001")

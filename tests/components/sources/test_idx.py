@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from components.sources import Source, open_source
+from components.sources import ReadError, Source, open_source
 from components.sources import idx as module
 from components.sources.idx import read_idx
 from schemas.errors import DataError, UsageError
@@ -62,6 +62,16 @@ def test_images_of_a_plain_file_can_be_read_again_by_their_place(tmp_path: Path,
     source = idx(tmp_path)
     again = [source.read(item.place or "") for item in items_of(source)]
     np.testing.assert_array_equal(again, IMAGES)
+
+
+def test_an_image_that_was_cut_off_after_it_was_listed_cannot_be_read(tmp_path: Path, write_idx: WriteIdx) -> None:
+    path = write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
+    source = idx(tmp_path)
+    places = [item.place or "" for item in items_of(source)]
+    path.write_bytes(path.read_bytes()[:-1])
+    np.testing.assert_array_equal(source.read(places[-2]), IMAGES[-2])
+    with pytest.raises(ReadError, match="the file has become shorter"):
+        source.read(places[-1])
 
 
 def test_images_of_a_gzipped_file_have_no_place(tmp_path: Path, write_idx: WriteIdx) -> None:
