@@ -71,7 +71,7 @@ def draw_bars(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recipe's file, beside its images."""
+    """Return the recipe's file, beside its images."""
     folder = tmp_path_factory.mktemp("bars")
     images, labels = draw_bars(300)
     np.savez(folder / "bars.npz", images=images, labels=labels)
@@ -82,7 +82,7 @@ def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recipe(recipe_path: Path) -> Recipe:
-    """The recipe."""
+    """Return the recipe."""
     return load_recipe(str(recipe_path))
 
 
@@ -126,7 +126,7 @@ def start(recipe_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, run_here: RunStages) -> Runs:
-    """A folder of runs after `all`, undisturbed. No test changes it."""
+    """Return a folder of runs after `all`, undisturbed. No test changes it."""
     runs = tmp_path_factory.mktemp("runs")
     run_here("all", runs)
     return runs
@@ -134,13 +134,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory, run_here: RunStages) -> R
 
 @pytest.fixture
 def copied(finished: Runs, tmp_path: Path) -> Runs:
-    """The same, to be changed."""
+    """Return the same, to be changed."""
     return shutil.copytree(finished, tmp_path / "runs")
 
 
 @pytest.fixture(scope="module")
 def artifact(recipe: Recipe) -> Callable[[type[Artifact], Runs], Artifact]:
-    """An artifact of the chain, by its type: ``artifact(Model, runs)``."""
+    """Return an artifact of the chain, by its type: ``artifact(Model, runs)``."""
     return lambda kind, runs: kind(chain.artifact_path(recipe, kind, runs=runs))
 
 

@@ -33,7 +33,7 @@ SHARDS = 2  # per split
 
 
 def bar(number: int, *, channels: int) -> np.ndarray[Any, Any]:
-    """A bright bar on black, lying or standing, whose place and brightness follow from the number: [8, 8, C], uint8."""
+    """Return a bright bar on black, lying or standing, whose place and brightness follow from the number: [8, 8, C], uint8."""
     pixels = np.zeros((SIZE, SIZE, channels), np.uint8)
     place, brightness = number // 2 % SIZE, 255 - 40 * (number // 16 % 4)
     if number % 2:
@@ -113,7 +113,7 @@ def ingest_into() -> Callable[..., tuple[Examples, dict[str, int]]]:
 
 @pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Examples]:
-    """Writes Examples of bars: ``make_examples(folder, channels=3)``, 64 to train, 16 to validate, 16 to test.
+    """Write Examples of bars: ``make_examples(folder, channels=3)``, 64 to train, 16 to validate, 16 to test.
 
     With ``halves=True`` they are of bright halves instead, whose label says which one.
     """
@@ -166,7 +166,7 @@ def tiny_model() -> DenseModel:
 
 @pytest.fixture(scope="session")
 def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
-    """Builds a VAE that nobody trained, with weights large enough that its images differ: ``make_vae(channels=3)``.
+    """Build a VAE that nobody trained, with weights large enough that its images differ: ``make_vae(channels=3)``.
 
     Conditional with labels and how many training images each has: ``make_vae(labels={"left": 3, "right": 1})``.
     """

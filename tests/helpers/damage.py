@@ -12,7 +12,7 @@ from schemas.errors import DataError, UsageError
 
 
 def damaged(data: st.DataObject, whole: bytes, *, within: int | None = None) -> bytes:
-    """A file cut off somewhere, or with one byte changed, among the first so many or anywhere."""
+    """Return a file cut off somewhere, or with one byte changed, among the first so many or anywhere."""
     if data.draw(st.booleans()):
         return whole[: data.draw(st.integers(0, len(whole) - 1))]
     changed = bytearray(whole)
@@ -21,7 +21,7 @@ def damaged(data: st.DataObject, whole: bytes, *, within: int | None = None) -> 
 
 
 def read_or_refused(open_it: Callable[[], Source]) -> None:
-    """Reads a source through; where it is refused, one line says what was expected."""
+    """Read a source through; where it is refused, one line says what was expected."""
     try:
         read_all(open_it())
     except (DataError, UsageError) as error:

@@ -19,7 +19,7 @@ MEAN, DEVIATION = np.array([0.1, 0.5, 0.9], np.float32), np.array([0.2, 0.3, 0.4
 
 
 def image(number: int) -> Array:
-    """The pixels of an image, from which its number can be read back."""
+    """Return the pixels of an image, from which its number can be read back."""
     pixels = np.random.default_rng(number).integers(0, 256, (HEIGHT, WIDTH, CHANNELS), dtype=np.uint8)
     pixels[0, 0, 0] = number
     return pixels

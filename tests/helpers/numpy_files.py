@@ -19,13 +19,13 @@ endings = pytest.mark.parametrize("ending", [".npy", ".npz"])
 
 
 def source_at(path: Path | str, *, limits: dict[str, int] | None = None, **settings: Any) -> Source:
-    """The source that a recipe's entry of kind array opens."""
+    """Return the source that a recipe's entry of kind array opens."""
     entry = ArraySource.model_validate({"kind": "array", "path": str(path), **settings})
     return open_source(entry, PreprocessSettings.model_validate(limits or {}))
 
 
 def save(path: Path, values: Pixels, **others: Pixels) -> Path:
-    """Writes an array as its name says; in an .npz, named images, with others."""
+    """Write an array as its name says; in an .npz, named images, with others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
         np.save(path, values)

@@ -11,7 +11,7 @@ def read_all(source: Source) -> list[SourceImage]:
 
 
 def items_of(source: Source) -> list[Item]:
-    """What a source says of every image."""
+    """Return what a source says of every image."""
     return [item for item, _ in read_all(source)]
 
 

@@ -13,7 +13,7 @@ COMPRESSIONS = {".tar": "", ".tar.gz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz"}
 def pack(
     path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]], *, format: int = tarfile.PAX_FORMAT
 ) -> Path:
-    """Writes an archive in the order given, compressed as its name says; a name may come twice."""
+    """Write an archive in the order given, compressed as its name says; a name may come twice."""
     suffix = next(suffix for suffix in reversed(COMPRESSIONS) if path.name.endswith(suffix))
     with tarfile.open(path, f"w:{COMPRESSIONS[suffix]}", format=format) as archive:
         for name, data in files.items() if isinstance(files, Mapping) else files:
@@ -22,7 +22,7 @@ def pack(
 
 
 def add(archive: tarfile.TarFile, name: str, data: bytes = b"", **fields: object) -> None:
-    """Adds a member, whose header may say what it likes."""
+    """Add a member, whose header may say what it likes."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
     for field, value in fields.items():

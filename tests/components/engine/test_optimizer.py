@@ -19,12 +19,12 @@ STEPS = 5  # per epoch
 
 
 def optimizer_for(**settings: Any) -> keras.optimizers.Optimizer:
-    """The optimizer of a training of ten epochs."""
+    """Return the optimizer of a training of ten epochs."""
     return make_optimizer(TrainSection(**{"epochs": 10, "learning_rate": PEAK, **settings}), steps_per_epoch=STEPS)
 
 
 def rate_at(optimizer: keras.optimizers.Optimizer, step: int) -> float:
-    """The learning rate of a step, from 0."""
+    """Return the learning rate of a step, from 0."""
     optimizer.iterations.assign(step)
     return float(optimizer.learning_rate)
 
@@ -37,7 +37,7 @@ def weights() -> list[keras.Variable]:
 
 @pytest.fixture
 def tiny_statistics(tiny_examples: Any) -> Statistics:
-    """What the tiny Examples say of themselves."""
+    """Return what the tiny Examples say of themselves."""
     return Statistics.model_validate_json(tiny_examples.statistics_path.read_bytes())
 
 

@@ -112,7 +112,7 @@ def random_images(count: int, *, height: int = 8, width: int = 8, channels: int 
 
 @pytest.fixture(scope="session")
 def make_examples(tmp_path_factory: pytest.TempPathFactory) -> MakeExamples:
-    """A function that writes Examples; see `write_examples`. Without images it takes thirty of noise."""
+    """Return a function that writes Examples; see `write_examples`. Without images it takes thirty of noise."""
 
     def make(images: np.ndarray[Any, Any] | None = None, **options: Any) -> Examples:
         folder = tmp_path_factory.mktemp("evaluate") / "examples"
@@ -123,7 +123,7 @@ def make_examples(tmp_path_factory: pytest.TempPathFactory) -> MakeExamples:
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """A function that writes a Model; see `write_model`."""
+    """Return a function that writes a Model; see `write_model`."""
 
     def make(examples: Examples, **options: Any) -> Model:
         return write_model(tmp_path_factory.mktemp("evaluate") / "model", examples, **options)
@@ -133,13 +133,13 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 
 @pytest.fixture(scope="session")
 def noise_images() -> Callable[..., np.ndarray[Any, Any]]:
-    """A function that returns noise; see `random_images`."""
+    """Return a function that returns noise; see `random_images`."""
     return random_images
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
-    """A function that writes a figure as the stage does, and returns its RGB pixels."""
+    """Return a function that writes a figure as the stage does, and returns its RGB pixels."""
     from components.reporting import style
 
     def save(figure: Any) -> np.ndarray[Any, Any]:
@@ -161,7 +161,7 @@ def labelled_examples(make_examples: MakeExamples) -> Examples:
 
 @pytest.fixture(scope="session")
 def conditional_model(make_model: MakeModel, labelled_examples: Examples) -> Model:
-    """An untrained conditional model of `labelled_examples`."""
+    """Return an untrained conditional model of `labelled_examples`."""
     return make_model(labelled_examples, conditional=True, mse=True)
 
 
@@ -169,6 +169,6 @@ def conditional_model(make_model: MakeModel, labelled_examples: Examples) -> Mod
 def whole_evaluation(
     labelled_examples: Examples, conditional_model: Model, tmp_path_factory: pytest.TempPathFactory
 ) -> Evaluation:
-    """An evaluation of `conditional_model` with every part, figures included: the one that most tests read."""
+    """Return an evaluation of `conditional_model` with every part, figures included: the one that most tests read."""
     folder = tmp_path_factory.mktemp("whole") / "evaluation"
     return evaluate_small(labelled_examples, conditional_model, folder, figures=True, **WHOLE)

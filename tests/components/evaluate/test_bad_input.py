@@ -56,7 +56,7 @@ SAME_ENDS = "the images at both ends of every way look the same"
 
 @pytest.fixture
 def evaluated(make_model: MakeModel, tmp_path: Path) -> Callable[..., Evaluation]:
-    """A function that evaluates an untrained model: ``evaluated(examples, sampler="uniform")``."""
+    """Return a function that evaluates an untrained model: ``evaluated(examples, sampler="uniform")``."""
 
     def evaluate(examples: Examples, *, latent_dim: int = 3, conditional: bool = False, **section: Any) -> Evaluation:
         model = make_model(examples, latent_dim=latent_dim, mse=True, conditional=conditional)

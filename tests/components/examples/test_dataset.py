@@ -32,7 +32,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 
 def order(examples: Examples, **changes: Any) -> list[int]:
-    """The order in which training sees the images."""
+    """Return the order in which training sees the images."""
     arguments = {"batch_size": 8, "seed": 7, "first_epoch": 0, "epochs": 1, **changes}
     return numbers_of(list(training_batches(examples, **arguments).as_numpy_iterator()))
 
@@ -135,14 +135,14 @@ def test_normalised_values_give_back_the_same_pixels(examples: Examples, tmp_pat
 
 
 def read_all(examples: Examples) -> None:
-    """What a stage does with Examples."""
+    """Do what a stage does with Examples."""
     with readable(examples):
         for _ in training_batches(examples, batch_size=8, seed=0, first_epoch=0, epochs=1):
             pass
 
 
 def assert_broken(examples: Examples) -> None:
-    """Reading ends with the line that a person can use."""
+    """Check that reading ends with the line that a person can use."""
     path = re.escape(str(examples.path))
     expected = f"^{path}: expected whole TFRecord shards, found a broken one .* remove {path}$"
     with pytest.raises(DataError, match=expected):

@@ -28,7 +28,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 @pytest.fixture(scope="module")
 def both(examples: Examples) -> tuple[TrainingImages, TrainingImages]:
-    """The same images, in memory and in shards."""
+    """Return the same images, in memory and in shards."""
     in_memory, in_shards = TrainingImages(examples), TrainingImages(examples)
     in_shards.resident = False
     assert in_memory.resident

@@ -55,7 +55,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def evaluation(tmp_path_factory: pytest.TempPathFactory, seal: Callable[..., None]) -> ModelEvaluation:
-    """A sealed evaluation of a model without gates, whose codes come from N(0, I)."""
+    """Return a sealed evaluation of a model without gates, whose codes come from N(0, I)."""
     evaluation = ModelEvaluation(tmp_path_factory.mktemp("evaluation"))
     write_evaluation(evaluation)
     seal(evaluation)
@@ -85,5 +85,5 @@ def export_to(tiny_examples: Examples, evaluation: ModelEvaluation, seal: Callab
 
 @pytest.fixture
 def generator(tmp_path: Path) -> Generator:
-    """A place for a generator."""
+    """Return a place for a generator."""
     return Generator(tmp_path / "generator")

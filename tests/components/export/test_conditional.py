@@ -56,7 +56,7 @@ def draw(seed: int, *, start: int = 0, count: int, shares: tuple[float, ...] = S
 
 @pytest.fixture(scope="module")
 def vae(make_vae: MakeVae) -> Any:
-    """A conditional model of three labels."""
+    """Return a conditional model of three labels."""
     return make_vae(labels=COUNTS)
 
 
@@ -70,7 +70,7 @@ def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(saved_model: Path) -> Any:
-    """The SavedModel, loaded; its signatures do not hold its weights."""
+    """Return the SavedModel, loaded; its signatures do not hold its weights."""
     return tf.saved_model.load(str(saved_model))
 
 

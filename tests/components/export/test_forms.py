@@ -53,7 +53,7 @@ def exported(
     labelled_examples: Examples,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Generator:
-    """A conditional generator in all forms."""
+    """Return a conditional generator in all forms."""
     generator = Generator(tmp_path_factory.mktemp("forms") / "generator")
     vae = make_vae(labels=LABELS)
     export_to(generator, vae, examples=labelled_examples, formats=ALL, licence="CC0-1.0")

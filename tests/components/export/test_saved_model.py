@@ -42,7 +42,7 @@ SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def vae(make_vae: Callable[..., Any]) -> Any:
-    """A VAE of colour images."""
+    """Return a VAE of colour images."""
     return make_vae(channels=3, latent_dim=LATENT_DIM)
 
 
@@ -56,7 +56,7 @@ def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(saved_model: Path) -> Any:
-    """The SavedModel, loaded; its signatures do not hold its weights."""
+    """Return the SavedModel, loaded; its signatures do not hold its weights."""
     return tf.saved_model.load(str(saved_model))
 
 

@@ -52,13 +52,13 @@ def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> C
 
 @pytest.fixture(scope="session")
 def generator(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    """A generator of grey images, 8 × 8."""
+    """Return a generator of grey images, 8 × 8."""
     return make_generator(tmp_path_factory.mktemp("generator"))
 
 
 @pytest.fixture(scope="session")
 def conditional(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    """A generator of two labels; three in four training images had the first."""
+    """Return a generator of two labels; three in four training images had the first."""
     return make_generator(tmp_path_factory.mktemp("conditional"), labels=LABELS)
 
 

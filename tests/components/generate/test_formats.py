@@ -43,7 +43,7 @@ def make(conditional: Generator, make_images: MakeImages, tmp_path_factory: pyte
 
 @pytest.fixture(scope="module")
 def png(make: MakeImages) -> ImageSet:
-    """The set as PNG files, with which other formats are compared."""
+    """Return the set as PNG files, with which other formats are compared."""
     return make("png")
 
 

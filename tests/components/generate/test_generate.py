@@ -34,7 +34,7 @@ def images(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def shards(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
-    """The same 300 as two Parquet shards."""
+    """Return the same 300 as two Parquet shards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("components.generate.plan.FILE_BLOCKS", 4)
         return make_images(tmp_path_factory.mktemp("parquet"), count=COUNT, format="parquet")

@@ -20,7 +20,7 @@ HOSTILE = SHARED / "hostile"
 
 
 def encoded(name: str, **options: Any) -> bytes:
-    """A small file of a format."""
+    """Return a small file of a format."""
     buffer = io.BytesIO()
     Image.new("RGB", (16, 8)).save(buffer, name, **options)
     return buffer.getvalue()
@@ -32,7 +32,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(*chunks: bytes, side: int = 8) -> bytes:
-    """A grey PNG file with more chunks before its pixels."""
+    """Return a grey PNG file with more chunks before its pixels."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
     content = zlib.compress(bytes(side * (side + 1)))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
@@ -49,13 +49,13 @@ def riff_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def directory(*entries: tuple[int, int, int, int], then: int = 0) -> bytes:
-    """A TIFF directory: (tag, type, count, value or place), and where the next one is."""
+    """Return a TIFF directory: (tag, type, count, value or place), and where the next one is."""
     rows = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
     return struct.pack("<H", len(entries)) + rows + struct.pack("<I", then)
 
 
 def tiff(*entries: tuple[int, int, int, int], rest: bytes = b"", then: bool = False) -> bytes:
-    """A TIFF of one directory, 8×8 grey pixels if nothing else is said, and right after it `rest`.
+    """Return a TIFF of one directory, 8×8 grey pixels if nothing else is said, and right after it `rest`.
 
     A value of -1 is where `rest` begins; with `then`, so is the next directory.
     """
@@ -67,7 +67,7 @@ def tiff(*entries: tuple[int, int, int, int], rest: bytes = b"", then: bool = Fa
 
 
 def echo(copies: int = 3_000, length: int = 1_000_000) -> bytes:
-    """A megabyte of metadata that every one of many entries points to: together gigabytes."""
+    """Return a megabyte of metadata that every one of many entries points to: together gigabytes."""
     return tiff(*((1_000 + tag, 1, length, -1) for tag in range(copies)), rest=bytes(length))
 
 

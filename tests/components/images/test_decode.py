@@ -41,7 +41,7 @@ both_channels = pytest.mark.parametrize("channels", [1, 3], ids=["grey", "RGB"])
 
 
 def encoded(image: Image.Image, name: str, **options: Any) -> bytes:
-    """An image as the bytes of a file."""
+    """Return an image as the bytes of a file."""
     buffer = io.BytesIO()
     image.save(buffer, name, **options)
     return buffer.getvalue()
@@ -66,7 +66,7 @@ def grey(colour: Colour) -> int:
 
 
 def halves(mode: str) -> Image.Image:
-    """An image whose left half is `LEFT` and whose right half is `RIGHT`, as near as its mode comes to them."""
+    """Return an image whose left half is `LEFT` and whose right half is `RIGHT`, as near as its mode comes to them."""
     image = Image.new("RGB", SIZE, LEFT)
     image.paste(RIGHT, (SIZE[0] // 2, 0, *SIZE))
     if mode == "P":
@@ -134,7 +134,7 @@ def test_colours_of_sixteen_bits_are_scaled(channels: int) -> None:
 
 
 def png_of_sixteen_bits(colours: Array) -> bytes:
-    """A PNG of [H, W, 3] uint16, which Pillow cannot write."""
+    """Return a PNG of [H, W, 3] uint16, which Pillow cannot write."""
     height, width = colours.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
@@ -145,7 +145,7 @@ def png_of_sixteen_bits(colours: Array) -> bytes:
 
 
 def ppm_of_sixteen_bits(colours: Array) -> bytes:
-    """A PPM of [H, W, 3] uint16."""
+    """Return a PPM of [H, W, 3] uint16."""
     height, width = colours.shape[:2]
     return f"P6 {width} {height} 65535\n".encode() + colours.astype(">u2").tobytes()
 

@@ -28,7 +28,7 @@ LIMIT = 1_000_000  # pixels
 
 
 def picture(name: str) -> bytes:
-    """A valid file of a format: 40 × 50 pixels of noise."""
+    """Return a valid file of a format: 40 × 50 pixels of noise."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, name)
@@ -44,20 +44,20 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """A tiny PNG file whose header claims a size."""
+    """Return a tiny PNG file whose header claims a size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     content = zlib.compress(bytes(1_000))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
 
 
 def bmp_that_claims(width: int, height: int) -> bytes:
-    """A tiny BMP file whose header claims a size."""
+    """Return a tiny BMP file whose header claims a size."""
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", 154, 0, 0, 54) + header + bytes(100)
 
 
 def gif_that_claims(width: int, height: int) -> bytes:
-    """A tiny GIF file whose header claims a size."""
+    """Return a tiny GIF file whose header claims a size."""
     return (
         b"GIF89a"
         + struct.pack("<HHBBB", width, height, 0, 0, 0)
@@ -68,7 +68,7 @@ def gif_that_claims(width: int, height: int) -> bytes:
 
 
 def gif_with_a_frame_larger_than_its_screen(width: int, height: int) -> bytes:
-    """A GIF file of 1 × 1 pixels by its header, whose first frame claims a size."""
+    """Return a GIF file of 1 × 1 pixels by its header, whose first frame claims a size."""
     return (
         b"GIF89a"
         + struct.pack("<HHBBB", 1, 1, 0, 0, 0)
@@ -79,7 +79,7 @@ def gif_with_a_frame_larger_than_its_screen(width: int, height: int) -> bytes:
 
 
 def ppm_that_claims(width: int, height: int) -> bytes:
-    """A tiny PPM file whose header claims a size."""
+    """Return a tiny PPM file whose header claims a size."""
     return f"P6 {width} {height} 255\n".encode() + bytes(10)
 
 

@@ -22,7 +22,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name
 
 
 def circle(width: int, height: int) -> Image.Image:
-    """A white circle in the middle of a black image, a quarter as wide as the shorter side."""
+    """Return a white circle in the middle of a black image, a quarter as wide as the shorter side."""
     image = Image.new("L", (width, height), 0)
     radius = min(width, height) / 8
     ImageDraw.Draw(image).ellipse(

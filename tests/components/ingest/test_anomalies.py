@@ -15,7 +15,7 @@ DIGITS = {str(digit): 5400 for digit in range(10)}
 
 
 def split(images: int, labels: dict[str, int] | None = None, *, mean: float = 0.13, deviation: float = 0.31) -> Any:
-    """A split of grey images; without labels all of its images are of ten classes alike."""
+    """Return a split of grey images; without labels all of its images are of ten classes alike."""
     per_label = dict.fromkeys(DIGITS, images // 10) if labels is None else labels
     return SplitFacts(images=images, images_per_label=per_label, mean=[mean], deviation=[deviation])
 

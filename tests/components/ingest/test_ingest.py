@@ -43,7 +43,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory, write_photos: Callable[...,
 
 @pytest.fixture(scope="module")
 def labelled(photos: Path, ingest_into: Ingest, tmp_path_factory: pytest.TempPathFactory) -> Examples:
-    """The photos as Examples, labelled by folder."""
+    """Return the photos as Examples, labelled by folder."""
     source = FolderSource(kind="folder", path=str(photos), label="first_folder")
     return ingest_into(tmp_path_factory.mktemp("labelled"), source)[0]
 

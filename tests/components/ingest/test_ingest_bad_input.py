@@ -32,7 +32,7 @@ def photos(tmp_path: Path, write_photos: WritePhotos) -> Path:
 
 
 def spoil(folder: Path) -> dict[str, Reason]:
-    """Adds four files that cannot be used to a folder; returns why each cannot."""
+    """Add four files that cannot be used to a folder; returns why each cannot."""
     whole = (folder / "000.png").read_bytes()
     (folder / "empty.png").write_bytes(b"")
     (folder / "notes.txt").write_text("remember the milk")

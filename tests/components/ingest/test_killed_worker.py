@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.process, pytest.mark.kills]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, write_photos: Callable[..., Path]) -> Path:
-    """The folder in which commands are started: a recipe, and the images that it names by a relative path."""
+    """Return the folder in which commands are started: a recipe, and the images that it names by a relative path."""
     folder = tmp_path_factory.mktemp("home")
     write_photos(folder / "photos", 200, height=24, width=32)
     (folder / "photos.yaml").write_text(yaml.safe_dump(RECIPE))
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, write_photos: Callable[..., P
 
 @pytest.fixture(scope="module")
 def local(home: Path) -> Manifest:
-    """The manifest of Examples that ingest writes in one process."""
+    """Return the manifest of Examples that ingest writes in one process."""
     assert ended(ingest(home, "local", workers=1)) == (0, "")
     return examples(home, "local").manifest
 

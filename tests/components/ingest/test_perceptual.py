@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 def one_by_one(hashes: Array, *, distance: int) -> Array:
-    """The groups, by comparing each with each."""
+    """Return the groups, by comparing each with each."""
     if not len(hashes):
         return np.zeros(0, np.int64)
     near = np.bitwise_count(hashes[:, None] ^ hashes[None]) <= distance
@@ -33,7 +33,7 @@ def one_by_one(hashes: Array, *, distance: int) -> Array:
 
 
 def flipped(hashes: Array, *, bits: int, rng: np.random.Generator) -> Array:
-    """The hashes with at most so many bits changed."""
+    """Return the hashes with at most so many bits changed."""
     changed = hashes.copy()
     for _ in range(bits):
         changed ^= np.uint64(1) << rng.integers(0, 64, len(hashes)).astype(np.uint64)

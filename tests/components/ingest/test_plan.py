@@ -32,7 +32,7 @@ def sha256(content: bytes) -> str:
 
 
 def row(number: int, content: bytes, *, own_split: str | None = None, perceptual: int | None = None) -> Row:
-    """An image of the listing."""
+    """Return an image of the listing."""
     return {"key": f"{number:05d}.png", "sha256": sha256(content), "own_split": own_split, "perceptual": perceptual}
 
 
@@ -67,7 +67,7 @@ def plan(rows: Sequence[Row], *, seed: int = 0, **settings: Any) -> list[Shard]:
 
 
 def splits_by_key(units: Sequence[Shard]) -> dict[str, str]:
-    """The split of each image."""
+    """Return the split of each image."""
     return {row["key"]: unit.split for unit in units for row in unit.rows}
 
 

@@ -16,7 +16,7 @@ from schemas.recipe.sources import DigitsSource
 
 @pytest.fixture(scope="module")
 def digits() -> Source:
-    """The source that a recipe's entry of kind digits opens."""
+    """Return the source that a recipe's entry of kind digits opens."""
     return open_source(DigitsSource(kind="digits"))
 
 

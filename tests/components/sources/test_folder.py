@@ -24,12 +24,12 @@ names = st.sampled_from(["a.png", "b.png", "cats/1.png", "cats/far/2.jpg", "dogs
 
 
 def folder(path: Path | str | None, *, label: Literal["none", "first_folder"] = "none") -> Source:
-    """The source that a recipe's entry of kind folder opens."""
+    """Return the source that a recipe's entry of kind folder opens."""
     return open_source(FolderSource(kind="folder", path=None if path is None else str(path), label=label))
 
 
 def write(root: Path, files: Files) -> Path:
-    """Writes some files below a folder."""
+    """Write some files below a folder."""
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)

@@ -33,7 +33,7 @@ endings = pytest.mark.parametrize("ending", ["", ".gz"], ids=["plain", "gzipped"
 
 
 def idx(path: Path | str | None) -> Source:
-    """The source that a recipe's entry of kind idx opens."""
+    """Return the source that a recipe's entry of kind idx opens."""
     return open_source(IdxSource(kind="idx", path=None if path is None else str(path)))
 
 
@@ -43,7 +43,7 @@ def image_header(*shape: int) -> bytes:
 
 
 def names(path: Path, *parts: str) -> str:
-    """A pattern: the file's name first, then what was expected and what was found."""
+    """Return a pattern: the file's name first, then what was expected and what was found."""
     return ".*".join(map(re.escape, (str(path), *parts)))
 
 

@@ -29,7 +29,7 @@ IMAGES = [b"one", b"two", b"three", b"four", b"five"]
 
 
 def source_at(path: Path | str, *, max_bytes: int = 1 << 20, **settings: Any) -> Source:
-    """The source that a recipe's entry of kind parquet opens."""
+    """Return the source that a recipe's entry of kind parquet opens."""
     entry = ParquetSource.model_validate({"kind": "parquet", "path": str(path), **settings})
     return open_source(entry, PreprocessSettings(max_bytes=max_bytes))
 
@@ -40,7 +40,7 @@ def structs(images: list[bytes] = IMAGES) -> pa.Array:
 
 
 def write(path: Path, columns: dict[str, Any], *, metadata: dict[str, str] | None = None, **options: Any) -> Path:
-    """Writes a table."""
+    """Write a table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path, **options)
     return path

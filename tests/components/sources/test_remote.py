@@ -58,14 +58,14 @@ class Elsewhere(LocalFileSystem):  # type: ignore[misc]
 
 @pytest.fixture
 def bucket(tmp_path: Path) -> Iterator[Path]:
-    """The folder behind the bucket."""
+    """Yield the folder behind the bucket."""
     ROOT.append(tmp_path)
     yield tmp_path
     ROOT.pop()
 
 
 def source_at(kind: str, name: str) -> Source:
-    """A source in the bucket."""
+    """Return a source in the bucket."""
     settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": f"elsewhere://bucket/{name}"})
     return open_source(settings)
 

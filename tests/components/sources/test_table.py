@@ -28,12 +28,12 @@ paths = text.filter(str.strip).filter(lambda path: path[0] != " ")
 
 
 def source_at(path: Path | str, *, max_bytes: int = 1 << 20) -> Source:
-    """The source that a recipe's entry of kind table opens."""
+    """Return the source that a recipe's entry of kind table opens."""
     return open_source(TableSource(kind="table", path=str(path)), PreprocessSettings(max_bytes=max_bytes))
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    """Writes a file."""
+    """Write a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path

@@ -31,12 +31,12 @@ names = st.lists(parts_of_names.filter(lambda part: not part.startswith(".")), m
 
 
 def source_at(path: Path, **settings: object) -> Source:
-    """The archive as a source."""
+    """Return the archive as a source."""
     return open_source(TarSource.model_validate({"kind": "tar", "path": str(path), **settings}))
 
 
 def limited(path: Path, **limits: int) -> Source:
-    """The archive under other limits."""
+    """Return the archive under other limits."""
     return open_source(TarSource(kind="tar", path=str(path)), PreprocessSettings(**limits))
 
 

@@ -34,7 +34,7 @@ samples = st.dictionaries(
 
 
 def source_at(path: Path, **settings: object) -> Source:
-    """The archives as a source."""
+    """Return the archives as a source."""
     return open_source(WebDatasetSource.model_validate({"kind": "webdataset", "path": str(path), **settings}))
 
 
@@ -44,7 +44,7 @@ def labels(source: Source) -> dict[str, str | None]:
 
 
 def label_or_reason(folder: Path, files: dict[str, bytes], **settings: object) -> str | None:
-    """The label of the only image of an archive, or why the image is rejected."""
+    """Return the label of the only image of an archive, or why the image is rejected."""
     ((item, raw),) = read_all(source_at(pack(folder / "one.tar", files), **settings))
     return str(raw) if isinstance(raw, Exception) else item.label
 

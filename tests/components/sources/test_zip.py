@@ -17,7 +17,7 @@ FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one", "dogs/3.
 
 
 def pack(path: Path, files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> Path:
-    """Writes an archive, in the order given."""
+    """Write an archive, in the order given."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
@@ -25,12 +25,12 @@ def pack(path: Path, files: dict[str, bytes], *, compression: int = zipfile.ZIP_
 
 
 def source_at(path: Path, **settings: object) -> Source:
-    """The archive as a source."""
+    """Return the archive as a source."""
     return open_source(ZipSource.model_validate({"kind": "zip", "path": str(path), **settings}))
 
 
 def limited(path: Path, **limits: int) -> Source:
-    """The archive under other limits."""
+    """Return the archive under other limits."""
     return open_source(ZipSource(kind="zip", path=str(path)), PreprocessSettings(**limits))
 
 

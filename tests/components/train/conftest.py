@@ -37,7 +37,7 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def make_settings(tiny_model: DenseModel) -> Callable[..., TrainSettings]:
-    """Settings of a short, deterministic training: ``make_settings(epochs=3, learning_rate=0.1)``."""
+    """Return Settings of a short, deterministic training: ``make_settings(epochs=3, learning_rate=0.1)``."""
     bernoulli = BernoulliLoss(likelihood="bernoulli")
 
     def make(*, model: ModelSettings = tiny_model, loss: LossSettings = bernoulli, **changes: Any) -> TrainSettings:
@@ -49,7 +49,7 @@ def make_settings(tiny_model: DenseModel) -> Callable[..., TrainSettings]:
 
 @pytest.fixture(scope="session")
 def open_model() -> Callable[[Path], Model]:
-    """A place for a model, as the pipeline makes it for its stage."""
+    """Return a place for a model, as the pipeline makes it for its stage."""
     from helpers.recorded_training import open_model
 
     return open_model
@@ -57,7 +57,7 @@ def open_model() -> Callable[[Path], Model]:
 
 @pytest.fixture(scope="session")
 def everything(make_settings: Callable[..., TrainSettings]) -> Callable[..., TrainSettings]:
-    """Settings of four epochs with every setting on, or with changes: ``everything(ema=None)``."""
+    """Return Settings of four epochs with every setting on, or with changes: ``everything(ema=None)``."""
     return lambda **changes: make_settings(**{"epochs": 4, **EVERYTHING, **changes})
 
 
@@ -65,7 +65,7 @@ def everything(make_settings: Callable[..., TrainSettings]) -> Callable[..., Tra
 def reference(
     labelled_examples: Examples, everything: Callable[..., TrainSettings], tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
-    """The recorded training with every setting on, of four epochs of four steps."""
+    """Return the recorded training with every setting on, of four epochs of four steps."""
     from helpers.recorded_training import record_training
 
     return record_training(labelled_examples, tmp_path_factory.mktemp("reference"), everything())
@@ -73,7 +73,7 @@ def reference(
 
 @pytest.fixture(scope="session")
 def restless() -> dict[str, Any]:
-    """Settings with which a training soon stops early: the learning rate is far too high."""
+    """Return Settings with which a training soon stops early: the learning rate is far too high."""
     return {"epochs": 60, "learning_rate": 0.3, "patience": 2}
 
 
@@ -84,7 +84,7 @@ def stopped(
     restless: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
-    """A recorded training that early stopping ended."""
+    """Return a recorded training that early stopping ended."""
     from helpers.recorded_training import record_training
 
     return record_training(tiny_examples, tmp_path_factory.mktemp("stopped"), make_settings(**restless))

@@ -45,7 +45,7 @@ def dense(
     open_model: OpenModel,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Model:
-    """The dense network after 160 steps on bright halves."""
+    """Return the dense network after 160 steps on bright halves."""
     model = open_model(tmp_path_factory.mktemp("dense"))
     train(labelled_examples, None, model, make_settings(**LONG, model=DENSE))
     return model
@@ -58,7 +58,7 @@ def conv(
     open_model: OpenModel,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Model:
-    """The convolutional network after at most 280 steps on bright halves."""
+    """Return the convolutional network after at most 280 steps on bright halves."""
     model = open_model(tmp_path_factory.mktemp("conv"))
     settings = make_settings(**{**LONG, "epochs": 70}, model=NETWORKS["conv_with_a_learned_prior"])
     train(labelled_examples, None, model, settings)

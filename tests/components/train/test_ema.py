@@ -30,7 +30,7 @@ class EnoughSeen(BaseException):
 
 @pytest.fixture(scope="module")
 def averages(reference: Record) -> list[Weights]:
-    """The moving average after every step, by hand, in double precision; it starts where the first step leads to."""
+    """Return the moving average after every step, by hand, in double precision; it starts where the first step leads to."""
     averages = [[value.astype(np.float64) for value in reference.steps[0]]]
     for weights in reference.steps[1:]:
         averages.append([DECAY * old + (1 - DECAY) * new for old, new in zip(averages[-1], weights, strict=True)])
@@ -39,7 +39,7 @@ def averages(reference: Record) -> list[Weights]:
 
 @pytest.fixture
 def load(reference: Record) -> Callable[[], Any]:
-    """Loads the reference's model as anybody loads it."""
+    """Load the reference's model as anybody loads it."""
     return lambda: keras.models.load_model(reference.model.vae_path, safe_mode=True)
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a training: of some twenty epochs, however many there are. (What is drawn: test_train.py.)"""
+"""The pictures of a training: of some twenty epochs, however many there are. (What is drawn: test_train.py)."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def model_in(folder: Path, name: str) -> Model:
 
 @pytest.fixture(scope="module")
 def trained(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
-    """The models of the script, by name."""
+    """Return the models of the script, by name."""
     folder = tmp_path_factory.mktemp("replicas")
     on_two, _, on_one = run_script(tiny_examples, folder, "resume on one").partition("one device")
     assert on_two.count("among 2 devices") == 1

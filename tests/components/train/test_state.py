@@ -39,7 +39,7 @@ states = st.builds(
 
 
 def assert_same(arrays: list[np.ndarray[Any, Any]], expected: list[np.ndarray[Any, Any]]) -> None:
-    """The same arrays, in the same order, of the same types, to the bit."""
+    """Check that the arrays are the same, in the same order, of the same types, to the bit."""
     assert [(value.dtype, value.shape) for value in arrays] == [(value.dtype, value.shape) for value in expected]
     assert [value.tobytes() for value in arrays] == [value.tobytes() for value in expected]
 

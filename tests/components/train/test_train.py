@@ -52,14 +52,14 @@ def load(model: Model) -> Any:
 def trained(
     tiny_examples: Examples, make_settings: MakeSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Model, dict[str, int]]:
-    """A model after four quiet epochs, and the counts that train returned."""
+    """Return a model after four quiet epochs, and the counts that train returned."""
     model = open_model(tmp_path_factory.mktemp("trained"))
     return model, train(tiny_examples, None, model, make_settings(epochs=EPOCHS))
 
 
 @pytest.fixture
 def tuned(tmp_path: Path) -> Callable[[dict[str, Any]], HyperParameters]:
-    """Writes the values that a search found."""
+    """Write the values that a search found."""
 
     def write(values: dict[str, Any]) -> HyperParameters:
         hyperparameters = HyperParameters(tmp_path / "hyperparameters")

@@ -18,7 +18,7 @@ SPACE = {"model.latent_dim": [2, 3, 4], "train.learning_rate": {"low": 1e-4, "hi
 
 @pytest.fixture(scope="session")
 def make_settings(tiny_model: DenseModel) -> Callable[..., TuneSettings]:
-    """Settings of a short search: ``make_settings(seed=1, oracle="bayesian", max_trials=9)``."""
+    """Return Settings of a short search: ``make_settings(seed=1, oracle="bayesian", max_trials=9)``."""
 
     def make(*, seed: int = 3, train: dict[str, Any] | None = None, **changes: Any) -> TuneSettings:
         return TuneSettings(
@@ -34,7 +34,7 @@ def make_settings(tiny_model: DenseModel) -> Callable[..., TuneSettings]:
 
 @pytest.fixture(scope="session")
 def open_hyperparameters() -> Callable[[Path], HyperParameters]:
-    """A place for a search's results, as the pipeline makes it for its stage."""
+    """Return a place for a search's results, as the pipeline makes it for its stage."""
 
     def make(folder: Path) -> HyperParameters:
         hyperparameters = HyperParameters(folder / "artifact", work=folder / "work")

@@ -25,7 +25,7 @@ RunWorker = Callable[..., int]
 
 @pytest.fixture
 def in_this_process(tiny_examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunWorker:
-    """Runs a worker and the chief that it asks, both in this process; returns the worker's exit status."""
+    """Run a worker and the chief that it asks, both in this process; returns the worker's exit status."""
 
     def run(oracle: Any, settings: TuneSettings, *, examples: Examples = tiny_examples, pipe: int | None = None) -> int:
         watches: list[None] = []
@@ -44,7 +44,7 @@ def in_this_process(tiny_examples: Examples, tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture
 def run_instead_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes this code the program of a chief's workers."""
+    """Make this code the program of a chief's workers."""
 
     def run(code: str) -> None:
         (tmp_path / "short_worker.py").write_text(code)

@@ -29,7 +29,7 @@ def trial(
     elbo: float | None = -100.0,
     epochs_run: int = 4,
 ) -> dict[str, Any]:
-    """A row of the trials' table."""
+    """Return a row of the trials' table."""
     return {
         "trial": str(number),
         "status": "FAILED" if elbo is None else "COMPLETED",
@@ -61,13 +61,13 @@ ONE_HOPELESS.append(trial(9, elbo=-1e9))
 
 
 def drawn(trials: list[dict[str, Any]], *, best: str) -> Any:
-    """The picture, with shares of importance made up."""
+    """Return the picture, with shares of importance made up."""
     shares = {"model.latent_dim": 0.7, "train.learning_rate": 0.3, "model.hidden": 0.0}
     return search_figure(trials, space=SPACE, best=best, shares=shares if len(trials) > 9 else None)
 
 
 def lines(figure: Any) -> list[PathPatch]:
-    """The trials' lines in the parallel coordinates."""
+    """Return the trials' lines in the parallel coordinates."""
     return [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
 
 

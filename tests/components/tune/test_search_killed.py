@@ -25,7 +25,7 @@ def undisturbed(
     open_hyperparameters: Open,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[bytes, bytes]]:
-    """The results of searches that are not interrupted, by oracle."""
+    """Return the results of searches that are not interrupted, by oracle."""
     by_oracle = {}
     for oracle in ("random", "bayesian"):
         hyperparameters = open_hyperparameters(tmp_path_factory.mktemp(oracle))

@@ -34,7 +34,7 @@ Open = Callable[[Path], HyperParameters]
 
 
 def expected_elbo(vae: Any, examples: Examples, *, weight: float, seed: int) -> float:
-    """The bound by its definition: a Gaussian of variance D / (2 · weight) per pixel, less the closed-form KL."""
+    """Return the bound by its definition: a Gaussian of variance D / (2 · weight) per pixel, less the closed-form KL."""
     [pixels] = batches(examples, "validation", batch_size=16).as_numpy_iterator()
     mean, log_variance = (np.asarray(value, np.float64) for value in vae.encode(pixels))
     noise = standard_normal(seed, start=0, count=16, size=vae.latent_dim)
@@ -53,7 +53,7 @@ def elbo_of(vae: Any, examples: Examples, *, seed: int) -> float:
 
 @pytest.fixture(scope="module")
 def networks(tiny_examples: Examples) -> Networks:
-    """The networks that the tests of this file share: building one and tracing its steps takes seconds.
+    """Return the networks that the tests of this file share: building one and tracing its steps takes seconds.
 
     That a shared network gives the values of a new one is a test of its own below.
     """

@@ -16,7 +16,7 @@ SPACE: dict[str, Any] = {"model.latent_dim": (2, 4, 8), "train.learning_rate": R
 
 
 def trial(number: int, elbo: float | None, *, latent_dim: int = 4, rate: float = 1e-3, epochs_run: int = 4) -> Any:
-    """A row of the trials' table."""
+    """Return a row of the trials' table."""
     return {
         "trial": f"{number:02d}",
         "epochs": 4,
@@ -83,7 +83,7 @@ def test_a_winner_at_the_end_of_a_range_asks_for_a_wider_one(values: dict[str, A
 
 @pytest.fixture(autouse=True)
 def small_forest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A smaller forest: its size is no claim here."""
+    """Fit a smaller forest: its size is no claim here."""
     monkeypatch.setattr("components.tune.importance.TREES", 100)
     monkeypatch.setattr("components.tune.importance.SHUFFLES", 10)
 

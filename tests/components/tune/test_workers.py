@@ -1,4 +1,4 @@
-"""Searches in processes of their own, really killed. (What needs no processes of TensorFlow: test_chief.py.)
+"""Searches in processes of their own, really killed. (What needs no processes of TensorFlow: test_chief.py).
 
 Trials are endless until a test lets them end: so nothing depends on how fast the machine is.
 """
@@ -79,7 +79,7 @@ def may_end(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[chief.Workers]:
-    """The workers that a chief in this process has started."""
+    """Return the workers that a chief in this process has started."""
     started: list[chief.Workers] = []
     start = chief.Workers.__init__
 

@@ -37,7 +37,7 @@ time.sleep(3600)
 
 @pytest.fixture
 def parent(start: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that prints the number of its child; a `late` child begins to watch after its parent has ended."""
+    """Yield a process that prints the number of its child; a `late` child begins to watch after its parent has ended."""
     arguments = [sys.executable, "-c", PARENT, CHILD, start]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         yield process

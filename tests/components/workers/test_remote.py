@@ -32,7 +32,7 @@ class FlinkLike(beam_job_api_pb2_grpc.JobServiceServicer):
 
 @pytest.fixture
 def job_service() -> Iterator[str]:
-    """The address of a job service."""
+    """Yield the address of a job service."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
     beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(FlinkLike(), server)
     port = server.add_insecure_port("localhost:0")
@@ -43,14 +43,14 @@ def job_service() -> Iterator[str]:
 
 @pytest.fixture
 def unused_address() -> Iterator[str]:
-    """An address without a server, reserved so that none can start there."""
+    """Yield an address without a server, reserved so that none can start there."""
     with socket.socket() as reserved:
         reserved.bind(("localhost", 0))
         yield f"localhost:{reserved.getsockname()[1]}"
 
 
 def run(tmp_path: Path, *words: str, units: tuple[str, ...] = ("one",)) -> None:
-    """Runs the units with these options."""
+    """Run the units with these options."""
     paths = [str(tmp_path / unit) for unit in units]
     run_units("test", paths, WriteDoFn(), settings=BeamSection(options=words), large=False)
 

@@ -61,7 +61,7 @@ def run(
 
 @pytest.fixture(scope="module")
 def measured(make_examples: MakeExamples, noise_images: Any) -> Measurement:
-    """The measurement of `Shifted` on thirty images of noise."""
+    """Return the measurement of `Shifted` on thirty images of noise."""
     return run(make_examples(noise_images(30)))
 
 

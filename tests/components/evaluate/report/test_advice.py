@@ -12,12 +12,12 @@ FALLING = [100.0, 60.0, 50.0, 48.0, 49.0]  # best in the fourth of five epochs
 
 
 def history(loss: list[float] = FALLING, *, ahead: float = 1.0) -> dict[str, list[float]]:
-    """The history of a model whose training reconstruction leads its validation reconstruction by `ahead`."""
+    """Return the history of a model whose training reconstruction leads its validation reconstruction by `ahead`."""
     return {"val_loss": loss, "val_reconstruction": loss, "reconstruction": [value - ahead for value in loss]}
 
 
 def findings(**others: Any) -> Findings:
-    """The findings of a good model, with some changes."""
+    """Return the findings of a good model, with some changes."""
     settings = {**SETTINGS, **others.pop("settings", {})}
     good: dict[str, Any] = {
         "variational": True,

@@ -49,7 +49,7 @@ def make_measurement(codes: Any, *, images: int = 25, size: int = 8, channels: i
 
 
 def judged(latent_dim: int, **parts: Any) -> Judgement:
-    """A judgement without any parts but these."""
+    """Return a judgement without any parts but these."""
     left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "not measured")
     return Judgement(**{"sampler": Normal(latent_dim), "space": "", **left_out, **parts})
 
@@ -80,7 +80,7 @@ def drawn() -> None:
 
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Saves figures without drawing them, and lays codes out without t-SNE, unless a test wants them `drawn`."""
+    """Save figures without drawing them, and lay codes out without t-SNE, unless a test wants them `drawn`."""
 
     def save(figure: Figure, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -153,14 +153,14 @@ def memorised(*, near: int) -> Memorisation:
 
 
 def judged(**parts: Any) -> Judgement:
-    """A judgement without any parts but these."""
+    """Return a judgement without any parts but these."""
     left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
     return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 
 
 @pytest.fixture
 def words_of(artifacts: tuple[Examples, Model], tmp_path: Path) -> Callable[..., str]:
-    """What the report of a judgement and gates says."""
+    """Return what the report of a judgement and gates says."""
     examples, model = artifacts
     no_images = np.zeros((0, 8, 8, 1), np.float32)
     measurement = Measurement(

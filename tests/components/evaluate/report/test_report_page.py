@@ -120,7 +120,7 @@ def page(html: str) -> Page:
 
 
 def colours(theme: str) -> dict[str, str]:
-    """The custom properties of a theme, as the style sheet declares them."""
+    """Return the custom properties of a theme, as the style sheet declares them."""
     blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
     assert len(blocks) == len(THEMES)
     return dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", blocks[THEMES.index(theme)]))

@@ -86,7 +86,7 @@ def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
 
 
 def judged(**parts: Any) -> Judgement:
-    """A judgement without any parts but these."""
+    """Return a judgement without any parts but these."""
     left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
     return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 

@@ -13,13 +13,13 @@ from schemas.artifacts.kinds import Examples
 
 @pytest.fixture(scope="session")
 def ring(make_examples: Callable[..., Examples]) -> Judged:
-    """The model of the ring and its images, which have no labels."""
+    """Return the model of the ring and its images, which have no labels."""
     return Judged.of(ring_vae(), make_examples(ring_images()[0], training=200, validation=100))
 
 
 @pytest.fixture(scope="session")
 def labelled_ring(make_examples: Callable[..., Examples]) -> Judged:
-    """The same with labelled images; the model is not conditional."""
+    """Return the same with labelled images; the model is not conditional."""
     images, labels = ring_images()
     return Judged.of(
         ring_vae(), make_examples(images, labels=labels, names=("dark", "bright"), training=200, validation=100)
@@ -30,7 +30,7 @@ def labelled_ring(make_examples: Callable[..., Examples]) -> Judged:
 def conditional(
     make_examples: Callable[..., Examples], make_model: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Judged:
-    """An untrained conditional model of thirty test images of noise, of which twenty are training images, too."""
+    """Return an untrained conditional model of thirty test images of noise, of which twenty are training images, too."""
     examples = make_examples(labels=[0, 1] * 15, names=("hat", "shoe"), training=20)
     return Judged.of(
         load(make_model(examples, conditional=True)), examples, work=tmp_path_factory.mktemp("classifiers")

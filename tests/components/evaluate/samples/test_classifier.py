@@ -61,7 +61,7 @@ def eager() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def trained() -> keras.Model:
-    """A classifier that was trained on two hundred images of `halves`."""
+    """Return a classifier that was trained on two hundred images of `halves`."""
     return train_classifier(array_batches(*halves(200), seed=0), image_shape=SHAPE, labels=2, steps=STEPS, seed=0)
 
 

@@ -23,13 +23,13 @@ LABELS = [0] * 15 + [1] * 5 + [2] * 10
 
 @pytest.fixture(scope="module")
 def plain(make_examples: Callable[..., Examples], make_model: Callable[..., Model]) -> VAE:
-    """An untrained model without labels."""
+    """Return an untrained model without labels."""
     return load(make_model(make_examples()))
 
 
 @pytest.fixture(scope="module")
 def conditional(make_examples: Callable[..., Examples], make_model: Callable[..., Model]) -> VAE:
-    """A conditional model with large weights, whose labels have shares of a half, a sixth and a third in training."""
+    """Return a conditional model with large weights, whose labels have shares of a half, a sixth and a third in training."""
     examples = make_examples(labels=LABELS, names=("hat", "shoe", "bag"), training=30)
     vae = load(make_model(examples, conditional=True))
     vae.set_weights([weight * 3 for weight in vae.get_weights()])

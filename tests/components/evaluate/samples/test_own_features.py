@@ -43,7 +43,7 @@ def brightest(*input_shape: int | None) -> keras.Model:
 
 @pytest.fixture
 def path_of(tmp_path: Path) -> Callable[[keras.Model], str]:
-    """A function that saves a model as a file, and returns its path."""
+    """Return a function that saves a model as a file, and returns its path."""
 
     def save(network: keras.Model) -> str:
         path = tmp_path / "mine.keras"
@@ -224,7 +224,7 @@ def test_a_missing_file_is_an_error_of_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def right_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The path of a file that is taken for Inception's weights."""
+    """Return the path of a file that is taken for Inception's weights."""
     path = tmp_path / "inception-2015-12-05.pt"
     path.write_bytes(b"these weights")
     monkeypatch.setattr(own_features, "WEIGHTS_SHA256", hashlib.sha256(b"these weights").hexdigest())

@@ -53,14 +53,14 @@ def quick() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def images(make_examples: Callable[..., Examples]) -> TrainingImages:
-    """The real training images."""
+    """Return the real training images."""
     pixels, labels = columns(COUNT, seed=0)
     return TrainingImages(make_examples(pixels, labels=labels.tolist(), names=NAMES, training=COUNT))
 
 
 @pytest.fixture(scope="module")
 def real(images: TrainingImages) -> keras.Model:
-    """A classifier that was trained on them."""
+    """Return a classifier that was trained on them."""
     batches = real_batches(images, as_stored, seed=0)
     return train_classifier(batches, image_shape=SHAPE, labels=KINDS, steps=steps_for(COUNT), seed=0)
 
@@ -89,19 +89,19 @@ def measure(
 
 @pytest.fixture(scope="module")
 def counts() -> list[int]:
-    """The numbers of images that progress was called with, while `similar` was measured."""
+    """Return the numbers of images that progress was called with, while `similar` was measured."""
     return []
 
 
 @pytest.fixture(scope="module")
 def similar(real: keras.Model, images: TrainingImages, counts: list[int]) -> Usefulness:
-    """The usefulness of new images that are similar to the real ones."""
+    """Return the usefulness of new images that are similar to the real ones."""
     return measure(real, images, lambda count: columns(count, seed=2), progress=counts.append)
 
 
 @pytest.fixture(scope="module")
 def mislabelled(real: keras.Model, images: TrainingImages) -> Usefulness:
-    """The usefulness of new images whose labels are random."""
+    """Return the usefulness of new images whose labels are random."""
     return measure(real, images, shuffled)
 
 

@@ -36,7 +36,7 @@ SHARED = range(6, 18)  # test images of `colour`; the first six of `grey`'s are 
 
 @pytest.fixture(scope="module")
 def shelf(home: Path) -> Path:
-    """Runs `grey`, `twin`, which has its Examples, `colour`, which has others, and `bare`, which has no generator."""
+    """Run `grey`, `twin`, which has its Examples, `colour`, which has others, and `bare`, which has no generator."""
     runs = home / "runs"
     grey, colour = write_recipe(home, "grey"), write_recipe(home, "colour", channels=3)
     metrics = {"ssim": figure(0.5, 0.01), "elbo": figure(-100.0, 1.0)}
@@ -52,13 +52,13 @@ def shelf(home: Path) -> Path:
 
 @pytest.fixture
 def copied(shelf: Path, tmp_path: Path) -> Path:
-    """The same runs, to be damaged."""
+    """Return the same runs, to be damaged."""
     return Path(shutil.copytree(shelf, tmp_path / "runs"))
 
 
 @pytest.fixture
 def compare(shelf: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command in this process: ``compare(a, b)`` → status, standard output, standard error."""
+    """Run the command in this process: ``compare(a, b)`` → status, standard output, standard error."""
 
     def run(*words: str | Path, runs: Path = shelf) -> tuple[int, str, str]:
         status = guarded(lambda: app(["compare", *map(str, words), "--runs", str(runs)]))
@@ -69,14 +69,14 @@ def compare(shelf: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tu
 
 
 def run_here(module: str, arguments: Sequence[str | Path], *, name: str) -> None:
-    """Runs generators in this process: another one needs seconds to load TensorFlow."""
+    """Run generators in this process: another one needs seconds to load TensorFlow."""
     assert (module, name) == ("pipeline.tools.compare.process", "compare")
     process.main(*map(str, arguments))
 
 
 @pytest.fixture(scope="module")
 def outputs(shelf: Path) -> dict[str, Outputs]:
-    """The outputs of the generators of grey, twin and colour."""
+    """Return the outputs of the generators of grey, twin and colour."""
     runs = read_runs(["grey", "twin", "colour"], runs=shelf)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "run_module", run_here)

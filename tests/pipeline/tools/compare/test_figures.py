@@ -16,7 +16,7 @@ from schemas.recipe.recipe import Recipe
 
 
 def mse(recipe: Recipe) -> Recipe:
-    """The same recipe with another likelihood."""
+    """Return the same recipe with another likelihood."""
     return Recipe.model_validate({**recipe.model_dump(mode="json"), "loss": {"likelihood": "mse"}})
 
 

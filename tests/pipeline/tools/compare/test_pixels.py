@@ -30,7 +30,7 @@ def test_stored_images_are_pixels_again(store: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> tuple[Generator, SharedImages]:
-    """A generator that takes the labels cat and dog, and test images of these, of two runs with the same Examples."""
+    """Return a generator that takes the labels cat and dog, and test images of these, of two runs with the same Examples."""
     recipe = by_hand.write_recipe(tmp_path, "any")
     for name in ("a", "b"):
         write_run(tmp_path / name, recipe, labels=["dog", "cat"])
