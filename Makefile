@@ -29,6 +29,7 @@ UV_PIP := $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) $(UV_LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 PIPELINE := $(VENV)/bin/python -m pipeline
 PYTEST := $(VENV)/bin/python -m pytest
+TWO_WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 
 BROWSER_LOCK := requirements/browser.txt
 BROWSER_INSTALLED := $(VENV)/.playwright-$(shell cat $(BROWSER_LOCK) $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
@@ -150,11 +151,11 @@ schema: setup ## Write recipes/recipe.schema.json, for editors
 lint: setup ## ruff, mypy, import-linter, hadolint
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/hadolint Dockerfile
 test: setup ## The test suite, in two processes
-	@$(PYTEST) -n 2 --dist loadgroup -m 'not kills and not browser and not tfx'
+	@$(PYTEST) $(TWO_WORKERS) -m 'not kills and not browser and not tfx'
 test-kills: setup ## The tests that kill every stage at random moments: KILLS=3 for more of them
-	@$(PYTEST) -n 2 --dist loadgroup -m kills
+	@$(PYTEST) $(TWO_WORKERS) -m kills
 coverage: setup ## The test suite, with its coverage by lines and branches
-	@rm -f .coverage .coverage.* && $(VENV)/bin/coverage run -m pytest -n 2 --dist loadgroup -m 'not kills and not browser and not tfx'
+	@rm -f .coverage .coverage.* && $(VENV)/bin/coverage run -m pytest $(TWO_WORKERS) -m 'not kills and not browser and not tfx'
 	@$(VENV)/bin/coverage combine --quiet && $(VENV)/bin/coverage report
 test-browser: $(BROWSER_INSTALLED) ## The tests of the explorer's page, in Chromium
 	@$(PYTEST) tests/browser

@@ -34,7 +34,7 @@ _FOLDERS = {"browser": "browser", "orchestration": "tfx"}  # markers of whole fo
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of whole folders, and send the tests of one file to one worker, so that they share its fixtures."""
+    """Mark the tests of whole folders; send the tests of one file to one worker, which shares its fixtures; slow files first."""
     tests = Path(__file__).parent
     for item in items:
         path = item.path.relative_to(tests)
@@ -46,6 +46,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             # pytest-xdist 3.8 appends the group through `_nodeid`, which pytest 9.2 does not read: no test was grouped.
             group = next(item.iter_markers("xdist_group")).args[0]
             item._id = coerce_node_id(f"{item.nodeid}@{group}")
+    # The longest files first, so that no worker is left with one of them when the other has nothing more to do.
+    slow = {item.path for item in items if item.get_closest_marker("process") is not None}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)
