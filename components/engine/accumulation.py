@@ -11,9 +11,9 @@ from models.vae import VAE
 
 
 def train_in_parts(vae: VAE, *, parts: int) -> None:
-    """Make every step of a model's `fit` take its batch in so many parts, one after another, and move the weights once.
+    """Make every step of a model's `fit` take its batch in `parts` parts, one after another, and move the weights once.
 
-    The parts' gradients are added up to that of the whole batch. Batch normalisation's statistics and the mean in free bits
+    The parts' gradients add up to the gradient of the whole batch. Batch normalisation's statistics and the mean in free bits
     are those of a part.
     """
     vae.train_step = partial(_step, vae, parts)

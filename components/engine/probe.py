@@ -38,7 +38,7 @@ from schemas.recipe.recipe import EngineSection
 WORTH_MEASURING_SECONDS = 90.0  # a shorter training is not measured
 PROBE_SECONDS = 1.0  # per candidate, beside its compilation
 STEPS_PER_CALL = 8
-CLEARLY_FASTER = 1.05  # an engine that is not clearly faster is not worth its other rounding
+CLEARLY_FASTER = 1.05  # an engine that is not clearly faster is not worth the different rounding
 SLOW_STEP = 0.2  # seconds; with slower steps the time between two calls does not matter
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags of processors with instructions for it: Intel, AMD, ARM
 
@@ -133,8 +133,8 @@ def choose_engine(
         return _write(plain, path)  # no engine has enough memory; train itself takes smaller parts
     if rates[best] < CLEARLY_FASTER * rates[plain]:
         best = plain
-    others = "; ".join(f"{engine}: {rate:,.0f}" for engine, rate in rates.items() if engine != best)
-    say(f"engine  {best}: {rates[best]:,.0f} images/s measured ({others})")
+    other_rates = "; ".join(f"{engine}: {rate:,.0f}" for engine, rate in rates.items() if engine != best)
+    say(f"engine  {best}: {rates[best]:,.0f} images/s measured ({other_rates})")
     cache.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(cache, json.dumps(asdict(best)))
     return _write(best, path)
@@ -169,11 +169,11 @@ def measure(
             return time.perf_counter() - began
 
         run(1)  # compilation
-        once = run(1)
-        rate = batch_size * engine.steps / once
-        if once > PROBE_SECONDS or rate < beside / 2:
+        seconds = run(1)
+        rate = batch_size * engine.steps / seconds
+        if seconds > PROBE_SECONDS or rate < beside / 2:
             return rate
-        calls = max(1, round(PROBE_SECONDS / 3 / once))
+        calls = max(1, round(PROBE_SECONDS / 3 / seconds))
         return batch_size * engine.steps * calls / stats.median(run(calls) for _ in range(3))
     except tf.errors.OpError:
         return 0.0

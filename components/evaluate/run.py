@@ -152,8 +152,8 @@ def _load(model: Model, *, statistics: Statistics) -> VAE:
         ) from None
     expected = (statistics.height, statistics.width, statistics.channels)
     if not isinstance(vae, VAE) or vae.image_shape != expected:
-        found = vae.image_shape if isinstance(vae, VAE) else type(vae).__name__
-        raise DataError(f"{model.vae_path}: expected a model of images of shape {expected}, found {found}")
+        actual = vae.image_shape if isinstance(vae, VAE) else type(vae).__name__
+        raise DataError(f"{model.vae_path}: expected a model of images of shape {expected}, found {actual}")
     return vae
 
 

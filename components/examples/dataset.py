@@ -71,7 +71,7 @@ def training_batches(
         seed: Seed of the order.
         first_epoch: The epoch to begin with, from 0, as a resumed training does.
         epochs: The epoch to end before.
-        limit: Use only the first so many records of the split.
+        limit: Number of records to use, from the first; None: all.
         labelled: Whether labels are wanted, as by a conditional model.
 
     Returns:

@@ -42,7 +42,7 @@ class TrainingImages:
 
     Args:
         examples: Where the images are.
-        limit: Use only the first so many records of the training split.
+        limit: Number of records of the training split to use, from the first; None: all.
         processes: Number of processes that keep such images at the same time.
     """
 

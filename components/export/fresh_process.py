@@ -1,4 +1,4 @@
-"""A script that runs in a process of its own: it loads a generator in one of its forms, calls it, and measures time and memory.
+"""A script that runs in its own process: it loads a generator in one of its forms, calls it, and measures time and memory.
 
 It imports nothing of this project, which is not installed where a generator is used.
 """

@@ -36,8 +36,8 @@ from schemas.errors import DataError, UsageError
 from schemas.recipe.generate import BLOCK, GenerateSection
 
 BLOCKS_AT_ONCE = 128  # blocks that are compared with all training images in one pass
-MIN_ACCEPTANCE = 0.01  # stop if a smaller share of the images than this passes the filters …
-MIN_CHECKED = 25_600  # … after so many images
+MIN_ACCEPTANCE = 0.01  # stop if a smaller share of the images passes the filters
+MIN_CHECKED = 25_600  # images that are checked before `MIN_ACCEPTANCE` applies
 
 
 @dataclass(frozen=True)

@@ -147,11 +147,11 @@ def _select(
         write_dropped(selection, images.dropped_path, examples=examples)
         atomic.write_text(path, json.dumps({"kept": selection.indices, "counts": selection.counts}))
     saved = json.loads(path.read_bytes())
-    kept: list[int] = saved["kept"]
+    selected: list[int] = saved["kept"]
     counts: dict[str, int] = saved["counts"]
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
     say(f"filters {', '.join(parts)}")
-    return kept, counts
+    return selected, counts
 
 
 def _join_rows(images: ImageSet, files: list[FileUnit], worker: RenderDoFn) -> None:

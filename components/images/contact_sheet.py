@@ -79,7 +79,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _shortened(label: str, *, font: ImageFont.FreeTypeFont, room: int) -> str:
-    """Shorten a label to what fits into so many pixels, on one line."""
+    """Shorten a label until it fits into `room` pixels, on one line."""
     text = "".join(letter for letter in " ".join(label.split()) if letter.isprintable())
     if font.getlength(text) <= room:
         return text

@@ -11,8 +11,8 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 32  # pixels of the longer side when images are compared: so small, noise or a shift by one pixel hides no copy
-NEAR = 0.5  # share of the way to the next training image; an image of what all have in common is at about 1/√2
+SIDE = 32  # pixels of the longer side when images are compared: few, so that noise or a small shift hides no copy
+NEAR = 0.5  # share of the distance to the next training image; for the mean image this share is about 1/√2
 LEVEL = 1.0001 * 0.5 / 255  # half a grey level, and a little for rounding: images no farther apart are the same
 ROUGH = 1e-3  # error of a squared distance that was computed as a difference of large float32 numbers
 BLOCK = 256  # training images that all others are compared with at once

@@ -10,6 +10,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from components.reporting.console import counted
+
 FEW_IMAGES = 1000  # training images; the published systems have 2,000 and more
 FEW_IN_SPLIT = 20  # images; with fewer, a mean's standard error is above a fifth of the deviation between images
 FEW_IN_CLASS = 10  # training images; fewer are noise among the others
@@ -21,8 +23,8 @@ FLAT_DEVIATION = 0.02  # 5 of 255 levels: about what an eye sees as one brightne
 GREY_SHARE = 0.99  # of the images; a few coloured ones may be there by mistake
 SHIFT = 0.05  # on the scale from 0 to 1: 13 of 255 levels, a difference that an eye sees side by side
 SHIFT_ERRORS = 4  # standard errors; a smaller difference is chance in a small split
-CROWD_SHARE = 0.05  # of the images in one group of near-duplicates, and …
-CROWD = 20  # … at least so many images: no real set has that many copies of one image
+CROWD_SHARE = 0.05  # of the images in one group of near-duplicates
+CROWD = 20  # images of that group, at least: no real set has that many copies of one image
 NAMED = 3  # classes that a sentence names before it counts the rest
 
 
@@ -143,14 +145,14 @@ def _few_in_split(facts: Facts) -> Iterator[str]:
     for name, effect in effects.items():
         count = facts.splits[name].images
         if count < FEW_IN_SPLIT:
-            yield f"The {name} split has {_counted(count, 'image')}: {effect}."
+            yield f"The {name} split has {counted(count, 'image')}: {effect}."
 
 
 def _few_in_class(facts: Facts) -> Iterator[str]:
     few = {label: count for label, count in _trained(facts).items() if count < FEW_IN_CLASS}
     if len(few) == 1:
         [(label, count)] = few.items()
-        yield f"The class `{label}` has {_counted(count, 'training image')}: too few to learn from."
+        yield f"The class `{label}` has {counted(count, 'training image')}: too few to learn from."
     elif few:
         named = _listed([f"`{label}` ({count})" for label, count in few.items()])
         yield f"{len(few):,} classes have fewer than {FEW_IN_CLASS} training images, too few to learn from: {named}."
@@ -239,7 +241,7 @@ def _rejected(facts: Facts) -> Iterator[str]:
     total = facts.images + facts.dropped + count
     if count > REJECTED_SHARE * total:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in facts.rejected.items())
-        yield f"{count:,} of {_counted(total, 'file')} could not be used ({reasons}): rejected.parquet lists them."
+        yield f"{count:,} of {counted(total, 'file')} could not be used ({reasons}): rejected.parquet lists them."
 
 
 _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
@@ -268,12 +270,8 @@ def _brightness(split: SplitFacts) -> float:
     return sum(split.mean) / len(split.mean)
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _are(count: int, noun: str) -> str:
-    return f"{'is' if count == 1 else 'are'} {_counted(count, noun)}"
+    return f"{'is' if count == 1 else 'are'} {counted(count, noun)}"
 
 
 def _share(part: int, whole: int) -> str:

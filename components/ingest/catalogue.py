@@ -132,7 +132,7 @@ class Catalogue:
         )
 
     def group_near_duplicates(self, distance: int) -> None:
-        """Group images whose perceptual hashes differ in at most so many bits; a group is in one split.
+        """Group images whose perceptual hashes differ in at most `distance` bits; a group is in one split.
 
         The smallest sha256 decides the split of a group. If a source's own splits name a split for some of its images,
         that is the group's, the test split before the others.

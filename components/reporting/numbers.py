@@ -11,20 +11,20 @@ _SMALLEST_EXPONENT = -4  # smaller numbers are written with an exponent
 
 
 def fixed(value: float, *, decimals: int) -> str:
-    """Return a number with so many decimals, a true minus and a comma between thousands, such as `−1,234.50`."""
+    """Return a number with `decimals` decimals, a true minus and a comma between thousands, such as `−1,234.50`."""
     text = f"{value:,.{decimals}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
 
 
 def significant(value: float, *, digits: int) -> str:
-    """Return a measured number with so many digits, such as `0.500`; one below 0.0001 has an exponent."""
+    """Return a measured number with `digits` digits, such as `0.500`; one below 0.0001 has an exponent."""
     if value and math.floor(math.log10(abs(value))) < _SMALLEST_EXPONENT:
         return general(value, digits=digits)
     return fixed(value, decimals=decimals_for(value, digits=digits))
 
 
 def decimals_for(value: float, *, digits: int) -> int:
-    """Return how many decimals, at most eight, show so many digits of a value."""
+    """Return how many decimals, at most eight, show `digits` digits of a value."""
     magnitude = math.floor(math.log10(abs(value))) if value else 0
     return min(MOST_DECIMALS, max(0, digits - 1 - magnitude))
 
@@ -32,7 +32,7 @@ def decimals_for(value: float, *, digits: int) -> int:
 def with_error(value: float, error: float | None) -> tuple[str, str]:
     """Return a value and its standard error, both to the error's second digit.
 
-    An unknown error is "", and the value then has four digits. A value has never more digits than files hold.
+    An unknown error is "", and the value then has four digits. A value never has more digits than files hold.
     """
     if isinstance(value, int):
         return fixed(value, decimals=0), "" if error is None else significant(error, digits=2)
@@ -46,12 +46,12 @@ def with_error(value: float, error: float | None) -> tuple[str, str]:
 
 
 def general(value: float, *, digits: int = FILE_DIGITS) -> str:
-    """Return a number with at most so many digits, no trailing zeros and a true minus, such as `−0.001` or `5e−05`."""
+    """Return a number with at most `digits` digits, no trailing zeros and a true minus, such as `−0.001` or `5e−05`."""
     return setting(value, digits=digits).replace("-", "−")
 
 
 def setting(value: float, *, digits: int = FILE_DIGITS) -> str:
-    """Return a number as a recipe can hold it, with at most so many digits, such as `-0.001` or `5e-05`."""
+    """Return a number as a recipe can hold it, with at most `digits` digits, such as `-0.001` or `5e-05`."""
     return f"{value:.{digits}g}"
 
 

@@ -115,7 +115,7 @@ def name_legend(legend: Legend, names: Sequence[str]) -> None:
 
 
 def shortened(text: str, *, length: int) -> str:
-    """Cut a text to at most so many characters; a cut text ends in an ellipsis."""
+    """Cut a text to at most `length` characters; a cut text ends in an ellipsis."""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 

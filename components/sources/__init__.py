@@ -1,4 +1,4 @@
-"""Where images come from: one class per kind of source, each in a file of its own."""
+"""Where images come from: one class per kind of source, each in its own file."""
 
 from __future__ import annotations
 

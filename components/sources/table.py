@@ -121,19 +121,21 @@ def _separated_rows(lines: Iterator[str], path: str, separator: str) -> Iterator
     header: list[str] | None = None
     try:
         for values in reader:
-            where = f"{path}, line {reader.line_num}"
+            line_name = f"{path}, line {reader.line_num}"
             if header is None:
                 header = [name.strip() for name in values]
                 if header.count("path") != 1:
                     raise DataError(
-                        f"{where}: expected a header with a column path, and label and split if there are, "
+                        f"{line_name}: expected a header with a column path, and label and split if there are, "
                         f"found {', '.join(header) or 'nothing'}"
                     )
             elif len(values) > len(header):
-                raise DataError(f"{where}: expected {len(header)} values, found {len(values)}; quote what holds commas")
+                raise DataError(
+                    f"{line_name}: expected {len(header)} values, found {len(values)}; quote what holds commas"
+                )
             elif values:  # an empty line has none
                 row = dict(zip(header, values, strict=False))
-                yield _row(row.get("path"), row.get("label") or None, row.get("split"), where)
+                yield _row(row.get("path"), row.get("label") or None, row.get("split"), line_name)
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: expected a row of values, found {error}") from None
     if header is None:
@@ -142,30 +144,30 @@ def _separated_rows(lines: Iterator[str], path: str, separator: str) -> Iterator
 
 def _json_rows(lines: Iterator[str], path: str) -> Iterator[_Row]:
     for number, line in enumerate(lines, start=1):
-        where = f"{path}, line {number}"
+        line_name = f"{path}, line {number}"
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: expected a JSON object, found something else ({error})") from None
+            raise DataError(f"{line_name}: expected a JSON object, found something else ({error})") from None
         if not isinstance(row, dict):
-            raise DataError(f"{where}: expected a JSON object with a path, found {type(row).__name__}")
-        yield _row(row.get("path"), row.get("label"), row.get("split"), where)
+            raise DataError(f"{line_name}: expected a JSON object with a path, found {type(row).__name__}")
+        yield _row(row.get("path"), row.get("label"), row.get("split"), line_name)
 
 
-def _row(path: object, label: object, split: object, where: str) -> _Row:
+def _row(path: object, label: object, split: object, line_name: str) -> _Row:
     if not isinstance(path, str) or not path.strip():
-        raise DataError(f"{where}: expected a path, found {'none' if path in (None, '') else repr(path)}")
+        raise DataError(f"{line_name}: expected a path, found {'none' if path in (None, '') else repr(path)}")
     if "\0" in path or path != path.encode("utf-8", "replace").decode():
-        raise DataError(f"{where}: expected a path, found characters that no path has in {path!r}")
+        raise DataError(f"{line_name}: expected a path, found characters that no path has in {path!r}")
     word = split if split is not None else ""
     if not isinstance(word, str) or (word.strip() and word.strip().lower() not in SPLIT_WORDS):
-        raise DataError(f"{where}: expected {_one_of(SPLIT_WORDS)} as split, or nothing, found {split!r}")
+        raise DataError(f"{line_name}: expected {_one_of(SPLIT_WORDS)} as split, or nothing, found {split!r}")
     try:
         return _Row(path, label_text(label), SPLIT_WORDS.get(word.strip().lower()))
     except ValueError as error:
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{line_name}: {error}") from None
 
 
 def _ending(path: str) -> str:

@@ -136,7 +136,7 @@ def _train(
 
 
 def _build(settings: TrainSettings, statistics: Statistics, *, engine: Engine, replicas: Replicas, steps: int) -> VAE:
-    """Build and compile the model for this engine and these devices; an epoch has so many steps."""
+    """Build and compile the model for this engine and these devices; `steps` is the number of steps in an epoch."""
     keras.utils.clear_session()  # layers are named by counters: start them anew, so that names do not depend on history
     engine = replace(engine, steps=steps_per_call(steps, most=engine.steps))
     if replicas.count > 1:

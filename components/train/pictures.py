@@ -26,9 +26,9 @@ LAST_MILLISECONDS = 2000
 
 
 class Pictures(keras.callbacks.Callback):
-    """Draws reconstructions and samples every so many epochs.
+    """Draws reconstructions and samples at regular intervals of epochs.
 
-    The samples' codes are the same each time, so that one sees the same picture become clearer.
+    The samples' codes are the same each time, so that a person sees the same picture become clearer.
 
     Args:
         folder: Where the PNGs go.

@@ -48,7 +48,7 @@ class TrainingState:
     best_weights: list[NDArray[Any]] = field(default_factory=list)
 
     def finished(self, epochs: int) -> bool:
-        """Return whether a training of at most so many epochs is over."""
+        """Return whether a training of at most `epochs` epochs is over."""
         return self.stopped or self.epochs >= epochs
 
     def write(self, path: Path) -> None:

@@ -115,8 +115,8 @@ def _smooth(places: list[float]) -> Curve:
     """Return a line that crosses each scale horizontally."""
     points, codes = [(0.0, places[0])], [Curve.MOVETO]
     for column in range(len(places) - 1):
-        here, there = places[column], places[column + 1]
-        points += [(column + 0.4, here), (column + 0.6, there), (column + 1.0, there)]
+        start, end = places[column], places[column + 1]
+        points += [(column + 0.4, start), (column + 0.6, end), (column + 1.0, end)]
         codes += [Curve.CURVE4] * 3
     return Curve(points, codes)
 
@@ -152,13 +152,13 @@ def _best_so_far(axes: Axes, finished: list[dict[str, Any]]) -> None:
     longest = max(trial["epochs_run"] for trial in finished)
     numbers = np.arange(1, len(finished) + 1)
     elbo = np.array([trial["val_elbo"] for trial in finished])
-    whole = np.array([trial["epochs_run"] == longest for trial in finished])
-    so_far = np.maximum.accumulate(np.where(whole, elbo, -np.inf))
-    axes.scatter(numbers[whole], elbo[whole], s=22, color=QUIET, zorder=2, label="trial")
-    if not whole.all():
+    longest_run = np.array([trial["epochs_run"] == longest for trial in finished])
+    so_far = np.maximum.accumulate(np.where(longest_run, elbo, -np.inf))
+    axes.scatter(numbers[longest_run], elbo[longest_run], s=22, color=QUIET, zorder=2, label="trial")
+    if not longest_run.all():
         axes.scatter(
-            numbers[~whole],
-            elbo[~whole],
+            numbers[~longest_run],
+            elbo[~longest_run],
             s=22,
             facecolors="none",
             edgecolors=QUIET,

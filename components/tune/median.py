@@ -26,5 +26,5 @@ def is_behind(value: float, others: Iterable[Sequence[float]], *, epoch: int, ep
     if epoch < math.ceil(GRACE * epochs) or epoch >= epochs:
         return False
     # A trial that was ended early counts with its last value: the median of the others alone would end nearly all.
-    values_there = [values[min(epoch, len(values)) - 1] for values in others if values]
-    return len(values_there) >= MIN_FINISHED and value < median(values_there)
+    values_at_epoch = [values[min(epoch, len(values)) - 1] for values in others if values]
+    return len(values_at_epoch) >= MIN_FINISHED and value < median(values_at_epoch)

@@ -25,7 +25,7 @@ from models.vae import VAE
 from schemas.recipe.recipe import TrainSection
 from schemas.recipe.settings import TuneSettings
 
-KEPT_NETWORKS = 6  # of more, the least recently used is dropped
+MAX_NETWORKS = 6  # of more, the least recently used is dropped
 NOT_IN_A_GRAPH = ("learning_rate", "batch_size")
 
 
@@ -57,7 +57,7 @@ class Networks:
         """Return the network of a candidate's values, untrained, as if it had just been built."""
         key = self._key(settings)
         if key not in self.built:
-            while len(self.built) >= KEPT_NETWORKS:
+            while len(self.built) >= MAX_NETWORKS:
                 self.built.popitem(last=False)
             self.built[key] = self._build(settings)
         self.built.move_to_end(key)

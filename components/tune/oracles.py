@@ -13,8 +13,8 @@ from components.tune.bookkeeping import OBJECTIVE, Bookkeeping
 from components.tune.space import search_space
 from schemas.recipe.settings import TuneSettings
 
-# Of a bracket's trials, one in so many goes on. KerasTuner's default is 3. But the first epochs of such short trials say little
-# about the last: with 3 it ended trials that would have won.
+# One in this many trials of a bracket continues. KerasTuner's default is 3. But the first epochs of such short trials say
+# little about the last: with 3, trials that would have won were ended.
 HALVING = 2
 
 

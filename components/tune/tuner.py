@@ -43,7 +43,7 @@ class Tuner(BaseTuner):
         self.networks = Networks(self.images)
         self.is_waiting = False
         gc.collect()
-        gc.freeze()  # saves 0.15 s after each trial: what is loaded by now is not searched for garbage
+        gc.freeze()  # saves 0.15 s after each trial: garbage collection skips what is loaded by now
         super().__init__(oracle=oracle, directory=str(folder.parent), project_name=folder.name)
 
     def save(self) -> None:

@@ -1,4 +1,4 @@
-"""Processes that exit with their parent, in whatever way it ended."""
+"""Processes that exit with their parent, also when it is killed."""
 
 from __future__ import annotations
 

@@ -201,8 +201,8 @@ def _line(error: ErrorDetails, data: dict[str, Any], place: str, overridden: Seq
         return f"{place} {key}: expected a key that exists{hint}, found {path[-1]}"
     template = _EXPECTED.get(error["type"])
     expected = template.format(**error.get("ctx", {})) if template else str(error["msg"])
-    found = "none" if error["type"] == "missing" else repr(error["input"])
-    return f"{place} {key}: expected {expected}, found {found[:80]}"
+    value = "none" if error["type"] == "missing" else repr(error["input"])
+    return f"{place} {key}: expected {expected}, found {value[:80]}"
 
 
 def _path(location: Sequence[int | str], data: Any) -> list[str]:

@@ -101,7 +101,7 @@ def interpolate(
 
     def save_animation(path: Path) -> None:
         with atomic.replacing(path) as temporary:
-            frames, times = there_and_back(decoded)
+            frames, times = animation_frames(decoded)
             frames[0].save(
                 temporary, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, disposal=1
             )
@@ -116,8 +116,8 @@ def read_image(path: Path, preprocess: PreprocessSettings) -> Images:
         UsageError: The file does not exist, or is no image that can be used.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise UsageError(f"{path}: expected an image, found {found}")
+        actual = "a folder" if path.is_dir() else "no such file"
+        raise UsageError(f"{path}: expected an image, found {actual}")
     try:
         return prepare_image(path.read_bytes(), preprocess)
     except Rejected as error:
@@ -149,7 +149,7 @@ def mix_figure(originals: Images, decoded: Images, *, names: Sequence[str]) -> F
     return figure
 
 
-def there_and_back(images: Images) -> tuple[list[Image.Image], list[int]]:
+def animation_frames(images: Images) -> tuple[list[Image.Image], list[int]]:
     """Return the frames of an animation to the last image and back, and how long each is shown, in milliseconds.
 
     Small images are enlarged by a whole number, so that pixels stay sharp.
@@ -178,8 +178,8 @@ def _decode(
         for number, path in enumerate((first, second)):  # in this order
             shutil.copyfile(path, ends / f"{number}{path.suffix}")
         settings = {"between": str(ends), "steps": steps, "label": label, "format": "npy"}
-        made = make_set(generator, settings, folder=Path(folder), command=command)
-        return images, np.load(made.path / ARRAY, allow_pickle=False)
+        image_set = make_set(generator, settings, folder=Path(folder), command=command)
+        return images, np.load(image_set.path / ARRAY, allow_pickle=False)
 
 
 def _png_path(out: Path | None, *, default: str) -> Path:

@@ -49,7 +49,7 @@ def why(image: Path, *, index: int | None) -> None:
             f"{image}: expected the generator that made it beside its set, found none; without it the image cannot be made again"
         )
     generator.check(thorough=True)
-    sha256 = _made_again(generator, images, row)
+    sha256 = _remake(generator, images, row)
     if sha256 != row["sha256"]:
         raise DataError(
             f"{image}: expected sha256 {row['sha256'][:SHOWN]}… of the image made again, found {sha256[:SHOWN]}…; another "
@@ -115,7 +115,7 @@ def _parents(images: ImageSet) -> Generator | None:
     return generator
 
 
-def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
+def _remake(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
     """Make the image alone, from its set's settings, or from its code if that was not drawn; return its sha256."""
     index = row["index"]
     settings = images.manifest.settings["generate"] | {
@@ -133,8 +133,8 @@ def _made_again(generator: Generator, images: ImageSet, row: dict[str, Any]) -> 
             labels = pa.array([row["label"]] * (place + 1), pa.string())
             pq.write_table(pa.table({"code": [row["code"]] * (place + 1), "label": labels}), path)
             settings |= {**dict.fromkeys(CODE_SOURCES), "codes": str(path), "indices": str(place), "label": None}
-        made = make_set(generator, settings, folder=Path(folder), command="why")
-        sha256: str = pq.read_table(made.metadata_path)["sha256"][0].as_py()
+        image_set = make_set(generator, settings, folder=Path(folder), command="why")
+        sha256: str = pq.read_table(image_set.metadata_path)["sha256"][0].as_py()
     return sha256
 
 

@@ -44,8 +44,8 @@ def latent_scatter(
         prior = " Dashed: the normal distribution N(0, 1)."
     else:
         _draw_dots(axes, codes[:, list(dims[:2])], dims=dims, group_of=group_of, colours=colours, normal=normal)
-        which = "" if codes.shape[1] == 2 else f", dimensions {dims[0] + 1} and {dims[1] + 1} of {codes.shape[1]}"
-        subtitle = f"{count}{which}."
+        dimensions = "" if codes.shape[1] == 2 else f", dimensions {dims[0] + 1} and {dims[1] + 1} of {codes.shape[1]}"
+        subtitle = f"{count}{dimensions}."
         prior = " Circles: one and two deviations of N(0, I)."
     if names:
         label_legend(figure, groups)

@@ -106,8 +106,8 @@ class Measurement:
         """Reason that active dimensions cannot be counted, as a clause; None: they can."""
         if self.images > 1 and not self.all_same:
             return None
-        whose = "a single test image" if self.images == 1 else "test images that are all the same"
-        return f"{whose} cannot tell how many latent dimensions are in use"
+        images = "a single test image" if self.images == 1 else "test images that are all the same"
+        return f"{images} cannot tell how many latent dimensions are in use"
 
 
 def batch_size(height: int, width: int) -> int:

@@ -36,7 +36,7 @@ def latent_caption(measurement: Measurement, *, labelled: bool, conditional: boo
 
 
 def latent_alt(measurement: Measurement, *, labelled: bool, normal: bool) -> str:
-    """Describe the latent scatter for somebody who does not see it."""
+    """Describe the latent scatter for readers who cannot see it."""
     count = counted(len(measurement.codes), "test image")
     coloured = ", coloured by label" if labelled else ""
     if len(measurement.active) == 1:

@@ -130,7 +130,7 @@ def _images(
         + (" They are sorted by label, with the same number of each." if vae.conditional else ""),
     )
     codes = grids.uniform_codes(measurement.codes, count=UNIFORM, seed=seed)
-    where = " Below each image is its code, to be found in the latent space." if vae.latent_dim == 2 else ""
+    code_note = " Below each image is its code, to be found in the latent space." if vae.latent_dim == 2 else ""
     yield _Draft(
         "uniform",
         grids.uniform_samples(decode(vae, codes, labels=spread_labels(vae, count=UNIFORM)), codes),
@@ -140,7 +140,7 @@ def _images(
         alt=f"A grid of {UNIFORM} images in rows of {grids.COLUMNS}, decoded from codes drawn evenly from the box that the test "
         "images’ codes span.",
         caption="Every place within the range of the test images’ codes is equally likely here, the corners included. "
-        f"Look for images that fail: they show where no training image has its code.{where}",
+        f"Look for images that fail: they show where no training image has its code.{code_note}",
     )
 
 

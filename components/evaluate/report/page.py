@@ -49,7 +49,7 @@ class ReportFigure:
     Attributes:
         path: The PNG.
         title: Its title.
-        alt: Description for somebody who does not see it.
+        alt: Description for readers who cannot see it.
         caption: What to look for.
         layout: Across the page, half of it, or beside its caption.
         part: Its section of the report.

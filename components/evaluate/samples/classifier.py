@@ -127,7 +127,7 @@ def array_batches(images: NDArray[np.uint8], labels: NDArray[np.int64], *, seed:
 
 
 def steps_for(count: int) -> int:
-    """Return the steps of training on so many images."""
+    """Return the number of training steps for a training split of `count` images."""
     return math.ceil(min(MAX_SEEN, MAX_EPOCHS * count) / BATCH_SIZE)
 
 

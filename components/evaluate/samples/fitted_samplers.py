@@ -93,7 +93,7 @@ def _aggregate_posterior(
 ) -> AggregatePosterior:
     """Return the posteriors of images drawn at random, with the same limit for each label."""
     random, limit = np.random.default_rng(seed), max(1, MAX_ROWS // len(rows))
-    by_label = [np.sort(random.choice(own, min(len(own), limit), replace=False)) for own in rows]
+    by_label = [np.sort(random.choice(row, min(len(row), limit), replace=False)) for row in rows]
     starts = np.cumsum([0, *map(len, by_label)], dtype=np.int32)
     sample = np.concatenate(by_label)
     return AggregatePosterior(means[sample].astype(np.float32), np.sqrt(variances[sample]).astype(np.float32), starts)

@@ -36,10 +36,10 @@ def new_images(
     if isinstance(sampler, Mixture):
         size = max(1, min(size, FACTORS // (4 * vae.latent_dim**2)))
     for start in range(0, count, size):
-        here = min(size, count - start)
-        of_label = labels[start : start + here] if vae.conditional else None
+        images = min(size, count - start)
+        of_label = labels[start : start + images] if vae.conditional else None
         codes = sampled_codes(
-            sampler, seed, start=start, count=here, latent_dim=vae.latent_dim, labels=of_label, temperature=1.0
+            sampler, seed, start=start, count=images, latent_dim=vae.latent_dim, labels=of_label, temperature=1.0
         )
         yield np.asarray(vae.normalise.to_unit(vae.decode(codes, of_label)))
 

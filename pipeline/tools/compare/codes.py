@@ -18,7 +18,7 @@ class ScatterPlot:
 
     Attributes:
         png: The image.
-        alt: Description for somebody who does not see it.
+        alt: Description for readers who cannot see it.
     """
 
     png: bytes

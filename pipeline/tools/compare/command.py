@@ -96,8 +96,8 @@ def _page_path(compared: Sequence[Run], *, runs: Path, out: Path | None) -> Path
             name = f"compare-{names[0]}-and-{len(names) - 1}-more"[:200]
         return runs / f"{name}.html"
     if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
-        found = "a folder" if out.is_dir() else out.name
-        raise UsageError(f"--out {out}: expected a name that ends in .html, found {found}")
+        actual = "a folder" if out.is_dir() else out.name
+        raise UsageError(f"--out {out}: expected a name that ends in .html, found {actual}")
     for folder in out.resolve().parents:
         if (folder / MANIFEST).is_file():
             raise UsageError(

@@ -177,7 +177,7 @@ def _new_images(runs: Sequence[Run]) -> Group:
 
 
 def _accuracy_error(section: dict[str, Any], key: str) -> float | None:
-    """Return the standard error of an accuracy on so many test images."""
+    """Return the standard error of an accuracy, from the number of test images."""
     accuracy, images = section.get(key), section.get("test_images")
     if key != "synthetic" or not images or accuracy is None:
         return None

@@ -225,11 +225,11 @@ def _row(images: NDArray[np.uint8]) -> bytes:
     width, height = cells[0].size
     if max(width, height) > LARGEST:
         scale = LARGEST / max(width, height)
-        size, how = (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS
+        size, resampling = (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS
     else:
         factor = max(1, round(CELL / width))
-        size, how = (width * factor, height * factor), Image.Resampling.NEAREST
-    pixels = np.stack([np.asarray(cell.resize(size, how)) for cell in cells])
+        size, resampling = (width * factor, height * factor), Image.Resampling.NEAREST
+    pixels = np.stack([np.asarray(cell.resize(size, resampling)) for cell in cells])
     layout = Layout(len(cells), len(cells), height=size[1], width=size[0], gap=max(1, round(size[0] * 0.04)))
     stream = io.BytesIO()
     Image.fromarray(lay_out(pixels, layout, background=0, channels=4)).save(stream, format="PNG")

@@ -21,7 +21,7 @@ _BATCH = 100  # images that are encoded at a time
 
 
 def shared_codes(latent_dim: int) -> NDArray[np.float32]:
-    """Return the codes from N(0, I) that every generator with so many dimensions decodes: [COUNT, latent_dim]."""
+    """Return the codes from N(0, I) that every generator with `latent_dim` dimensions decodes: [COUNT, latent_dim]."""
     return np.random.default_rng(SEED).standard_normal((COUNT, latent_dim), np.float32)
 
 

@@ -143,7 +143,7 @@ def test_trials_that_share_a_network_have_the_values_that_they_have_alone(
     larger = with_values(settings, {"model.latent_dim": 3})
     alone = Networks(TrainingImages(tiny_examples, limit=1000))
     expected = [values_of(networks, candidate, epochs=3) for candidate in (settings, quick, larger, settings)]
-    monkeypatch.setattr("components.tune.networks.KEPT_NETWORKS", 1)
+    monkeypatch.setattr("components.tune.networks.MAX_NETWORKS", 1)
     assert values_of(alone, quick, epochs=3) == expected[1]
     assert values_of(alone, larger, epochs=3) == expected[2]  # the network before it was given up
     assert len(alone.built) == 1

@@ -61,12 +61,12 @@ def test_an_image_beyond_max_pixels_is_not_decoded(photos: tuple[Path, Path]) ->
 
 def test_an_animation_goes_there_and_back_and_rests_at_the_ends() -> None:
     images = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 20, 30, 3), np.uint8)
-    frames, times = mixing.there_and_back(images)
+    frames, times = mixing.animation_frames(images)
     assert [frame.getpixel((0, 0))[0] for frame in frames] == [0, 1, 2, 3, 2, 1]
     assert {frame.size for frame in frames} == {(240, 160)}  # eight times as large
     assert times == [640, 80, 80, 640, 80, 80]
 
-    frames, times = mixing.there_and_back(np.zeros((2, 300, 300, 1), np.uint8))
+    frames, times = mixing.animation_frames(np.zeros((2, 300, 300, 1), np.uint8))
     assert [frame.size for frame in frames] == [(300, 300)] * 2
     assert times == [640, 640]
 
