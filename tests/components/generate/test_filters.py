@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
+from helpers.table_rows import table_rows
 from PIL import Image
 
 from components.generate import filters
@@ -36,16 +36,10 @@ def planted(
     return ingest_into(folder, photos, channels=1)[0]
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a table."""
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
-
-
 def training(examples: Examples) -> dict[str, Array]:
     """Return the training images by key, read from their files of 8 × 8 pixels."""
     folder = examples.path.parent / "photos"
-    keys = [row["key"] for row in rows(examples.images_path) if row["split"] == "train"]
+    keys = [row["key"] for row in table_rows(examples.images_path) if row["split"] == "train"]
     return {key: np.asarray(Image.open(folder / key).convert("L"), np.float64) / 255 for key in keys}
 
 
@@ -71,10 +65,10 @@ def test_near_copies_are_dropped_and_listed(make_images: MakeImages, planted: Ex
     assert set(own) <= set(copies.values())  # the planted images are near copies by the definition
 
     images = make_images(tmp_path / "kept", count=250, drop_near_copies=True, examples=planted, format="npy")
-    kept = [row["index"] for row in rows(images.metadata_path)]
+    kept = [row["index"] for row in table_rows(images.metadata_path)]
     assert kept == [index for index in range(400) if index not in copies][:250]
     np.testing.assert_array_equal(np.load(images.path / "images.npy")[..., 0], everything[kept])
-    dropped = rows(images.dropped_path)
+    dropped = table_rows(images.dropped_path)
     assert {row["index"]: row["training_image"] for row in dropped} == {
         index: key for index, key in copies.items() if index < kept[-1]
     }
@@ -84,8 +78,8 @@ def test_near_copies_are_dropped_and_listed(make_images: MakeImages, planted: Ex
 def test_unlikely_images_are_dropped_and_listed(make_images: MakeImages, tmp_path: Path) -> None:
     images = make_images(tmp_path / "kept", count=600, drop_unlikely=0.2)
     more = make_images(tmp_path / "all", count=900)
-    squared = {row["index"]: float(np.square(row["code"]).sum()) for row in rows(more.metadata_path)}
-    kept, dropped = [row["index"] for row in rows(images.metadata_path)], rows(images.dropped_path)
+    squared = {row["index"]: float(np.square(row["code"]).sum()) for row in table_rows(more.metadata_path)}
+    kept, dropped = [row["index"] for row in table_rows(images.metadata_path)], table_rows(images.dropped_path)
     assert len(kept) == 600
     assert sorted(kept + [row["index"] for row in dropped]) == list(range(kept[-1] + 1))
     # The least likely codes of N(0, I) are those farthest from 0.
@@ -98,7 +92,7 @@ def test_a_larger_set_begins_with_a_smaller_one(make_images: MakeImages, tmp_pat
     few, many = (
         [
             row["sha256"]
-            for row in rows(make_images(tmp_path / str(count), count=count, drop_unlikely=0.3).metadata_path)
+            for row in table_rows(make_images(tmp_path / str(count), count=count, drop_unlikely=0.3).metadata_path)
         ]
         for count in (100, 500)
     )
@@ -111,8 +105,8 @@ def test_each_label_keeps_its_number(
 ) -> None:
     images = make_images(tmp_path, of=conditional, labels=labels, count=130, sampler="mixture", drop_unlikely=0.3)
     expected = {"left": 65, "right": 65} if labels == "balanced" else labels
-    assert Counter(row["label"] for row in rows(images.metadata_path)) == expected
-    assert rows(images.dropped_path)
+    assert Counter(row["label"] for row in table_rows(images.metadata_path)) == expected
+    assert table_rows(images.dropped_path)
 
 
 def test_a_box_has_no_unlikely_codes(make_images: MakeImages, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from helpers.table_rows import table_rows
 from PIL import Image
 
 from components.generate.read_images import read_images
@@ -50,19 +50,15 @@ def png(make: MakeImages) -> ImageSet:
 @pytest.fixture(scope="module")
 def expected(png: ImageSet) -> tuple[Array, list[str]]:
     """Pixels [N, 8, 8] and labels."""
-    rows = rows_of(png)
+    rows = table_rows(png.metadata_path)
     return np.stack([np.asarray(Image.open(png.path / row["file_name"])) for row in rows]), [r["label"] for r in rows]
-
-
-def rows_of(images: ImageSet) -> list[dict[str, Any]]:
-    """Return the rows of a set's table."""
-    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
-    return rows
 
 
 def test_webp_files_are_lossless(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
     images = make("webp")
-    pixels = [np.asarray(Image.open(images.path / row["file_name"]).convert("L")) for row in rows_of(images)]
+    pixels = [
+        np.asarray(Image.open(images.path / row["file_name"]).convert("L")) for row in table_rows(images.metadata_path)
+    ]
     np.testing.assert_array_equal(np.stack(pixels), expected[0])
 
 
@@ -107,7 +103,7 @@ def test_an_array_holds_all_images_in_one_file(make: MakeImages, expected: tuple
     array = np.load(images.path / "images.npy", allow_pickle=False)
     assert array.dtype == np.uint8
     np.testing.assert_array_equal(array[..., 0], expected[0])
-    assert {row["file_name"] for row in rows_of(images)} == {"images.npy"}
+    assert {row["file_name"] for row in table_rows(images.metadata_path)} == {"images.npy"}
 
 
 @pytest.mark.parametrize("format", ["webp", "parquet", "webdataset", "tfrecord", "npy"])
@@ -115,9 +111,9 @@ def test_rows_lead_to_their_images_in_every_format(
     format: str, make: MakeImages, expected: tuple[Array, list[str]]
 ) -> None:
     images = make(format)
-    rows = rows_of(images)[::7]
+    rows = table_rows(images.metadata_path)[::7]
     if format == "npy":  # its rows have no index: the first rows are the first images
-        rows = rows_of(images)[:50]
+        rows = table_rows(images.metadata_path)[:50]
     pixels = [np.asarray(image.convert("L")) for image in read_images(images.path, rows, shape=(8, 8, 1))]
     np.testing.assert_array_equal(np.stack(pixels), expected[0][[row["index"] for row in rows]])
 
@@ -125,7 +121,7 @@ def test_rows_lead_to_their_images_in_every_format(
 def test_label_folders_are_what_most_trainers_read(make: MakeImages, expected: tuple[Array, list[str]]) -> None:
     images = make("png", label_folders=True)
     assert {path.name for path in (images.path / "images").iterdir()} == set(LABELS)
-    for row in rows_of(images):
+    for row in table_rows(images.metadata_path):
         assert row["file_name"].startswith(f"images/{row['label']}/")
         np.testing.assert_array_equal(np.asarray(Image.open(images.path / row["file_name"])), expected[0][row["index"]])
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from helpers.table_rows import table_rows
 from PIL import Image
 
 from schemas.artifacts import tables
@@ -40,12 +41,6 @@ def shards(make_images: MakeImages, tmp_path_factory: pytest.TempPathFactory) ->
         return make_images(tmp_path_factory.mktemp("parquet"), count=COUNT, format="parquet")
 
 
-def rows_of(images: ImageSet) -> list[dict[str, Any]]:
-    """Return the rows of a set's table."""
-    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
-    return rows
-
-
 def pixels_of(data: bytes) -> Array:
     """Return the pixels of a PNG file: [H, W] or [H, W, 3]."""
     with Image.open(io.BytesIO(data)) as image:
@@ -64,14 +59,14 @@ def decoded(generator: Generator, codes: list[list[float]]) -> Array:
 
 def test_the_table_has_the_published_schema_and_a_row_per_image_in_order(images: ImageSet) -> None:
     assert pq.read_schema(images.metadata_path).equals(tables.GENERATED)
-    rows = rows_of(images)
+    rows = table_rows(images.metadata_path)
     assert [row["index"] for row in rows] == list(range(COUNT))
     assert {(row["seed"], row["sampler"], row["label"], row["model"]) for row in rows} == {(7, "normal", None, MODEL)}
     assert {len(row["code"]) for row in rows} == {3}
 
 
 def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(images: ImageSet) -> None:
-    rows = rows_of(images)
+    rows = table_rows(images.metadata_path)
     for row in rows:
         assert hashlib.sha256((images.path / row["file_name"]).read_bytes()).hexdigest() == row["sha256"]
     there = {path.relative_to(images.path).as_posix() for path in images.path.rglob("*") if path.is_file()}
@@ -79,7 +74,7 @@ def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(imag
 
 
 def test_every_image_is_what_its_code_decodes_to(images: ImageSet, generator: Generator) -> None:
-    rows = rows_of(images)
+    rows = table_rows(images.metadata_path)
     pixels = np.stack([pixels_of((images.path / row["file_name"]).read_bytes()) for row in rows])
     # In batches of another size than the images were made in: the last bit may differ before rounding.
     difference = np.abs(pixels.astype(int) - decoded(generator, [row["code"] for row in rows])[:, :, :, 0])
@@ -97,21 +92,23 @@ def test_parquet_shards_hold_images_as_hugging_face_does(shards: ImageSet, image
     table = pa.concat_tables([pq.read_table(path) for path in paths])
     assert table.schema.field("image").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     assert table["index"].to_pylist() == list(range(COUNT))
-    for item, row in zip(table["image"].to_pylist(), rows_of(images), strict=True):
+    for item, row in zip(table["image"].to_pylist(), table_rows(images.metadata_path), strict=True):
         assert item["bytes"] == (images.path / row["file_name"]).read_bytes()
         assert item["path"] == Path(row["file_name"]).name
 
 
 def test_the_table_names_the_shard_that_holds_each_image(shards: ImageSet) -> None:
-    for name in sorted({row["file_name"] for row in rows_of(shards)}):
-        expected = {row["index"]: row["sha256"] for row in rows_of(shards) if row["file_name"] == name}
+    for name in sorted({row["file_name"] for row in table_rows(shards.metadata_path)}):
+        expected = {row["index"]: row["sha256"] for row in table_rows(shards.metadata_path) if row["file_name"] == name}
         items = pq.read_table(shards.path / name).to_pylist()
         assert {item["index"]: hashlib.sha256(item["image"]["bytes"]).hexdigest() for item in items} == expected
 
 
 def test_formats_differ_in_files_alone(shards: ImageSet, images: ImageSet) -> None:
     def without_file(images: ImageSet) -> list[dict[str, Any]]:
-        return [{key: value for key, value in row.items() if key != "file_name"} for row in rows_of(images)]
+        return [
+            {key: value for key, value in row.items() if key != "file_name"} for row in table_rows(images.metadata_path)
+        ]
 
     assert without_file(shards) == without_file(images)
     assert shards.contact_sheet_path.read_bytes() == images.contact_sheet_path.read_bytes()
@@ -126,7 +123,7 @@ def test_a_colour_model_makes_colour_images(
 ) -> None:
     generator = make_generator(tmp_path / "generator", channels=3, latent_dim=5)
     images = make_images(tmp_path / "images", of=generator, count=20, format=format)
-    rows = rows_of(images)
+    rows = table_rows(images.metadata_path)
     if format == "png":
         contents = [(images.path / row["file_name"]).read_bytes() for row in rows]
     else:

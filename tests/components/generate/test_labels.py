@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.table_rows import table_rows
 
 from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.errors import UsageError
@@ -19,16 +19,10 @@ LABELS = {"left": 3, "right": 1}
 COUNT = 300
 
 
-def rows_of(images: ImageSet) -> list[dict[str, Any]]:
-    """Return the rows of a set's table."""
-    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path).to_pylist()
-    return rows
-
-
 def test_by_default_labels_are_drawn_by_their_shares_in_training(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
-    rows = rows_of(make_images(tmp_path, of=conditional, count=COUNT))
+    rows = table_rows(make_images(tmp_path, of=conditional, count=COUNT).metadata_path)
     counts = Counter(row["label"] for row in rows)
     assert set(counts) == set(LABELS)
     assert counts["left"] / COUNT == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / COUNT) ** 0.5)
@@ -37,7 +31,9 @@ def test_by_default_labels_are_drawn_by_their_shares_in_training(
 def test_every_image_has_the_label_of_the_recipe(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
-    sets = {label: rows_of(make_images(tmp_path / label, of=conditional, label=label)) for label in LABELS}
+    sets = {
+        label: table_rows(make_images(tmp_path / label, of=conditional, label=label).metadata_path) for label in LABELS
+    }
     for label, rows in sets.items():
         assert {row["label"] for row in rows} == {label}
     left, right = sets.values()
@@ -54,29 +50,30 @@ def test_parquet_files_have_the_labels_of_the_table(
         for path in sorted((images.path / "data").iterdir())
         for row in pq.read_table(path, columns=["index", "label"]).to_pylist()
     ]
-    assert in_files == [(row["index"], row["label"]) for row in rows_of(images)]
+    assert in_files == [(row["index"], row["label"]) for row in table_rows(images.metadata_path)]
 
 
 def test_an_image_has_the_same_label_in_a_larger_set(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
-    small = rows_of(make_images(tmp_path / "small", of=conditional, count=10))
-    large = rows_of(make_images(tmp_path / "large", of=conditional, count=COUNT, shards=2))
+    small = table_rows(make_images(tmp_path / "small", of=conditional, count=10).metadata_path)
+    large = table_rows(make_images(tmp_path / "large", of=conditional, count=COUNT, shards=2).metadata_path)
     for name in ("label", "code", "sha256"):
         assert [row[name] for row in large[:10]] == [row[name] for row in small]
 
 
 def test_balanced_labels_come_in_turn(make_images: MakeImages, conditional: Generator, tmp_path: Path) -> None:
-    rows = rows_of(make_images(tmp_path, of=conditional, count=COUNT, labels="balanced"))
+    rows = table_rows(make_images(tmp_path, of=conditional, count=COUNT, labels="balanced").metadata_path)
     assert [row["label"] for row in rows] == list(LABELS) * (COUNT // 2)
 
 
 def test_counted_labels_come_one_after_the_other(
     make_images: MakeImages, conditional: Generator, tmp_path: Path
 ) -> None:
-    rows = rows_of(make_images(tmp_path / "all", of=conditional, labels={"right": 270, "left": 3}))
+    rows = table_rows(make_images(tmp_path / "all", of=conditional, labels={"right": 270, "left": 3}).metadata_path)
     assert [row["label"] for row in rows] == ["right"] * 270 + ["left"] * 3
-    some = rows_of(make_images(tmp_path / "some", of=conditional, labels={"right": 270, "left": 3}, indices="269-270"))
+    images = make_images(tmp_path / "some", of=conditional, labels={"right": 270, "left": 3}, indices="269-270")
+    some = table_rows(images.metadata_path)
     assert some == [{**row, "file_name": one["file_name"]} for row, one in zip(rows[269:271], some, strict=True)]
 
 

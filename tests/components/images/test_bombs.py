@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from helpers.paths import SHARED
+from helpers.png_chunk import png_chunk
 from helpers.waits import PATIENCE
 from PIL import Image
 
@@ -26,16 +27,11 @@ def encoded(name: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """One chunk of a PNG file."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 def png(*chunks: bytes, side: int = 8) -> bytes:
     """Return a grey PNG file with more chunks before its pixels."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
     content = zlib.compress(bytes(side * (side + 1)))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + png_chunk(b"IDAT", content) + png_chunk(b"IEND", b"")
 
 
 def segment(marker: int, content: bytes) -> bytes:
@@ -126,13 +122,13 @@ def tiff_of_one_huge_tile() -> bytes:
 
 
 def png_with_a_huge_profile() -> bytes:
-    return png(chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(200_000_000))), chunk(b"IDAT", b"no pixels"))
+    return png(png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(200_000_000))), png_chunk(b"IDAT", b"no pixels"))
 
 
 def png_that_unfolds() -> bytes:
     data = png(side=95)
     header = struct.pack(">IIBBBBB", 95_000, 95_000, 8, 0, 0, 0, 0)
-    return data[:8] + chunk(b"IHDR", header) + data[33:]
+    return data[:8] + png_chunk(b"IHDR", header) + data[33:]
 
 
 def webp_with_a_huge_canvas() -> bytes:
@@ -159,7 +155,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "a TIFF of one huge tile": (tiff_of_one_huge_tile, "too_large: tiles of 30000 × 30000 pixels"),
     "a WebP of a huge canvas": (webp_with_a_huge_canvas, "too_large: 16384 × 16384 pixels"),
     "a WebP whose EXIF echoes": (webp_with_echoing_exif, UNFOLDS),
-    "a PNG whose EXIF echoes": (lambda: png(chunk(b"eXIf", echo())), UNFOLDS),
+    "a PNG whose EXIF echoes": (lambda: png(png_chunk(b"eXIf", echo())), UNFOLDS),
     "a PNG whose profile is 200 MB": (png_with_a_huge_profile, "corrupt: "),
     "a PNG of 9 gigapixels": (png_that_unfolds, "too_large: 95000 × 95000 pixels"),
 }

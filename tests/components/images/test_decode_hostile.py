@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import SHARED
+from helpers.png_chunk import png_chunk
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
@@ -38,16 +39,11 @@ def picture(name: str) -> bytes:
 PICTURES = {name: picture(name) for name in FORMATS}
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """One chunk of a PNG file."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 def png_that_claims(width: int, height: int) -> bytes:
     """Return a tiny PNG file whose header claims a size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     content = zlib.compress(bytes(1_000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", content) + png_chunk(b"IEND", b"")
 
 
 def bmp_that_claims(width: int, height: int) -> bytes:

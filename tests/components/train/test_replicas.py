@@ -12,9 +12,9 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from helpers.paths import ROOT
+from helpers.table_rows import table_rows
 
 from schemas.artifacts.kinds import Examples, Model
 
@@ -88,18 +88,12 @@ def trained(tiny_examples: Examples, tmp_path_factory: pytest.TempPathFactory) -
     return lambda name: model_in(folder, name)
 
 
-def history(model: Model) -> list[dict[str, Any]]:
-    """Return a row per epoch."""
-    rows: list[dict[str, Any]] = pq.read_table(model.history_path).to_pylist()
-    return rows
-
-
 def test_two_devices_have_the_loss_curve_of_one_with_noise_batch_normalisation_clipping_and_averaged_weights(
     trained: Callable[[str], Model],
 ) -> None:
     one, two = trained("one"), trained("two")
-    assert len(history(two)) == 2
-    for row, expected in zip(history(two), history(one), strict=True):
+    assert len(table_rows(two.history_path)) == 2
+    for row, expected in zip(table_rows(two.history_path), table_rows(one.history_path), strict=True):
         assert row == pytest.approx(expected, rel=1e-5)
     with ZipFile(one.vae_path) as file_of_one, ZipFile(two.vae_path) as file_of_two:
         assert file_of_two.read("config.json") == file_of_one.read("config.json")
@@ -111,12 +105,13 @@ def test_a_training_killed_on_two_devices_resumes_there_and_ends_the_same(
 ) -> None:
     assert run_script(tiny_examples, tmp_path, "resume on two").count("among 2 devices") == 2
     resumed, two = model_in(tmp_path, "resumed_on_two"), model_in(tmp_path, "two")
-    assert history(resumed) == history(two)
+    assert table_rows(resumed.history_path) == table_rows(two.history_path)
     assert resumed.vae_path.read_bytes() == two.vae_path.read_bytes()
 
 
 def test_a_training_killed_on_two_devices_can_resume_on_one(trained: Callable[[str], Model]) -> None:
-    for row, expected in zip(history(trained("resumed_on_one")), history(trained("two")), strict=True):
+    resumed, two = (table_rows(trained(name).history_path) for name in ("resumed_on_one", "two"))
+    for row, expected in zip(resumed, two, strict=True):
         assert row == pytest.approx(expected, rel=1e-5)
 
 

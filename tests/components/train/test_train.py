@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.recorded_training import Record, open_model
+from helpers.table_rows import table_rows
 from PIL import Image
 
 from components.examples.dataset import batches
@@ -35,12 +36,6 @@ EPOCHS = 4
 
 class Stopped(Exception):
     """Ends a training with the settings that it was about to use."""
-
-
-def history(model: Model) -> list[dict[str, Any]]:
-    """Return a row per epoch."""
-    rows: list[dict[str, Any]] = pq.read_table(model.history_path).to_pylist()
-    return rows
 
 
 def load(model: Model) -> Any:
@@ -94,27 +89,27 @@ def test_every_epoch_has_its_pictures_and_the_film_has_a_frame_of_each(trained: 
 
 def test_the_counts_are_those_of_the_history_and_of_the_network(trained: tuple[Model, dict[str, int]]) -> None:
     model, counts = trained
-    best = min(history(model), key=lambda row: row["val_loss"])["epoch"]
+    best = min(table_rows(model.history_path), key=lambda row: row["val_loss"])["epoch"]
     assert counts == {"epochs": EPOCHS, "best_epoch": best, "weights": load(model).count_params()}
 
 
 def test_the_history_has_the_published_schema_and_a_row_per_epoch(trained: tuple[Model, dict[str, int]]) -> None:
     model, _ = trained
     assert pq.read_schema(model.history_path).equals(tables.HISTORY)
-    rows = history(model)
+    rows = table_rows(model.history_path)
     assert [row["epoch"] for row in rows] == list(range(1, EPOCHS + 1))
     assert all(math.isfinite(value) for row in rows for value in row.values())
     assert [row["learning_rate"] for row in rows] == pytest.approx([0.01] * EPOCHS)
 
 
 def test_each_loss_of_the_history_is_reconstruction_plus_kl(trained: tuple[Model, dict[str, int]]) -> None:
-    for row in history(trained[0]):
+    for row in table_rows(trained[0].history_path):
         assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], rel=1e-5)
         assert row["val_loss"] == pytest.approx(row["val_reconstruction"] + row["val_kl"], rel=1e-5)
 
 
 def test_training_lowers_the_loss(trained: tuple[Model, dict[str, int]]) -> None:
-    rows = history(trained[0])
+    rows = table_rows(trained[0].history_path)
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["val_loss"] < rows[0]["val_loss"]
 
@@ -141,7 +136,7 @@ def test_the_saved_file_holds_configuration_and_weights_and_no_code(trained: tup
 
 
 def test_training_stops_when_patience_is_at_an_end(stopped: Record, restless: dict[str, Any]) -> None:
-    losses = [row["val_loss"] for row in history(stopped.model)]
+    losses = [row["val_loss"] for row in table_rows(stopped.model.history_path)]
     best = losses.index(min(losses)) + 1
     assert stopped.counts["best_epoch"] == best
     assert stopped.counts["epochs"] == len(losses) == best + restless["patience"]
@@ -240,7 +235,7 @@ def test_values_of_a_search_for_another_recipe_are_an_error_of_one_line(
 def test_without_a_search_the_recipes_values_are_used(trained: tuple[Model, dict[str, int]]) -> None:
     model, _ = trained
     assert load(model).latent_dim == 2
-    assert history(model)[0]["learning_rate"] == pytest.approx(0.01)
+    assert table_rows(model.history_path)[0]["learning_rate"] == pytest.approx(0.01)
 
 
 # --- how the machine is used -----------------------------------------------------------------------------------------
@@ -270,7 +265,7 @@ def test_a_training_in_low_precision_with_several_steps_per_call_is_kept_in_floa
     assert {layer.compute_dtype for layer in layers} == {"float32"}
     assert keras.layers.BatchNormalization in {type(layer) for layer in layers}
     assert not any("Fused" in type(layer).__name__ for layer in layers)
-    rows = history(model)
+    rows = table_rows(model.history_path)
     # An epoch is one pass over the images: the rate falls with every step.
     done = [epoch * steps / (epochs * steps) for epoch in range(1, epochs + 1)]
     expected = [0.01 * 0.5 * (1 + math.cos(math.pi * share)) for share in done]

@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from helpers.ingest_command import alive, children
 from helpers.paths import ROOT
 from helpers.search_by_formula import draw_nothing
+from helpers.table_rows import table_rows
 from helpers.waits import PATIENCE, wait_until
 
 from components.tune import bookkeeping, chief
@@ -58,12 +58,6 @@ def state(hyperparameters: HyperParameters) -> dict[str, Any]:
     """Return the search's state, as it would be read after a kill at this moment."""
     nothing: dict[str, Any] = {"oracle": {"ongoing_trials": {}, "end_order": []}, "trials": {}}
     return StateFile(hyperparameters.work / "search.json").read() or nothing
-
-
-def rows_of(hyperparameters: HyperParameters) -> list[dict[str, Any]]:
-    """Return a row per trial."""
-    rows: list[dict[str, Any]] = pq.read_table(hyperparameters.trials_path).to_pylist()
-    return rows
 
 
 @pytest.fixture
@@ -122,7 +116,7 @@ def test_a_killed_worker_costs_its_trial_only_and_workers_find_what_one_process_
         assert not workers.alive
     monkeypatch.delenv("KERASTUNER_ORACLE_IP")
     tune(tiny_examples, alone, settings)
-    for row, expected in zip(rows_of(together), rows_of(alone), strict=True):
+    for row, expected in zip(table_rows(together.trials_path), table_rows(alone.trials_path), strict=True):
         for key in ("trial", "epochs", "images", "train.learning_rate"):
             assert row[key] == expected[key]
         if row["trial"] == lost:
@@ -177,7 +171,7 @@ def test_a_search_killed_with_its_worker_loses_the_running_trial_only(
 
     may_end.set()
     assert tune(tiny_examples, hyperparameters, settings) == {"trials": 2, "failed": 0, "ended_early": 2}
-    rows = rows_of(hyperparameters)
+    rows = table_rows(hyperparameters.trials_path)
     assert rows[int(finished)]["val_elbo"] == killed["trials"][finished]["score"]
     assert set(killed["trials"]) == {"0", "1"}
     for name in killed["trials"]:  # also of the trial that was running: the same values were tried again
