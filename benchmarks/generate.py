@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.generate runs/fashion_bn --count 100000 [--pythae-python …/python]
 
-- ours: `generate`, by format, each in a process of its own. `whole` counts the whole process, imports included; `work` begins
+- ours: `generate`, by format, each in its own process. `whole` counts the whole process, imports included; `work` begins
   when the imports are done;
 - predict: the articles' way, `decoder.predict` on one code at a time, and Pillow's PNG of each image;
 - compiled: the same with a compiled call per image, in the manner of stylegan's generator script;
@@ -113,7 +113,7 @@ def _measure_round(options: argparse.Namespace, sets: str) -> list[tuple[str, fl
 
 
 def _in_own_process(run: Path, way: str) -> float:
-    """Run one of WAYS in a process of its own, and return its result."""
+    """Run one of WAYS in another process, and return its result."""
     command = [sys.executable, "-m", "benchmarks.generate", str(run), "--way", way]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)

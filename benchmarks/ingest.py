@@ -152,7 +152,7 @@ def speeds(photos: list[Path], source: Path, few: Path, *, size: int, python: di
 
 
 def copy_photos(photos: list[Path], folder: Path, *, copies: int) -> list[Path]:
-    """Put each photo so many times into class folders, as hard links where possible; return the paths."""
+    """Put each photo `copies` times into class folders, as hard links where possible; return the paths."""
     paths = []
     for copy in range(copies):
         for photo in photos:

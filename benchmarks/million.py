@@ -101,7 +101,7 @@ def main() -> None:
 def _make_set(
     options: argparse.Namespace, name: str, *, shards: int, workers: int, kills: int = 0, within: float = 0.0
 ) -> tuple[dict[str, Any], str]:
-    """Make the set, killed so many times `within` so many seconds; return what it took, and a digest of its files."""
+    """Make the set, killed `kills` times in the first `within` seconds; return what it took, and a digest of its files."""
     folder = f"million-{name.replace(', ', '-').replace(' ', '')}"
     settings = {
         "generate.count": options.count,

@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """Seed what a test draws without a seed of its own, which a deterministic TensorFlow otherwise refuses."""
+    """Seed random numbers that a test draws without a seed: a deterministic TensorFlow refuses to draw them unseeded."""
     if "keras" in sys.modules:
         import keras
 

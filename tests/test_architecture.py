@@ -1,4 +1,4 @@
-"""What the structure promises: imports point one way, and looking at runs costs nothing."""
+"""The structure: imports point one way, and commands that only look at runs import no TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be used is a plain message in the explorer's page, never a blank one."""
+"""Bad input gives a plain message in the explorer's page, never a blank page."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def png_of_size(width: int, height: int) -> bytes:
         ),
     ],
 )
-def test_what_is_no_usable_picture_is_a_plain_message(opened: Any, name: str, content: bytes, said: str) -> None:
+def test_what_is_no_usable_picture_is_a_plain_message(opened: Any, name: str, content: bytes, message: str) -> None:
     shown = settled(opened)
     opened.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
-    opened.get_by_text(said).wait_for()
+    opened.get_by_text(message).wait_for()
     assert (settled(opened) == shown).all()
 
 
@@ -52,12 +52,12 @@ def test_files_of_another_generator_are_a_plain_message(
     file.write_bytes(file.read_bytes()[:-4] + b"\0\1\2\3")
     page.goto(serve(copy))
     page.get_by_role("alert").wait_for()
-    said = page.get_by_role("alert").inner_text()
-    assert f"data/{name} is not the file that this explorer was built with" in said
+    message = page.get_by_role("alert").inner_text()
+    assert f"data/{name} is not the file that this explorer was built with" in message
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("delete window.Worker", "lacks web workers"),
         ("delete window.WebAssembly", "lacks WebAssembly"),
@@ -65,7 +65,7 @@ def test_files_of_another_generator_are_a_plain_message(
     ],
 )
 def test_a_browser_that_cannot_is_told_why(
-    page: Any, explorer: Path, serve: Callable[[Path], str], script: str, said: str
+    page: Any, explorer: Path, serve: Callable[[Path], str], script: str, message: str
 ) -> None:
     page.add_init_script(script)
     page.goto(serve(explorer))

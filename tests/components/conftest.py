@@ -166,7 +166,7 @@ def tiny_model() -> DenseModel:
 
 @pytest.fixture(scope="session")
 def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
-    """Build a VAE that nobody trained, with weights large enough that its images differ: ``make_vae(channels=3)``.
+    """Build an untrained VAE, with weights large enough that its images differ: ``make_vae(channels=3)``.
 
     Conditional with labels and how many training images each has: ``make_vae(labels={"left": 3, "right": 1})``.
     """
@@ -205,11 +205,11 @@ def make_vae(tiny_model: DenseModel) -> Callable[..., Any]:
 def seal() -> Callable[..., None]:
     """Seals an artifact as the pipeline does after its stage: ``seal(generator, Model="12ab…")``.
 
-    What else its manifest says is given with `manifest`.
+    `manifest` holds further fields of its manifest.
     """
 
     def do(artifact: Artifact, *, manifest: Mapping[str, Any] = MappingProxyType({}), **inputs: str) -> None:
-        said = {"settings": {}, "counts": {}, "recipe": {}, "versions": {}, **manifest}
-        artifact.seal(inputs=inputs, **said, duration_seconds=0.0, created="today")
+        fields = {"settings": {}, "counts": {}, "recipe": {}, "versions": {}, **manifest}
+        artifact.seal(inputs=inputs, **fields, duration_seconds=0.0, created="today")
 
     return do

@@ -84,7 +84,7 @@ def eager_training() -> Iterator[None]:
 
 @contextmanager
 def small_networks(*, validation_images: int = 10) -> Iterator[None]:
-    """Make feature networks small and their training short; so many validation images are enough to choose a sampler."""
+    """Make feature networks small and their training short; let few validation images be enough to choose a sampler."""
     from components.engine.device import prepare_device
     from components.evaluate.samples import classifier, features, sampler_choice
 

@@ -11,7 +11,7 @@ from components.workers.runner import UnitDoFn
 
 
 class WriteDoFn(UnitDoFn):
-    """Writes the path of each unit into its file; three units fail, each in a way of its own."""
+    """Writes the path of each unit into its file; three units fail, each in another way."""
 
     def process(self, unit: str) -> None:
         match Path(unit).name:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from helpers.by_hand import describe
 from helpers.small_evaluation import LABELLED, WHOLE, Evaluation, evaluate_small
-from PIL import Image
 
 from schemas.artifacts.kinds import Examples, Model
 from schemas.artifacts.records import Statistics, encode_example, frame
@@ -135,19 +134,6 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 def noise_images() -> Callable[..., np.ndarray[Any, Any]]:
     """Return a function that returns noise; see `random_images`."""
     return random_images
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
-    """Return a function that writes a figure as the stage does, and returns its RGB pixels."""
-    from components.reporting import style
-
-    def save(figure: Any) -> np.ndarray[Any, Any]:
-        style.save(figure, tmp_path / "figure.png")
-        with Image.open(tmp_path / "figure.png") as image:
-            return np.asarray(image.convert("RGB"))
-
-    return save
 
 
 @pytest.fixture(scope="session")

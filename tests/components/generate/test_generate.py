@@ -69,8 +69,8 @@ def test_every_png_file_is_in_the_table_with_its_hash_and_no_other_is_there(imag
     rows = table_rows(images.metadata_path)
     for row in rows:
         assert hashlib.sha256((images.path / row["file_name"]).read_bytes()).hexdigest() == row["sha256"]
-    there = {path.relative_to(images.path).as_posix() for path in images.path.rglob("*") if path.is_file()}
-    assert there == {row["file_name"] for row in rows} | {"metadata.parquet", "contact_sheet.png"}
+    files = {path.relative_to(images.path).as_posix() for path in images.path.rglob("*") if path.is_file()}
+    assert files == {row["file_name"] for row in rows} | {"metadata.parquet", "contact_sheet.png"}
 
 
 def test_every_image_is_what_its_code_decodes_to(images: ImageSet, generator: Generator) -> None:

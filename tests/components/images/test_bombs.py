@@ -1,4 +1,4 @@
-"""Small files that would fill memory, or take for ever, are rejected in little of either."""
+"""Small files that would fill memory or take hours are rejected fast, in little memory."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ def riff_chunk(kind: bytes, content: bytes) -> bytes:
     return kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
 
 
-def directory(*entries: tuple[int, int, int, int], then: int = 0) -> bytes:
+def directory(*entries: tuple[int, int, int, int], next_offset: int = 0) -> bytes:
     """Return a TIFF directory: (tag, type, count, value or place), and where the next one is."""
     rows = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
-    return struct.pack("<H", len(entries)) + rows + struct.pack("<I", then)
+    return struct.pack("<H", len(entries)) + rows + struct.pack("<I", next_offset)
 
 
-def tiff(*entries: tuple[int, int, int, int], rest: bytes = b"", then: bool = False) -> bytes:
-    """Return a TIFF of one directory, 8×8 grey pixels if nothing else is said, and right after it `rest`.
+def tiff(*entries: tuple[int, int, int, int], rest: bytes = b"", followed: bool = False) -> bytes:
+    """Return a TIFF of one directory, 8×8 grey pixels by default, and right after it `rest`.
 
-    A value of -1 is where `rest` begins; with `then`, so is the next directory.
+    A value of -1 is where `rest` begins; with `followed`, so is the next directory.
     """
     grey = {256: (4, 1, 8), 257: (4, 1, 8), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 277: (3, 1, 1)}
     grey |= {273: (4, 1, 8), 279: (4, 1, 64)} | {tag: (kind, count, value) for tag, kind, count, value in entries}
     after = 8 + len(directory()) + 12 * len(grey)
     rows = [(tag, kind, count, after if value < 0 else value) for tag, (kind, count, value) in grey.items()]
-    return b"II*\0" + struct.pack("<I", 8) + directory(*rows, then=after if then else 0) + rest
+    return b"II*\0" + struct.pack("<I", 8) + directory(*rows, next_offset=after if followed else 0) + rest
 
 
 def echo(copies: int = 3_000, length: int = 1_000_000) -> bytes:
@@ -105,8 +105,8 @@ def gif_of_a_million_frames() -> bytes:
 
 
 def tiff_of_a_million_pages() -> bytes:
-    first = tiff(then=True)
-    return first + b"".join(directory(then=len(first) + 6 * page) for page in range(1, 1_000_000))
+    first = tiff(followed=True)
+    return first + b"".join(directory(next_offset=len(first) + 6 * page) for page in range(1, 1_000_000))
 
 
 def tiff_with_echoing_exif() -> bytes:

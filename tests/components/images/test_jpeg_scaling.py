@@ -1,4 +1,4 @@
-"""A JPEG that becomes small is decoded at a fraction of its size, and nobody can tell from the result."""
+"""A JPEG that becomes small is decoded at a fraction of its size, without a visible difference."""
 
 from __future__ import annotations
 

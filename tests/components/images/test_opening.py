@@ -18,7 +18,7 @@ SIZE = (16, 8)
 
 
 def encoded(name: str, *, frames: int = 1, **options: Any) -> bytes:
-    """Return a small file of a format, with so many frames that differ."""
+    """Return a small file of a format, with `frames` different frames."""
     images = [Image.new("RGB", SIZE, (20 * number, 0, 0)) for number in range(frames)]
     buffer = io.BytesIO()
     several = {"save_all": True, "append_images": images[1:]} if frames > 1 else {}

@@ -16,7 +16,7 @@ from schemas.hashing import sha256_of
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Yield a file system of its own, with little room."""
+    """Yield a separate file system with little room."""
     folder = tmp_path / "disk"
     folder.mkdir()
     try:

@@ -33,7 +33,7 @@ def one_by_one(hashes: Array, *, distance: int) -> Array:
 
 
 def flipped(hashes: Array, *, bits: int, rng: np.random.Generator) -> Array:
-    """Return the hashes with at most so many bits changed."""
+    """Return the hashes with at most `bits` bits changed."""
     changed = hashes.copy()
     for _ in range(bits):
         changed ^= np.uint64(1) << rng.integers(0, 64, len(hashes)).astype(np.uint64)

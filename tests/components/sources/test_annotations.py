@@ -1,4 +1,4 @@
-"""Labels and splits in one spelling, whatever the source."""
+"""Labels and splits in one spelling, for any source."""
 
 from __future__ import annotations
 

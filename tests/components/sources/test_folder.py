@@ -1,4 +1,4 @@
-"""A folder of images: every file below it, by name, whatever the clock and the place say."""
+"""A folder of images: every file below it, by name; neither times of files nor the folder's place count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The average of the weights is what is judged and kept; training goes on with the weights themselves."""
+"""The average of the weights is validated and saved; training continues with the weights themselves."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ STEPS = 4  # per epoch
 
 
 def let_fit(monkeypatch: pytest.MonkeyPatch, *, images: int, from_step: int = 0) -> None:
-    """From a step on let only so many images at once fit into memory."""
+    """From a step on, let memory hold a limited number of images at once."""
     call = VAE.call
 
     def hungry(vae: VAE, inputs: Any, training: bool | None = None) -> Any:

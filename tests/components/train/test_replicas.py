@@ -1,4 +1,4 @@
-"""Several devices train as one does. The devices are two logical CPUs of a process of its own."""
+"""Several devices train as one does. The devices are two logical CPUs of another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training that was interrupted, at whatever moment, ends with the same files as one that was not."""
+"""A training that was interrupted at any moment ends with the same files as one that was not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of a search draws whatever the search was."""
+"""The figure of a search can be drawn for any search."""
 
 from __future__ import annotations
 

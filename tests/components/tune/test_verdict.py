@@ -1,4 +1,4 @@
-"""What a search says of itself: the winner, the sentence, and what mattered."""
+"""The verdict of a search: the winner, the sentence, and each key's importance."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_the_winner_is_the_best_of_those_that_ran_longest() -> None:
 
 
 def test_the_sentence_says_who_won_and_by_how_much() -> None:
-    said = verdict(trials(-103.0, -100.5, -100.0, None), SPACE)
-    assert said.startswith(
+    sentence = verdict(trials(-103.0, -100.5, -100.0, None), SPACE)
+    assert sentence.startswith(
         "trial 02 won with model.latent_dim 4, train.learning_rate 0.001: validation ELBO -100.00 nats per image, "
         "0.50 above the second and 0.50 above the median of the 3 that ran as long; "
     )
@@ -56,13 +56,13 @@ def test_of_few_trials_nothing_is_said_about_more() -> None:
 
 
 def test_a_search_that_still_finds_better_ones_should_go_on() -> None:
-    said = verdict(trials(-110.0, -108.0, -106.0, -104.0, -102.0, -100.0), SPACE)
-    assert said.endswith("more of it would likely help: its second half brought 6.00 nats")
+    sentence = verdict(trials(-110.0, -108.0, -106.0, -104.0, -102.0, -100.0), SPACE)
+    assert sentence.endswith("more of it would likely help: its second half brought 6.00 nats")
 
 
 def test_a_search_that_found_its_best_long_ago_can_end() -> None:
-    said = verdict(trials(-104.0, -100.0, -106.0, -105.0, -103.0, -101.0), SPACE)
-    assert said.endswith("more of it would likely bring little: its second half brought 0.00 nats")
+    sentence = verdict(trials(-104.0, -100.0, -106.0, -105.0, -103.0, -101.0), SPACE)
+    assert sentence.endswith("more of it would likely bring little: its second half brought 0.00 nats")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def small_forest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sampled(count: int, *, by_rate: float, by_size: float, noise: float = 0.1) -> list[Any]:
-    """Trials whose ELBO depends on the learning rate and the latent size by so many nats."""
+    """Trials whose ELBO depends on the learning rate by `by_rate` nats, and on the latent size by `by_size`."""
     random = np.random.default_rng(0)
     rows = []
     for number in range(count):

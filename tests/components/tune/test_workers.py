@@ -1,4 +1,4 @@
-"""Searches in processes of their own, really killed. (What needs no processes of TensorFlow: test_chief.py).
+"""Searches in other processes, which are really killed; tests without processes of TensorFlow are in test_chief.py.
 
 Trials are endless until a test lets them end: so nothing depends on how fast the machine is.
 """

@@ -61,7 +61,7 @@ def next_line(process: subprocess.Popen[str]) -> str:
 
 
 def alive(process: int) -> bool:
-    """Return whether a process runs; one that has ended, but whose status nobody read, does not."""
+    """Return whether a process runs; one that has ended does not, even if its status was not read."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""`beam.options` is checked before anything is sent: what cannot work is said in one line, within seconds."""
+"""`beam.options` is checked before anything is sent: an error is one line, within seconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from schemas.recipe.recipe import BeamSection
 
 
 class FlinkLike(beam_job_api_pb2_grpc.JobServiceServicer):
-    """A job service that takes an option of its own, as Flink's does."""
+    """A job service that takes an option which Beam does not know, as Flink's does."""
 
     def DescribePipelineOptions(self, request: object, context: object) -> object:  # noqa: N802
         option = beam_job_api_pb2.PipelineOptionDescriptor(name="auto_balance_write_files_sharding_enabled")

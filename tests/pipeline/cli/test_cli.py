@@ -1,4 +1,4 @@
-"""What a person at the command line meets: one line for an error, a status, and nothing that looks finished."""
+"""The command line's errors: one line, an exit status, and no artifact that looks finished."""
 
 from __future__ import annotations
 

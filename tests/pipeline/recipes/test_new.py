@@ -1,4 +1,4 @@
-"""A recipe from a look at somebody's images."""
+"""A recipe is written after a look at a user's images."""
 
 from __future__ import annotations
 

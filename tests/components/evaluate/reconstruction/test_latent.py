@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 def aggregate(means: Array, log_variances: Array, *, parts: int = 1) -> AggregatePosterior:
-    """Return the aggregate posterior of all images, added in so many batches."""
+    """Return the aggregate posterior of all images, added in `parts` batches."""
     posterior = AggregatePosterior(means.shape[1])
     for batch in zip(np.array_split(means, parts), np.array_split(log_variances, parts), strict=True):
         posterior.add(*batch)

@@ -55,7 +55,7 @@ def judged(latent_dim: int, **parts: Any) -> Judgement:
 
 
 def memorised(*, pairs: int, shape: tuple[int, int, int] = (8, 8, 1)) -> Memorisation:
-    """Of a hundred new images, so many pairs of which are shown."""
+    """Return the memorisation of a hundred new images, with this number of pairs to show."""
     image, side = np.zeros(shape, np.float32), Nearest(0.2, 0.1)
     all_pairs = tuple(Pair(image, image + 0.5, distance=0.5, number=i, training_number=i) for i in range(pairs))
     return Memorisation(100, 1000, side, side, closer=0.5, exact=0, near=2, near_held_out=1, pairs=all_pairs)
