@@ -70,7 +70,7 @@ def test_a_browser_that_cannot_is_told_why(
     page.add_init_script(script)
     page.goto(serve(explorer))
     page.get_by_role("alert").wait_for()
-    assert said in page.get_by_role("alert").inner_text()
+    assert message in page.get_by_role("alert").inner_text()
 
 
 def test_an_address_of_another_generator_starts_afresh_and_says_so(opened: Any) -> None:
