@@ -14,6 +14,8 @@ TRIAL_TRAIN_KEYS = (
     *("train.batch_size", "train.learning_rate", "train.deterministic"),
     *("train.optimizer", "train.weight_decay", "train.clip_norm"),
 )
+# Keys of these sections that cannot be searched: trials are too short for a warm-up, and all train on the ELBO.
+UNREAD_KEYS = ("train.deterministic", "loss.kl_warmup_epochs", "loss.importance_epochs", "loss.importance_samples")
 
 
 class Range(Section):
@@ -59,7 +61,7 @@ def check_keys(space: dict[str, Any]) -> None:
     for key, values in space.items():
         section, _, below = key.partition(".")
         unread = section == "train" and key not in TRIAL_TRAIN_KEYS
-        unread |= key in ("train.deterministic", "loss.kl_warmup_epochs")
+        unread |= key in UNREAD_KEYS
         if section not in SECTIONS or not below or unread:
             raise ValueError(f"space.{key}: expected a key of model, loss or train that a trial reads, found {key}")
         if key == "loss.likelihood":

@@ -231,6 +231,7 @@ def test_values_that_do_not_fit_each_other_are_named_with_their_keys(write_recip
         ("model.latent_dim", "{low: 2, high: 64, log: true, step: 1}", "expected a whole number above 1"),
         ("train.deterministic", "[true]", "expected a key of model, loss or train that a trial reads"),
         ("train.epochs", "[5]", "expected a key of model, loss or train that a trial reads, found train.epochs"),
+        ("loss.importance_epochs", "[1, 2]", "expected a key of model, loss or train that a trial reads"),
         ("preprocess.height", "[32]", "expected a key of model, loss or train that a trial reads"),
         ("seed", "[1, 2]", "expected a key of model, loss or train that a trial reads"),
         ("loss.likelihood", "[mse]", "expected a key that leaves ELBOs comparable"),
