@@ -50,7 +50,7 @@ STAGES := ingest tune train evaluate export generate
 
 .PHONY: help setup demo $(STAGES) all figures compare explore explorer systems tensorboard status verify recipes recipe fetch schema lint test coverage bench lock clean tfx setup-tfx test-kills test-tfx test-browser
 
-help: ## This page
+help: ## Print this page
 	@echo "Latent Mill: raw images in, a generator and synthetic image sets out."
 	@echo
 	@echo "  make demo                                  5,000 digits through all six stages, in minutes"
@@ -70,11 +70,12 @@ help: ## This page
 	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
 	@echo "  SEEDS    $(or $(SEEDS),none)	only these images of the seed: SEEDS=0,5,100-199"
 	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png, webp, parquet, webdataset, tfrecord or npy"
-	@echo "  NAME     $(or $(NAME),none)	of the recipe that \`make recipe\` writes"
+	@echo "  NAME     $(or $(NAME),none)	name of the recipe that \`make recipe\` writes"
 	@echo "  DATA     $(or $(DATA),none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
 	@echo "  RUNS     $(RUNS)	where results go; for compare: the runs, RUNS=\"a b\""
-	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only say what would run"
-	@echo "  PORT     $(or $(PORT),8765)	of the explorer, on this machine alone"
+	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only print what would run"
+	@echo "  PORT     $(or $(PORT),8765)	port of the explorer, on this machine alone"
+	@echo "  PYTHON   $(PYTHON)	for setup: Python 3.11, 3.12 or 3.13"
 	@echo "  OUT      $(or $(OUT),none)	for explore: write the page there, and serve nothing"
 	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: every setting and the libraries' log on the screen"
 
@@ -101,14 +102,14 @@ train: setup ## Train the variational autoencoder, with early stopping
 	@$(PIPELINE) $@ $(RUN)
 evaluate: setup ## Measure it on test images, write the report
 	@$(PIPELINE) $@ $(RUN)
-export: setup ## A SavedModel that runs without this project
+export: setup ## SavedModel, Keras, ONNX and LiteRT files that run without this project, and a model card
 	@$(PIPELINE) $@ $(RUN)
 generate: setup ## Synthetic images: N=10000 SEED=7 FORMAT=parquet
 	@$(PIPELINE) $@ $(RUN)
 all: setup ## All six stages; what is up to date is left alone
 	@$(PIPELINE) $@ $(RUN)
 
-figures: setup ## Draw the figures and the report of RECIPE anew, without training
+figures: setup ## Draw the figures and the report of RECIPE again, without training
 	@$(PIPELINE) $@ --recipe '$(RECIPE)' $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
 compare: setup ## Runs side by side, one page: RUNS="a b", names below runs/ or paths of runs' folders
 	@$(PIPELINE) $@ $(if $(filter-out file default undefined,$(origin RUNS)),$(foreach run,$(RUNS),'$(run)'))
@@ -119,15 +120,15 @@ systems: setup ## The published systems, one after another, all stages
 		$(PIPELINE) all --recipe $${system%%:*} --source '$(DATA)'/$${system#*:} $(OVERRIDES) --runs '$(RUNS)' \
 			$(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) || exit; done
 
-explore: setup ## Walk in RECIPE's latent space, in your browser; OUT=<folder> writes the page for a web host
+explore: setup ## Walk through RECIPE's latent space, in your browser; OUT=<folder> writes the page for a web host
 	@$(PIPELINE) $@ --recipe '$(RECIPE)' --runs '$(RUNS)' $(if $(PORT),--port '$(PORT)') $(if $(OUT),--out '$(OUT)')
 tensorboard: setup ## Curves of RECIPE's training in the browser, on this machine alone
 	@$(VENV)/bin/tensorboard --logdir '$(RUNS)/$(notdir $(basename $(RECIPE)))/model/logs' --host localhost
 status: setup ## A line per stage: fresh, or stale and why
 	@$(PIPELINE) $@ $(READ)
-verify: setup ## Hash every artifact of RECIPE again
+verify: setup ## Check every file of RECIPE's artifacts against its sha256
 	@$(PIPELINE) $@ --recipe '$(RECIPE)' --runs '$(RUNS)'
-recipes: setup ## The recipes that there are
+recipes: setup ## List the recipes
 	@$(PIPELINE) $@
 recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
 	@test -n "$(SOURCE)" -a -n "$(NAME)" || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$(SOURCE)' NAME='$(NAME)'" >&2; exit 2; }
@@ -169,7 +170,7 @@ explorer: ## Build the explorer's page from explorer/, with Node
 bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python -m benchmarks.train
 	@$(VENV)/bin/python -m benchmarks.systems --runs '$(RUNS)'
-lock: setup ## Resolve the locks anew, one per supported Python
+lock: setup ## Resolve the locks again: one per supported Python, and those of uv, TFX and Playwright
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -26,7 +26,7 @@ def export(
 
 STAGE = Stage(
     name="export",
-    doc="Write a SavedModel that runs without this project, and prove it.",
+    doc="Write SavedModel, Keras, ONNX and LiteRT files, and prove that they run without this project.",
     inputs=(Model, Examples, ModelEvaluation),
     output=Generator,
     settings=ExportSettings,
