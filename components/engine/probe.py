@@ -62,8 +62,8 @@ class Engine:
     parts: int = 1
 
     def __str__(self) -> str:
-        several = f", {self.steps} steps per call" if self.steps > 1 else ""
-        return f"{self.precision}{', XLA' if self.jit else ''}{several}"
+        steps = f", {self.steps} steps per call" if self.steps > 1 else ""
+        return f"{self.precision}{', XLA' if self.jit else ''}{steps}"
 
     def build(self, network: ModelSettings, loss: LossSettings, statistics: Statistics, *, seed: int) -> VAE:
         """Build a model for training; the saved one is built anew: float32, of Keras's own layers."""

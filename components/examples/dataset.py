@@ -128,8 +128,8 @@ def batches(
 
 def labelled_batches(examples: Examples, split: str, *, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
     """Return the batches of `batches`, each with its labels [B], int64; -1: no label (see `Statistics.labels`)."""
-    both = _labelled_parser(read_statistics(examples))
-    return prefetched(_stored(examples, split, batch_size=batch_size, limit=limit).map(both, num_parallel_calls=2))
+    parse = _labelled_parser(read_statistics(examples))
+    return prefetched(_stored(examples, split, batch_size=batch_size, limit=limit).map(parse, num_parallel_calls=2))
 
 
 def labelled_shard(path: Path, statistics: Statistics) -> tf.data.Dataset:

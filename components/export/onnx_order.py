@@ -27,10 +27,10 @@ def put_in_order(graph: Any, *, name: str) -> None:
         attributes = sorted(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
         inputs = [meaning[tensor].encode() for tensor in node.input]
         computed = _digest(node.op_type.encode(), *attributes, *inputs)
-        deep = 1 + max((depth[tensor] for tensor in node.input), default=0)
+        level = 1 + max((depth[tensor] for tensor in node.input), default=0)
         for place, tensor in enumerate(node.output):
-            meaning[tensor], depth[tensor] = f"{computed} {place}", deep
-        keys.append((deep, computed, len(keys)))
+            meaning[tensor], depth[tensor] = f"{computed} {place}", level
+        keys.append((level, computed, len(keys)))
     nodes = [graph.node[number] for _, _, number in sorted(keys)]
     names = {"": "", **public}
     for number, node in enumerate(nodes):

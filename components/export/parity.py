@@ -51,10 +51,10 @@ class Parity:
             DataError: The fresh process could not load or run the generator.
         """
         names = set(signatures)
-        results = call_in_fresh_process(form, generator, _of_signatures(self.arguments, names), work=work)
+        results = call_in_fresh_process(form, generator, _select_signatures(self.arguments, names), work=work)
         return {
             name: float(np.max(np.abs(results[name].astype(np.float64) - expected)))
-            for name, expected in _of_signatures(self.expected, names).items()
+            for name, expected in _select_signatures(self.expected, names).items()
         }
 
     def bound(self, name: str, tolerance: float) -> float:
@@ -94,7 +94,7 @@ def keras_results(vae: VAE, images: Images, *, sampler: CodeSampler, labels: Lab
     uniform = random.random(CODES).astype(np.float32)
     mean, log_variance = (np.asarray(values) for values in vae.encode(inputs))
     ends, shares = np.resize(np.arange(len(images)), 2), np.linspace(0, 1, STEPS, dtype=np.float32)[:, None]
-    between = mean[ends[0]] + shares * (mean[ends[1]] - mean[ends[0]])
+    points = mean[ends[0]] + shares * (mean[ends[1]] - mean[ends[0]])
     nearer = None if labels is None else np.where(shares[:, 0] < 0.5, *labels[ends])
     arguments: dict[str, Any] = {
         "encode.images": images,
@@ -115,7 +115,7 @@ def keras_results(vae: VAE, images: Images, *, sampler: CodeSampler, labels: Lab
         "encode.log_variance": log_variance,
         **_decoded(vae, "decode", codes, code_labels),
         **_decoded(vae, "reconstruct", mean, labels),
-        **_decoded(vae, "interpolate", between, nearer),
+        **_decoded(vae, "interpolate", points, nearer),
         "sample.codes": sampler.codes(normal, uniform, code_labels, temperature=temperature),
         **_decoded(vae, "generate", codes, code_labels),
         "generate.codes": codes,
@@ -143,8 +143,8 @@ def call_in_fresh_process(form: str, generator: Path, arguments: Arrays, *, work
     environment = {**os.environ, "PYTHONPATH": ""}
     process = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if process.returncode:
-        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DataError(f"{generator / form}: expected a form that loads in a fresh process, found: {last}")
+        last_line = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DataError(f"{generator / form}: expected a form that loads in a fresh process, found: {last_line}")
     with np.load(outputs, allow_pickle=False) as results:
         return dict(results)
 
@@ -162,5 +162,5 @@ def _decoded(vae: VAE, name: str, codes: Any, labels: Any) -> Arrays:
     return {f"{name}.{key}": np.asarray(value) for key, value in results.items()}
 
 
-def _of_signatures(arrays: Arrays, names: set[str]) -> Arrays:
+def _select_signatures(arrays: Arrays, names: set[str]) -> Arrays:
     return {key: values for key, values in arrays.items() if key.split(".")[0] in names}

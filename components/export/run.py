@@ -39,7 +39,7 @@ def run(
     say(f"reads   {model.vae_path}")
     vae: VAE = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
     sampler = read_sampler(evaluation.sampler_path)
-    others = [read_sampler(path) for path in sorted(evaluation.other_samplers_path.glob("*.npz"))]
+    other_samplers = [read_sampler(path) for path in sorted(evaluation.other_samplers_path.glob("*.npz"))]
     source = FormSource(vae, sampler, signatures(vae, sampler), generator)
     with readable(examples):
         pixels, labels = next(iter(labelled_batches(examples, "test", batch_size=IMAGES, limit=IMAGES)))
@@ -57,7 +57,7 @@ def run(
         "tolerance": settings.export.tolerance,
         "forms": differences,
     }
-    write_description(vae, generator, sampler=sampler, others=others)
+    write_description(vae, generator, sampler=sampler, others=other_samplers)
     _write_json(generator.parity_path, content)
     _write_json(generator.infra_path, infra)
     statistics = read_statistics(examples)
@@ -120,10 +120,10 @@ def check_gates(evaluation: ModelEvaluation, *, despite: tuple[str, ...]) -> Non
         if not gate["passed"] and gate["gate"] in despite:
             say(f"despite {gate['gate']}: expected {gate['expected']}, found {_measured(gate)}")
     if failed:
-        first = failed[0]
+        failure = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise DataError(
-            f"evaluate.gates: expected {first['gate']} {first['expected']}, found {_measured(first)}{more}; improve the model, "
+            f"evaluate.gates: expected {failure['gate']} {failure['expected']}, found {_measured(failure)}{more}; improve the model, "
             f"or set export.despite=[{', '.join(gate['gate'] for gate in failed)}] to export it all the same"
         )
 

@@ -67,8 +67,8 @@ class LoadedGenerator:
         self.module = tf.saved_model.load(str(generator.saved_model_path))  # it holds the weights
         self.signatures = self.module.signatures
         self.kind = self.description.sampler if section.sampler == "auto" else section.sampler
-        other = draws and derived is None and self.kind != self.description.sampler
-        self.sampler = read_sampler(generator, self.kind) if other else None
+        other_sampler = draws and derived is None and self.kind != self.description.sampler
+        self.sampler = read_sampler(generator, self.kind) if other_sampler else None
 
     def encode(self, images: NDArray[np.uint8], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the means of the posteriors of a block of images: [BLOCK, D]."""

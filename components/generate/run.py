@@ -85,8 +85,8 @@ def run(
             units = deal(missing, section.shards)
             run_units("generate", units, worker, settings=settings.beam, large=missing_images > LARGE, threads=True)
     _join_rows(images, files, worker)
-    first = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=IMAGES)
-    sheet = contact_sheet(read_images(images.path, next(first).to_pylist(), shape=description.image_shape))
+    first_rows = pq.ParquetFile(images.metadata_path).iter_batches(batch_size=IMAGES)
+    sheet = contact_sheet(read_images(images.path, next(first_rows).to_pylist(), shape=description.image_shape))
     with atomic.replacing(images.contact_sheet_path) as temporary:
         sheet.save(temporary, format="PNG")
     say(f"wrote   {counted(count, 'image')} and {images.metadata_path.name}, a row per image")

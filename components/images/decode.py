@@ -94,7 +94,7 @@ def decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry 
                 upright = upright.transpose(TURNS[turn])
         except Exception as error:  # decoders raise errors of any type on broken data
             raise rejection(error, raw) from None
-    return geometry.map(upright, box=_turned(box, turn, upright)) if geometry else channels_last(upright)
+    return geometry.map(upright, box=_upright_box(box, turn, upright)) if geometry else channels_last(upright)
 
 
 def _scale_while_decoding(image: Image.Image, mode: str, geometry: Geometry | None) -> Box | None:
@@ -115,7 +115,7 @@ def _scale_while_decoding(image: Image.Image, mode: str, geometry: Geometry | No
     return drafted[1] if drafted and reduction > 1 else None
 
 
-def _turned(box: Box | None, turn: int, upright: Image.Image) -> Box | None:
+def _upright_box(box: Box | None, turn: int, upright: Image.Image) -> Box | None:
     """Convert bounds in stored pixels, whose incomplete ones are at the right and the bottom, to upright pixels."""
     if box is None:
         return None

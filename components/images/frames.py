@@ -48,11 +48,11 @@ def _colour_table(flags: int) -> int:
 def _tiff_pages(raw: bytes, *, limit: int) -> int:
     """Count the directories of a TIFF (https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf) or a BigTIFF."""
     order = "<" if raw[:2] == b"II" else ">"
-    big = raw[2] == 43 or raw[3] == 43
-    count, offset, entry = (f"{order}Q", f"{order}Q", 20) if big else (f"{order}H", f"{order}L", 12)
+    is_big = raw[2] == 43 or raw[3] == 43
+    count, offset, entry = (f"{order}Q", f"{order}Q", 20) if is_big else (f"{order}H", f"{order}L", 12)
     pages: set[int] = set()
     try:
-        (at,) = struct.unpack_from(offset, raw, 8 if big else 4)
+        (at,) = struct.unpack_from(offset, raw, 8 if is_big else 4)
         while at and at not in pages and len(pages) <= limit:
             pages.add(at)
             (entries,) = struct.unpack_from(count, raw, at)

@@ -104,9 +104,9 @@ def _shrink(images: Images) -> Images:
 
     0.5 is subtracted, so that norms are small.
     """
-    longest = max(images.shape[1:3])
-    for axis, side in enumerate(images.shape[1:3] if longest > SIDE else (), start=1):
-        parts, starts = max(1, round(side * SIDE / longest)), np.arange(side)
+    longer_side = max(images.shape[1:3])
+    for axis, side in enumerate(images.shape[1:3] if longer_side > SIDE else (), start=1):
+        parts, starts = max(1, round(side * SIDE / longer_side)), np.arange(side)
         edges = np.linspace(0, side, parts + 1)[:, None]
         weights = np.maximum(np.minimum(edges[1:], starts + 1) - np.maximum(edges[:-1], starts), 0) * parts / side
         images = np.moveaxis(np.tensordot(weights.astype(np.float32), images, axes=(1, axis)), 0, axis)

@@ -134,7 +134,7 @@ def _flat(facts: Facts) -> Iterator[str]:
 def _few_images(facts: Facts) -> Iterator[str]:
     count = facts.splits["train"].images
     if count < FEW_IMAGES:
-        yield f"There {_are(count, 'training image')}: expect little variety in new ones; some thousand teach more."
+        yield f"There {_counted_with_verb(count, 'training image')}: expect little variety in new ones; some thousand teach more."
 
 
 def _few_in_split(facts: Facts) -> Iterator[str]:
@@ -149,13 +149,13 @@ def _few_in_split(facts: Facts) -> Iterator[str]:
 
 
 def _few_in_class(facts: Facts) -> Iterator[str]:
-    few = {label: count for label, count in _trained(facts).items() if count < FEW_IN_CLASS}
-    if len(few) == 1:
-        [(label, count)] = few.items()
+    few_images = {label: count for label, count in _trained(facts).items() if count < FEW_IN_CLASS}
+    if len(few_images) == 1:
+        [(label, count)] = few_images.items()
         yield f"The class `{label}` has {counted(count, 'training image')}: too few to learn from."
-    elif few:
-        named = _listed([f"`{label}` ({count})" for label, count in few.items()])
-        yield f"{len(few):,} classes have fewer than {FEW_IN_CLASS} training images, too few to learn from: {named}."
+    elif few_images:
+        named = _listed([f"`{label}` ({count})" for label, count in few_images.items()])
+        yield f"{len(few_images):,} classes have fewer than {FEW_IN_CLASS} training images, too few to learn from: {named}."
 
 
 def _imbalance(facts: Facts) -> Iterator[str]:
@@ -270,7 +270,7 @@ def _brightness(split: SplitFacts) -> float:
     return sum(split.mean) / len(split.mean)
 
 
-def _are(count: int, noun: str) -> str:
+def _counted_with_verb(count: int, noun: str) -> str:
     return f"{'is' if count == 1 else 'are'} {counted(count, noun)}"
 
 

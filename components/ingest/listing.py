@@ -78,7 +78,7 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
     folder = work / "listing"
     folder.mkdir(parents=True, exist_ok=True)
     units: list[ListingUnit] = []
-    images = heavy = 0
+    images = encoded_images = 0
     for index, source in enumerate(settings.sources):
         opened = open_source(source, settings.preprocess)
         for part in opened.parts():
@@ -86,7 +86,7 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
             units.append(unit)
             images += part.images
             # Images without encoding are hashed faster than worker processes start.
-            heavy += part.images if opened.encoded else 0
+            encoded_images += part.images if opened.encoded else 0
             if not unit.listed_path.exists():
                 atomic.write_text(unit.names_path, json.dumps(part.names))
     missing = [unit for unit in units if not unit.listed_path.exists()]
@@ -95,7 +95,7 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
             unit.broken_path.unlink(missing_ok=True)
         tally = TotalTally(work / "listing-tally")
         with watched("listing", total=images, count=tally.done, note=tally.note):
-            run_units("list", missing, ListDoFn(settings, work), settings=settings.beam, large=heavy > LARGE)
+            run_units("list", missing, ListDoFn(settings, work), settings=settings.beam, large=encoded_images > LARGE)
     for unit in missing:
         if unit.broken_path.exists():
             raise DataError(unit.broken_path.read_text())

@@ -46,8 +46,8 @@ def image_grid(
     """
     count, height, width, _ = images.shape
     space = max(2, round(gap * min(width, height)))
-    aside = _SIDE_INCHES if row_heads else 0.0
-    dpi = (columns * width + (columns - 1) * space) / (inches - 2 * MARGIN - aside)
+    side_inches = _SIDE_INCHES if row_heads else 0.0
+    dpi = (columns * width + (columns - 1) * space) / (inches - 2 * MARGIN - side_inches)
     margin = round(MARGIN * dpi)
     layout = Layout(
         count,
@@ -57,7 +57,7 @@ def image_grid(
         gap=space,
         label=round(_LABEL_INCHES * dpi) if any(labels) else 0,
         top=round(_LABEL_INCHES * dpi) if column_heads else 0,
-        left=round((MARGIN + aside) * dpi),
+        left=round((MARGIN + side_inches) * dpi),
         right=margin,
         bottom=margin,
     )

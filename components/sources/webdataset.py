@@ -99,9 +99,9 @@ def holds_samples(path: str) -> bool:
         DataError: It is no archive, or a broken one.
     """
     with open_archive(path, PreprocessSettings()) as archive:
-        first = [sample_and_kind(member) for member in islice(archive.members(), 64)]
-    annotated = {sample for sample, kind in first if kind in ("cls", "json")}
-    return any(sample in annotated for sample, kind in first if kind in IMAGES)
+        first_members = [sample_and_kind(member) for member in islice(archive.members(), 64)]
+    annotated = {sample for sample, kind in first_members if kind in ("cls", "json")}
+    return any(sample in annotated for sample, kind in first_members if kind in IMAGES)
 
 
 def _text(raw: bytes | ReadError) -> str:

@@ -26,8 +26,8 @@ def with_tuned(
     try:
         return with_values(settings, values), values
     except ValidationError as error:
-        first = error.errors()[0]
-        key, reason = first["loc"][-1], first["msg"]
+        first_error = error.errors()[0]
+        key, reason = first_error["loc"][-1], first_error["msg"]
         raise DataError(
             f"{hyperparameters.best_path}: expected values that fit the recipe, found one that does not ({key}: {reason}); "
             "run make tune again, or set train.use_tuned=false"

@@ -129,12 +129,12 @@ class Bookkeeping(keras_tuner.Oracle):
             (self.failure_reasons[trial_id],) = metrics
             return Trial(self.get_space(), trial_id, status=TrialStatus.STOPPED)
         trial = super().update_trial(trial_id, metrics, step=step)
-        others = [
+        finished_values = [
             self.curve(other)
             for name in self.end_order
             if (other := self.trials[name]).status == TrialStatus.COMPLETED and self.epochs(other) == self.epochs(trial)
         ]
-        behind = is_behind(metrics[OBJECTIVE], others, epoch=step, epochs=self.epochs(trial))
+        behind = is_behind(metrics[OBJECTIVE], finished_values, epoch=step, epochs=self.epochs(trial))
         status = TrialStatus.STOPPED if self.section.stop_early and behind else TrialStatus.RUNNING
         return Trial(trial.hyperparameters, trial_id, status=status)
 

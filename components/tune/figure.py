@@ -67,7 +67,7 @@ def _parallel(figure: Any, finished: list[dict[str, Any]], *, space: dict[str, A
         won = trial["trial"] == best
         axes.add_patch(
             PathPatch(
-                _smooth(_apart(places[trial["trial"]], trial, finished, keys, space)),
+                _smooth(_spread_equal_choices(places[trial["trial"]], trial, finished, keys, space)),
                 facecolor="none",
                 edgecolor=WINNER if won else COLOURS(norm(trial["val_elbo"])),
                 linewidth=2.6 if won else 1.4,
@@ -94,7 +94,7 @@ def _parallel(figure: Any, finished: list[dict[str, Any]], *, space: dict[str, A
     bar.ax.tick_params(labelsize=8)
 
 
-def _apart(
+def _spread_equal_choices(
     places: list[float], trial: dict[str, Any], finished: list[dict[str, Any]], keys: list[str], space: dict[str, Any]
 ) -> list[float]:
     """Return a trial's places, apart from those of other trials with the same choice: the better the higher."""
@@ -102,11 +102,11 @@ def _apart(
     for column, key in enumerate(keys):
         if isinstance(space[key], Range):
             continue
-        same = [other for other in finished if json.dumps(other[key]) == json.dumps(trial[key])]
-        ranks = sorted(other["val_elbo"] for other in same)
+        same_choice = [other for other in finished if json.dumps(other[key]) == json.dumps(trial[key])]
+        ranks = sorted(other["val_elbo"] for other in same_choice)
         width = min(0.1, 0.5 / len(space[key]))
         apart[column] += (
-            width * (ranks.index(trial["val_elbo"]) / max(1, len(ranks) - 1) - 0.5) if len(same) > 1 else 0.0
+            width * (ranks.index(trial["val_elbo"]) / max(1, len(ranks) - 1) - 0.5) if len(same_choice) > 1 else 0.0
         )
     return apart
 

@@ -103,6 +103,6 @@ def images_for(count: int, *, epochs: int, most: int) -> int:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"the recipe refuses {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        first_error = error.errors()[0]
+        return f"the recipe refuses {'.'.join(map(str, first_error['loc']))}: {first_error['msg']}"
     return str(error)

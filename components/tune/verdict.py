@@ -39,10 +39,10 @@ def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
             f", {best['val_elbo'] - second:.2f} above the second and {best['val_elbo'] - middle:.2f} above the median"
         )
         sentence += f" of the {len(peers)} that ran as long"
-    return f"{sentence}; {_more(trials, best, space)}"
+    return f"{sentence}; {_expected_gain(trials, best, space)}"
 
 
-def _more(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, Any]) -> str:
+def _expected_gain(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, Any]) -> str:
     finished = [trial for trial in trials if trial["val_elbo"] is not None]
     if len(finished) < MIN_FINISHED:
         return f"finished trials: {len(finished)}, too few to say whether more would help"
@@ -57,11 +57,11 @@ def _more(trials: list[dict[str, Any]], best: dict[str, Any], space: dict[str, A
     if edges:
         return f"a wider search would likely help: the winner has {' and '.join(edges)}"
     peers = [trial for trial in trials if _is_peer(trial, best)]
-    before = [trial["val_elbo"] for trial in peers if trials.index(trial) < len(trials) // 2]
+    first_half = [trial["val_elbo"] for trial in peers if trials.index(trial) < len(trials) // 2]
     lead = best["val_elbo"] - median(trial["val_elbo"] for trial in finished)
-    gain = best["val_elbo"] - max(before, default=-float("inf"))
+    gain = best["val_elbo"] - max(first_half, default=-float("inf"))
     if gain > LITTLE * lead:
-        gained = "the winner" if not before else f"{gain:.2f} nats"
+        gained = "the winner" if not first_half else f"{gain:.2f} nats"
         return f"more of it would likely help: its second half brought {gained}"
     return f"more of it would likely bring little: its second half brought {gain:.2f} nats"
 

@@ -49,8 +49,8 @@ def parse_options(words: Sequence[str]) -> PipelineOptions:
     if endpoint and endpoint != "embed":
         known |= _options_of_service(endpoint)
     for name in sorted(set(options.get_all_options(retain_unknown_options=True)) - known):
-        similar = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean --{similar[0]}?" if similar else ""
+        similar_names = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean --{similar_names[0]}?" if similar_names else ""
         raise UsageError(f"beam.options: expected options that Beam knows, found --{name}{hint}")
     return options
 

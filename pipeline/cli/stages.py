@@ -61,10 +61,10 @@ def _print_size(recipe: Recipe, runs: Path) -> None:
         return  # the number of images depends on these
     count = len(generate.indices_of(None))
     # Raw pixels, which no format exceeds by much, and a row with the code.
-    most = count * (image.height * image.width * image.channels + 4 * recipe.model.latent_dim + 400)
+    max_bytes = count * (image.height * image.width * image.channels + 4 * recipe.model.latent_dim + 400)
     folder = next(path for path in (runs.resolve(), *runs.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free
-    text = f"set            {count:,} images, at most about {data_size(most)}; free on the disk: {data_size(free)}"
+    text = f"set            {count:,} images, at most about {data_size(max_bytes)}; free on the disk: {data_size(free)}"
     console.print(text, markup=False)
 
 

@@ -175,9 +175,9 @@ def all_statuses(recipe: Recipe, stages: list[Stage], *, runs: Path) -> list[Sta
     statuses: list[Status] = []
     for stage in stages:
         # An optional input that was never made is not waited for: train works without a search.
-        before = [other for other in statuses if other.output.exists or other.stage.output not in stage.optional]
+        earlier = [other for other in statuses if other.output.exists or other.stage.output not in stage.optional]
         try:
-            statuses.append(status_of(stage, recipe, runs=runs, before=before))
+            statuses.append(status_of(stage, recipe, runs=runs, before=earlier))
         except UsageError as error:
             output = stage.output(artifact_path(recipe, stage.output, runs=runs))
             statuses.append(Status(stage, output, stage.settings.of(recipe), None, str(error)))

@@ -17,12 +17,12 @@ def code_digest(stage: Stage) -> str:
 
     No stage imports another one, so their code cannot change its output.
     """
-    others = {other.name for other in STAGES} - {stage.name}
+    other_stages = {other.name for other in STAGES} - {stage.name}
     digest = hashlib.sha256()
     paths = [path for top in ("schemas", "models", "components") for path in (ROOT / top).rglob("*")]
     for path in sorted(path for path in paths if path.suffix in SUFFIXES):
         name = path.relative_to(ROOT)
-        if name.parts[0] == "components" and name.parts[1] in others:
+        if name.parts[0] == "components" and name.parts[1] in other_stages:
             continue
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{name.as_posix()} {content}\n".encode())

@@ -56,7 +56,7 @@ def new_recipe(name: str, source: str) -> Path:
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or set another NAME")
     kind = _kind(Path(source).expanduser())
-    items, count, images = _look(open_source(kind))
+    items, count, images = _sample_images(open_source(kind))
     if not images:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used in {count:,} files")
     if isinstance(kind, ImageFiles):
@@ -101,7 +101,7 @@ def _kind(path: Path) -> SourceSettings:
     return settings
 
 
-def _look(source: Source) -> tuple[list[Item], int, list[np.ndarray]]:
+def _sample_images(source: Source) -> tuple[list[Item], int, list[np.ndarray]]:
     """Return the source's items, their number, and a sample of decoded images, evenly over all if each can be read alone."""
     if isinstance(source, FileNames):
         items = list(source.items())

@@ -176,9 +176,9 @@ def with_values(settings: S, values: Mapping[str, Any]) -> S:
     """
     changed = {}
     for name, adapter in _SECTIONS.items():
-        below = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
-        if below:
-            changed[name] = adapter.validate_python({**getattr(settings, name).model_dump(), **below})
+        nested = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
+        if nested:
+            changed[name] = adapter.validate_python({**getattr(settings, name).model_dump(), **nested})
     return replace(settings, **changed)
 
 

@@ -46,8 +46,8 @@ def _pairs(first: Images, second: Images, *, labels: Sequence[str] = ()) -> Figu
         fit_row(images, row=2 * columns * images.shape[2], target=ROW_PIXELS, most=2800) for images in (first, second)
     )
     count, height, width, channels = left.shape
-    between = np.ones((count, height, max(2, width // 50), channels), np.float32)
-    pairs = np.concatenate([left, between, right], axis=2)
+    gaps = np.ones((count, height, max(2, width // 50), channels), np.float32)
+    pairs = np.concatenate([left, gaps, right], axis=2)
     return image_grid(pairs, columns=columns, gap=0.14, inches=WIDE, labels=labels)
 
 

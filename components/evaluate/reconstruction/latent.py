@@ -103,6 +103,6 @@ def smoothness(decode: Callable[[Any], NDArray[Any]], codes: Sequence[NDArray[An
 def document(result: Smoothness | None, *, codes: int) -> dict[str, Any]:
     """Return what ``metrics.json`` holds of the smoothness; `codes` is the number of codes."""
     if result is None:
-        few = f"it takes the codes of two test images, and there {'is' if codes == 1 else 'are'} {codes}"
-        return {"left_out": few if codes < 2 else "the images at both ends of every way look the same"}
+        reason = f"it takes the codes of two test images, and there {'is' if codes == 1 else 'are'} {codes}"
+        return {"left_out": reason if codes < 2 else "the images at both ends of every way look the same"}
     return {name: rounded(value) for name, value in asdict(result).items()}

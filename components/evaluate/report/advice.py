@@ -139,13 +139,13 @@ def too_few_dims(findings: Findings) -> str | None:
 
 def other_sampler(findings: Findings) -> str | None:
     """Advise on a recipe that names a sampler where another one makes far better images."""
-    others = {kind: value for kind, value in findings.held_out.items() if kind != "posterior"}
-    if findings.sampler_setting == "auto" or findings.sampler not in others:
+    candidates = {kind: value for kind, value in findings.held_out.items() if kind != "posterior"}
+    if findings.sampler_setting == "auto" or findings.sampler not in candidates:
         return None
-    best = min(others, key=lambda kind: others[kind])
-    if not others[best] < FAR_BETTER * others[findings.sampler]:
+    best = min(candidates, key=lambda kind: candidates[kind])
+    if not candidates[best] < FAR_BETTER * candidates[findings.sampler]:
         return None
-    lower, higher = (significant(others[kind], digits=3) for kind in (best, findings.sampler))
+    lower, higher = (significant(candidates[kind], digits=3) for kind in (best, findings.sampler))
     return (
         f"Codes from {best} make images at a Fréchet distance of {lower} from validation images, those from "
         f"{findings.sampler} at {higher}: try evaluate.sampler: auto."

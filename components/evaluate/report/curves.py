@@ -77,8 +77,8 @@ class Panel:
             return [(self.place(value), general(value, digits=3)) for value in _powers(10**low, 10**high)]
         step = _step(high - low, most=5)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-        first = math.ceil(low / step - 1e-9)
-        values = [step * i for i in range(first, math.floor(high / step + 1e-9) + 1)]
+        first_step = math.ceil(low / step - 1e-9)
+        values = [step * i for i in range(first_step, math.floor(high / step + 1e-9) + 1)]
         return [(self.place(value), fixed(value, decimals=decimals)) for value in values]
 
     def lines(self, series: Series) -> list[str]:

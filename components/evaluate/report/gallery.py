@@ -81,7 +81,7 @@ def draw(
         _pairs(judgement),
         _scatters(vae, measurement, names=names, seed=seed),
         _maps(vae),
-        _between(vae, measurement),
+        _images_between(vae, measurement),
         _training(vae, history),
     ):
         path = folder / f"{draft.name}.png"
@@ -223,7 +223,7 @@ def _maps(vae: VAE) -> Iterator[_Draft]:
         )
 
 
-def _between(vae: VAE, measurement: Measurement) -> Iterator[_Draft]:
+def _images_between(vae: VAE, measurement: Measurement) -> Iterator[_Draft]:
     """Draw images between the codes of the first test image and the second, the third and the fourth, and so on."""
     count = min(len(measurement.originals), len(measurement.codes)) // 2 * 2
     if count == 0:

@@ -35,8 +35,8 @@ def resolved(examples: Manifest, model: Manifest, search: Search | None, setting
     if search is not None:  # the recipe has its values: no search is needed
         trained["train"] = {**trained.get("train", {}), "use_tuned": False}
     sections = {**examples.settings, **trained, **settings.content()}
-    first = ("name", "title", "seed", "sources", "preprocess", "model", "loss", "train")
-    return {key: sections[key] for key in (*first, *sections) if key in sections}
+    first_keys = ("name", "title", "seed", "sources", "preprocess", "model", "loss", "train")
+    return {key: sections[key] for key in (*first_keys, *sections) if key in sections}
 
 
 class _Dumper(yaml.SafeDumper):

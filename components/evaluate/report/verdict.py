@@ -70,8 +70,8 @@ def gate_outcomes(gates: Sequence[Outcome]) -> str:
     failed = [outcome for outcome in gates if not outcome.passed]
     if not failed:
         return "Its only gate passed." if len(gates) == 1 else f"All {len(gates):,} passed."
-    first = wording.gate(failed[0]).removeprefix("failed: ")
-    return f"{len(failed):,} of {len(gates):,} failed: {first}{' …' if len(failed) > 1 else '.'}"
+    first_failed = wording.gate(failed[0]).removeprefix("failed: ")
+    return f"{len(failed):,} of {len(gates):,} failed: {first_failed}{' …' if len(failed) > 1 else '.'}"
 
 
 def _times(ratio: float) -> str:

@@ -112,9 +112,9 @@ def _mixture(means: Floats, variances: Floats, rows: list[NDArray[np.intp]], *, 
         else:
             mean = means[own].mean(axis=0, keepdims=True) if len(own) else all_codes.means
             mixtures.append(_Components(all_codes.shares, mean, all_codes.covariances))
-    most = max(len(components.shares) for components in mixtures)
-    shares, centres = np.zeros((len(mixtures), most)), np.zeros((len(mixtures), most, dims))
-    factors = np.zeros((len(mixtures), most, dims, dims))
+    max_count = max(len(components.shares) for components in mixtures)
+    shares, centres = np.zeros((len(mixtures), max_count)), np.zeros((len(mixtures), max_count, dims))
+    factors = np.zeros((len(mixtures), max_count, dims, dims))
     for label, components in enumerate(mixtures):
         count = len(components.shares)
         shares[label, :count], centres[label, :count] = components.shares, components.means

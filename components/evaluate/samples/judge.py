@@ -161,14 +161,16 @@ class _Judge:
             seed=self.seed,
         )
         chosen = choice.sampler
-        new = next(features for one, features in zip(samplers, synthetic, strict=True) if one is chosen)
+        new_features = next(features for one, features in zip(samplers, synthetic, strict=True) if one is chosen)
         if extra_spaces:  # the chosen sampler alone, because such networks are large
             with self.bar("further features", total=3 * self.count) as update:
                 counted = _counting(update)
                 test += features_of(extra_spaces, counted(self._real(SPLIT, self.count)))
                 training += features_of(extra_spaces, counted(self._real("train", self.count)))
-                new = [*new, *features_of(extra_spaces, counted(self._new(chosen)))]
-        compared = compare([*spaces, *extra_spaces], test=test, training=training, synthetic=new, seed=self.seed)
+                new_features = [*new_features, *features_of(extra_spaces, counted(self._new(chosen)))]
+        compared = compare(
+            [*spaces, *extra_spaces], test=test, training=training, synthetic=new_features, seed=self.seed
+        )
         if self.why_no_classifier:
             compared = Compared(compared.distances, {**compared.left_out, "classifier": self.why_no_classifier})
         memorisation = self._memorisation(chosen)

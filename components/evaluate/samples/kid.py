@@ -53,9 +53,9 @@ def kernel_distance(first: Features, second: Features, *, seed: int, block: int 
 
 def _mmd(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     n, m = len(first), len(second)
-    within = (_kernel(first, first), _kernel(second, second))
+    kernels = (_kernel(first, first), _kernel(second, second))
     one, other = (
-        (kernel.sum() - np.trace(kernel)) / (size * (size - 1)) for kernel, size in zip(within, (n, m), strict=True)
+        (kernel.sum() - np.trace(kernel)) / (size * (size - 1)) for kernel, size in zip(kernels, (n, m), strict=True)
     )
     return float(one + other - 2.0 * _kernel(first, second).mean())
 

@@ -68,7 +68,7 @@ def own_space(path: str, *, image_shape: tuple[int, int, int]) -> FeatureSpace:
         outputs = np.asarray(network.predict_on_batch(_resized(pixels, shape)), np.float32)
         return outputs.mean(axis=(1, 2)) if outputs.ndim == 4 else outputs
 
-    features = _of_scaled(of_pixels)
+    features = _on_unit_scale(of_pixels)
     try:
         features(np.zeros((1, *image_shape), np.float32))
     except Exception as error:  # each layer raises an error of its own for a size that it cannot take
@@ -111,7 +111,7 @@ def inception_space(path: str) -> FeatureSpace:
         return features
 
     return FeatureSpace(
-        "inception", "Inception-v3 of 2015, the network of FID and KID", WEIGHTS_SHA256, _of_scaled(of_pixels)
+        "inception", "Inception-v3 of 2015, the network of FID and KID", WEIGHTS_SHA256, _on_unit_scale(of_pixels)
     )
 
 
@@ -171,7 +171,7 @@ def _with_channels(images: NDArray[Any], channels: int) -> NDArray[Any]:
     return np.broadcast_to(images, (*images.shape[:3], channels))
 
 
-def _of_scaled(of_pixels: Callable[[Pixels], Features]) -> Callable[[Images], Features]:
+def _on_unit_scale(of_pixels: Callable[[Pixels], Features]) -> Callable[[Images], Features]:
     """Return the function for images of scale 0 to 1, which are rounded as in a file; an image with NaN has features of NaN."""
 
     def features(images: Images) -> Features:

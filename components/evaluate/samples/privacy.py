@@ -75,8 +75,8 @@ class Memorisation:
     @property
     def verdict(self) -> str:
         """The result in a sentence, and the limits of the method in another."""
-        new = f"{self.near:,} of {self.images:,} new images are copies of training images or nearly so ({self.exact:,} exact)"
-        result = f"{new}, where {self.near_held_out:,} of {self.images:,} held-out images are that close"
+        copies = f"{self.near:,} of {self.images:,} new images are copies of training images or nearly so ({self.exact:,} exact)"
+        result = f"{copies}, where {self.near_held_out:,} of {self.images:,} held-out images are that close"
         if self.flagged:
             return f"{result}: this model gives training images away. {LIMITS}"
         # A few exact copies may be blank images by chance, but "no sign" would be wrong beside them.

@@ -82,7 +82,7 @@ def measure_usefulness(
         new_batches, **options, progress=progress, saved=work / "classifier-new.npz" if work else None
     )
     together = tf.data.Dataset.zip(real_batches(images, crop, seed=seed), new_batches).map(_joined)
-    both = train_classifier(
+    both_classifier = train_classifier(
         together,
         **options,
         progress=lambda done: progress(images_seen(images.count) // 2 + done),
@@ -92,7 +92,7 @@ def measure_usefulness(
     for pixels, test_labels in test():
         known = test_labels >= 0
         total += int(np.count_nonzero(known))
-        for index, network in enumerate((classifier, synthetic, both)):
+        for index, network in enumerate((classifier, synthetic, both_classifier)):
             logits = np.asarray(network.predict_on_batch(pixels))
             if not np.isfinite(logits).all():  # argmax would take NaN for the first label
                 return "the outputs of some classifier are not finite numbers"

@@ -171,8 +171,8 @@ def _reconstructions(test_images: SharedImages | None, outputs: Sequence[Outputs
             alt = f"The same images as {name} sees them"
             strips.append(_strip(f"As {name} sees them", images, alt=alt, note=output.inputs.note))
         error = float(np.mean((images.astype(float) - output.reconstructed) ** 2)) / 255**2
-        of_these = f" of these {len(originals)}" if len(originals) > 1 else ""
-        note = f"MSE{of_these}: {fixed(error, decimals=4)}"
+        count_note = f" of these {len(originals)}" if len(originals) > 1 else ""
+        note = f"MSE{count_note}: {fixed(error, decimals=4)}"
         strips.append(_strip(name, output.reconstructed, alt=f"Reconstructions by {name}, {note}", note=note))
     return strips
 

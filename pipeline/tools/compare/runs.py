@@ -93,10 +93,14 @@ def _folder(name: str, *, runs: Path) -> Path:
         return path
     if path.exists():
         raise UsageError(f"{path}: expected the folder of a run, found a file")
-    others = sorted(folder.parent.name for folder in path.parent.glob("*/evaluation"))
-    close = difflib.get_close_matches(path.name, others, n=1)
+    other_runs = sorted(folder.parent.name for folder in path.parent.glob("*/evaluation"))
+    close = difflib.get_close_matches(path.name, other_runs, n=1)
     hint = (
-        f"did you mean {close[0]}?" if close else f"there are {', '.join(others[:12])}" if others else "there are none"
+        f"did you mean {close[0]}?"
+        if close
+        else f"there are {', '.join(other_runs[:12])}"
+        if other_runs
+        else "there are none"
     )
     raise UsageError(f"{name}: expected a run with an evaluation, found no folder {path}; {hint}")
 

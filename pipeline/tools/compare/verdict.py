@@ -155,9 +155,9 @@ def _rank(cells: Sequence[Cell], names: Sequence[str], better: str) -> tuple[lis
     if any(mark in ("level", "after") for mark in marks):
         marks = ["first" if mark == "best" else mark for mark in marks]
     # The runner-up is the nearest one: of those that are level, if any; else of those whose uncertainty is unknown.
-    others = [place for place in range(len(cells)) if values[place] != best]
+    other_places = [place for place in range(len(cells)) if values[place] != best]
     ranks = {"level": 0, "after": 1, "behind": 2}
-    second = min(others, key=lambda place: (ranks[marks[place]], abs(values[place] - best)))
+    second = min(other_places, key=lambda place: (ranks[marks[place]], abs(values[place] - best)))
     gap, limit = abs(values[second] - best), uncertainty(first, cells[second])
     leaders = [name for name, value in zip(names, values, strict=True) if value == best]
     subject = listed(leaders) + (" is" if len(leaders) == 1 else " are")

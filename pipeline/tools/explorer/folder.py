@@ -57,13 +57,19 @@ def build(recipe: Recipe, *, runs: Path, out: Path | None) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     console.print("explore   builds the page from the generator and up to 1,000 test images", markup=False)
     with tempfile.TemporaryDirectory(prefix=".explorer-", dir=folder.parent) as temporary:
-        new = Path(temporary, "explorer")
-        _copy_page(new)
-        _encode(generator, examples, new / "data", made_from, log_path=generator.path.parent / ".logs" / "explorer.log")
-        new.chmod(0o755)
+        new_folder = Path(temporary, "explorer")
+        _copy_page(new_folder)
+        _encode(
+            generator,
+            examples,
+            new_folder / "data",
+            made_from,
+            log_path=generator.path.parent / ".logs" / "explorer.log",
+        )
+        new_folder.chmod(0o755)
         if folder.exists():
             os.replace(folder, Path(temporary, "before"))
-        os.replace(new, folder)
+        os.replace(new_folder, folder)
         atomic.fsync(folder.parent)
     return folder
 
