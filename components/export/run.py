@@ -123,8 +123,8 @@ def check_gates(evaluation: ModelEvaluation, *, despite: tuple[str, ...]) -> Non
         failure = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise DataError(
-            f"evaluate.gates: expected {failure['gate']} {failure['expected']}, found {_measured(failure)}{more}; improve the model, "
-            f"or set export.despite=[{', '.join(gate['gate'] for gate in failed)}] to export it all the same"
+            f"evaluate.gates: expected {failure['gate']} {failure['expected']}, found {_measured(failure)}{more}; "
+            f"improve the model, or set export.despite=[{', '.join(gate['gate'] for gate in failed)}] to export it all the same"
         )
 
 
