@@ -36,7 +36,7 @@ def png_of_size(width: int, height: int) -> bytes:
         ),
     ],
 )
-def test_what_is_no_usable_picture_is_a_plain_message(opened: Any, name: str, content: bytes, message: str) -> None:
+def test_an_unusable_picture_gives_a_plain_message(opened: Any, name: str, content: bytes, message: str) -> None:
     shown = settled(opened)
     opened.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
     opened.get_by_text(message).wait_for()
@@ -64,7 +64,7 @@ def test_files_of_another_generator_are_a_plain_message(
         ("WebAssembly.validate = () => false", "lacks WebAssembly SIMD"),
     ],
 )
-def test_a_browser_that_cannot_is_told_why(
+def test_a_browser_that_cannot_run_the_page_shows_why(
     page: Any, explorer: Path, serve: Callable[[Path], str], script: str, message: str
 ) -> None:
     page.add_init_script(script)

@@ -95,7 +95,7 @@ def test_a_manifest_that_differs_from_ml_metadata_is_an_error(
     assert f"expected digest {'0' * 64}, found {digest}" in done.stderr
 
 
-def test_a_failure_is_one_line_and_the_same_command_goes_on(
+def test_a_failure_is_one_line_and_the_same_command_resumes(
     home: Path, first: dict[str, tuple[str, str]], command: Command
 ) -> None:
     broken = Path(first["export"][1]) / "generator.json"

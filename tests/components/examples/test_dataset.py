@@ -110,7 +110,7 @@ def test_a_resumed_training_sees_the_order_of_an_uninterrupted_one(examples: Exa
         assert order(examples, first_epoch=epoch, epochs=4, limit=limit) == whole[epoch * size :]
 
 
-def test_a_seed_decides_the_order_whatever_the_batch_size(examples: Examples) -> None:
+def test_a_seed_gives_the_same_order_for_any_batch_size(examples: Examples) -> None:
     assert order(examples) == order(examples, batch_size=3)
     assert order(examples, seed=2**31 - 1) == order(examples, seed=2**31 - 1)
     assert len({tuple(order(examples, seed=seed)) for seed in (0, 1, 7, 2**31 - 1)}) == 4

@@ -94,7 +94,7 @@ def test_a_limit_keeps_the_first_images_alone(
     np.testing.assert_array_equal(pixels, [image(number) for number in range(limit)])
 
 
-def test_what_does_not_fit_into_its_share_of_memory_stays_in_the_shards(
+def test_images_too_large_for_their_share_of_memory_stay_in_the_shards(
     examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = TrainingImages(examples).bytes

@@ -64,7 +64,7 @@ def exported(
 
 
 @pytest.mark.process
-def test_each_form_was_compared_with_the_keras_model_in_a_process_of_its_own(exported: Generator) -> None:
+def test_each_form_was_compared_with_the_keras_model_in_its_own_process(exported: Generator) -> None:
     forms = json.loads(exported.parity_path.read_text())["forms"]
     assert list(forms) == ["saved_model", *ALL]
     for name, parity in forms.items():

@@ -151,7 +151,7 @@ def ppm_of_sixteen_bits(colours: Array) -> bytes:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_values_of_which_nobody_says_what_is_white_are_not_guessed(dtype: Any) -> None:
+def test_pixels_of_unknown_range_are_rejected(dtype: Any) -> None:
     data = encoded(Image.fromarray(np.full((8, 16), 3, dtype)), "TIFF")
     with pytest.raises(Rejected) as caught:
         decoded(data)
@@ -304,7 +304,7 @@ def test_an_orientation_that_does_not_exist_is_passed_over() -> None:
     assert decoded(encoded(halves("RGB"), "PNG", exif=exif)).size == SIZE
 
 
-def test_odd_metadata_warns_nobody() -> None:
+def test_odd_metadata_gives_no_warning() -> None:
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12"  # an EXIF block that ends early
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -111,7 +111,7 @@ def outcome(data: bytes, *, max_pixels: int = LIMIT) -> Reason | None:
     ],
     ids=["nothing", "text", "zeros", "PDF", "SVG", "PostScript, which is a program"],
 )
-def test_what_is_no_image_is_rejected_from_its_first_bytes(data: bytes, reason: Reason) -> None:
+def test_a_file_that_is_not_an_image_is_rejected_by_its_first_bytes(data: bytes, reason: Reason) -> None:
     assert outcome(data) == reason
     with pytest.raises(Rejected) as caught:
         read_header(data, PreprocessSettings(max_pixels=LIMIT))

@@ -126,7 +126,7 @@ def test_a_photo_is_decoded_no_smaller_than_needed(
     assert decoded_sizes == [expected]
 
 
-def test_of_a_photo_that_lies_on_its_side_the_upright_size_counts(decoded_sizes: list[tuple[int, int]]) -> None:
+def test_the_size_of_a_rotated_photo_is_its_upright_size(decoded_sizes: list[tuple[int, int]]) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = jpeg(Image.new("RGB", (800, 200)), exif=exif)  # upright: 200 wide, 800 high

@@ -217,7 +217,7 @@ def test_a_sentence_is_there_beyond_its_threshold_and_not_before(
     assert kind not in {anomaly.kind for anomaly in anomalies(facts(**well))}
 
 
-def test_every_kind_is_tested_on_both_sides_and_told_in_its_order() -> None:
+def test_every_kind_is_tested_on_both_sides_and_reported_in_order() -> None:
     assert {kind for kind, *_ in CASES} == set(Kind)
     everything = facts(
         train=split(900, {"hat": 3, "coat": 10, "shoes": 800}, mean=0.999, deviation=0.001),
@@ -255,7 +255,7 @@ def test_copies_that_were_left_out_of_one_image_leave_identical_images() -> None
     assert Kind.IDENTICAL not in {anomaly.kind for anomaly in anomalies(single)}
 
 
-def test_classes_that_are_told_to_be_few_are_not_called_imbalanced_again() -> None:
+def test_a_class_with_too_few_images_is_not_also_called_imbalanced() -> None:
     of_hat = anomalies(facts(train=split(54_000, {"hat": 3, "coat": 500})))
     assert [anomaly.kind for anomaly in of_hat if "hat" in anomaly.text] == [Kind.FEW_IN_CLASS]
 

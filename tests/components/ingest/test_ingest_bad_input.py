@@ -211,7 +211,7 @@ def test_a_file_that_goes_or_changes_between_the_passes_is_rejected(
     assert "007.png" not in keys
 
 
-def test_a_shard_of_which_nothing_is_left_is_passed_over_on_the_contact_sheet(
+def test_the_contact_sheet_skips_an_empty_shard(
     tmp_path: Path, photos: Path, ingest_into: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("components.ingest.plan.SHARD_RECORDS", 1)

@@ -124,7 +124,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, labels: Pixels) -> N
     ],
 )
 @endings
-def test_a_header_that_lies_is_refused_at_once(tmp_path: Path, ending: str, data: bytes, found: str) -> None:
+def test_a_header_with_a_false_size_is_refused_at_once(tmp_path: Path, ending: str, data: bytes, found: str) -> None:
     path = tmp_path / f"a{ending}"
     if ending == ".npy":
         path.write_bytes(data)

@@ -155,7 +155,7 @@ def test_any_bytes_are_read_whole_or_refused(data: bytes) -> None:
     ],
     ids=["too short", "header alone", "too long", "four billion images", "absurd"],
 )
-def test_a_header_that_lies_of_its_length_is_refused_at_once(
+def test_a_header_with_a_false_length_is_refused_at_once(
     tmp_path: Path, ending: str, claim: tuple[int, ...], content: int, expected: str, length: str
 ) -> None:
     path = tmp_path / f"photos-images-idx3-ubyte{ending}"
@@ -242,7 +242,7 @@ def test_labels_that_are_added_change_the_digest(tmp_path: Path, write_idx: Writ
     assert idx(tmp_path).digest() != before
 
 
-def test_a_path_that_is_not_there_is_a_usage_error_that_names_source(tmp_path: Path) -> None:
+def test_a_missing_path_is_a_usage_error_that_names_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"found nothing at {re.escape(str(tmp_path / 'nowhere'))}; set SOURCE="):
         idx(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"found none; set SOURCE="):

@@ -166,7 +166,7 @@ def test_files_named_after_splits_keep_them_where_the_division_is_whole(
     assert [item.split for item in items_of(source_at(tmp_path))] == expected
 
 
-def test_keys_that_match_are_the_sources_own_test_split_whatever_files_are_named(tmp_path: Path) -> None:
+def test_keys_that_match_are_the_test_split_for_any_names_of_files(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", {"image": IMAGES[:2]})
     write(tmp_path / "test.parquet", {"image": IMAGES[:1]})
     splits = {item.key: item.split for item in items_of(source_at(tmp_path, test=["train*1"]))}
@@ -219,7 +219,7 @@ def test_a_place_without_parquet_files_is_a_usage_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"no table at all", b"PAR1" + bytes(40) + b"PAR1"])
-def test_what_is_no_parquet_file_is_named_in_one_line(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_not_parquet_is_named_in_one_line(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(data)
     with pytest.raises(DataError, match=rf"^{re.escape(str(path))}: expected a whole Parquet file, found .*$") as error:

@@ -201,7 +201,7 @@ def test_any_bytes_are_rows_or_refused(ending: str, content: bytes) -> None:
             assert str(error).startswith(str(path))
 
 
-def test_what_is_no_table_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_table_is_a_usage_error(tmp_path: Path) -> None:
     write(tmp_path / "a.xlsx", "")
     with pytest.raises(
         UsageError, match=rf"kind table expects \.csv, \.tsv or \.jsonl files, found {tmp_path}/a\.xlsx"

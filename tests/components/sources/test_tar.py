@@ -220,7 +220,7 @@ def test_damage_is_an_error_or_other_bytes_and_never_a_crash(suffix: str, data: 
 
 @pytest.mark.parametrize("size", [-512, -1024, -(1 << 40), 1 << 40])
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-def test_a_header_that_lies_about_a_size_ends_soon(tmp_path: Path, size: int, kind: bytes) -> None:
+def test_a_header_with_a_false_size_ends_soon(tmp_path: Path, size: int, kind: bytes) -> None:
     info = tarfile.TarInfo("a.png")
     info.size, info.type = size, kind
     header = info.tobuf(tarfile.GNU_FORMAT)
@@ -281,7 +281,7 @@ def test_several_archives_are_one_source_a_part_each_and_names_begin_with_theirs
     assert source.digest() not in {source_at(tmp_path / "a.tar").digest(), source_at(tmp_path / "b.tar.gz").digest()}
 
 
-def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "photos.tar").write_bytes(b"not a tar, but words " * 100)
     with pytest.raises(DataError, match=rf"^{tmp_path}/photos\.tar: expected a whole tar archive"):
         read_all(source_at(tmp_path / "photos.tar"))

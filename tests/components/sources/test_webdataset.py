@@ -51,7 +51,7 @@ def label_or_reason(folder: Path, files: dict[str, bytes], **settings: object) -
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
 @given(samples=samples, data=st.data())
-def test_samples_come_back_in_whatever_order_their_files_are(
+def test_samples_are_read_for_any_order_of_their_files(
     suffix: str, samples: dict[str, tuple[bytes, str, str | None]], data: st.DataObject
 ) -> None:
     files = []

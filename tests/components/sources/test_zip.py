@@ -155,7 +155,7 @@ def test_several_archives_are_one_source_and_names_begin_with_theirs(tmp_path: P
     assert source.digest() not in {source_at(tmp_path / "a.zip").digest(), source_at(tmp_path / "b.zip").digest()}
 
 
-def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"PK, but no more than that")
     with pytest.raises(DataError, match=rf"^{tmp_path}/photos\.zip: expected a zip archive, found something else"):
         source_at(tmp_path / "photos.zip")

@@ -87,7 +87,7 @@ def codes(count: int) -> Array:
     return np.random.default_rng(0).standard_normal((count, 2)).astype(np.float32)
 
 
-def test_the_image_follows_the_label_whatever_the_code(dense: Model) -> None:
+def test_the_image_follows_the_label_for_any_code(dense: Model) -> None:
     vae = load(dense)
     for label, bright_is_left in ((LEFT, True), (RIGHT, False)):
         images = np.asarray(vae.decode(codes(100), np.full(100, label)))

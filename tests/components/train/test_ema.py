@@ -67,7 +67,7 @@ def test_every_validation_sees_the_averages(reference: Record, averages: list[We
         assert_close(weights, expected)
 
 
-def test_training_goes_on_with_the_weights_as_if_there_were_no_average(
+def test_training_continues_with_the_weights_and_not_with_their_average(
     reference: Record, labelled_examples: Examples, everything: Callable[..., TrainSettings], tmp_path: Path
 ) -> None:
     model = open_model(tmp_path)

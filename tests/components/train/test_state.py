@@ -63,7 +63,7 @@ def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
     assert_same(state.best_weights, numbers[::-1])
 
 
-def test_where_there_is_no_file_a_training_starts_anew(tmp_path: Path) -> None:
+def test_without_a_file_training_starts_from_the_beginning(tmp_path: Path) -> None:
     assert TrainingState.read(tmp_path / "state.npz") == TrainingState(epochs=0, best=None, stopped=False)
 
 

@@ -184,7 +184,7 @@ def test_a_broken_shard_ends_the_training_and_names_the_examples(
 # --- values of a search ----------------------------------------------------------------------------------------------
 
 
-def test_the_values_of_a_search_take_the_place_of_the_recipes_whatever_their_keys(
+def test_the_values_of_a_search_replace_the_recipes_for_any_key(
     tiny_examples: Examples,
     make_settings: MakeSettings,
     tuned: Callable[[dict[str, Any]], HyperParameters],

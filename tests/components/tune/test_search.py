@@ -141,7 +141,7 @@ def test_the_seed_decides_what_is_tried(
 
 
 @pytest.mark.parametrize("oracle", ORACLES)
-def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(
+def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_continues(
     oracle: str,
     tiny_examples: Examples,
     make_settings: MakeSettings,

@@ -51,7 +51,7 @@ def test_the_sentence_says_who_won_and_by_how_much() -> None:
     )
 
 
-def test_of_few_trials_nothing_is_said_about_more() -> None:
+def test_the_verdict_on_few_trials_does_not_ask_for_more() -> None:
     assert verdict(trials(-103.0), SPACE).endswith("finished trials: 1, too few to say whether more would help")
 
 
@@ -112,7 +112,7 @@ def test_the_key_that_mattered_has_the_larger_share() -> None:
         assert sum(shares.values()) == pytest.approx(1.0)
 
 
-def test_nothing_is_said_of_few_trials_or_of_noise() -> None:
+def test_importance_is_unknown_for_few_trials_and_for_noise() -> None:
     assert importance(sampled(9, by_rate=20.0, by_size=2.0), SPACE) is None
     assert importance(sampled(40, by_rate=0.0, by_size=0.0, noise=5.0), SPACE) is None
     assert importance(trials(*[-100.0] * 20), SPACE) is None

@@ -28,7 +28,7 @@ def test_what_several_processes_have_done_is_added_up(tmp_path: Path) -> None:
     assert (total.done(), total.note()) == (1009, "4 rejected")
 
 
-def test_a_worker_that_begins_again_goes_on_counting(tmp_path: Path) -> None:
+def test_a_restarted_worker_continues_its_count(tmp_path: Path) -> None:
     total = TotalTally(tmp_path)
     _work(tmp_path, 3, 0)
     _work(tmp_path, 4, 1)

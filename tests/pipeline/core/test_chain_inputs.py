@@ -85,7 +85,7 @@ def test_generate_takes_training_images_only_to_leave_out_copies_of_them(make: M
     assert inputs_of(STAGE["generate"], filtered, runs=runs)["Examples"] is not None
 
 
-def test_given_codes_count_by_their_content_wherever_they_are(make: Make, source_folder: Path, tmp_path: Path) -> None:
+def test_codes_count_by_their_content_and_not_by_their_path(make: Make, source_folder: Path, tmp_path: Path) -> None:
     def settings(path: Path) -> GenerateSettings:
         return GenerateSettings.of(make({"generate.around": str(path), "generate.name": "near"}))
 

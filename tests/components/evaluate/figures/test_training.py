@@ -31,7 +31,7 @@ def test_training_curves_draw_short_and_diverged_trainings(validation: list[floa
     pixels_of(training.training_curves(history(len(validation), validation=validation), unit="loss per image"))
 
 
-def test_the_same_figure_is_the_same_bytes_whatever_settings_somebody_has(tmp_path: Path) -> None:
+def test_a_figure_has_the_same_bytes_under_any_settings_of_matplotlib(tmp_path: Path) -> None:
     def draw(name: str) -> bytes:
         style.save(training.training_curves(history(5), unit="nats per image"), tmp_path / f"{name}.png")
         return (tmp_path / f"{name}.png").read_bytes()

@@ -191,7 +191,7 @@ def test_a_recipe_may_demand_any_measured_section(part: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["images", "gates.metrics.elbo", "fid", "", "metricselbo.value"])
-def test_a_recipe_may_demand_nothing_else(name: str) -> None:
+def test_a_recipe_may_have_no_gates(name: str) -> None:
     with pytest.raises(
         ValidationError, match="expected names that begin with one of metrics, latent, distances"
     ) as caught:

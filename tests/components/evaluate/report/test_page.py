@@ -50,7 +50,7 @@ def path(artifacts: tuple[Examples, Model], tmp_path_factory: pytest.TempPathFac
     return evaluate_small(*artifacts, folder, title="Tiny <i>images</i>", figures=True).artifact.report_path
 
 
-def test_it_is_html_that_needs_nothing_else(path: Path) -> None:
+def test_the_page_needs_no_other_file(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     page = page_of(path)

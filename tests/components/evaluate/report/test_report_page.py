@@ -165,7 +165,7 @@ def test_heading_levels_go_down_one_by_one(page: Page) -> None:
     assert all(words.strip() for _, words in page.heads)
 
 
-def test_the_verdict_has_five_lines_before_anything_else(page: Page) -> None:
+def test_the_page_begins_with_the_verdict_in_five_lines(page: Page) -> None:
     assert len(page.of("dt")) == len(page.of("dd")) == 5
     labels = ("Quality", "Use of the latent space", "Memorisation", "Gates", "What to try next")
     places = [page.words.index(label) for label in labels]

@@ -139,7 +139,7 @@ def test_distances_of_another_number_of_images_are_not_ranked(shelf: Shelf) -> N
     assert "other number of images (12, 6,000)" in shelf.row("distances.random.frechet").verdict.caveat
 
 
-def test_what_was_not_measured_says_why(shelf: Shelf) -> None:
+def test_an_unmeasured_figure_has_its_reason(shelf: Shelf) -> None:
     shelf.add("a", distances={"random": space(2.0)}, metrics={"ssim": figure(0.5, 0.1), "elbo": figure(1.0, 0.1)})
     shelf.add("b", distances={"left_out": "evaluate.distance_images is 0"})
     assert shelf.row("distances.random.frechet").verdict.caveat == "Not measured for b: evaluate.distance_images is 0."
