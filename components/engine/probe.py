@@ -90,7 +90,7 @@ def choose_engine(
     deterministic: bool,
     path: Path,
 ) -> Engine:
-    """Choose the engine of a training: as the settings say, and where they say `auto`, the fastest on this machine.
+    """Choose the engine of a training: what the settings say; for `auto`, the fastest on this machine.
 
     The measurement is made once per machine and network, and only for a training that is long enough.
 

@@ -13,7 +13,7 @@ from components.generate.writers import ArrayFile, Target
 from components.reporting.numbers import data_size
 from schemas.errors import DataError
 
-MANY = 20_000  # images from which on the check is worth its time
+MANY = 20_000  # from this number of images on, the check is worth its time
 PROBED = 256  # images that are made for the check
 
 

@@ -30,7 +30,7 @@ from schemas.errors import DataError, UsageError
 from schemas.recipe.generate import GenerateSection
 from schemas.recipe.settings import GenerateSettings
 
-LARGE = 2_000  # images from which on several workers pay for their start
+LARGE = 2_000  # from this number of images on, several workers save more time than their start takes
 ROW_GROUP = 8_192  # rows of metadata.parquet
 CODES, SELECTED = "given.npz", "selected.json"  # files in the work folder, for an interrupted stage to resume
 

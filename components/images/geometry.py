@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 @dataclass(frozen=True)
 class Geometry(ABC):
-    """Resizes an image of any size into a frame, centred; what is too large is cut evenly, free space is background.
+    """Resizes an image of any size into a frame, centred. Parts outside are cut evenly; free space becomes background.
 
     The image is resampled once (bicubic with antialiasing). An image that fits exactly is not changed.
     """

@@ -24,14 +24,14 @@ Batches = Callable[[], Iterator[Images]]  # batches [B, H, W, C], scale 0 to 1; 
 def near_copies(distances: Images, gaps: Images) -> NDArray[np.bool_]:
     """Return which images are near copies: [n].
 
-    With t the training image nearest to s, s is a near copy if it is less than `NEAR` times as far from t as the next
-    training image is, not counting duplicates of t; or no farther than half a grey level. Related: authenticity (Alaa et
-    al. 2022, "How Faithful is your Synthetic Data?"); Carlini et al. 2023, "Extracting Training Data from Diffusion
-    Models", compare with neighbours too.
+    Let t be the training image nearest to an image s, and u the training image nearest to t, apart from duplicates of t.
+    Then s is a near copy if its distance from t is less than `NEAR` times the distance of u from t, or at most half a grey
+    level. Related: authenticity (Alaa et al. 2022, "How Faithful is your Synthetic Data?"); Carlini et al. 2023, "Extracting
+    Training Data from Diffusion Models", compare with neighbours too.
 
     Args:
-        distances: From each image to the nearest training image: [n].
-        gaps: From that training image to the next one: [n].
+        distances: From each image s to t: [n].
+        gaps: From t to u: [n].
     """
     near: NDArray[np.bool_] = (distances < LEVEL) | (distances < NEAR * gaps)
     return near

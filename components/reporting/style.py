@@ -28,7 +28,7 @@ FAINT = "#dfe4e9"
 ACCENT = "#0f766e"
 SECOND = "#d9730d"
 
-# Ten colours that keep apart as dots on white, then their ten lighter partners.
+# Ten colours that differ clearly as dots on white, then a lighter tone of each.
 COLOURS = [
     "#3b6fb0",
     "#e8832a",

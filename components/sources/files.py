@@ -30,9 +30,9 @@ def is_remote(path: str) -> bool:
 def find(settings: Any) -> tuple[str, list[str]]:
     """Find the files and folders of a source's `path`.
 
-    A path with `*`, `?` or `[…]` stands for all that match it, `**` for any depth, unless something of that very name is
-    there; one with braces, `{000..099}` or `{train,val}`, for each path that these make, and each has to be there. Names
-    then count from the last folder before the first such sign.
+    A path with `*`, `?` or `[…]` stands for all paths that match it, and `**` for folders of any depth; a file or folder of
+    exactly that name goes first. A path with braces, `{000..099}` or `{train,val}`, stands for several paths, all of which
+    must exist. Names then count from the last folder before the first such sign.
 
     Returns:
         The folder that names count from, and the files and folders, sorted.
@@ -58,7 +58,7 @@ def find(settings: Any) -> tuple[str, list[str]]:
 
 
 def find_files(settings: Any, *, endings: tuple[str, ...]) -> tuple[str, list[str]]:
-    """Find files as `find` does, those below folders included; one file may have any name, several need these endings.
+    """Find files as `find` does, also those below folders. A single file may have any name; several need one of the endings.
 
     Raises:
         UsageError: No path is set, or no such file is there.

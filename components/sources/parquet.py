@@ -37,7 +37,7 @@ class Parquet(Source):
     """Rows of Parquet files, keyed `<file>#<row>`, with a column of bytes or of structs `{bytes, path}`.
 
     Files are read page by page, so a row group may be of any size. Memory holds one page of each column (pyarrow writes
-    1,024 rows to a page, whatever their size) and a few rows. Pages cannot be looked up, so images have no place.
+    1,024 rows to a page, of any size) and a few rows. Pages cannot be looked up, so images have no place.
     """
 
     settings: ParquetSource

@@ -1,10 +1,9 @@
 """Several devices train one model: each takes its share of every batch. Importing this module loads TensorFlow.
 
 Keras trains under `tf.distribute.MirroredStrategy`: every device has the weights, and gradients are added up. A batch gives
-what it gives on one device, whatever the number of devices. For that, four things that Keras leaves to each device are
-computed here over the whole batch: noise (Keras's generators draw the same numbers on every device), the loss's mean (Keras
-divides by the number of devices, and so weighs images by the size of their share), batch normalisation's statistics, and
-clipping.
+the same result on any number of devices. To that end, four things that Keras leaves to each device are computed here over
+the whole batch: noise (Keras's generators draw the same numbers on every device), the loss's mean (Keras divides by the
+number of devices, and so weighs images by the size of their share), batch normalisation's statistics, and clipping.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _train(images: TrainingImages, network: Network, settings: TuneSettings, jud
 class Judge(keras.callbacks.Callback):
     """Measures the validation ELBO, with the same noise for every epoch and every trial.
 
-    It is the likelihood's own bound, whatever the weights of its terms in training.
+    It is the likelihood's own bound, without the weights of the loss's terms.
 
     Args:
         images: The search's.

@@ -13,7 +13,7 @@ _SECONDS = 0.2  # between two writes
 
 
 class Tally:
-    """The counts of one worker, which go on where an earlier worker of the same number stopped."""
+    """The counts of one worker, added to those of an earlier worker with the same number."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

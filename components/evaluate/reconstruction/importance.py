@@ -59,7 +59,7 @@ class ImportanceBound:
     """``log 1/K Σ_k p(x, z_k) / q(z_k|x)``, with z_k drawn from the posterior q: [B], nats.
 
     Burda, Grosse & Salakhutdinov 2016, "Importance Weighted Autoencoders", equation 8. On average it lies below log p(x), and
-    the larger K is, the closer it comes. With K = 1 it is the ELBO.
+    a larger K brings it closer. With K = 1 it is the ELBO.
 
     Args:
         vae: The model.

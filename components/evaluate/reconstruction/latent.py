@@ -81,7 +81,7 @@ def smoothness(decode: Callable[[Any], NDArray[Any]], codes: Sequence[NDArray[An
     """Measure how evenly images change along the straight line between the codes of each pair.
 
     Args:
-        decode: Codes [B, D] to images [B, H, W, C].
+        decode: Maps codes [B, D] to images [B, H, W, C].
         codes: [n, D]; the first two are a pair, then the next two, and so on.
 
     Returns:

@@ -24,7 +24,7 @@ class Metric:
         better: Which values are better.
         group: The group of the report that shows it.
         doc: What it measures, for a reader who does not know it.
-        per_image: The model's terms (`models.vae.VAE.terms`) to values [B], float32; None: computed by `importance`.
+        per_image: Maps the model's terms (`models.vae.VAE.terms`) to values [B], float32; None: computed by `importance`.
         variational: Whether it needs a KL, which a plain autoencoder does not have.
         density: Whether it needs a likelihood of grey or colour values.
     """

@@ -14,11 +14,11 @@ class Outcome:
     """The outcome of one gate. ``metrics.json`` has the same names.
 
     Attributes:
-        gate: Its name: the figure's place in ``metrics.json``.
-        expected: In words.
-        found: The figure; None where there is none.
-        passed: Whether it is as expected. A figure that was not measured does not pass.
-        why: Why there is no figure, "" where there is one.
+        gate: Its name: the place of a value in ``metrics.json``.
+        expected: The limits, in words.
+        found: The value; None if there is none.
+        passed: Whether the value is within the limits. A value that was not measured does not pass.
+        why: Reason that there is no value; "" if there is one.
     """
 
     gate: str

@@ -102,7 +102,7 @@ def real_batches(images: TrainingImages, crop: Callable[[Any], Any], *, seed: in
 
     Args:
         images: Training images with labels.
-        crop: Stored pixels [B, H', W', C] to those that the model sees.
+        crop: Maps stored pixels [B, H', W', C] to those that the model sees.
         seed: Seed of their order.
     """
     epochs = math.ceil(steps_for(images.count) * BATCH_SIZE / images.count)

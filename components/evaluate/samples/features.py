@@ -24,7 +24,7 @@ class FeatureSpace:
         name: Key in ``metrics.json``.
         doc: What the network is, for a reader.
         digest: sha256 of the network; distances can be compared only where it is the same.
-        features: Images [B, H, W, C], scale 0 to 1, to features [B, D].
+        features: Maps images [B, H, W, C], scale 0 to 1, to features [B, D].
     """
 
     name: str

@@ -20,7 +20,7 @@ from models.code_samplers import CodeSampler
 from models.vae import VAE
 
 MAX_FITTED = 20_000  # training images whose codes samplers are fitted to
-MIN_VALIDATION = 100  # validation images, to choose a sampler by
+MIN_VALIDATION = 100  # fewest validation images by which a sampler is chosen
 
 Features = Sequence[NDArray[np.float32]]  # features of a set of images, [N, D] for each feature space
 

@@ -55,11 +55,11 @@ def measure_usefulness(
     progress: Callable[[int], None] = lambda done: None,
     work: Path | None = None,
 ) -> Usefulness | str:
-    """Train a classifier on new images and one on real and new images, and compare them with one of real images.
+    """Train a classifier on new images, and one on real and new images; compare both with one trained on real images.
 
     Args:
         classifier: The classifier that was trained on the real training images.
-        new_images: A count to as many new images [N, H, W, C] and labels [N]; None where some are not finite numbers.
+        new_images: Returns a number of new images [N, H, W, C] and their labels [N]; None if some are not finite numbers.
         images: The real training images, with labels.
         crop: See `components.evaluate.samples.classifier.real_batches`.
         test: Batches of the real test images, scale 0 to 1, and their labels; -1: no label.

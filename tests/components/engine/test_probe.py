@@ -184,7 +184,7 @@ def test_low_precision_is_of_activations_alone() -> None:
     assert {weight.dtype for weight in vae.trainable_weights} == {"float32"}
     results = vae(np.zeros((2, 8, 8, 1), np.uint8), training=True)
     assert {keras.backend.standardize_dtype(value.dtype) for value in results.values()} == {"float32"}
-    assert keras.config.dtype_policy().name == "float32"  # of whatever is built next
+    assert keras.config.dtype_policy().name == "float32"  # for the next network that is built
 
 
 @pytest.mark.parametrize("batch", [1, 5])

@@ -152,7 +152,7 @@ def test_the_moments_are_those_of_all_stored_training_pixels(ingested: Ingested,
     assert (statistics.mean, statistics.deviation) == (statistics.train_mean, statistics.train_deviation)
 
 
-# One crop for each geometry is enough: crops are cut from whatever the geometry makes. Tests below hold every crop.
+# One crop for each geometry is enough: crops are cut from the geometry's result. Tests below cover every crop.
 @pytest.mark.parametrize(
     ("geometry", "kind", "crop"), [("fit", Fit, "none"), ("pad", Pad, "baked"), ("stretch", Stretch, "fresh")]
 )

@@ -130,7 +130,7 @@ def test_a_full_disk_ends_a_search_of_workers_with_the_systems_own_error(
     oracle = make_oracle(settings, state_path=tmp_path / "search.json")
     monkeypatch.setattr(StateFile, "write", full)
     with pytest.raises(OSError, match="No space left on device"):
-        oracle.create_trial("worker-0")  # as the server's thread does, where nobody would notice
+        oracle.create_trial("worker-0")  # as the server's thread does, whose errors would go unnoticed
     with pytest.raises(OSError, match="No space left on device"):
         run_workers(oracle, tiny_examples, settings, folder=tmp_path)
 
