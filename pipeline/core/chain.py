@@ -22,7 +22,7 @@ from schemas.artifacts.manifest import Artifact
 from schemas.artifacts.staging import Staging, recover
 from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import Recipe
-from schemas.recipe.settings import StageSettings
+from schemas.recipe.settings import StageSettings, by_key
 from schemas.stage import Stage
 
 STAGES: tuple[Stage, ...] = (INGEST, TUNE, TRAIN, EVALUATE, EXPORT, GENERATE)
@@ -165,7 +165,7 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
     if manifest is None:
         interrupted = Status(stage, output, settings, inputs, "-").staging().root.exists()
         return Status(stage, output, settings, inputs, "was interrupted, resumes" if interrupted else "never ran")
-    changes = _changes(manifest.inputs, inputs) + _changes(_flat(manifest.settings), _flat(settings.content()))
+    changes = _changes(manifest.inputs, inputs) + _changes(by_key(manifest.settings), by_key(settings.content()))
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     return Status(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
 
@@ -197,13 +197,3 @@ def _brief(value: Any) -> str:
         return "none"
     text = str(value)
     return f"{text[:8]}…" if len(text) == 64 else text[:40]
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

@@ -11,6 +11,7 @@ from rich.text import Text
 from components.reporting.console import console
 from schemas.recipe.recipe import Recipe, TuneSection
 from schemas.recipe.search import Range
+from schemas.recipe.settings import by_key
 
 KINDS = ("kind", "network", "likelihood")  # keys that say which kind of source, network or loss a section is
 INDENT = 14  # columns before a section's settings
@@ -58,15 +59,7 @@ def changed_settings(recipe: Recipe) -> list[tuple[str, list[str]]]:
 
 def _settings(section: dict[str, Any]) -> list[str]:
     kind = [str(section[key]) for key in KINDS if key in section]
-    return kind + [_shortened(f"{key} {_text(value)}") for key, value in _flat(section) if key not in KINDS]
-
-
-def _flat(section: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return kind + [_shortened(f"{key} {_text(value)}") for key, value in by_key(section).items() if key not in KINDS]
 
 
 def _values(values: Any) -> str:

@@ -185,3 +185,11 @@ def with_values(settings: S, values: Mapping[str, Any]) -> S:
 def value_at(settings: StageSettings, key: str) -> Any:
     """Return the value of a recipe key, such as `model.latent_dim`."""
     return _lookup(settings, key)
+
+
+def by_key(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by recipe key, such as `model.latent_dim`."""
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        values |= by_key(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return values

@@ -28,7 +28,7 @@ from components.reporting.html import png_url, templates
 from components.reporting.numbers import fixed, setting, significant, with_error
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
-from schemas.recipe.settings import EvaluateSettings
+from schemas.recipe.settings import EvaluateSettings, by_key
 
 HERE = Path(__file__).parent
 _MOST_LABELS = 40  # rows; the rest is counted in one more
@@ -158,7 +158,7 @@ def render(
             },
             active=int(measurement.active.sum()),
             dims=len(measurement.active),
-            dimensions=_sentence(wording.dimensions(measurement)),
+            dimensions=wording.sentence(wording.dimensions(measurement)),
             threshold=ACTIVE,
             between_codes=wording.between_codes(measurement, smoothness),
             dims_known=measurement.active_dims_unknown is None,
@@ -167,11 +167,11 @@ def render(
             verdicts=wording.verdicts(),
             distances=[] if compared is None else _space_tables(compared),
             left_out={} if compared is None else compared.left_out,
-            compared=_sentence(wording.distances(judgement.compared)),
+            compared=wording.sentence(wording.distances(judgement.compared)),
             samplers=_samplers(judgement),
             space=judgement.space,
             why_not_chosen=judgement.why_not_chosen,
-            useful=_sentence(wording.usefulness(judgement.usefulness)),
+            useful=wording.sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),
             gates=gates,
             figures={
@@ -181,7 +181,9 @@ def render(
             curves=curves.training(subject.history, unit=subject.loss_unit),
             rates=_rates(subject.history),
             search_curves=None if subject.search is None else curves.searching(subject.search),
-            search_verdict="" if subject.search is None else _sentence(subject.search.verdict).replace(" -", " −"),
+            search_verdict=""
+            if subject.search is None
+            else wording.sentence(subject.search.verdict).replace(" -", " −"),
             trials=None if subject.search is None else curves.trials_table(subject.search),
             lineage=provenance.lineage(subject.examples, subject.model, subject.search),
             splits=SPLITS,
@@ -198,7 +200,7 @@ def render(
 def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgement) -> Findings:
     samplers = () if isinstance(judgement.samplers, str) else judgement.samplers
     return Findings(
-        settings=provenance.flat(provenance.trained_with(subject.model, subject.search)),
+        settings=by_key(provenance.trained_with(subject.model, subject.search)),
         variational=_variational(subject),
         dims=len(measurement.active),
         active=None if measurement.active_dims_unknown else int(measurement.active.sum()),
@@ -274,7 +276,7 @@ def _space_tables(compared: Compared) -> list[_SpaceTable]:
 
 def _memorised(judgement: Judgement) -> str:
     memorisation = judgement.memorisation
-    return _sentence(wording.copies(memorisation)) if isinstance(memorisation, str) else memorisation.verdict
+    return wording.sentence(wording.copies(memorisation)) if isinstance(memorisation, str) else memorisation.verdict
 
 
 def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:
@@ -327,7 +329,3 @@ def _parts(text: str) -> list[str]:
 def _hash(text: str) -> str:
     """Return the name of an inline style or script in a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause[0].upper()}{clause[1:]}."

@@ -57,14 +57,6 @@ def as_yaml(recipe: Mapping[str, Any]) -> str:
     return yaml.dump(dict(recipe), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=88)
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings by recipe key with dots."""
-    by_key: dict[str, Any] = {}
-    for key, value in settings.items():
-        by_key |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return by_key
-
-
 def lineage(examples: Manifest, model: Manifest, search: Search | None) -> list[tuple[str, str, str]]:
     """Return the artifacts behind a report: name, digest, and what each was made from."""
     names = {examples.digest: "the Examples above"}

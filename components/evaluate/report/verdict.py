@@ -30,7 +30,7 @@ def verdict(measurement: Measurement, judgement: Judgement, gates: Sequence[Outc
 def quality(compared: Compared | str) -> str:
     """Say how far new images are from real ones, in the features that know the images best."""
     if isinstance(compared, str) or not compared.distances:
-        return _sentence(wording.distances(compared))
+        return wording.sentence(wording.distances(compared))
     best = compared.distances[-1]
     name = wording.DISTANCE_NAMES.get(best.space.name, ("Fréchet distance",))[0]
     new, floor = best.synthetic, best.floor
@@ -48,9 +48,9 @@ def latent_space(measurement: Measurement) -> str:
     """Say how many latent dimensions are in use."""
     dims, active = len(measurement.active), int(measurement.active.sum())
     if measurement.active_dims_unknown:
-        return _sentence(measurement.active_dims_unknown)
+        return wording.sentence(measurement.active_dims_unknown)
     if active == 0:
-        return _sentence(wording.dimensions(measurement))
+        return wording.sentence(wording.dimensions(measurement))
     subject = f"{active:,} of {counted(dims, 'latent dimension')} {'is' if active == 1 else 'are'} in use"
     return f"{subject}: what counts is a variance above {ACTIVE} over the test images."
 
@@ -59,7 +59,7 @@ def memorisation(judgement: Judgement) -> str:
     """Say whether new images are copies of training images, compared with as many images that the model never saw."""
     memorised = judgement.memorisation
     if isinstance(memorised, str):
-        return _sentence(wording.copies(memorised))
+        return wording.sentence(wording.copies(memorised))
     return memorised.verdict.removesuffix(LIMITS).rstrip()
 
 
@@ -76,7 +76,3 @@ def gate_outcomes(gates: Sequence[Outcome]) -> str:
 
 def _times(ratio: float) -> str:
     return f"{fixed(ratio, decimals=1 if ratio < 10 else 0)} times"
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause[0].upper()}{clause[1:]}."

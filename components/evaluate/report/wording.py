@@ -146,3 +146,8 @@ def summary(measurement: Measurement) -> str:
         f"On {counted(measurement.images, 'test image')} that it never trained on, {subject} {verdict(ssim)} "
         f"({numbers}), and {dimensions(measurement)}."
     )
+
+
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence."""
+    return f"{clause[0].upper()}{clause[1:]}."
