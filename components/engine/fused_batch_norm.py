@@ -1,6 +1,6 @@
 """Batch normalisation in one operation of TensorFlow. Importing this module loads TensorFlow.
 
-Keras's layer is some ten operations forward and as many back, each a pass over memory: half the time of fashion_bn's step on
+Keras's layer is some ten operations forward and ten backward, each a pass over memory: half the time of fashion_bn's step on
 a CPU. Only a model in training is changed: the networks and the saved model use Keras's own layer.
 """
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from models.code_samplers import CodeSampler
 
 CODES = 4_000  # drawn of each label
-BATCH = 250  # codes drawn at once: as many as the memory for a mixture's factors allows
+BATCH = 250  # codes drawn at once; the memory for a mixture's factors allows no more
 
 
 class Calibration:

@@ -41,7 +41,7 @@ class BlockPart:
 
 @dataclass(frozen=True)
 class FileUnit:
-    """A unit of work that is finished as a whole: one file of many images, or as many files of one image.
+    """A unit of work that is finished as a whole: one file of many images, or the same number of files of one image each.
 
     Attributes:
         number: Number of the unit, from 0.

@@ -58,8 +58,9 @@ class ListedRow(TypedDict):
 class Catalogue:
     """All usable images of the first pass, with their splits and their order.
 
-    Its columns are those of LISTED, and `kept` (0 for a duplicate that is dropped), `leader`, `leader_split` and
-    `leader_source` (of its group of near-duplicates, if any), `split`, and `point`: its place in the order of its split.
+    Its columns are those of LISTED and six more. `kept` is 0 for a duplicate that is dropped. `leader`, `leader_split` and
+    `leader_source` describe an image's group of near-duplicates, if it has one. `split` is the image's split, and `point`
+    its place in the order of that split.
 
     Attributes:
         largest_group: Images in the largest group of near-duplicates; 1 without a search for them.

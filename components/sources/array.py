@@ -31,8 +31,8 @@ _LABEL_NAMES_IF_ALONE = ("labels", "label", "y")
 class Array(Source):
     """Images [N, H, W] or [N, H, W, 1, 3 or 4], keyed `<file>#<number>`, in an `.npz` `<file>/<array>#<number>`.
 
-    uint8 is taken as it is; bool as 0 and 255; uint16 as the whole part of value / 257, as of files with 16 bits; floats
-    from 0 to 1 as round(255 · value). Images of an `.npz` have no place: its arrays can only be read from front to back.
+    uint8 is taken as it is, and bool as 0 and 255. uint16 becomes value / 257, rounded down, as for files with 16 bits; a
+    float from 0 to 1 becomes 255 · value, rounded. Images of an `.npz` have no place: its arrays can only be read from front to back.
     """
 
     settings: ArraySource

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 RawImage = bytes | NDArray[np.uint8]  # a file's bytes, or pixels [H, W] or [H, W, C]
 
-NAMES_PER_PART = 1_000  # reading as many large photographs takes some seconds
+NAMES_PER_PART = 1_000  # reading this number of large photographs takes some seconds
 
 
 class ReadError(Exception):

@@ -125,7 +125,7 @@ class RawArray:
             self.file.seek(count * self.header.item_bytes, os.SEEK_CUR)
 
     def _read(self, size: int) -> bytes:
-        """Read that many bytes, or as many as there are."""
+        """Read this number of bytes, or all if there are fewer."""
         chunks = []
         while size > 0 and (chunk := self.file.read(min(_CHUNK, size))):
             chunks.append(chunk)

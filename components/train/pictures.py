@@ -52,7 +52,7 @@ class Pictures(keras.callbacks.Callback):
             self._save(self._reconstructions(), f"reconstructions-{epoch + 1:05d}.png")
 
     def _samples(self) -> NDArray[np.uint8]:
-        labels = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # as many of each label, in order
+        labels = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # the same number of each label, in order
         codes = sampled_codes(
             self.model.prior_sampler(),
             self.seed,

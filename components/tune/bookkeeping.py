@@ -139,7 +139,7 @@ class Bookkeeping(keras_tuner.Oracle):
         return Trial(trial.hyperparameters, trial_id, status=status)
 
     def score_trial(self, trial: Trial) -> None:
-        """Score a trial by its last value, not its best: train would reach the same with as many epochs.
+        """Score a trial by its last value, not its best: train would reach the same with the same number of epochs.
 
         A trial that was ended early has two values of its last epoch: of the first images, and of the whole validation split.
         """

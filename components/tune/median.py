@@ -19,7 +19,7 @@ def is_behind(value: float, others: Iterable[Sequence[float]], *, epoch: int, ep
 
     Args:
         value: Its validation ELBO after `epoch` epochs.
-        others: The values of each finished trial with as many epochs, after each epoch.
+        others: The values of each finished trial of the same length, after each epoch.
         epoch: From 1.
         epochs: The trial's most epochs.
     """

@@ -20,7 +20,7 @@ _SPACE = "tune.space."  # the keys in this section are recipe keys, with dots
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would silently take the second."""
+    """Refuses a key that stands twice; YAML would silently take the second value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = set()

@@ -20,7 +20,7 @@ from schemas.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 
-IMAGE = "image"  # uint8: the pixels' bytes, height × width × channels; float32: as many normalised values
+IMAGE = "image"  # uint8: the pixels' bytes, height × width × channels; float32: the same number of normalised values
 KEY = "key"  # the image's key in images.parquet
 LABEL = "label"  # index into Statistics.labels, or -1
 

@@ -51,7 +51,7 @@ def psnr(terms: Mapping[str, Any]) -> Any:
 
 
 def ssim(terms: Mapping[str, Any]) -> Any:
-    """Return the structural similarity (Wang et al. 2004): [B]. The window has 11 pixels, or as many as the image."""
+    """Return the structural similarity (Wang et al. 2004): [B]. The window has 11 pixels, or fewer if the image is smaller."""
     _, height, width, _ = terms["targets"].shape
     size = min(11, height, width)
     return tf.image.ssim(terms["targets"], terms["reconstructions"], max_val=1.0, filter_size=size)

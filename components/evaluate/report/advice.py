@@ -1,4 +1,4 @@
-"""Advice on what to try next: rules in the order of importance, of which the first that applies gives the advice."""
+"""Advice on what to try next: rules in the order of importance; the first that applies gives the advice."""
 
 from __future__ import annotations
 

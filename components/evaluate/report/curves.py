@@ -298,7 +298,7 @@ def _last(values: Sequence[Value]) -> Value:
 
 
 def _step(length: float, *, most: int) -> float:
-    """Return a step of 1, 2 or 5 times a power of ten, of which at most `most` fit into a length."""
+    """Return a step of 1, 2 or 5 times a power of ten; at most `most` such steps fit into a length."""
     rough = length / most
     power = 10.0 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough - 1e-12)

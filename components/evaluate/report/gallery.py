@@ -291,7 +291,7 @@ def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | 
         vae: The model.
         codes: [n, D].
         labels: Of a conditional model's images: [n].
-        across: Images per row of a figure: large images are shrunk batch by batch, so that a wide figure's memory does not grow
+        across: Images per row of a figure. Large images are shrunk batch by batch, so that a wide figure's memory does not grow
             with the size of its images; 0: they keep their size.
     """
     height, width, _ = vae.image_shape

@@ -56,7 +56,7 @@ def latent_space(measurement: Measurement) -> str:
 
 
 def memorisation(judgement: Judgement) -> str:
-    """Say whether new images are copies of training images, compared with as many images that the model never saw."""
+    """Say whether new images are copies of training images, compared with images that the model never saw."""
     memorised = judgement.memorisation
     if isinstance(memorised, str):
         return wording.sentence(wording.copies(memorised))

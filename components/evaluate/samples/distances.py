@@ -77,8 +77,8 @@ def compare(
     Args:
         spaces: The feature spaces.
         test: Features of test images, [N, D] for each space.
-        training: Features of as many training images.
-        synthetic: Features of as many new images.
+        training: Features of the same number of training images.
+        synthetic: Features of the same number of new images.
         seed: Seed of the kernel distance's blocks.
     """
     distances, left_out = [], {}

@@ -51,8 +51,8 @@ def fit_samplers(
     """Fit samplers to posteriors: a uniform box, a mixture of normal distributions and the aggregate posterior.
 
     The box reaches from the smallest to the largest mean. The mixture is fitted to a code drawn from each posterior, not to
-    the means: it has to match the aggregate posterior, whose unused dimensions are N(0, 1), while means in these dimensions
-    are almost 0 and their density degenerates. The same arguments give the same bits, on any number of cores.
+    the means, because it has to match the aggregate posterior. In unused dimensions that is N(0, 1), while the means are
+    almost 0 there, and their density degenerates. The same arguments give the same bits, on any number of cores.
 
     Args:
         means: Means of the images' posteriors: [N, D], N at least 1.

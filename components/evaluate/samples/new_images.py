@@ -45,7 +45,7 @@ def new_images(
 
 
 def spread_labels(vae: VAE, *, count: int) -> NDArray[np.int64]:
-    """Return labels in order, as many of each: [count]."""
+    """Return labels in order, the same number of each: [count]."""
     return np.arange(count) * len(vae.labels) // count
 
 

@@ -52,7 +52,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Memorisation:
-    """How close new images come to training images, beside as many held-out images, on which the model was not trained."""
+    """How close new images come to training images, compared with the same number of held-out images."""
 
     images: int  # of each of both sets
     training: int  # training images
@@ -84,7 +84,7 @@ class Memorisation:
 
 
 def measure_memorisation(synthetic: Batches, *, held_out: Batches, training: Batches) -> Memorisation | str:
-    """Compare new images, and as many held-out ones, with all training images.
+    """Compare new images, and the same number of held-out images, with all training images.
 
     `components.images.near_copies` defines a near copy. A VAE's new images are blurred, and blurred images are closer to
     everything than sharp ones. A smaller median, or a `closer` above 0.5, is therefore no sign of copying.
