@@ -32,7 +32,8 @@ class Array(Source):
     """Images [N, H, W] or [N, H, W, 1, 3 or 4], keyed `<file>#<number>`, in an `.npz` `<file>/<array>#<number>`.
 
     uint8 is taken as it is, and bool as 0 and 255. uint16 becomes value / 257, rounded down, as for files with 16 bits; a
-    float from 0 to 1 becomes 255 · value, rounded. Images of an `.npz` have no place: its arrays can only be read from front to back.
+    float from 0 to 1 becomes 255 · value, rounded. Images of an `.npz` have no place, because its arrays can only be read
+    from front to back.
     """
 
     settings: ArraySource

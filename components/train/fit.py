@@ -43,7 +43,7 @@ def fit(
     state = TrainingState.read(model.work / "state.npz")
     if not state.finished(settings.train.epochs):
         if tuned_keys:
-            say(f"tuned   {', '.join(tuned_keys)} from the search (train.use_tuned=false: as the recipe says)")
+            say(f"tuned   {', '.join(tuned_keys)} from the search (train.use_tuned=false uses the recipe's values)")
         engine = choose_engine(
             settings.train.engine,
             settings.model,
