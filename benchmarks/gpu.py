@@ -100,8 +100,8 @@ def check_peer(ours: VAE, peer: TorchVAE, images: NDArray[np.uint8]) -> None:
     Raises:
         AssertionError: They do not.
     """
-    expected, found = ours.encoder.count_params() + ours.decoder.count_params(), peer.count_weights()
-    assert found == expected, f"expected {expected:,} weights in PyTorch, found {found:,}"
+    expected, weights = ours.encoder.count_params() + ours.decoder.count_params(), peer.count_weights()
+    assert weights == expected, f"expected {expected:,} weights in PyTorch, found {weights:,}"
     noise = np.random.default_rng(0).standard_normal((len(images), ours.latent_dim)).astype(np.float32)
     with jax.default_matmul_precision("highest"):
         targets = ours.normalise(images)

@@ -86,12 +86,12 @@ def _pythae(
     """Train pythae's VAE; return images from its own samplers: [count, H, W, C] each, scale 0 to 1."""
     pixels = np.concatenate(list(real_images(vae, images.examples, split="train", count=images.count)))
     np.save(folder / "train.npy", np.rint(pixels * 255.0).astype(np.uint8))
-    drawn = folder / "drawn.npz"
-    command = [str(python), "-m", "benchmarks.peers.pythae_vae", str(folder / "train.npy"), str(drawn)]
+    saved = folder / "drawn.npz"
+    command = [str(python), "-m", "benchmarks.peers.pythae_vae", str(folder / "train.npy"), str(saved)]
     command += ["--minutes", str(minutes), "--count", str(count)]
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(process.stdout.strip().splitlines()[-1])
-    with np.load(drawn, allow_pickle=False) as sets:
+    with np.load(saved, allow_pickle=False) as sets:
         return {f"pythae, {name}": sets[name].astype(np.float32) / 255.0 for name in sets.files}
 
 

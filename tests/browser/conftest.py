@@ -73,8 +73,8 @@ def browser() -> Iterator[Any]:
     pytest.importorskip("playwright", reason="needs Playwright: make test-browser")
     if executable() is None:
         pytest.skip("needs Chromium: install it, or name one in CHROMIUM")
-    with browsing() as found:
-        yield found
+    with browsing() as chromium:
+        yield chromium
 
 
 @pytest.fixture

@@ -37,10 +37,10 @@ def png_of_size(width: int, height: int) -> bytes:
     ],
 )
 def test_an_unusable_picture_gives_a_plain_message(opened: Any, name: str, content: bytes, message: str) -> None:
-    shown = settled(opened)
+    before = settled(opened)
     opened.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
     opened.get_by_text(message).wait_for()
-    assert (settled(opened) == shown).all()
+    assert (settled(opened) == before).all()
 
 
 @pytest.mark.parametrize("name", ["decode.onnx", "codes.f32"])

@@ -44,11 +44,11 @@ def test_the_map_can_be_walked_by_keys(opened: Any, decoder: Any) -> None:
 
 def test_a_click_holds_the_image_while_the_pointer_goes_elsewhere(opened: Any) -> None:
     hold(opened, 0.4, 0.4)
-    held = settled(opened)
+    pixels = settled(opened)
     hover(opened, 0.8, 0.8)
-    assert (settled(opened) == held).all()
+    assert (settled(opened) == pixels).all()
     hold(opened, 0.8, 0.8)
-    assert (settled(opened) != held).any()
+    assert (settled(opened) != pixels).any()
 
 
 def test_dragging_a_slider_moves_along_its_direction_alone(opened: Any, decoder: Any, explorer: Path) -> None:

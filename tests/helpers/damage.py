@@ -12,7 +12,7 @@ from schemas.errors import DataError, UsageError
 
 
 def damaged(data: st.DataObject, whole: bytes, *, within: int | None = None) -> bytes:
-    """Return a file cut off somewhere, or with one byte changed, among the first so many or anywhere."""
+    """Return a file that is cut off, or has one byte changed: anywhere, or among its first bytes."""
     if data.draw(st.booleans()):
         return whole[: data.draw(st.integers(0, len(whole) - 1))]
     changed = bytearray(whole)

@@ -1,24 +1,24 @@
-"""Waiting for what another process does. The only bound is far beyond what any machine takes."""
+"""Waits for another process. The only bound is much longer than any machine needs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-PATIENCE = 300.0  # seconds; the one bound of all waits in tests
+PATIENCE = 300.0  # seconds; the only bound of all waits in tests
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], description: str) -> None:
     """Wait until a condition holds.
 
     Args:
         condition: Called again and again.
-        what: The condition in words, for the message.
+        description: The condition in words, for the message.
 
     Raises:
         AssertionError: It still does not hold after `PATIENCE`.
     """
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"waited {PATIENCE:.0f} s in vain: {what}"
+        assert time.monotonic() < end, f"waited {PATIENCE:.0f} s in vain: {description}"
         time.sleep(0.02)

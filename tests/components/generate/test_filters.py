@@ -65,12 +65,12 @@ def test_near_copies_are_dropped_and_listed(make_images: MakeImages, planted: Ex
     assert set(own) <= set(copies.values())  # the planted images are near copies by the definition
 
     images = make_images(tmp_path / "kept", count=250, drop_near_copies=True, examples=planted, format="npy")
-    kept = [row["index"] for row in table_rows(images.metadata_path)]
-    assert kept == [index for index in range(400) if index not in copies][:250]
-    np.testing.assert_array_equal(np.load(images.path / "images.npy")[..., 0], everything[kept])
+    indices = [row["index"] for row in table_rows(images.metadata_path)]
+    assert indices == [index for index in range(400) if index not in copies][:250]
+    np.testing.assert_array_equal(np.load(images.path / "images.npy")[..., 0], everything[indices])
     dropped = table_rows(images.dropped_path)
     assert {row["index"]: row["training_image"] for row in dropped} == {
-        index: key for index, key in copies.items() if index < kept[-1]
+        index: key for index, key in copies.items() if index < indices[-1]
     }
     assert all(row["found"] < row["limit"] and row["reason"] == "near_copy" for row in dropped)
 
@@ -79,12 +79,12 @@ def test_unlikely_images_are_dropped_and_listed(make_images: MakeImages, tmp_pat
     images = make_images(tmp_path / "kept", count=600, drop_unlikely=0.2)
     more = make_images(tmp_path / "all", count=900)
     squared = {row["index"]: float(np.square(row["code"]).sum()) for row in table_rows(more.metadata_path)}
-    kept, dropped = [row["index"] for row in table_rows(images.metadata_path)], table_rows(images.dropped_path)
-    assert len(kept) == 600
-    assert sorted(kept + [row["index"] for row in dropped]) == list(range(kept[-1] + 1))
+    indices, dropped = [row["index"] for row in table_rows(images.metadata_path)], table_rows(images.dropped_path)
+    assert len(indices) == 600
+    assert sorted(indices + [row["index"] for row in dropped]) == list(range(indices[-1] + 1))
     # The least likely codes of N(0, I) are those farthest from 0.
-    assert max(squared[index] for index in kept) < min(squared[row["index"]] for row in dropped)
-    assert len(dropped) / (len(kept) + len(dropped)) == pytest.approx(0.2, abs=0.05)
+    assert max(squared[index] for index in indices) < min(squared[row["index"]] for row in dropped)
+    assert len(dropped) / (len(indices) + len(dropped)) == pytest.approx(0.2, abs=0.05)
     assert {row["reason"] for row in dropped} == {"unlikely"}
 
 

@@ -240,11 +240,11 @@ def test_of_images_with_the_same_bytes_one_is_kept_and_the_others_are_counted_an
     tmp_path: Path, photos: Path, ingest_into: Ingest
 ) -> None:
     examples, counts = ingest_into(tmp_path, photos, photos)
-    kept = [row["key"] for row in read_table(examples.images_path, IMAGES).to_pylist()]
+    keys = [row["key"] for row in read_table(examples.images_path, IMAGES).to_pylist()]
     dropped = read_table(examples.duplicates_path, DUPLICATES).to_pylist()
-    assert len(kept) == len(dropped) == counts["duplicates"] == statistics_of(examples).duplicates == COUNT
-    assert {row["same_as"] for row in dropped} == set(kept) == {key for key in kept if key.startswith("0/")}
-    assert {row["key"].removeprefix("1/") for row in dropped} == {key.removeprefix("0/") for key in kept}
+    assert len(keys) == len(dropped) == counts["duplicates"] == statistics_of(examples).duplicates == COUNT
+    assert {row["same_as"] for row in dropped} == set(keys) == {key for key in keys if key.startswith("0/")}
+    assert {row["key"].removeprefix("1/") for row in dropped} == {key.removeprefix("0/") for key in keys}
 
 
 @pytest.mark.parametrize("store", ["uint8", "float32"])
@@ -268,9 +268,9 @@ def test_two_workers_write_the_same_bytes_as_one(
 
 def test_another_seed_crops_another_way(ingested: Ingested) -> None:
     one, other = (ingested(crop="baked", seed=seed) for seed in (0, 1))
-    mine, theirs = ({key: pixels for key, pixels, _ in stored(examples, "train")} for examples in (one, other))
-    assert mine.keys() == theirs.keys()
-    assert any((mine[key] != theirs[key]).any() for key in mine)
+    first, second = ({key: pixels for key, pixels, _ in stored(examples, "train")} for examples in (one, other))
+    assert first.keys() == second.keys()
+    assert any((first[key] != second[key]).any() for key in first)
 
 
 @pytest.mark.process

@@ -226,26 +226,26 @@ def test_of_images_with_the_same_bytes_one_is_kept_and_the_others_are_listed(
     images: list[bytes], twice: list[bytes]
 ) -> None:
     rows = rows_of(images + twice + twice)
-    kept = {item["key"]: item for unit in plan(rows, duplicates="drop") for item in unit.rows}
+    planned = {item["key"]: item for unit in plan(rows, duplicates="drop") for item in unit.rows}
     first: dict[str, str] = {}
     for item in rows:
         first.setdefault(item["sha256"], item["key"])
-    assert sorted(kept) == sorted(first.values())
+    assert sorted(planned) == sorted(first.values())
 
 
 def test_a_duplicate_of_a_sources_own_test_image_is_dropped_from_training() -> None:
     rows = [row(0, b"same", own_split="train"), row(1, b"same", own_split="test"), row(2, b"other", own_split="train")]
-    kept = splits_by_key(plan(rows, duplicates="drop"))
-    assert sorted(kept) == ["00001.png", "00002.png"]
-    assert kept["00001.png"] == "test"
+    splits = splits_by_key(plan(rows, duplicates="drop"))
+    assert sorted(splits) == ["00001.png", "00002.png"]
+    assert splits["00001.png"] == "test"
 
 
 def test_a_duplicate_of_a_sources_own_validation_image_is_dropped_from_training_and_kept_out_of_test() -> None:
     rows = [row(0, b"same", own_split="train"), row(1, b"same", own_split="validation"), row(2, b"other")]
     rows += [row(3, b"both", own_split="validation"), row(4, b"both", own_split="test")]
-    kept = splits_by_key(plan(rows, duplicates="drop"))
-    assert (sorted(kept), kept["00001.png"]) == (["00001.png", "00002.png", "00004.png"], "validation")
-    assert kept["00004.png"] == "test"
+    splits = splits_by_key(plan(rows, duplicates="drop"))
+    assert (sorted(splits), splits["00001.png"]) == (["00001.png", "00002.png", "00004.png"], "validation")
+    assert splits["00004.png"] == "test"
 
 
 @given(

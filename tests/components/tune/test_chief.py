@@ -139,22 +139,22 @@ def test_a_trial_of_another_machine_fails_when_it_has_long_been_silent(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     oracle = make_oracle(make_settings(), state_path=tmp_path / "search.json")
-    mine, theirs = oracle.create_trial("worker-0"), oracle.create_trial("node-7")
+    local, remote = oracle.create_trial("worker-0"), oracle.create_trial("node-7")
     oracle.longest_pause = 400.0
-    for trial in (mine, theirs):
+    for trial in (local, remote):
         oracle.reported[trial.trial_id] -= 1990.0
     fail_silent_trials(oracle, own_workers=["worker-0"])
-    assert oracle.is_running(theirs.trial_id)  # its epochs may take that long
-    oracle.reported[theirs.trial_id] -= 20.0
+    assert oracle.is_running(remote.trial_id)  # its epochs may take that long
+    oracle.reported[remote.trial_id] -= 20.0
     fail_silent_trials(oracle, own_workers=["worker-0"])
-    assert oracle.is_running(mine.trial_id)  # the chief sees whether a process of this machine is alive
-    assert oracle.trials[theirs.trial_id].status == "FAILED"
-    assert oracle.trials[theirs.trial_id].message is not None
-    assert oracle.trials[theirs.trial_id].message.startswith("its worker node-7 has not been heard of for 20")
+    assert oracle.is_running(local.trial_id)  # the chief sees whether a process of this machine is alive
+    assert oracle.trials[remote.trial_id].status == "FAILED"
+    assert oracle.trials[remote.trial_id].message is not None
+    assert oracle.trials[remote.trial_id].message.startswith("its worker node-7 has not been heard of for 20")
     # If it was only slow, it is told to stop, and its end changes nothing.
-    assert oracle.update_trial(theirs.trial_id, {"val_elbo": -1.0}, step=3).status == "STOPPED"
-    oracle.end_trial(theirs)
-    assert oracle.end_order == [theirs.trial_id]
+    assert oracle.update_trial(remote.trial_id, {"val_elbo": -1.0}, step=3).status == "STOPPED"
+    oracle.end_trial(remote)
+    assert oracle.end_order == [remote.trial_id]
 
 
 @pytest.mark.parametrize(

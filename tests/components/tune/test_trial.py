@@ -55,7 +55,7 @@ def elbo_of(vae: Any, examples: Examples, *, seed: int) -> float:
 def networks(tiny_examples: Examples) -> Networks:
     """Return the networks that the tests of this file share: building one and tracing its steps takes seconds.
 
-    That a shared network gives the values of a new one is a test of its own below.
+    That a shared network gives the values of a new one has its own test below.
     """
     return Networks(TrainingImages(tiny_examples, limit=1000))
 

@@ -93,9 +93,9 @@ def test_codes_count_by_their_content_and_not_by_their_path(make: Make, source_f
         assert STAGE["generate"].external is not None
         return dict(STAGE["generate"].external(settings(path)))
 
-    before, there = read(source_folder), settings(source_folder).content()
+    before, content = read(source_folder), settings(source_folder).content()
     moved = source_folder.rename(tmp_path / "moved")
-    assert (read(moved), settings(moved).content()) == (before, there)
+    assert (read(moved), settings(moved).content()) == (before, content)
     (moved / "a.png").write_bytes(b"other pixels")
     assert read(moved) != before
     with pytest.raises(

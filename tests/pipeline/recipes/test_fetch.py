@@ -158,9 +158,9 @@ def test_source_is_the_archive_where_the_recipe_reads_one(server: Server, tmp_pa
 
 def test_a_file_with_another_hash_is_not_kept(server: Server, tmp_path: Path) -> None:
     server.files["images.gz"] = b"<html>Please log in</html>"
-    expected, found = (hashlib.sha256(data).hexdigest()[:12] for data in (IMAGES, server.files["images.gz"]))
+    expected, actual = (hashlib.sha256(data).hexdigest()[:12] for data in (IMAGES, server.files["images.gz"]))
     line = error_of(both(server), tmp_path)
-    assert line == f"{server.url}/images.gz: expected sha256 {expected}…, found {found}…; the file was removed"
+    assert line == f"{server.url}/images.gz: expected sha256 {expected}…, found {actual}…; the file was removed"
     assert contents(tmp_path) == {}
 
 
@@ -210,16 +210,16 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("url", "found"),
+    ("url", "reason"),
     [
         ("file:///nowhere/images.gz", "No such file or directory"),
         ("http://localhost:port/", "nonnumeric port: 'port'"),
         ("https://[::1/images.gz", "Invalid IPv6 URL"),
     ],
 )
-def test_a_url_that_leads_nowhere_is_one_line_too(url: str, found: str, tmp_path: Path) -> None:
+def test_a_url_that_leads_nowhere_is_one_line_too(url: str, reason: str, tmp_path: Path) -> None:
     line = error_of(recipe_with(download(url, "images.gz", IMAGES)), tmp_path)
-    assert line.startswith(f"{url}: expected a download, found {found}; ")
+    assert line.startswith(f"{url}: expected a download, found {reason}; ")
 
 
 def test_ctrl_c_leaves_nothing_half_written(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

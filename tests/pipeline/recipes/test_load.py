@@ -57,10 +57,10 @@ def test_a_file_that_is_not_yaml_is_named_with_the_line(write_recipe: WriteRecip
     assert re.match(rf"{re.escape(path)}: expected YAML, found: .*line 8", error_of(path))
 
 
-@pytest.mark.parametrize(("text", "found"), [("- 1\n", "list"), ("", "NoneType"), ("photos\n", "str")])
-def test_a_file_without_keys_is_named(write_recipe: WriteRecipe, text: str, found: str) -> None:
+@pytest.mark.parametrize(("text", "kind"), [("- 1\n", "list"), ("", "NoneType"), ("photos\n", "str")])
+def test_a_file_without_keys_is_named(write_recipe: WriteRecipe, text: str, kind: str) -> None:
     path = write_recipe(text=text)
-    assert error_of(path) == f"{path}: expected keys and values, found {found}"
+    assert error_of(path) == f"{path}: expected keys and values, found {kind}"
 
 
 @pytest.mark.parametrize(

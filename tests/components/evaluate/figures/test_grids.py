@@ -68,15 +68,15 @@ def test_a_manifold_of_large_colour_images_shrinks() -> None:
 def test_uniform_codes_fill_the_box_and_follow_seed_and_index() -> None:
     codes = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32) * [1.0, 5.0, 0.0] + [0.0, 1.0, 2.0]
     codes = codes.astype(np.float32)
-    drawn = grids.uniform_codes(codes, count=2000, seed=3)
+    uniform = grids.uniform_codes(codes, count=2000, seed=3)
     low, high = codes.min(axis=0), codes.max(axis=0)
-    assert drawn.shape == (2000, 3)
-    assert drawn.dtype == np.float32
-    assert (drawn >= low).all() and (drawn <= high).all()
-    np.testing.assert_allclose(drawn.min(axis=0), low, atol=0.01 * np.ptp(codes))
-    np.testing.assert_allclose(drawn.mean(axis=0), (low + high) / 2, atol=0.03 * np.ptp(codes))
-    np.testing.assert_array_equal(grids.uniform_codes(codes, count=10, seed=3), drawn[:10])
-    assert (grids.uniform_codes(codes, count=10, seed=4)[:, 0] != drawn[:10, 0]).all()
+    assert uniform.shape == (2000, 3)
+    assert uniform.dtype == np.float32
+    assert (uniform >= low).all() and (uniform <= high).all()
+    np.testing.assert_allclose(uniform.min(axis=0), low, atol=0.01 * np.ptp(codes))
+    np.testing.assert_allclose(uniform.mean(axis=0), (low + high) / 2, atol=0.03 * np.ptp(codes))
+    np.testing.assert_array_equal(grids.uniform_codes(codes, count=10, seed=3), uniform[:10])
+    assert (grids.uniform_codes(codes, count=10, seed=4)[:, 0] != uniform[:10, 0]).all()
 
 
 def test_uniform_codes_of_a_single_image_are_its_own() -> None:
