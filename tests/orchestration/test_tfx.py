@@ -92,7 +92,7 @@ def test_a_manifest_that_differs_from_ml_metadata_is_an_error(
     finally:
         metadata.write_bytes(before)
     assert done.returncode == 1
-    assert f"expected digest {'0' * 64}, found {digest}" in done.stderr
+    assert f"expected digest {'0' * 64}, from ML Metadata, found {digest}" in done.stderr
 
 
 def test_a_failure_is_one_line_and_the_same_command_resumes(
