@@ -89,6 +89,10 @@ $(INSTALLED): $(wildcard $(LOCK)) $(UV_LOCK) setup.py
 	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || echo "uv cannot be installed here: pip installs everything instead, which takes longer"
 	@$(UV_PIP) --require-hashes -r $(LOCK) || $(PIP) --require-hashes -r $(LOCK)
 	@$(UV_PIP) --no-deps --no-build-isolation -e . || $(PIP) --no-deps --no-build-isolation -e .
+	@# Byte-compile what the stages import, once: every process would do it again where PYTHONDONTWRITEBYTECODE is set.
+	@PYTHONDONTWRITEBYTECODE= TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python -W ignore -c 'import components.ingest.run, components.tune.search, \
+		components.train.fit, components.evaluate.run, components.export.run, components.generate.run, pipeline.cli.app, \
+		hypothesis, pytest, sklearn.ensemble, sklearn.manifold, sklearn.mixture, onnxruntime, tf2onnx, ai_edge_litert.interpreter' 2>/dev/null || true
 	@rm -f $(VENV)/.installed-* && touch $@
 
 demo: setup ## 5,000 digits that ship with a package, through all six stages
