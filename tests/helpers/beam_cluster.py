@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.ingest_command import ENVIRONMENT, children, until
+from helpers.ingest_command import ENVIRONMENT, children
+from helpers.waits import wait_until
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,12 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
         _server(service_module, *service_words, log=folder / "service.log", cwd=folder),
         _server(pool_module, "--service_port=0", log=folder / "pool.log", cwd=folder) as pool,
     ):
-        address = until(lambda: re.search(r"at port: (\S+)", (folder / "pool.log").read_text()))[1]
-        port = until(lambda: (folder / "port").exists() and (folder / "port").read_text())
+        address = wait_until(
+            lambda: re.search(r"at port: (\S+)", (folder / "pool.log").read_text()), "the pool has a port"
+        )[1]
+        port = wait_until(
+            lambda: (folder / "port").exists() and (folder / "port").read_text(), "the job server has a port"
+        )
         yield Cluster(f"localhost:{port}", pool, address)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from helpers.paths import ROOT
 from helpers.waits import PATIENCE
@@ -75,15 +73,6 @@ def children(parent: int) -> list[int]:
     table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
     rows = [line.split() for line in table.stdout.splitlines()]
     return [int(pid) for pid, of, state in rows if int(of) == parent and not state.startswith("Z")]
-
-
-def until(question: Callable[[], Any]) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := question()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain"
-        time.sleep(0.02)
-    return answer
 
 
 def alive(processes: Iterable[int]) -> list[int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
 PATIENCE = 300.0  # seconds; the only bound of all waits in tests
 
 
-def wait_until(condition: Callable[[], object], description: str) -> None:
-    """Wait until a condition holds.
+def wait_until(condition: Callable[[], T], description: str) -> T:
+    """Wait until a condition holds, and return its answer.
 
     Args:
         condition: Called again and again.
@@ -19,6 +21,7 @@ def wait_until(condition: Callable[[], object], description: str) -> None:
         AssertionError: It still does not hold after `PATIENCE`.
     """
     end = time.monotonic() + PATIENCE
-    while not condition():
+    while not (answer := condition()):
         assert time.monotonic() < end, f"waited {PATIENCE:.0f} s in vain: {description}"
         time.sleep(0.02)
+    return answer

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.beam_cluster import Cluster, running_cluster
-from helpers.ingest_command import RECIPE, alive, assert_same, children, ended, examples, ingest, shards, until
+from helpers.ingest_command import RECIPE, alive, assert_same, children, ended, examples, ingest, shards
+from helpers.waits import wait_until
 
 from schemas.artifacts.manifest import Manifest
 
@@ -48,7 +49,7 @@ def test_after_a_worker_on_this_machine_was_killed_the_command_says_so_and_the_n
     home: Path, local: Manifest
 ) -> None:
     command = ingest(home, "killed-here", workers=2)
-    until(lambda: shards(home, "killed-here"))
+    wait_until(lambda: shards(home, "killed-here"), "a shard is written")
     (stage,) = children(command.pid)
     # Beam starts its workers by a shell, which may have become the worker.
     workers = [worker for shell in children(stage) for worker in children(shell) or [shell]]
@@ -57,7 +58,7 @@ def test_after_a_worker_on_this_machine_was_killed_the_command_says_so_and_the_n
     status, stderr = ended(command)
     assert (status, stderr.count("\n")) == (1, 1), stderr
     assert stderr.startswith("error: beam.workers: expected every worker process to finish, found one that died")
-    until(lambda: not alive(workers))
+    wait_until(lambda: not alive(workers), "all workers end")
 
     assert ended(ingest(home, "killed-here", workers=1)) == (0, "")
     assert_same(examples(home, "killed-here"), local)
@@ -76,7 +77,7 @@ def test_after_a_worker_of_a_pool_was_killed_the_command_says_so_and_the_next_re
             command = ingest(home, "killed", options=options)
         return len(shards(home, "killed")) >= 2  # then at least one is done
 
-    until(under_way)
+    wait_until(under_way, "the job is under way")
     for worker in cluster.workers():
         os.kill(worker, signal.SIGKILL)
     before = shards(home, "killed")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from helpers.beam_cluster import running_cluster
-from helpers.ingest_command import until
+from helpers.waits import wait_until
 
 from schemas.artifacts.kinds import Examples
 from schemas.hashing import sha256_of
@@ -34,5 +34,5 @@ def test_workers_of_a_pool_write_the_bytes_that_one_process_writes(
     (tmp_path / "cluster").mkdir()
     with running_cluster(tmp_path / "cluster") as cluster:
         remote = digests(Path("remote"), options=cluster.options())
-        until(lambda: not cluster.workers())
+        wait_until(lambda: not cluster.workers(), "all workers end")
     assert remote == digests(Path("local"))
