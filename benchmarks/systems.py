@@ -29,7 +29,7 @@ from benchmarks.ours import time_epoch
 from benchmarks.peers.plain_loop import PlainLoop
 from components.engine.device import prepare_device
 from components.engine.probe import plain_engine
-from components.examples.dataset import batches, read_statistics
+from components.examples.dataset import batches
 from components.examples.training_images import TrainingImages
 from components.images.contact_sheet import pillow_images
 from components.images.decode import decode
@@ -40,6 +40,7 @@ from models.build import build_vae
 from models.likelihoods import Bernoulli, WeightedMse
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
+from schemas.artifacts.records import read_statistics
 from schemas.recipe.recipe import Recipe
 
 ROUNDS = 3

@@ -16,7 +16,6 @@ from components.evaluate.report.search import Search
 from components.evaluate.samples import judge
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.own_features import extra_spaces
-from components.examples.dataset import read_statistics
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
 from components.reporting.numbers import with_error
@@ -24,7 +23,7 @@ from models.likelihoods import Bernoulli, Gaussian, LogisticMixture, WeightedMse
 from models.vae import VAE
 from schemas import atomic
 from schemas.artifacts.kinds import Examples, HyperParameters, Model, ModelEvaluation
-from schemas.artifacts.records import Statistics
+from schemas.artifacts.records import Statistics, read_statistics
 from schemas.artifacts.tables import HISTORY, read_table
 from schemas.errors import DataError
 from schemas.recipe.settings import EvaluateSettings

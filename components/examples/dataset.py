@@ -13,7 +13,7 @@ import tensorflow as tf
 from components.examples.training_order import in_training_order
 from schemas.artifacts import records
 from schemas.artifacts.kinds import Examples
-from schemas.artifacts.records import Statistics
+from schemas.artifacts.records import Statistics, read_statistics
 from schemas.errors import DataError
 
 Parser = Callable[[tf.Tensor], Any]  # from serialised records, [B], to a batch
@@ -23,11 +23,6 @@ READ = 256  # records of a shard read at once
 # sleeps 10 ms, 20 ms, 40 ms, …: a `fit` of 3 s then takes 5.1 s (TensorFlow 2.21).
 _UNTUNED = tf.data.Options()
 _UNTUNED.autotune.enabled = False
-
-
-def read_statistics(examples: Examples) -> Statistics:
-    """Return the statistics that ingest wrote beside the images."""
-    return Statistics.model_validate_json(examples.statistics_path.read_bytes())
 
 
 @contextmanager

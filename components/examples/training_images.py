@@ -13,12 +13,12 @@ from components.examples.dataset import (
     broken_shard,
     labelled_shard,
     prefetched,
-    read_statistics,
     training_batches,
 )
 from components.examples.memory import memory_bytes
 from components.examples.training_order import in_training_order
 from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import read_statistics
 
 MEMORY_SHARE = 0.25  # images that take more of the machine's memory are read from the shards in each epoch
 

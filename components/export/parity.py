@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.export import fresh_process
-from components.export.signatures import DRAWN
 from components.latents.noise import sampled_codes, seeded_labels
 from models.code_samplers import CodeSampler
 from models.vae import VAE
+from schemas.artifacts.generator import DRAWN
 from schemas.errors import DataError
 
 SEED = 20240

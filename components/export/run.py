@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from components.engine.device import prepare_device
-from components.examples.dataset import labelled_batches, read_statistics, readable
+from components.examples.dataset import labelled_batches, readable
 from components.export.description import write_description
 from components.export.forms import DEFAULT, FORMS, FormSource, forms_to_write
 from components.export.model_card import model_card
@@ -23,6 +23,7 @@ from components.reporting.numbers import data_size, general
 from models.vae import VAE  # registers the classes that the file names
 from schemas import atomic
 from schemas.artifacts.kinds import Examples, Generator, Model, ModelEvaluation
+from schemas.artifacts.records import read_statistics
 from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import ExportSettings
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from components.latents.noise import sampled_codes, seeded_labels
 from models.code_samplers import CodeSampler
 from models.vae import VAE
+from schemas.artifacts.generator import DRAWN
 
-DRAWN = -1  # in place of a label: the label is drawn
 # Signatures of forms without counter-based random numbers: `sample` takes noise as an argument.
 PORTABLE = ("encode", "decode", "sample")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.examples.dataset import labelled_batches, read_statistics, readable
+from components.examples.dataset import labelled_batches, readable
 from components.generate.calibration import Calibration
 from components.generate.loaded_generator import ImageBlock, LoadedGenerator, calibration_of
 from components.images.geometry import Crop
@@ -31,7 +31,7 @@ from components.images.near_copies import (
 )
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, Generator
-from schemas.artifacts.records import decode_example, read_records
+from schemas.artifacts.records import decode_example, read_records, read_statistics
 from schemas.errors import DataError, UsageError
 from schemas.recipe.generate import BLOCK, GenerateSection
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.artifacts.generator import DRAWN
 from schemas.errors import UsageError
 from schemas.recipe.generate import BLOCK, GenerateSection
 
-DRAWN = -1  # the generator draws a label for an image whose label is this number
 SHOWN = 20  # labels in an error
 
 

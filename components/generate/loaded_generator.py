@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from components.engine.device import prepare_device
 from components.generate.calibration import Calibration
 from components.generate.derived_codes import DerivedCodes
-from components.generate.labels import DRAWN, labels_of_block
+from components.generate.labels import labels_of_block
+from schemas.artifacts.generator import DRAWN
 from schemas.artifacts.kinds import Generator
 from schemas.errors import UsageError
 from schemas.recipe.generate import BLOCK, GenerateSection

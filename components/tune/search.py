@@ -10,7 +10,7 @@ from keras_tuner import errors
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from components.engine.device import prepare_device
-from components.examples.dataset import read_statistics, readable
+from components.examples.dataset import readable
 from components.reporting.console import say
 from components.tune.bookkeeping import Bookkeeping
 from components.tune.figure import search_figure
@@ -22,6 +22,7 @@ from components.tune.verdict import verdict, winner_of
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples, HyperParameters
+from schemas.artifacts.records import read_statistics
 from schemas.errors import DataError
 from schemas.recipe.settings import TuneSettings
 

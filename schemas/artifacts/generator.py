@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+DRAWN = -1  # the generator draws a label for an image whose label is this number
+
 
 class Description(BaseModel):
     """What a program needs to know to use a generator.

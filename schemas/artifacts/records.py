@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -71,6 +72,11 @@ class Statistics(BaseModel):
     sizes: dict[str, Sizes] = {}  # per split that has images: before resizing
     moments: dict[str, Moments] = {}  # per split that has images: of the stored pixels
     anomalies: list[str] = []  # warnings about the images, one sentence each
+
+
+def read_statistics(examples: Examples) -> Statistics:
+    """Return the statistics that ingest wrote beside the images."""
+    return Statistics.model_validate_json(examples.statistics_path.read_bytes())
 
 
 @cache

@@ -16,10 +16,11 @@ from components.evaluate.reconstruction.importance import Checkpoint, Importance
 from components.evaluate.reconstruction.latent import AggregatePosterior
 from components.evaluate.reconstruction.metrics import IWAE, METRICS, Metric
 from components.evaluate.reconstruction.moments import Estimate, Moments
-from components.examples.dataset import labelled_batches, read_statistics, readable
+from components.examples.dataset import labelled_batches, readable
 from components.latents.noise import binarised, standard_normal
 from components.reporting.numbers import rounded
 from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import read_statistics
 from schemas.errors import DataError
 
 SPLIT = "test"

@@ -20,7 +20,7 @@ from pipeline.core.child_process import run_module
 from pipeline.tools.compare.process import COUNT
 from pipeline.tools.compare.runs import Run
 from schemas.artifacts.kinds import Examples, Generator
-from schemas.artifacts.records import Statistics, decode_example, read_records
+from schemas.artifacts.records import decode_example, read_records, read_statistics
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -128,13 +128,13 @@ def choose_test_images(runs: Sequence[Run]) -> SharedImages | None:
         images=np.stack([pixels for _, pixels, _ in stored]),
         sha256=[sha256_of[key] for key, _, _ in stored],
         labels=[label for _, _, label in stored],
-        label_names=tuple(_statistics(base.examples).labels),
+        label_names=tuple(read_statistics(base.examples).labels),
         skipped=skipped,
     )
 
 
 def _scatter_count(runs: Sequence[Run], examples: Examples) -> int:
-    statistics = _statistics(examples)
+    statistics = read_statistics(examples)
     shapes = [preprocess_of(run.generator) for run in runs if run.generator is not None]
     sizes = [shape.height * shape.width * shape.channels for shape in shapes]
     largest = max([statistics.height * statistics.width * statistics.channels, *sizes])
@@ -254,15 +254,11 @@ def _trained(examples: Examples) -> set[str]:
     return set(_listed(examples, "train", "validation"))
 
 
-def _statistics(examples: Examples) -> Statistics:
-    return Statistics.model_validate_json(examples.statistics_path.read_bytes())
-
-
 def stored_images(
     examples: Examples, keys: Collection[str], *, shards: Sequence[Path], most: int
 ) -> Iterator[tuple[str, NDArray[np.uint8], str | None]]:
     """Yield key, pixels [H, W, C] as the network sees them, and label of the first `most` images with such a key."""
-    statistics = _statistics(examples)
+    statistics = read_statistics(examples)
     shape = (statistics.stored_height, statistics.stored_width, statistics.channels)
     crop = Crop(statistics.height, statistics.width)
     deviation, mean = np.asarray(statistics.deviation), np.asarray(statistics.mean)

@@ -90,7 +90,8 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
 
 def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
     """Return the first test images, prepared for the network [n, H, W, C], their labels [n] (−1: none), and the labels' names."""
-    from components.examples.dataset import labelled_batches, read_statistics, readable
+    from components.examples.dataset import labelled_batches, readable
+    from schemas.artifacts.records import read_statistics
 
     statistics = read_statistics(examples)
     centre = Crop(statistics.height, statistics.width)

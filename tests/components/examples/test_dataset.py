@@ -16,12 +16,11 @@ from components.examples.dataset import (
     batches,
     keys_of_batches,
     labelled_batches,
-    read_statistics,
     readable,
     training_batches,
 )
 from schemas.artifacts.kinds import Examples
-from schemas.artifacts.records import encode_example, frame
+from schemas.artifacts.records import encode_example, frame, read_statistics
 from schemas.errors import DataError
 
 
