@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.sources import RawImage, ReadError
+from components.sources import MissingError, RawImage, ReadError
 from schemas.artifacts.tables import Reason
 
 
@@ -23,6 +23,8 @@ def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
     """
     if isinstance(raw, FileNotFoundError):
         raise Rejected(Reason.VANISHED, "listed, then gone")
+    if isinstance(raw, MissingError):
+        raise Rejected(Reason.MISSING, str(raw))
     if isinstance(raw, OSError | ReadError):
         raise Rejected(Reason.UNREADABLE, str(raw))
     return raw

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.sources.array import Array
-from components.sources.base import FileNames, Item, Part, RawImage, ReadError, Source, SourceImage
+from components.sources.base import FileNames, Item, MissingError, Part, RawImage, ReadError, Source, SourceImage
 from components.sources.digits import Digits
 from components.sources.folder import Folder
 from components.sources.idx import Idx
@@ -38,4 +38,14 @@ def open_source(settings: sources.Source, preprocess: PreprocessSettings | None 
     return _CLASSES[type(settings)](settings, preprocess or PreprocessSettings())
 
 
-__all__ = ["FileNames", "Item", "Part", "RawImage", "ReadError", "Source", "SourceImage", "open_source"]
+__all__ = [
+    "FileNames",
+    "Item",
+    "MissingError",
+    "Part",
+    "RawImage",
+    "ReadError",
+    "Source",
+    "SourceImage",
+    "open_source",
+]

@@ -26,6 +26,10 @@ class ReadError(Exception):
     """One image cannot be read; the message says why."""
 
 
+class MissingError(ReadError):
+    """A source names an image's file, and there is no such file; the message names it."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One image of a source.
@@ -99,6 +103,10 @@ class Source(ABC):
             FileNotFoundError: It is no longer there.
             OSError, ReadError: It cannot be read.
         """
+
+    def remarks(self) -> list[str]:
+        """Return sentences on how the source was understood where another reading is plausible, with the key that says it."""
+        return []
 
 
 class FileNames(Source):

@@ -175,7 +175,7 @@ def digests(paths: Iterable[str]) -> Iterator[str]:
     def digest(path: str) -> str:
         try:
             return "unreadable" if is_odd(path) else digest_of(path)
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError, ImportError):  # the latter by file systems that are not installed
             return "unreadable"
 
     return hashing.digests(paths, digest)

@@ -1,31 +1,22 @@
-"""Tables of paths: CSV, TSV or JSONL files that list images, their labels and their splits."""
+"""Tables of paths: CSV, TSV, JSONL or Parquet files that list images, their labels and their splits."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from itertools import tee
-from typing import NamedTuple
 
 from components.sources import files
-from components.sources.annotations import SPLIT_WORDS, label_text
 from components.sources.base import NAMES_PER_PART, Item, Part, ReadError, Source, SourceImage, chunks
-from schemas.errors import DataError, UsageError
+from components.sources.listed_file import read_listed_file
+from components.sources.path_table import PathTable
+from components.sources.table_records import ENDINGS
+from schemas.errors import UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import TableSource
-
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
-_MAX_LINE = 1 << 20  # characters
-
-
-class _Row(NamedTuple):
-    path: str
-    label: str | None
-    split: str | None
 
 
 class Table(Source):
@@ -42,10 +33,22 @@ class Table(Source):
         super().__init__(settings, preprocess)
         root, paths = files.find(settings)
         for path in paths:
-            if _ending(path) not in _SEPARATORS or files.is_folder(path):
-                raise UsageError(f"sources.path: kind table expects {_one_of(_SEPARATORS)} files, found {path}")
+            if os.path.splitext(path)[1].lower() not in ENDINGS or files.is_folder(path):
+                *others, last = ENDINGS
+                raise UsageError(f"sources.path: kind table expects {', '.join(others)} or {last} files, found {path}")
         prefixes = [""] if len(paths) == 1 else [f"{files.name_in(root, path)}/" for path in paths]
-        self.tables = dict(zip(prefixes, paths, strict=True))
+        self.paths = dict(zip(prefixes, paths, strict=True))
+        self._tables = {prefix: self._table(path) for prefix, path in self.paths.items()}
+
+    def _table(self, path: str) -> PathTable:
+        return PathTable(
+            path,
+            partial(files.open_file, path),
+            image=self.settings.image,
+            label=self.settings.label,
+            split=self.settings.split,
+            is_file=lambda name: files.is_file(_path_from(path, name)),
+        )
 
     def digest(self) -> str:
         """Return the sha256 over every listed file's name, content, label and split."""
@@ -61,8 +64,8 @@ class Table(Source):
         Raises:
             DataError: A table cannot be read, or has a wrong header or row.
         """
-        for prefix, path in self.tables.items():
-            rows = (json.dumps([f"{prefix}{row.path}", row.label, row.split]) for row in _rows(path))
+        for prefix, table in self._tables.items():
+            rows = (json.dumps([f"{prefix}{row.path}", row.label, row.split]) for row in table.rows())
             for names in chunks(rows, NAMES_PER_PART):
                 yield Part(names, len(names))
 
@@ -72,108 +75,25 @@ class Table(Source):
             key, label, split = json.loads(row)
             item = Item(key, label, split, place=key)
             try:
-                yield item, self.read(key)
+                yield item, read_listed_file(self._path(key), max_bytes=self.preprocess.max_bytes)
             except (OSError, ReadError) as error:
                 yield item, error
 
     def read(self, place: str) -> bytes:
         """Return a file's bytes."""
-        path = self._path(place)
-        if files.is_odd(path):
-            raise ReadError("a folder, a pipe or a device")
-        try:
-            with files.open_file(path) as file:
-                return file.read(self.preprocess.max_bytes + 1)
-        except ValueError as error:  # Beam's, for a scheme without a file system
-            raise ReadError(str(error)) from None
+        with files.open_file(self._path(place)) as file:
+            return file.read(self.preprocess.max_bytes + 1)
+
+    def remarks(self) -> list[str]:
+        """Return sentences on how the tables' columns were understood."""
+        return list(dict.fromkeys(remark for table in self._tables.values() for remark in table.remarks()))
 
     def _path(self, key: str) -> str:
-        prefix = next(prefix for prefix in self.tables if key.startswith(prefix))
-        path, folder = key[len(prefix) :], os.path.dirname(self.tables[prefix])
-        if files.is_remote(path):
-            return path
-        return path if os.path.isabs(path) else files.path_in(folder or ".", path)
+        prefix = next(prefix for prefix in self.paths if key.startswith(prefix))
+        return _path_from(self.paths[prefix], key[len(prefix) :])
 
 
-def _rows(path: str) -> Iterator[_Row]:
-    separator = _SEPARATORS[_ending(path)]
-    try:
-        with files.open_file(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-            lines = _lines(text, path)
-            yield from _json_rows(lines, path) if separator is None else _separated_rows(lines, path, separator)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected text in UTF-8, found bytes that are not ({error.reason})") from None
-    except OSError as error:
-        raise DataError(f"{path}: expected a table that can be read, found {error}") from None
-
-
-def _lines(text: io.TextIOWrapper, path: str) -> Iterator[str]:
-    number = 0
-    while line := text.readline(_MAX_LINE):
-        number += 1
-        if len(line) == _MAX_LINE:
-            raise DataError(f"{path}, line {number}: expected less than {_MAX_LINE:,} characters, found more")
-        yield line
-
-
-def _separated_rows(lines: Iterator[str], path: str, separator: str) -> Iterator[_Row]:
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    header: list[str] | None = None
-    try:
-        for values in reader:
-            line_name = f"{path}, line {reader.line_num}"
-            if header is None:
-                header = [name.strip() for name in values]
-                if header.count("path") != 1:
-                    raise DataError(
-                        f"{line_name}: expected a header with a column path, and label and split if there are, "
-                        f"found {', '.join(header) or 'nothing'}"
-                    )
-            elif len(values) > len(header):
-                raise DataError(
-                    f"{line_name}: expected {len(header)} values, found {len(values)}; quote what holds commas"
-                )
-            elif values:  # an empty line has none
-                row = dict(zip(header, values, strict=False))
-                yield _row(row.get("path"), row.get("label") or None, row.get("split"), line_name)
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: expected a row of values, found {error}") from None
-    if header is None:
-        raise DataError(f"{path}: expected a header with a column path, found an empty file")
-
-
-def _json_rows(lines: Iterator[str], path: str) -> Iterator[_Row]:
-    for number, line in enumerate(lines, start=1):
-        line_name = f"{path}, line {number}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{line_name}: expected a JSON object, found something else ({error})") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{line_name}: expected a JSON object with a path, found {type(row).__name__}")
-        yield _row(row.get("path"), row.get("label"), row.get("split"), line_name)
-
-
-def _row(path: object, label: object, split: object, line_name: str) -> _Row:
-    if not isinstance(path, str) or not path.strip():
-        raise DataError(f"{line_name}: expected a path, found {'none' if path in (None, '') else repr(path)}")
-    if "\0" in path or path != path.encode("utf-8", "replace").decode():
-        raise DataError(f"{line_name}: expected a path, found characters that no path has in {path!r}")
-    word = split if split is not None else ""
-    if not isinstance(word, str) or (word.strip() and word.strip().lower() not in SPLIT_WORDS):
-        raise DataError(f"{line_name}: expected {_one_of(SPLIT_WORDS)} as split, or nothing, found {split!r}")
-    try:
-        return _Row(path, label_text(label), SPLIT_WORDS.get(word.strip().lower()))
-    except ValueError as error:
-        raise DataError(f"{line_name}: {error}") from None
-
-
-def _ending(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
-def _one_of(words: Iterable[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}"
+def _path_from(table: str, path: str) -> str:
+    if files.is_remote(path) or os.path.isabs(path):
+        return path
+    return files.path_in(os.path.dirname(table) or ".", path)

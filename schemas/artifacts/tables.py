@@ -17,6 +17,7 @@ from schemas import atomic
 class Reason(StrEnum):
     """The reason why an image was rejected."""
 
+    MISSING = "missing"  # named by a table, and not there
     VANISHED = "vanished"  # listed, but gone when it was read
     CHANGED = "changed"  # listed, but with other bytes when it was read
     UNREADABLE = "unreadable"  # the file system returned an error

@@ -111,11 +111,28 @@ class ArraySource(Section):
 
 
 class TableSource(Section):
-    """A CSV, TSV or JSONL file that lists images: a column `path`, and if you like `label` and `split`."""
+    """A table that lists image files in a column, such as `path` or `file_name`, with their labels and splits if it has them."""
 
     kind: Literal["table"]
     path: str | None = Field(
-        None, description="Path of the table: `.csv`, `.tsv` or `.jsonl`. Relative paths in it start from its folder."
+        None,
+        description="Path of the table: `.csv` or `.tsv` (commas, semicolons or tabs), `.jsonl` or `.parquet`. Relative "
+        "paths in it start from its folder.",
+    )
+    image: str | None = Field(
+        None,
+        description="Name of the column of paths. Default: the first of path, file_name, filepath, image, image_path, img, "
+        "file that there is, in any spelling.",
+    )
+    label: str | None = Field(
+        None,
+        description="Name of the column of labels. none: no labels. Default: the first of label, labels, class, "
+        "class_name, category, target that there is, in any spelling.",
+    )
+    split: str | None = Field(
+        None,
+        description="Name of the column of splits: train, validation (valid, val, dev) or test (eval). none: no splits. "
+        "Default: `split`, `set` or `subset`, if it holds these words.",
     )
 
 

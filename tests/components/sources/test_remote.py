@@ -15,7 +15,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from helpers.read_through import images_of, items_of
 from pydantic import TypeAdapter
 
-from components.sources import Source, files, open_source
+from components.sources import MissingError, Source, files, open_source
 from schemas.recipe.sources import Source as SourceSettings
 
 ROOT: list[Path] = []
@@ -113,5 +113,5 @@ def test_a_table_names_files_beside_it_and_elsewhere(bucket: Path, tmp_path_fact
     here.write_text(rows.replace("a.png\n", "gone.png\n", 1))
     source = open_source(TypeAdapter(SourceSettings).validate_python({"kind": "table", "path": str(here)}))
     raws = [raw for part in source.parts() for _, raw in source.images(part.names)]
-    assert isinstance(raws[0], FileNotFoundError)
+    assert isinstance(raws[0], MissingError)
     assert raws[1] == b"a"

@@ -1,0 +1,250 @@
+"""A table that lists image files, with their labels and splits: CSV, TSV, JSONL or Parquet, in the spellings that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import IO, NamedTuple
+
+from components.sources import columns
+from components.sources.annotations import (
+    SPLIT_WORDS,
+    label_text,
+    remark_on_evaluation,
+    splits_of_words,
+    whole_number,
+)
+from components.sources.columns import nearly_all_differ
+from components.sources.table_records import Record, read_records
+from schemas.errors import DataError, UsageError
+
+_MAX_DISTINCT = 100_000  # different labels that are counted
+_MISSING = ("", "nan", "na", "none", "null")  # how tools write a missing number
+_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+class Row(NamedTuple):
+    """A row of a table: the path as a path of this machine, from the table's folder; label and split, if it has them."""
+
+    path: str
+    label: str | None
+    split: str | None
+
+
+class _Columns(NamedTuple):
+    path: str
+    label: str | None
+    split: str | None
+
+
+@dataclass
+class _Facts:
+    """What only the whole table says: each column must be read in one way."""
+
+    columns: _Columns
+    names: list[str]
+    images: int = 0
+    unlabelled: int = 0
+    labels: set[str] = field(default_factory=set)
+    numbers: bool = False  # a label is a whole number
+    words: bool = False  # a label is neither that nor a missing number
+    splits: set[str] = field(default_factory=set)  # words, in small letters
+    other_split: str | None = None  # the first value of the split's column that is none of these
+    backslash: str | None = None  # the first path with one
+
+    def see(self, row: Row) -> None:
+        """Look at the next row, as it is written."""
+        self.images += 1
+        if row.split and row.split in SPLIT_WORDS:
+            self.splits.add(row.split)
+        elif row.split and self.other_split is None:
+            self.other_split = row.split
+        if self.backslash is None and "\\" in row.path:
+            self.backslash = row.path
+        if row.label is None:
+            self.unlabelled += 1
+            return
+        if whole_number(row.label) is not None:
+            self.numbers = True
+        elif row.label.strip().lower() not in _MISSING:
+            self.words = True
+        if len(self.labels) < _MAX_DISTINCT:
+            self.labels.add(row.label)
+
+
+class PathTable:
+    """A table of paths. It is read twice: once to see how its columns are written, then row by row.
+
+    Args:
+        name: Its path, for its ending and for messages.
+        open_it: Opens its bytes for reading; a Parquet table must be seekable.
+        image: The column of paths; None finds one of `columns.PATHS`.
+        label: The column of labels; None finds one of `columns.LABELS`, and `none` takes none.
+        split: The column of splits; None finds `split`, and `none` takes none.
+        is_file: Whether a path of the table is a file as it is written, with its backslashes. Otherwise they separate folders.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_it: Callable[[], IO[bytes]],
+        *,
+        image: str | None = None,
+        label: str | None = None,
+        split: str | None = None,
+        is_file: Callable[[str], bool] = lambda path: False,
+    ) -> None:
+        self.name = name
+        self._open = open_it
+        self._settings = _Columns(image or "", label, split)
+        self._is_file = is_file
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows.
+
+        Raises:
+            DataError: The table cannot be read, or has a wrong header or row.
+            UsageError: A setting names a column that it does not have.
+        """
+        facts, chosen = self._facts, self._columns
+        splits = splits_of_words(facts.splits)
+        separators = facts.backslash is not None and not self._is_file(facts.backslash)
+        numbers = facts.numbers and not facts.words
+        for row in self._rows_as_written(chosen):
+            path = row.path.replace("\\", "/") if separators else row.path
+            label = whole_number(row.label) if numbers and row.label is not None else row.label
+            yield Row(path, label, splits[row.split] if row.split else None)
+
+    def remarks(self) -> list[str]:
+        """Return sentences on how the table was understood where another reading is plausible."""
+        facts, chosen, settings = self._facts, self._columns, self._settings
+        remarks = []
+        others = [name for name in columns.named(facts.names, columns.PATHS) if name != chosen.path]
+        if others and not settings.path:
+            remarks.append(f"`{chosen.path}` was taken as the column of paths; `image: {others[0]}` takes another.")
+        if settings.label is None:
+            remarks += self._remarks_on_label(facts, chosen)
+        if facts.columns.split and not chosen.split:
+            remarks.append(
+                f"`{facts.columns.split}` was not taken as the split, because it holds {facts.other_split!r:.40}; write train, "
+                "validation or test instead."
+            )
+        if chosen.split:
+            other = f"for another, write train, validation or test in `{chosen.split}`, or set `split: none`"
+            remarks += remark_on_evaluation(facts.splits, other=other)
+        return remarks
+
+    def _remarks_on_label(self, facts: _Facts, chosen: _Columns) -> list[str]:
+        usual = [name for name in columns.named(facts.names, columns.LABELS) if name != chosen.path]
+        if chosen.label is None and facts.columns.label is not None:
+            return [
+                f"Nearly every `{facts.columns.label}` is another ({len(facts.labels):,} in {facts.images:,} images), so it was "
+                f"not taken as the label; `label: {facts.columns.label}` takes it."
+            ]
+        if chosen.label is None:
+            rest = [f"`{name}`" for name in facts.names if name and name not in (chosen.path, chosen.split)]
+            return (
+                [f"No column was taken as the label; `label: …` takes one, of {', '.join(rest):.200}."] if rest else []
+            )
+        others = [name for name in usual if name != chosen.label]
+        return [f"`{chosen.label}` was taken as the label; `label: {others[0]}` takes another."] if others else []
+
+    @cached_property
+    def _columns(self) -> _Columns:
+        """The columns, without a guess that their values contradict."""
+        facts, settings = self._facts, self._settings
+        label, split = facts.columns.label, facts.columns.split
+        guessed = settings.label is None and label is not None and columns.plain(label) != "label"
+        if guessed and nearly_all_differ(len(facts.labels), values=facts.images - facts.unlabelled):
+            label = None
+        return _Columns(facts.columns.path, label, None if facts.other_split else split)
+
+    @cached_property
+    def _facts(self) -> _Facts:
+        """Read the table through, and check every row."""
+        _, header = next(self._records())
+        facts = _Facts(self._choose(list(header)), list(header))
+        strict = self._settings.split is not None or columns.plain(facts.columns.split or "") == "split"
+        for row in self._rows_as_written(facts.columns, strict=strict):
+            facts.see(row)
+        return facts
+
+    def _rows_as_written(self, chosen: _Columns, *, strict: bool = False) -> Iterator[Row]:
+        """Yield rows with labels as they are written, and splits in small letters.
+
+        Args:
+            chosen: The columns.
+            strict: Whether another word than those of `SPLIT_WORDS` is an error.
+        """
+        for place, record in islice(self._records(), 1, None):
+            try:
+                path = _path(record.get(chosen.path))
+                label = _label(record.get(chosen.label)) if chosen.label else None
+                split = _split(record.get(chosen.split), strict=strict) if chosen.split else None
+            except ValueError as error:
+                raise DataError(f"{place}: {error}") from None
+            yield Row(path, label, split)
+
+    def _choose(self, names: list[str]) -> _Columns:
+        """Choose columns by the settings, or by their names."""
+        image, label, split = self._settings
+        found = ", ".join(name for name in names if name) or "nothing"
+        path = (
+            columns.column_of_setting(image, names) if image else next(iter(columns.named(names, columns.PATHS)), None)
+        )
+        if path is None and image:
+            raise UsageError(f"sources.image: expected a column of {self.name}, found {image!r}; it has {found}")
+        if path is None:
+            raise DataError(
+                f"{self.name}, line 1: expected a header with a column of paths (path, file_name, filename or image), found "
+                f"{found[:200]}; {_advice(names)}"
+            )
+        chosen: list[str | None] = []
+        for key, setting, usual in (("label", label, columns.LABELS), ("split", split, columns.SPLITS)):
+            column = None
+            if setting is None:
+                column = next((name for name in columns.named(names, usual) if name != path), None)
+            elif setting != "none":
+                column = columns.column_of_setting(setting, names)
+                if column is None:
+                    raise UsageError(
+                        f"sources.{key}: expected a column of {self.name}, or none, found {setting!r}; it has {found}"
+                    )
+            chosen.append(column)
+        return _Columns(path, *chosen)
+
+    def _records(self) -> Iterator[Record]:
+        return read_records(self.name, self._open, image=self._settings.path)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"expected a path, found {'none' if value in (None, '') else repr(value)}")
+    if "\0" in value or value != value.encode("utf-8", "replace").decode():
+        raise ValueError(f"expected a path, found characters that no path has in {value!r}")
+    return value
+
+
+def _label(value: object) -> str | None:
+    text = label_text(value)
+    return None if text is None or not text.strip() else text
+
+
+def _split(value: object, *, strict: bool) -> str | None:
+    if value is None or value == "":
+        return None
+    word = value.strip().lower() if isinstance(value, str) else str(value)
+    if strict and word and word not in SPLIT_WORDS:
+        *others, last = SPLIT_WORDS
+        raise ValueError(
+            f"expected {', '.join(others)} or {last} as split, or nothing, found {value!r}; or set split: none"
+        )
+    return word or None
+
+
+def _advice(names: Iterable[str]) -> str:
+    if any(name.lower().endswith(_IMAGE_ENDINGS) for name in names):
+        return "put a line such as path,label before it"
+    return "name it by sources.image"
