@@ -1,19 +1,30 @@
-"""Parquet files with a column of images, as in Hugging Face's data sets."""
+"""Parquet files with a column of images, as in Hugging Face's data sets, or of their paths."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.sources import files
-from components.sources.annotations import label_text, split_in, splits_if_divided
+from components.sources import parquet_columns as columns
+from components.sources.annotations import (
+    SPLIT_WORDS,
+    label_text,
+    remark_on_evaluation,
+    split_word_of_path,
+    splits_by_word,
+    splits_if_divided,
+    splits_of_words,
+)
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
-from schemas.errors import DataError, UsageError
+from components.sources.columns import named, nearly_all_differ
+from components.sources.listed_file import read_listed_file
+from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
 
@@ -23,28 +34,41 @@ if TYPE_CHECKING:  # imported below where it is needed, because commands like st
 
 _ROWS = 8  # decoded at a time; more could be much memory, as a dictionary can repeat one large image in many rows
 _BUFFER = 1 << 20
+_SAMPLE = 10_000  # rows that tell whether a column's values repeat
 
 
 class _Columns(NamedTuple):
-    """The columns that are read, and the words for labels that are numbers."""
+    """The columns that are read."""
 
     image: str
     label: str | None
-    words: list[str]
+    split: str | None
 
 
 class Parquet(Source):
-    """Rows of Parquet files, keyed `<file>#<row>`, with a column of bytes or of structs `{bytes, path}`.
+    """Rows of Parquet files, keyed `<file>#<row>`, with a column of bytes, of structs `{bytes, path}`, or of paths.
 
     Files are read page by page, so a row group may be of any size. Memory holds one page of each column (pyarrow writes
-    1,024 rows to a page, of any size) and a few rows. Pages cannot be looked up, so images have no place.
+    1,024 rows to a page, of any size) and a few rows. Pages cannot be looked up, so images have no place. Of several files,
+    those without a column of images are not read if others have one.
     """
 
     settings: ParquetSource
 
     def __init__(self, settings: ParquetSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
-        self.root, self.files = files.find_files(settings, endings=(".parquet",))
+        self.root, self._all_files = files.find_files(settings, endings=(".parquet",))
+
+    @cached_property
+    def files(self) -> list[str]:
+        """The files that are read."""
+        if len(self._all_files) == 1:
+            return self._all_files
+        schemas = {path: _schema_of(path) for path in self._all_files}
+        pictures = [path for path, schema in schemas.items() if columns.holds_pictures(schema)]
+        return (
+            pictures or [path for path, schema in schemas.items() if columns.image_columns(schema)] or self._all_files
+        )
 
     def digest(self) -> str:
         """Return the sha256 over the names and contents of all files."""
@@ -55,76 +79,158 @@ class Parquet(Source):
         """Yield row groups of a file, together at least a thousand rows except at its end."""
         for path in self.files:
             with _open_file(path) as file:
-                self._columns(file.schema_arrow, path)  # reports a wrong column before anything is read
+                chosen = self._columns(file.schema_arrow, path)
                 counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
             name = files.name_in(self.root, path)
+            names = [name, self._splits[name] or "", chosen.image, chosen.label or "", chosen.split or ""]
             first = rows = 0
             for group, count in enumerate(counts):
                 rows += count
                 if rows >= NAMES_PER_PART or group == len(counts) - 1:
-                    yield Part([name, str(first), str(group + 1)], rows)
+                    yield Part([*names, str(first), str(group + 1)], rows)
                     first, rows = group + 1, 0
 
     def images(self, names: list[str]) -> Iterator[SourceImage]:
         """Yield images in the file's order, without looking into their bytes."""
-        name, first, stop = names[0], int(names[1]), int(names[2])
+        name, file_split, image, label, split = names[:5]
+        first, stop = map(int, names[5:])
         path = files.path_in(self.root, name)
         with _open_file(path) as file:
-            columns = self._columns(file.schema_arrow, path)
+            words = columns.class_names(file.schema_arrow, label)
             number = sum(file.metadata.row_group(group).num_rows for group in range(first))
-            column_names = [columns.image, *([columns.label] if columns.label else [])]
-            row_groups = range(first, stop)
+            row_groups, column_names = range(first, stop), [column for column in (image, label, split) if column]
             for batch in file.iter_batches(_ROWS, row_groups=row_groups, columns=column_names, use_threads=False):
-                values = batch.column(columns.image).to_pylist()
-                labels = batch.column(columns.label).to_pylist() if columns.label else [None] * len(values)
-                for value, label in zip(values, labels, strict=True):
+                images = batch.column(image).to_pylist()
+                labels = batch.column(label).to_pylist() if label else [None] * len(images)
+                splits = batch.column(split).to_pylist() if split else [None] * len(images)
+                for value, number_or_text, word in zip(images, labels, splits, strict=True):
                     key = f"{name}#{number:06d}"
-                    split = own_split(key, self.settings.test) or self._splits[name]
-                    yield Item(key, _label(label, columns.words), split), self._image(value)
+                    own = own_split(key, self.settings.test) or file_split or None
+                    if word is not None:
+                        own = self._split_of_word[_word(word)]
+                    text = label_text(columns.word_of(number_or_text, words))
+                    yield Item(key, text, own), self._image(value, path)
                     number += 1
 
     def read(self, place: str) -> RawImage:
         """Refuse: no image has a place."""
         raise ReadError(f"an image of a Parquet file has no place, found {place}")
 
-    def _image(self, value: Any) -> bytes | ReadError:
+    def remarks(self) -> list[str]:
+        """Return sentences on the columns and files that were chosen, and on those that were not."""
+        path = self.files[0]
+        schema = _schema_of(path)
+        chosen = self._columns(schema, path)
+        remarks = []
+        if unread := [files.name_in(self.root, path) for path in self._all_files if path not in self.files]:
+            remarks.append(f"Files without a column of images are not read: {', '.join(unread):.200}.")
+        others = [name for name in columns.image_columns(schema) if name != chosen.image]
+        if self.settings.image is None and others:
+            remarks.append(f"`{chosen.image}` was taken as the images; `image: {others[0]}` takes another column.")
+        if self.settings.label is None:
+            remarks += self._remarks_on_label(schema, chosen)
+        if not self.settings.test:
+            words = {word for word in self._words.values() if word} if any(self._splits.values()) else set()
+            words |= set(self._split_of_word)
+            remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
+        return remarks
+
+    def _remarks_on_label(self, schema: pa.Schema, chosen: _Columns) -> list[str]:
+        remarks = [
+            f"Nearly every `{column}` is another ({distinct:,} in {values:,} images), so it was not taken as the label; "
+            f"`label: {column}` takes it."
+            for column, (distinct, values) in self._repeats.items()
+            if nearly_all_differ(distinct, values=values)
+        ]
+        others = [name for name in columns.label_columns(schema) if name not in (chosen.label, *self._repeats)]
+        if chosen.label and others:
+            remarks.append(f"`{chosen.label}` was taken as the label; `label: {others[0]}` takes another column.")
+        rest = columns.other_columns(schema, [*chosen, *self._repeats])
+        if not chosen.label and not remarks and rest:
+            names = ", ".join(f"`{name}`" for name in rest)
+            remarks.append(f"No column was taken as the label; `label: …` takes one, of {names:.200}.")
+        return remarks
+
+    def _image(self, value: Any, path: str) -> bytes | ReadError | OSError:
         data = value.get("bytes") if isinstance(value, dict) else value
-        if data is not None:
-            return bytes(data[: self.preprocess.max_bytes + 1])
-        path = value.get("path") if isinstance(value, dict) else None
-        return ReadError(f"the row holds only a path, {path!r}, and no bytes" if path else "the row holds no image")
+        if isinstance(data, bytes):
+            return data[: self.preprocess.max_bytes + 1]
+        name = value.get("path") if isinstance(value, dict) else value
+        if not name or not isinstance(name, str):
+            return ReadError("the row holds no image")
+        here = not files.is_remote(name) and not os.path.isabs(name)
+        place = files.path_in(os.path.dirname(path) or ".", name) if here else name
+        try:
+            return read_listed_file(place, max_bytes=self.preprocess.max_bytes)
+        except (OSError, ReadError, ValueError) as error:  # ValueError: a null character
+            return error if not isinstance(error, ValueError) else ReadError(str(error))
+
+    @cached_property
+    def _words(self) -> dict[str, str | None]:
+        """The split word in each file's name, or in a folder's."""
+        names = [files.name_in(self.root, path) for path in self.files]
+        return {name: split_word_of_path(name) for name in names}
 
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        return splits_if_divided(
-            {files.name_in(self.root, path): split_in(os.path.basename(path)) for path in self.files}
-        )
+        return splits_by_word(self._words)
+
+    @cached_property
+    def _split_of_word(self) -> dict[str, str]:
+        """The split of each word in the columns `split`; empty unless all values are such words and divide the images."""
+        if self.settings.test or any(self._splits.values()) or not _split_column(_schema_of(self.files[0])):
+            return {}
+        words: set[str] = set()
+        for path in self.files:
+            with _open_file(path) as file:
+                column = _split_column(file.schema_arrow)
+                for batch in file.iter_batches(NAMES_PER_PART, columns=[column], use_threads=False) if column else ():
+                    words |= {_word(value) for value in batch.column(0).unique().to_pylist() if value is not None}
+        if not words <= SPLIT_WORDS.keys():
+            return {}
+        splits = splits_of_words(words)
+        return splits if any(splits_if_divided(splits).values()) else {}
+
+    @cached_property
+    def _repeats(self) -> dict[str, tuple[int, int]]:
+        """The numbers of different values and of all values, of each column whose values tell whether it is labels."""
+        counts: dict[str, tuple[int, int]] = {}
+        if self.settings.label is not None:
+            return counts
+        path = self.files[0]
+        with _open_file(path) as file:
+            for column in columns.label_columns(file.schema_arrow):
+                if columns.is_sure(file.schema_arrow, column):
+                    break
+                batches = file.iter_batches(NAMES_PER_PART, columns=[column], use_threads=False)
+                rows = (value for batch in batches for value in batch.column(0).to_pylist())
+                sample = [value for value in islice(rows, _SAMPLE) if value is not None]
+                counts[column] = (len(set(sample)), len(sample))
+                if not nearly_all_differ(counts[column][0], values=counts[column][1]):
+                    break
+        return counts
 
     def _columns(self, schema: pa.Schema, path: str) -> _Columns:
-        image = self.settings.image
-        contents = ", ".join(schema.names) or "none"
-        if schema.names.count(image) != 1:
-            raise UsageError(
-                f"sources.image: expected the column of images, found no {image!r} in {path}; it has {contents}"
-            )
-        if not _holds_bytes(schema.field(image).type):
-            raise UsageError(
-                f"sources.image: expected a column of bytes, or of structs with bytes, "
-                f"found {image!r} of type {schema.field(image).type} in {path}; it has {contents}"
-            )
-        label = self.settings.label or next((name for name in ("label", "text") if name in schema.names), "none")
-        if label == "none":
-            return _Columns(image, None, [])
-        if schema.names.count(label) != 1:
-            raise UsageError(
-                f"sources.label: expected a column of labels, found no {label!r} in {path}; it has {contents}"
-            )
-        if not _holds_labels(schema.field(label).type):
-            raise UsageError(
-                f"sources.label: expected a column of text or numbers, or none, "
-                f"found {label!r} of type {schema.field(label).type} in {path}"
-            )
-        return _Columns(image, label, _class_names(schema, label))
+        image = columns.image_column(schema, self.settings.image, path=path)
+        if self.settings.label is not None:
+            label = columns.named_label(schema, self.settings.label, path=path)
+        else:
+            differ = {
+                name for name, (distinct, values) in self._repeats.items() if nearly_all_differ(distinct, values=values)
+            }
+            likely = [name for name in columns.label_columns(schema) if name != image and name not in differ]
+            label = next(iter(likely), None)
+        split = _split_column(schema) if self._split_of_word else None
+        return _Columns(image, label, split)
+
+
+def holds_images(path: str) -> bool:
+    """Return whether a Parquet file has a column of bytes or of structs with bytes, which may be images.
+
+    Raises:
+        DataError: It is no Parquet file, or a broken one.
+    """
+    return columns.holds_pictures(_schema_of(path))
 
 
 @contextmanager
@@ -144,35 +250,16 @@ def _open_file(path: str) -> Iterator[pq.ParquetFile]:
         raise DataError(f"{path}: expected a whole Parquet file, found something else ({reason[:200]})") from None
 
 
-def _holds_bytes(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    if types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
-    return any(test(kind) for test in tests)
+def _schema_of(path: str) -> pa.Schema:
+    with _open_file(path) as file:
+        return file.schema_arrow
 
 
-def _holds_labels(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    text = (types.is_string, types.is_large_string, types.is_string_view)
-    return any(test(kind) for test in (*text, types.is_boolean, types.is_integer, types.is_floating))
+def _split_column(schema: pa.Schema) -> str | None:
+    """Return the column that says the split of each row, if there is one."""
+    texts = [field.name for field in schema if columns.holds_text(field.type) and schema.names.count(field.name) == 1]
+    return next(iter(named(texts, ("split",))), None)
 
 
-def _class_names(schema: pa.Schema, label: str) -> list[str]:
-    """Return the words of a column of Hugging Face's type ClassLabel; none for other columns."""
-    try:
-        description = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        names = description["info"]["features"][label]["names"]
-    except (ValueError, KeyError, TypeError):
-        return []
-    return [str(name) for name in names] if isinstance(names, list) else []
-
-
-def _label(value: Any, words: list[str]) -> str | None:
-    if words and isinstance(value, int) and value < len(words):
-        return words[value] if value >= 0 else None  # Hugging Face marks images without a label by -1
-    return label_text(value)
+def _word(value: Any) -> str:
+    return value.strip().lower() if isinstance(value, str) else ""

@@ -68,17 +68,23 @@ class WebDatasetSource(Section):
 
 
 class ParquetSource(Section):
-    """Parquet files with a column of images, as Hugging Face's data sets have it, or of plain bytes.
+    """Parquet files with a column of images, as Hugging Face's data sets have it, of plain bytes, or of paths.
 
-    If files are named after train, validation (val, valid, dev) or test, and `test` is empty, these are the splits.
+    If files or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` is empty, these
+    are the splits; or else what a column `split` says.
     """
 
     kind: Literal["parquet"]
     path: str | None = Field(None, description="Path of a file, or of a folder of `*.parquet` with its subfolders.")
-    image: str = Field("image", description="Name of the column of images: bytes, or a struct of `bytes` and `path`.")
+    image: str | None = Field(
+        None,
+        description="Name of the column of images: bytes, a struct of `bytes` and `path`, or paths. Default: the only such "
+        "column, or `image` or `img` if there are several.",
+    )
     label: str | None = Field(
         None,
-        description="Name of the column of labels. none: no labels. Default: `label`, or else `text`, if there is one.",
+        description="Name of the column of labels. none: no labels. Default: `label`, the column that Hugging Face calls a "
+        "ClassLabel, class, category, target, or a `text` that repeats.",
     )
     test: tuple[str, ...] = Field(
         (),

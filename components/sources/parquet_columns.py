@@ -1,0 +1,157 @@
+"""Which columns of a Parquet file are the images, their labels and their splits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from components.sources.columns import LABELS, PATHS, column_of_setting, named, plain
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:  # imported below where it is needed, because commands like status open sources too
+    import pyarrow as pa
+
+_IMAGES = ("image", "img", "picture", "photo", "jpg", "png")  # the usual names, where several columns could be it
+_TEXT = "text"  # labels or captions: only their values tell
+
+
+def image_column(schema: pa.Schema, setting: str | None, *, path: str) -> str:
+    """Return the column of images.
+
+    Raises:
+        UsageError: There is no such column.
+    """
+    contents = ", ".join(schema.names) or "none"
+    if setting is None:
+        if columns := image_columns(schema):
+            return columns[0]
+        raise UsageError(
+            f"sources.image: expected a column of images (bytes, or structs with bytes) or of their paths, found none in "
+            f"{path}; it has {', '.join(f'{field.name} ({field.type!s:.60})' for field in schema)[:300] or 'none'}"
+        )
+    column = column_of_setting(setting, schema.names)
+    if column is None or schema.names.count(column) != 1:
+        raise UsageError(
+            f"sources.image: expected the column of images, found no {setting!r} in {path}; it has {contents}"
+        )
+    kind = schema.field(column).type
+    if not holds_bytes(kind) and not holds_text(kind):
+        raise UsageError(
+            f"sources.image: expected a column of bytes, of structs with bytes, or of paths, "
+            f"found {column!r} of type {kind} in {path}; it has {contents}"
+        )
+    return column
+
+
+def image_columns(schema: pa.Schema) -> list[str]:
+    """Return the columns that may be images, the likeliest first: pictures as structs or bytes, else paths by their names."""
+    single = [field for field in schema if schema.names.count(field.name) == 1]
+    pictures = [field.name for field in single if holds_bytes(field.type) and _is_struct(field.type)]
+    pictures = pictures or [field.name for field in single if holds_bytes(field.type)]
+    usual = list(named(pictures, _IMAGES))
+    if pictures:
+        return [*usual, *(name for name in pictures if name not in usual)]
+    return named((field.name for field in single if holds_text(field.type)), PATHS)
+
+
+def holds_pictures(schema: pa.Schema) -> bool:
+    """Return whether a column holds bytes, which may be pictures."""
+    return any(holds_bytes(field.type) for field in schema)
+
+
+def named_label(schema: pa.Schema, setting: str, *, path: str) -> str | None:
+    """Return the column of labels that a setting names; None for `none`.
+
+    Raises:
+        UsageError: There is no such column, or it cannot be labels.
+    """
+    if setting == "none":
+        return None
+    column = column_of_setting(setting, schema.names)
+    if column is None or schema.names.count(column) != 1:
+        contents = ", ".join(schema.names) or "none"
+        raise UsageError(
+            f"sources.label: expected a column of labels, found no {setting!r} in {path}; it has {contents}"
+        )
+    if not holds_labels(schema.field(column).type):
+        raise UsageError(
+            f"sources.label: expected a column of text or numbers, or none, "
+            f"found {column!r} of type {schema.field(column).type} in {path}"
+        )
+    return column
+
+
+def label_columns(schema: pa.Schema) -> list[str]:
+    """Return the columns that may be labels, the likeliest first.
+
+    These are `label`, the columns of Hugging Face's type ClassLabel (those with more classes first: `fine_label` of CIFAR-100
+    goes before `coarse_label`), the other usual names, and `text`.
+    """
+    names = [field.name for field in schema if schema.names.count(field.name) == 1 and holds_labels(field.type)]
+    classes = {name: len(words) for name in names if (words := class_names(schema, name))}
+    by_classes = sorted(classes, key=lambda name: -classes[name])
+    return list(dict.fromkeys([*named(names, ("label",)), *by_classes, *named(names, (*LABELS, _TEXT))]))
+
+
+def is_sure(schema: pa.Schema, column: str) -> bool:
+    """Return whether a column is labels whatever its values: by the name `label`, or because Hugging Face's type says so."""
+    return plain(column) == "label" or bool(class_names(schema, column))
+
+
+def other_columns(schema: pa.Schema, known: Iterable[str | None]) -> list[str]:
+    """Return the columns that a person might mean by the label, beside those that are known."""
+    known = set(known)
+    return [field.name for field in schema if field.name not in known and holds_labels(field.type)]
+
+
+def class_names(schema: pa.Schema, label: str) -> list[str]:
+    """Return the words of a column of Hugging Face's type ClassLabel; none for other columns."""
+    try:
+        description = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = description["info"]["features"][label]["names"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def word_of(value: Any, words: Sequence[str]) -> Any:
+    """Return the word for a number of ClassLabel, None for its −1; another value as it is."""
+    if words and isinstance(value, int) and value < len(words):
+        return words[value] if value >= 0 else None  # Hugging Face marks images without a label by -1
+    return value
+
+
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Return whether a type is bytes, or a struct with them."""
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and holds_bytes(kind.field("bytes").type)
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def holds_text(kind: pa.DataType) -> bool:
+    """Return whether a type is text."""
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_string_view))
+
+
+def holds_labels(kind: pa.DataType) -> bool:
+    """Return whether a type is text, numbers, or true and false."""
+    from pyarrow import types
+
+    if holds_text(kind):
+        return True
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return any(test(kind) for test in (types.is_boolean, types.is_integer, types.is_floating))
+
+
+def _is_struct(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_struct(kind))
