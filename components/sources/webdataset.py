@@ -1,7 +1,8 @@
 """WebDataset: tar archives of samples (https://github.com/webdataset/webdataset).
 
 Files that stand beside each other and share their name up to the first dot of its last part are one sample:
-`train/0001.jpg`, `train/0001.cls` and `train/0001.json` are the sample `train/0001`.
+`train/0001.jpg`, `train/0001.cls` and `train/0001.json` are the sample `train/0001`. Where that leaves no file of a sample
+a simple ending, as in `v2.0 (clean).jpg`, the last dot counts instead.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from functools import cached_property
+from itertools import chain, groupby, islice
+from typing import NamedTuple
 
 from components.sources import files
+from components.sources.annotations import remark_on_evaluation, split_word_of_path, splits_by_word
 from components.sources.base import Item, ReadError, SourceImage, own_split
 from components.sources.tar import TarArchives
 from components.sources.tar_file import Archive, Member, open_archive
@@ -20,15 +24,43 @@ from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import WebDatasetSource
 
 IMAGES = frozenset(("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm"))
+_ABOUT_IMAGES = frozenset(
+    ("mask", "masks", "seg", "segmentation", "depth", "alpha", "edges", "label", "thumb", "thumbnail")
+)
+_SIMPLE_ENDING = re.compile("[a-z][a-z0-9_]*")
+_UNDECIDED = 16  # files of a sample that are held in memory at most, until one has a simple ending
+_MOST_IMAGES = 64  # of a sample
+_FIRST = 64  # members that tell what an archive holds
 _NOT_IN_WORDS = re.compile("[\0-\x1f\x7f\ud800-\udfff]")  # JSON can spell half of a surrogate pair
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+class _File(NamedTuple):
+    """A file of a sample: its sample's name, its ending in small letters (`jpg`, `left.jpg`), its bytes if they are read."""
+
+    sample: str
+    ending: str
+    member: Member
+    raw: bytes | ReadError | None = None
+
+    @property
+    def kind(self) -> str:
+        """The last part of the ending."""
+        return self.ending.rpartition(".")[2]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is an image, and none about another, such as a mask."""
+        beside, _, kind = self.ending.rpartition(".")
+        return kind in IMAGES and beside.rpartition(".")[2] not in _ABOUT_IMAGES
 
 
 class WebDataset(TarArchives):
     """The image of every sample, labelled by the sample's `.cls` or, without one, by a field of its `.json`.
 
-    A sample whose label cannot be read is rejected, rather than taken as one without a label. Files of other kinds,
-    such as `0001.mask.png`, are skipped.
+    A sample whose label cannot be read is rejected, rather than taken as one without a label. Beside an image with a simple
+    ending, `0001.jpg`, others such as `0001.mask.png` are skipped; without one, `0001.left.jpg` and `0001.right.jpg` are two
+    images of the sample. If archives or their folders are named after splits, and `test` is empty, these are the splits.
     """
 
     settings: WebDatasetSource
@@ -46,8 +78,14 @@ class WebDataset(TarArchives):
 
     def _images(self, name: str, prefix: str, archive: Archive) -> Iterator[SourceImage]:
         earlier_samples: set[str] = set()
-        files_of_samples = (member for member in archive.members() if all(sample_and_kind(member)))
-        for sample, members in groupby(files_of_samples, key=lambda member: sample_and_kind(member)[0]):
+        named = (file for member in archive.members() if (file := _file_of(member)))
+        needed = IMAGES | {"cls", "json"}
+        # Of a compressed archive, only the latest member can be read.
+        read = (
+            file._replace(raw=_read(archive, file.member)) if archive.compressed and file.kind in needed else file
+            for file in named
+        )
+        for sample, members in samples(read, first_dot=self.settings.image is not None):
             if sample in earlier_samples:
                 raise DataError(
                     f"{archive.path}: expected the files of a sample beside each other, found {sample} in two places; "
@@ -56,23 +94,63 @@ class WebDataset(TarArchives):
             earlier_samples.add(sample)
             yield from self._sample(name, prefix + sample, archive, members)
 
-    def _sample(self, name: str, key: str, archive: Archive, members: Iterable[Member]) -> Iterator[SourceImage]:
-        images: list[tuple[str | None, bytes | ReadError]] = []
+    def _sample(self, name: str, key: str, archive: Archive, members: Iterable[_File]) -> Iterator[SourceImage]:
+        candidates: list[_File] = []
         annotations: dict[str, bytes | ReadError] = {}  # by extension
-        for member in members:
-            kind = sample_and_kind(member)[1]
-            if kind in IMAGES:
-                raw = _read(archive, member) if not images else ReadError("a second image of its sample")
-                images.append((None if member.problem else self.place(name, archive, member), raw))
-            elif kind in ("cls", "json"):
-                annotations[kind] = _read(archive, member)
+        for file in members:
+            if file.kind in IMAGES:
+                too_many = ReadError(f"more than {_MOST_IMAGES} images in its sample")
+                candidates.append(file if len(candidates) < _MOST_IMAGES else file._replace(raw=too_many))
+            elif file.ending in ("cls", "json"):
+                annotations[file.ending] = _read(archive, file.member) if file.raw is None else file.raw
         try:
-            label = self._label(annotations)
+            label, wrong = self._label(annotations), None
         except ReadError as error:
-            label = None
-            images = [(place, raw if isinstance(raw, ReadError) else error) for place, raw in images]
-        for place, raw in images:
-            yield Item(key, label, own_split(key, self.settings.test), place), raw
+            label, wrong = None, error
+        chosen = self._choose(candidates)
+        several = len(chosen) > 1 and all("." in file.ending for file in chosen)
+        for number, file in enumerate(chosen):
+            own_key = f"{key}.{file.ending.rpartition('.')[0]}" if several else key
+            place = None if file.member.problem else self.place(name, archive, file.member)
+            split = own_split(key, self.settings.test) or self._splits[name]
+            raw: bytes | ReadError = wrong or ReadError("a second image of its sample")
+            if not wrong and (several or number == 0):
+                raw = _read(archive, file.member) if file.raw is None else file.raw
+            yield Item(own_key, label, split, place), raw
+
+    def _choose(self, candidates: list[_File]) -> list[_File]:
+        """Choose the images among the files of a sample."""
+        if self.settings.image is not None:
+            ending = self.settings.image.lower().lstrip(".")
+            return [file for file in candidates if file.ending == ending]
+        simple = [file for file in candidates if file.ending in IMAGES]
+        return simple or [file for file in candidates if file.is_image]
+
+    @cached_property
+    def _words(self) -> dict[str, str | None]:
+        """The split word in each archive's name, or in a folder's."""
+        return {name: split_word_of_path(name) for name in self.archives}
+
+    @cached_property
+    def _splits(self) -> dict[str, str | None]:
+        return dict.fromkeys(self.archives) if self.settings.test else splits_by_word(self._words)
+
+    def remarks(self) -> list[str]:
+        """Return sentences on the first samples of the first archive, and on archives named after evaluation."""
+        remarks = []
+        with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
+            first = _first_samples(archive)
+        endings = [sorted(file.ending for file in self._choose(sample)) for sample in first]
+        several = next((each for each in endings if len(each) > 1 and each[0] not in IMAGES), None)
+        if several:
+            names = " and ".join(f"`{ending}`" for ending in several)
+            remarks.append(
+                f"A sample has {len(several)} images, {names}, and each was taken; `image: {several[0]}` takes one."
+            )
+        if any(self._splits.values()):
+            words = {word for word in self._words.values() if word}
+            remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
+        return remarks
 
     def _label(self, annotations: dict[str, bytes | ReadError]) -> str | None:
         try:
@@ -85,11 +163,23 @@ class WebDataset(TarArchives):
             raise ReadError(f"its .{'cls' if 'cls' in annotations else 'json'}: {error}") from None
 
 
-def sample_and_kind(member: Member) -> tuple[str, str]:
-    """Return the sample that a member belongs to, and its extension in small letters; either may be empty."""
-    folder, slash, last = member.name.rpartition("/")
-    sample, _, kind = last.partition(".")
-    return folder + slash + sample, kind.lower()
+def samples(named: Iterable[_File], *, first_dot: bool = False) -> Iterator[tuple[str, Iterable[_File]]]:
+    """Yield every sample's name and its files, which must be taken before the next sample.
+
+    Args:
+        named: Files, with their names divided at the first dot.
+        first_dot: Whether the first dot counts in any case.
+    """
+    for sample, group in groupby(named, key=lambda file: file.sample):
+        first: list[_File] = []
+        simple = first_dot
+        while not simple and len(first) < _UNDECIDED and (file := next(group, None)):
+            first.append(file)
+            simple = _SIMPLE_ENDING.fullmatch(file.ending) is not None
+        if simple:
+            yield sample, chain(first, group)
+        else:
+            yield from groupby(map(_at_last_dot, chain(first, group)), key=lambda file: file.sample)
 
 
 def holds_samples(path: str) -> bool:
@@ -99,9 +189,31 @@ def holds_samples(path: str) -> bool:
         DataError: It is no archive, or a broken one.
     """
     with open_archive(path, PreprocessSettings()) as archive:
-        first_members = [sample_and_kind(member) for member in islice(archive.members(), 64)]
-    annotated = {sample for sample, kind in first_members if kind in ("cls", "json")}
-    return any(sample in annotated for sample, kind in first_members if kind in IMAGES)
+        kinds = [{file.kind for file in sample} for sample in _first_samples(archive)]
+    return any(kinds_of_one & IMAGES and kinds_of_one & {"cls", "json"} for kinds_of_one in kinds)
+
+
+def _first_samples(archive: Archive) -> list[list[_File]]:
+    named = (file for member in islice(archive.members(), _FIRST) if (file := _file_of(member)))
+    return [list(sample) for _, sample in samples(named)]
+
+
+def _file_of(member: Member) -> _File | None:
+    """Return a member as a file of a sample, with its name divided at the first dot; None where nothing is before or after."""
+    folder, slash, last = member.name.rpartition("/")
+    sample, _, ending = last.partition(".")
+    name = folder + slash + sample
+    return _File(name, ending.lower(), member) if name and ending else None
+
+
+def _at_last_dot(file: _File) -> _File:
+    """Return the file with its name divided at the last dot, or before the word for what is about an image: `mask.png`."""
+    folder, slash, last = file.member.name.rpartition("/")
+    sample, _, ending = last.rpartition(".")
+    beside, _, about = sample.rpartition(".")
+    if about.lower() in _ABOUT_IMAGES:
+        sample, ending = beside, f"{about}.{ending}"
+    return file._replace(sample=folder + slash + sample, ending=ending.lower())
 
 
 def _text(raw: bytes | ReadError) -> str:

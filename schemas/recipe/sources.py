@@ -51,7 +51,11 @@ class TarSource(ImageFiles):
 
 
 class WebDatasetSource(Section):
-    """WebDataset: tar archives of samples, where the label of `0001.jpg` is in `0001.cls` or `0001.json`."""
+    """WebDataset: tar archives of samples, where the label of `0001.jpg` is in `0001.cls` or `0001.json`.
+
+    If archives or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` is empty,
+    these are the splits.
+    """
 
     kind: Literal["webdataset"]
     path: str | None = Field(
@@ -62,8 +66,15 @@ class WebDatasetSource(Section):
     label_field: str = Field(
         "label", description="Name of the field in a sample's .json that holds its label, if it has no .cls."
     )
+    image: str | None = Field(
+        None,
+        description="Ending of the images to take, such as `left.jpg`. Default: `jpg`, `png` and the like; if a sample has no "
+        "such file, every image in it.",
+    )
     test: tuple[str, ...] = Field(
-        (), description="Names of the source's own test images, such as `*-val-*`. []: a share of all images is taken."
+        (),
+        description="Names of the source's own test images, such as `*-val-*`. []: the names of the archives decide, and "
+        "else a share of all images is taken.",
     )
 
 

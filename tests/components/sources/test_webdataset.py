@@ -185,3 +185,85 @@ def test_shards_become_examples_with_their_labels(
     assert Statistics.model_validate_json(examples.statistics_path.read_text()).labels == ["0", "1", "2"]
     rows = read_table(examples.images_path, IMAGES).to_pylist()
     assert {row["key"]: row["label"] for row in rows} == {f"{number:03d}": str(number % 3) for number in range(29)}
+
+
+def test_dots_within_names_divide_no_sample(tmp_path: Path) -> None:
+    files: dict[str, bytes] = {}
+    for number in range(40):
+        name = f"set/track {number % 2} v{number}.0 (clean)"
+        files |= {f"{name}.jpg": b"%d" % number, f"{name}.cls": b"%d" % (number % 3), f"{name}.mask.png": b"no image"}
+    path = pack(tmp_path / "dots.tar", files)
+    names = [f"set/track {number % 2} v{number}.0 (clean)" for number in range(40)]
+    assert labels(source_at(path)) == {name: str(number % 3) for number, name in enumerate(names)}
+    assert list(images_of(source_at(path)).values()) == [b"%d" % number for number in range(40)]
+    assert holds_samples(str(path))
+
+
+def test_frames_numbered_after_a_dot_are_images(tmp_path: Path) -> None:
+    path = pack(tmp_path / "frames.tar", {f"frame.{number:04d}.PNG": b"x" for number in range(100)})
+    assert list(images_of(source_at(path))) == [f"frame.{number:04d}" for number in range(100)]
+    assert set(labels(source_at(path)).values()) == {None}
+
+
+def test_endings_may_be_in_capitals(tmp_path: Path) -> None:
+    path = pack(
+        tmp_path / "upper.tar", {"IMG_0.JPG": b"zero", "IMG_0.CLS": b"7", "IMG_1.JPG": b"one", "IMG_1.CLS": b"3"}
+    )
+    assert labels(source_at(path)) == {"IMG_0": "7", "IMG_1": "3"}
+    assert holds_samples(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_a_sample_may_have_two_images_and_a_setting_takes_one(tmp_path: Path, suffix: str) -> None:
+    files: dict[str, bytes] = {}
+    for number in range(3):
+        sides = {f"{number}.left.jpg": b"l%d" % number, f"{number}.right.jpg": b"r%d" % number}
+        files |= {**sides, f"{number}.depth.png": b"no image", f"{number}.json": b'{"label": 1}'}
+    source = source_at(pack(tmp_path / f"stereo{suffix}", files))
+    assert images_of(source) == {
+        f"{n}.{side}": b"%c%d" % (side.encode()[0], n) for n in range(3) for side in ("left", "right")
+    }
+    assert set(labels(source).values()) == {"1"}
+    assert source.remarks() == [
+        "A sample has 2 images, `left.jpg` and `right.jpg`, and each was taken; `image: left.jpg` takes one."
+    ]
+    left = source_at(tmp_path / f"stereo{suffix}", image="LEFT.jpg")
+    assert images_of(left) == {str(n): b"l%d" % n for n in range(3)}
+    assert (set(labels(left).values()), left.remarks()) == ({"1"}, [])
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_of_a_sample_with_very_many_images_the_rest_is_rejected(tmp_path: Path, suffix: str) -> None:
+    files = {f"a.{number:03d}.jpg": b"x" for number in range(70)} | {"a.json": b"{}"}
+    path = pack(tmp_path / f"many{suffix}", dict(sorted(files.items(), key=lambda file: file[0] != "a.json")))
+    raws = [raw for _, raw in read_all(source_at(path))]
+    assert raws[:64] == [b"x"] * 64
+    assert [str(raw) for raw in raws[64:]] == ["more than 64 images in its sample"] * 6
+
+
+def test_captions_beside_images_are_no_labels(tmp_path: Path) -> None:
+    files = {"0.jpg": b"x", "0.txt": b"a blob", "0.json": b'{"caption": "a blob", "url": "u", "status": "success"}'}
+    assert labels(source_at(pack(tmp_path / "00000.tar", files))) == {"0": None}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["imagenet-train-000.tar", "imagenet-validation-000.tar"], ["train", "validation"]),
+        (["Training/0.tar", "Testing/0.tar"], ["test", "train"]),
+        (["train-0.tar", "eval-0.tar"], ["test", "train"]),
+        (["train-0.tar", "train-1.tar"], [None, None]),
+    ],
+)
+def test_archives_and_folders_keep_the_splits_in_their_names(
+    tmp_path: Path, names: list[str], expected: list[str | None]
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pack(tmp_path / name, {"0.jpg": b"x"})
+    source = source_at(tmp_path)
+    assert [item.split for item in items_of(source)] == expected
+    assert source.remarks() == (
+        ["`eval` was taken as the test split; `test: [...]` names other test images."] if "eval-0.tar" in names else []
+    )
+    assert {item.split for item in items_of(source_at(tmp_path, test=["*train*", "*Train*"]))} >= {"test"}
