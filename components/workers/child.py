@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from components.workers.lifetime import exit_with_parent, parent_environment
 from schemas.errors import DataError, UsageError
@@ -79,7 +79,7 @@ def start_child(
 def run_as_child(main: Callable[..., None]) -> int:
     """Run `main` in a process that `start_child` started; return its exit status.
 
-    It is called with the arguments. A UsageError or a DataError goes to the parent instead of the screen.
+    It is called with the arguments. A UsageError or a DataError goes to the parent instead of the screen, and ends the process.
     """
     exit_with_parent()
     *arguments, pipe = sys.argv[1:]
@@ -87,10 +87,17 @@ def run_as_child(main: Callable[..., None]) -> int:
         main(*arguments)
     except (UsageError, DataError) as error:
         report_error(int(pipe), str(error))
-        return error.exit_status
+        end(error.exit_status)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def end(status: int) -> NoReturn:
+    """End this process at once: a library that got no memory for its threads may wait for them when it is cleaned up."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def report_error(pipe: int, message: str) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import platform
 import re
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.portability import python_urns
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.runners.portability.fn_api_runner.worker_handlers import SubprocessSdkWorkerHandler, WorkerHandler
 
 from components.workers import remote
 from components.workers.lifetime import exit_with_parent
+from components.workers.watched import watching
 from schemas.errors import DataError
 from schemas.recipe.recipe import BeamSection
 
@@ -88,7 +85,7 @@ def run_units(
         words += [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
     try:
         # The runner is named, because Beam's default runner looks for an executable to download.
-        with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
+        with watching(), beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
             _add_steps(pipeline, name, units, worker)
     except RuntimeError as error:
         # Beam hands errors over as text. An error of the system, such as a full disk, is something the user can mend.
@@ -104,35 +101,3 @@ def _add_steps(pipeline: beam.Pipeline, name: str, units: Sequence[Any], worker:
         | f"{name}: spread" >> beam.Reshuffle()
         | f"{name}: work" >> beam.ParDo(worker)
     )
-
-
-@WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
-class WatchedWorkerHandler(SubprocessSdkWorkerHandler):
-    """A worker process on this machine whose death ends the work; Beam 2.77 would wait for its answer for ever.
-
-    Beam's own handler watches containers in the same way, but not processes.
-    """
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._closing = threading.Event()
-
-    def start_worker(self) -> None:
-        """Start the process, and a thread that waits for its end."""
-        super().start_worker()
-        threading.Thread(target=self._watch, daemon=True, name="watch-worker").start()
-
-    def close(self) -> None:
-        """Note that the work is over, so that the process may end, and close the connection."""
-        self._closing.set()
-        super().close()
-
-    def _watch(self) -> None:
-        self.worker_thread.join()
-        error = DataError(
-            "beam.workers: expected every worker process to finish, found one that died, as when memory runs out; "
-            f"set fewer workers; {remote.RESUME_HINT}"
-        )
-        while not self._closing.wait(0.2):  # repeated, because Beam may make requests after the death
-            with contextlib.suppress(RuntimeError):  # the requests changed while Beam went through them
-                self.control_conn.abort(error)

@@ -34,13 +34,16 @@ def test_an_error_of_a_child_reaches_its_parent(monkeypatch: pytest.MonkeyPatch)
     import os
 
     reading, writing = os.pipe()
+    statuses: list[int] = []
     monkeypatch.setattr(child, "exit_with_parent", lambda: None)
+    monkeypatch.setattr(child, "end", statuses.append)
     monkeypatch.setattr("sys.argv", ["module", "one", "two", str(writing)])
 
     def main(*arguments: str) -> None:
         raise UsageError(f"expected three, found {arguments}")
 
-    assert child.run_as_child(main) == 2
+    child.run_as_child(main)
+    assert statuses == [2]
     with os.fdopen(reading, "rb") as pipe:
         assert pipe.read() == b"expected three, found ('one', 'two')"
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from apache_beam.runners.worker.sdk_worker import SdkHarness
 from helpers.paths import ROOT
 from helpers.unit_workers import WriteDoFn
 
+from components.workers import watched
 from components.workers.runner import run_units, worker_count
 from schemas.errors import DataError
 from schemas.recipe.recipe import BeamSection
@@ -64,3 +67,60 @@ def test_a_worker_process_that_dies_ends_the_work_with_one_line(tmp_path: Path) 
         run(tmp_path, "killed", "one", "two", workers=2)
     assert str(error.value).endswith("set fewer workers; run the same command again: it resumes")
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def sabotage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Return a function that lets the first worker process of two do something before it connects (`helpers/first_worker`)."""
+
+    def set_up(action: str) -> None:
+        folders = [ROOT, ROOT / "tests", ROOT / "tests" / "helpers" / "first_worker"]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
+        monkeypatch.setenv("FIRST_WORKER", action)
+        monkeypatch.setenv("FIRST_WORKER_MARK", str(tmp_path / "mark"))
+
+    return set_up
+
+
+@pytest.mark.process
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("action", ["killed", "failed"])
+def test_a_worker_process_that_dies_before_it_has_connected_ends_the_work_with_one_line(
+    tmp_path: Path, sabotage: Callable[[str], None], action: str
+) -> None:
+    sabotage(action)
+    expected = "^beam.workers: expected every worker process to finish, found one that died, .*set fewer workers"
+    with pytest.raises(DataError, match=expected):
+        run(tmp_path, "one", "two", "three", workers=2)
+
+
+@pytest.mark.process
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_process_that_never_connects_is_not_waited_for_for_ever(
+    tmp_path: Path, sabotage: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "CONNECT_SECONDS", 0.0)
+    sabotage("waits")
+    with pytest.raises(DataError, match=r"^beam.workers: expected every worker process to connect within 0 seconds"):
+        run(tmp_path, "one", "two", "three", workers=2)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_thread_that_ends_before_it_has_connected_ends_the_work_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_threads(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(SdkHarness, "run", no_threads)
+    with pytest.raises(DataError, match=r"^beam.workers: expected every worker process to finish, found one that died"):
+        run(tmp_path, "one", "two", "three", workers=2, threads=True)
+
+
+def test_too_little_memory_for_threads_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_threads(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(watched.WorkerProcess, "start_worker", no_threads)
+    with pytest.raises(DataError, match=r"^beam.workers: expected memory for all workers, found too little; set fewer"):
+        run(tmp_path, "one", "two", "three", workers=2)
