@@ -5,17 +5,25 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.sources import files
+from components.sources.annotations import (
+    SPLIT_WORDS,
+    label_text,
+    remark_on_evaluation,
+    split_word_of_path,
+    splits_by_word,
+)
 from components.sources.base import Item, Part, Source, SourceImage
 from components.sources.raw_array import ArrayHeader, RawArray
 from schemas.errors import DataError, UsageError
@@ -23,12 +31,25 @@ from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import IdxSource
 
 _UBYTE = 0x08
-_SPLITS = {"train": "train", "t10k": "test", "test": "test"}  # by the first part of the file's name
+_TYPES = {
+    _UBYTE: ">u1",
+    0x09: ">i1",
+    0x0B: ">i2",
+    0x0C: ">i4",
+    0x0D: ">f4",
+    0x0E: ">f8",
+}  # of values, by the third byte
 _IMAGES_PER_PART = 50_000
+_IMAGE_WORDS = {"images", "image", "imgs", "img"}
+_LABEL_WORDS = {"labels", "label"}
+_FORMAT_WORDS = {"idx", "idx1", "idx2", "idx3", "ubyte", "ubytes", "byte", "short", "int", "float", "double", "gz"}
 
 
 class Idx(Source):
-    """Pairs of `…-images-idx3-ubyte` and `…-labels-idx1-ubyte`, each plain or `.gz`; labels may be missing."""
+    """Pairs of files of images and of labels, such as `…-images-idx3-ubyte` and `…-labels-idx1-ubyte`, each plain or `.gz`.
+
+    Labels may be missing. They may be of any type and, as QMNIST's, have further columns, of which the first one counts.
+    """
 
     settings: IdxSource
     encoded = False
@@ -36,9 +57,15 @@ class Idx(Source):
     def __init__(self, settings: IdxSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
         self.root, paths = files.find(settings)
-        inside = [path for folder in paths if files.is_folder(folder) for path in files.walk(folder, deep=False)]
-        named = [path for path in inside if "images" in os.path.basename(path) and "idx3" in os.path.basename(path)]
-        self.files = _without_packed_twins([*named, *(path for path in paths if not files.is_folder(path))])
+        single = [path for path in paths if not files.is_folder(path)]
+        if len(paths) > 1:  # a pattern, which may match labels too
+            single = _named(single) or single
+        folders = [path for path in paths if files.is_folder(path)]
+        named = _named(path for folder in folders for path in files.walk(folder, deep=False))
+        if not named and not single:
+            below = [path for folder in folders for path in files.walk(folder)]
+            named = _named(below) or [path for path in below if _holds_images(path)]
+        self.files = _without_packed_twins([*named, *single])
         if not self.files:
             raise UsageError(
                 f"sources.path: kind idx expects files named …-images-idx3-ubyte or ….gz, found none in {paths[0]}"
@@ -74,7 +101,7 @@ class Idx(Source):
             first, stop = map(int, stretch or (0, array.header.count))
             for number, data in enumerate(array.items(first, stop), start=first):
                 key = f"{name}#{number:06d}"
-                label = None if labels is None else str(labels[number])
+                label = None if labels is None else label_text(labels[number].item())
                 item = Item(key, label, self._splits[name], place=key if stretch else None)
                 yield item, _pixels(data, array.header)
             if not stretch:
@@ -86,11 +113,36 @@ class Idx(Source):
         with _open_array(files.path_in(self.root, name), dimensions=3) as array:
             return _pixels(array.item(int(number)), array.header)
 
+    def remarks(self) -> list[str]:
+        """Return sentences on files of several data sets, on labels with several columns, and on evaluation files."""
+        remarks = []
+        sets: dict[str, str] = {}
+        for path in self.files:
+            words = [word for word in _words(path, without=_IMAGE_WORDS) if word not in SPLIT_WORDS and word != "t10k"]
+            sets.setdefault(" ".join(words), path)
+        if len(sets) > 1:
+            names = ", ".join(f"`{os.path.basename(path)}`" for path in sets.values())
+            remarks.append(
+                f"The files are of {len(sets)} sets, and all were taken: {names:.300}; `path` can name those of one."
+            )
+        for path in self.files:
+            labels = _labels_path(path)
+            if labels and (columns := _label_columns(labels)) > 1:
+                remarks.append(
+                    f"`{os.path.basename(labels)}` has {columns} columns, and the first was taken as the label."
+                )
+        if any(self._splits.values()):
+            other = "`path` can name the files of another division"
+            remarks += remark_on_evaluation({word for word in self._split_words.values() if word}, other=other)
+        return remarks
+
+    @cached_property
+    def _split_words(self) -> dict[str, str | None]:
+        return {name: split_word_of_path(name) for name in map(self._name, self.files)}
+
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        splits = {self._name(path): _SPLITS.get(os.path.basename(path).split("-")[0]) for path in self.files}
-        divided = "test" in splits.values() and set(splits.values()) != {"test"}
-        return splits if divided else dict.fromkeys(splits)  # a test split alone divides nothing
+        return splits_by_word(self._split_words)
 
     def _name(self, path: str) -> str:
         return files.name_in(self.root, path)
@@ -110,45 +162,121 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> NDArray[np.uin
 
 @contextmanager
 def _open_array(path: str, *, dimensions: int) -> Iterator[RawArray]:
-    """Open a file, gzipped or not, for as long as the block lasts."""
-    offset = 4 + 4 * dimensions
+    """Open a file of unsigned bytes, gzipped or not, for as long as the block lasts."""
+    with _open(path) as file:
+        offset = 4 + 4 * dimensions
+        start = file.read(offset)
+        if len(start) < offset or start[:4] != bytes((0, 0, _UBYTE, dimensions)):
+            raise DataError(
+                f"{path}: expected an IDX header of unsigned bytes in {dimensions} dimensions "
+                f"(00 00 08 {dimensions:02x}), found {start[:4].hex(' ') or 'an empty file'}"
+            )
+        yield _raw_array(path, file, start)
+
+
+@contextmanager
+def _open_labels(path: str) -> Iterator[RawArray]:
+    """Open a file of labels, gzipped or not, for as long as the block lasts: [n] or [n, columns], of any type."""
+    with _open(path) as file:
+        magic = file.read(4)
+        start = magic + file.read(4 * magic[3]) if len(magic) == 4 else magic
+        if len(start) < 8 or start[:2] != b"\0\0" or start[2] not in _TYPES or start[3] not in (1, 2):
+            raise DataError(
+                f"{path}: expected an IDX header of labels in 1 or 2 dimensions (00 00 08 01), "
+                f"found {magic.hex(' ') or 'an empty file'}"
+            )
+        if len(start) < 4 + 4 * start[3]:
+            raise DataError(f"{path}: expected an IDX header of {4 + 4 * start[3]} bytes, found {len(start)}")
+        yield _raw_array(path, file, start)
+
+
+@contextmanager
+def _open(path: str) -> Iterator[IO[bytes]]:
     try:
         with files.open_file(path) as raw, gzip.open(raw) if path.endswith(".gz") else raw as file:
-            start = file.read(offset)
-            if len(start) < offset or start[:4] != bytes((0, 0, _UBYTE, dimensions)):
-                raise DataError(
-                    f"{path}: expected an IDX header of unsigned bytes in {dimensions} dimensions "
-                    f"(00 00 08 {dimensions:02x}), found {start[:4].hex(' ') or 'an empty file'}"
-                )
-            shape = struct.unpack(f">{dimensions}I", start[4:])
-            text = " × ".join(f"{length:,}" for length in shape)
-            yield RawArray(path, ArrayHeader(shape, np.dtype(np.uint8), offset, text), cast("IO[bytes]", file))
+            yield cast("IO[bytes]", file)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path}: expected whole gzip data, found a broken file ({error})") from None
+
+
+def _raw_array(path: str, file: IO[bytes], start: bytes) -> RawArray:
+    shape = struct.unpack(f">{start[3]}I", start[4:])
+    text = " × ".join(f"{length:,}" for length in shape)
+    return RawArray(path, ArrayHeader(shape, np.dtype(_TYPES[start[2]]), len(start), text), file)
+
+
+def _holds_images(path: str) -> bool:
+    """Return whether a file begins as images in IDX do."""
+    try:
+        with _open(path) as file:
+            return file.read(4) == bytes((0, 0, _UBYTE, 3))
+    except (DataError, OSError):
+        return False
 
 
 def _pixels(data: bytes, header: ArrayHeader) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).reshape(header.shape[1:])
 
 
-def _read_labels(images_path: str, *, count: int) -> NDArray[np.uint8] | None:
+def _read_labels(images_path: str, *, count: int) -> NDArray[Any] | None:
     """Read the labels of a file of images: [count]; None if there is no file of labels."""
     path = _labels_path(images_path)
     if path is None:
         return None
-    labels = read_idx(path, dimensions=1)
-    if len(labels) != count:
-        raise DataError(f"{path}: expected {count:,} labels, found {len(labels):,}")
-    return labels
+    with _open_labels(path) as array:
+        if array.header.count != count:
+            raise DataError(f"{path}: expected {count:,} labels, found {array.header.count:,}")
+        labels = array.values()
+        array.check_end()
+    return labels if labels.ndim == 1 else labels[:, 0]
+
+
+def _label_columns(path: str) -> int:
+    with _open_labels(path) as array:
+        return array.header.shape[1] if len(array.header.shape) == 2 else 1
 
 
 def _labels_path(images_path: str) -> str | None:
+    """Return the path of the labels: with MNIST's words, or in the same folder with the same other words."""
     folder, name = os.path.split(images_path)
     name = name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
-    for path in (os.path.join(folder, name), os.path.join(folder, f"{name}.gz")):
-        if path != images_path and files.is_file(path):
-            return path
-    return None
+    beside = os.path.basename(folder).replace("images", "labels").replace("idx3", "idx1")
+    for place in (
+        folder,
+        os.path.join(os.path.dirname(folder), beside),
+    ):  # Kaggle unpacks each file into its own folder
+        for path in (os.path.join(place, name), os.path.join(place, f"{name}.gz")):
+            if path != images_path and files.is_file(path):
+                return path
+    words = _words(images_path, without=_IMAGE_WORDS)
+    if words == _words(images_path):  # whose name does not say that it is images
+        return None
+    return next(
+        (
+            path
+            for path in files.walk(folder or ".", deep=False)
+            if _LABEL_WORDS & set(_words(path)) and _words(path, without=_LABEL_WORDS) == words and _holds_labels(path)
+        ),
+        None,
+    )
+
+
+def _holds_labels(path: str) -> bool:
+    try:
+        return _label_columns(path) > 0
+    except (DataError, OSError):
+        return False
+
+
+def _named(paths: Iterable[str]) -> list[str]:
+    """Return the files that are images by their names."""
+    return [path for path in paths if "images" in os.path.basename(path) and "idx3" in os.path.basename(path)]
+
+
+def _words(path: str, *, without: Iterable[str] = ()) -> list[str]:
+    """Return the words of a file's name, without those that tell its format."""
+    left_out = _FORMAT_WORDS | set(without)
+    return [word for word in re.findall("[a-z0-9]+", os.path.basename(path).lower()) if word not in left_out]
 
 
 def _without_packed_twins(paths: list[str]) -> list[str]:

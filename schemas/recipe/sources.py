@@ -10,7 +10,10 @@ from schemas.recipe.section import Section
 
 
 class IdxSource(Section):
-    """IDX files as MNIST ships them, plain or gzipped. With both `train-*` and `t10k-*` files, these are the splits."""
+    """IDX files as MNIST ships them, plain or gzipped.
+
+    If files are named after train, validation (valid, val, dev) or test (t10k, eval), these are the splits.
+    """
 
     kind: Literal["idx"]
     path: str | None = Field(None, description="A folder of `*-images-idx3-ubyte[.gz]` files, or one such file.")
