@@ -54,7 +54,7 @@ def digest_of(section: GenerateSection) -> str:
     if path.suffix == ".parquet":
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    return _open_images(path, labelled=False, preprocess=None).digest()
+    return _open_images(path, preprocess=None).digest()
 
 
 def read_codes(
@@ -85,8 +85,16 @@ def read_codes(
     if path.suffix == ".parquet":
         codes = _codes_of_table(path, latent_dim=latent_dim)
     else:
-        images = _open_images(path, labelled=bool(labels) and section.label is None, preprocess=preprocess)
-        codes = _codes_of_images(images, kind, source, preprocess=preprocess, encode=encode, number=number)
+        images = _open_images(path, preprocess=preprocess)
+        codes = _codes_of_images(
+            images,
+            kind,
+            source,
+            labelled=bool(labels) and section.label is None,
+            preprocess=preprocess,
+            encode=encode,
+            number=number,
+        )
     numbers = np.array([number(label) for label in codes.labels], np.int64)
     if kind == "between" and len(numbers) < 2:
         raise UsageError(f"generate.between: expected two images or more, found {len(numbers)} in {source}")
@@ -166,8 +174,8 @@ def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
     return numbers.reshape(-1, lengths[0])
 
 
-def _open_images(path: Path, *, labelled: bool, preprocess: PreprocessSettings | None) -> Source:
-    options: dict[str, Any] = {"path": str(path), "label": "first_folder" if labelled else "none"}
+def _open_images(path: Path, *, preprocess: PreprocessSettings | None) -> Source:
+    options: dict[str, Any] = {"path": str(path)}
     name = path.name.lower()
     settings: FolderSource | ZipSource | TarSource
     if path.is_dir():
@@ -188,6 +196,7 @@ def _codes_of_images(
     kind: str,
     source: str,
     *,
+    labelled: bool,
     preprocess: PreprocessSettings,
     encode: Encode,
     number: Callable[[str | None], int],
@@ -205,7 +214,9 @@ def _codes_of_images(
                     rejected.append(f"{item.key} ({error})")
                     continue
                 names.append(item.key)
-                labels.append(item.label)
+                # Not as ingest understands folders: here one folder alone says a label, too.
+                first, slash, _ = item.key.partition("/")
+                labels.append(first if labelled and slash else None)
                 yield pixels
 
     done = 0

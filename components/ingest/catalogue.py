@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.ingest.perceptual import groups
+from components.sources.endings import ending_of
+from components.sources.layout import Folder, folders_of
 from schemas.artifacts import tables
 from schemas.artifacts.tables import BATCH
 
@@ -35,6 +38,7 @@ LISTED = pa.schema(
         ("perceptual", pa.int64()),  # `perceptual_hash`, with a sign; null without a search for near-duplicates
     ]
 )
+BESIDE = pa.schema([("key", pa.string())])  # files that are no images, by ending and content
 _COLUMNS = ", ".join(LISTED.names)
 
 
@@ -80,6 +84,7 @@ class Catalogue:
             "leader_split TEXT, leader_source INTEGER, split TEXT, point INTEGER)"
         )
         self.database.execute(f"CREATE TABLE rejected ({', '.join(tables.REJECTED.names)})")
+        self.database.execute("CREATE TABLE beside (key)")
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +108,29 @@ class Catalogue:
         """Add a file of `schemas.artifacts.tables.REJECTED` rows."""
         rows = pq.read_table(path).to_pylist()
         self.database.executemany("INSERT INTO rejected VALUES (:key, :reason, :detail)", rows)
+
+    def add_beside(self, path: Path) -> None:
+        """Add a file of BESIDE rows."""
+        rows = ([key] for key in pq.read_table(path).column("key").to_pylist())
+        self.database.executemany("INSERT INTO beside VALUES (?)", rows)
+
+    def beside(self) -> dict[str, int]:
+        """Return the number of files beside the images per ending, the most frequent first."""
+        counts = Counter(ending_of(key) for (key,) in self.database.execute("SELECT key FROM beside"))
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def folders(self, source: int, *, start: int) -> Counter[Folder]:
+        """Count the images in each folder of a source, whose names begin at character `start` of the keys."""
+        cursor = self.database.execute("SELECT key FROM images WHERE source = ?", (source,))
+        return folders_of(key[start:] for (key,) in cursor)
+
+    def name(self, source: int, *, label: Callable[[str], str | None], split: Callable[[str], str | None]) -> None:
+        """Give every image of a source the label and the own split that follow from its key."""
+        self.database.create_function("label_of", 1, label, deterministic=True)
+        self.database.create_function("own_split_of", 1, split, deterministic=True)
+        self.database.execute(
+            "UPDATE images SET label = label_of(key), own_split = own_split_of(key) WHERE source = ?", (source,)
+        )
 
     def rejected(self) -> Iterator[dict[str, Any]]:
         """Return rows of `schemas.artifacts.tables.REJECTED`, by key."""

@@ -16,15 +16,18 @@ from apache_beam.metrics.metric import Metrics
 from components.images.contact_sheet import pillow_images
 from components.images.decode import decode, read_header
 from components.images.rejected import Rejected, require_image
-from components.ingest.catalogue import LISTED, Catalogue
+from components.ingest.catalogue import BESIDE, LISTED, Catalogue
+from components.ingest.naming import name_images
 from components.ingest.perceptual import perceptual_hash
 from components.ingest.unpacked import UnpackedWriter
 from components.reporting.console import watched
 from components.sources import RawImage, open_source
+from components.sources.endings import is_image, is_other
 from components.workers.runner import UnitDoFn, run_units
 from components.workers.tally import Tally, TotalTally
 from schemas import atomic
 from schemas.artifacts import tables
+from schemas.artifacts.tables import Reason
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.settings import IngestSettings
@@ -59,6 +62,11 @@ class ListingUnit:
         return self._path("rejected-{:06d}.parquet")
 
     @property
+    def beside_path(self) -> Path:
+        """Rows of files that are no images."""
+        return self._path("beside-{:06d}.parquet")
+
+    @property
     def broken_path(self) -> Path:
         """The reason, in one line, why the part itself cannot be read; absent if it can."""
         return self._path("broken-{:06d}")
@@ -69,8 +77,11 @@ class ListingUnit:
         return self._path("unpacked-{:06d}")
 
 
-def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> None:
+def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> list[str]:
     """List all sources into a catalogue; units that an earlier, interrupted run finished are not done again.
+
+    Returns:
+        Sentences about how the sources were understood.
 
     Raises:
         DataError: A part of a source is broken. The others are listed all the same.
@@ -79,8 +90,8 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
     folder.mkdir(parents=True, exist_ok=True)
     units: list[ListingUnit] = []
     images = encoded_images = 0
-    for index, source in enumerate(settings.sources):
-        opened = open_source(source, settings.preprocess)
+    sources = [open_source(source, settings.preprocess) for source in settings.sources]
+    for index, opened in enumerate(sources):
         for part in opened.parts():
             unit = ListingUnit(len(units), index, str(folder))
             units.append(unit)
@@ -102,6 +113,13 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> N
     for unit in units:
         catalogue.add(unit.listed_path)
         catalogue.reject(unit.rejected_path)
+        catalogue.add_beside(unit.beside_path)
+    left_out = [
+        f"Left out, {reason}: {len(paths):,}, the first {paths[0]}."
+        for source in sources
+        for reason, paths in source.left_out.items()
+    ]
+    return [remark for source in sources for remark in source.remarks()] + name_images(catalogue, sources) + left_out
 
 
 class ListDoFn(UnitDoFn):
@@ -133,6 +151,7 @@ class ListDoFn(UnitDoFn):
         with (
             tables.writing_table(unit.listed_path, LISTED) as add,  # closed last, so it is written last
             tables.writing_table(unit.rejected_path, tables.REJECTED) as reject,
+            tables.writing_table(unit.beside_path, BESIDE) as set_beside,
             UnpackedWriter(unit.unpacked_path) as unpacked,
         ):
             for item, raw in self.sources[unit.source].images(names):
@@ -142,6 +161,9 @@ class ListDoFn(UnitDoFn):
                     header = read_header(image, preprocess)
                     perceptual = None if preprocess.near_duplicates is None else _signed_hash(image, preprocess)
                 except Rejected as error:
+                    if is_beside(item.key, error):
+                        set_beside({"key": key})
+                        continue
                     reject({"key": key, "reason": error.reason, "detail": error.detail})
                     self.rejected.inc()
                     self.tally.add(rejected=1)
@@ -166,6 +188,13 @@ class ListDoFn(UnitDoFn):
                 self.listed.inc()
                 self.tally.add(done=1)
         self.tally.flush()
+
+
+def is_beside(key: str, error: Rejected) -> bool:
+    """Return whether a file that cannot be used is no image at all, by its ending and its first bytes."""
+    if is_image(key):
+        return False
+    return error.reason in (Reason.UNKNOWN_FORMAT, Reason.EMPTY) or is_other(key)
 
 
 def _signed_hash(raw: RawImage, preprocess: PreprocessSettings) -> int:

@@ -35,12 +35,17 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
     for source in settings.sources:
         say(f"reads   {source.kind} {getattr(source, 'path', None) or ''}".rstrip())
     with Catalogue(examples.work / "catalogue.sqlite") as catalogue:
-        list_images(settings, examples.work, catalogue)
+        remarks = list_images(settings, examples.work, catalogue)
         total = catalogue.count() + sum(catalogue.reasons().values())
         if not total:
-            raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
+            beside = f" but {_counts(catalogue.beside())}" if catalogue.beside() else ""
+            raise UsageError(f"sources: expected at least one image, found none{beside}; is SOURCE the right folder?")
         _check_rejected(catalogue, settings, examples.work, total=total)
-        _check_test_patterns(catalogue, settings)
+        _check_patterns(catalogue, settings)
+        if counts := catalogue.beside():
+            say(f"beside  {_counts(counts)}: files that are no images")
+        for remark in remarks:
+            say(f"note    {remark}")
         assign_splits(catalogue, preprocess, seed=settings.seed)
         labels = _label_names(catalogue)
         units = plan_shards(catalogue, preprocess, folder=examples.work / "plan")
@@ -75,15 +80,22 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
     return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": statistics.duplicates}
 
 
-def _check_test_patterns(catalogue: Catalogue, settings: IngestSettings) -> None:
-    """Check that a source's `test` patterns match: with a misspelt one, test images would silently be drawn at random."""
+def _check_patterns(catalogue: Catalogue, settings: IngestSettings) -> None:
+    """Check that a source's patterns match: with a misspelt one, held-out images would silently be drawn at random."""
     own_splits = catalogue.own_splits()
     for number, source in enumerate(settings.sources):
-        patterns = getattr(source, "test", ())
-        if patterns and "test" not in own_splits.get(number, ()):
-            raise UsageError(
-                f"sources.{number}.test: expected names that match images, found none that match {', '.join(patterns)}"
-            )
+        for split in ("validation", "test"):
+            patterns = getattr(source, split, ())
+            if patterns and split not in own_splits.get(number, ()):
+                raise UsageError(
+                    f"sources.{number}.{split}: expected names that match images, found none that match "
+                    f"{', '.join(patterns)}"
+                )
+
+
+def _counts(beside: dict[str, int]) -> str:
+    """Return the files beside the images: ``40 .txt, 1 without ending``."""
+    return ", ".join(f"{count:,} {ending or 'without ending'}" for ending, count in beside.items())
 
 
 def _label_names(catalogue: Catalogue) -> list[str]:

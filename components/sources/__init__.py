@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from components.sources.array import Array
-from components.sources.base import FileNames, Item, MissingError, Part, RawImage, ReadError, Source, SourceImage
+from components.sources.base import (
+    FileNames,
+    Item,
+    MissingError,
+    NamedFiles,
+    Part,
+    RawImage,
+    ReadError,
+    Source,
+    SourceImage,
+)
 from components.sources.digits import Digits
 from components.sources.folder import Folder
 from components.sources.idx import Idx
@@ -42,6 +52,7 @@ __all__ = [
     "FileNames",
     "Item",
     "MissingError",
+    "NamedFiles",
     "Part",
     "RawImage",
     "ReadError",

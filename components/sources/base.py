@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ImageFiles
 
@@ -71,9 +73,11 @@ class Source(ABC):
 
     Attributes:
         encoded: Whether its images are files that have to be decoded, rather than pixels.
+        left_out: Paths that were not followed, by reason; complete after `parts`.
     """
 
     encoded = True
+    left_out: Mapping[str, list[str]] = MappingProxyType({})
 
     def __init__(self, settings: Any, preprocess: PreprocessSettings) -> None:
         self.settings = settings
@@ -109,50 +113,71 @@ class Source(ABC):
         return []
 
 
-class FileNames(Source):
-    """A source of image files with names, each of which can be read by itself: a folder, a zip archive."""
+class NamedFiles(Source):
+    """A source of files with names, whose folders say labels and splits: see `components.sources.naming`."""
 
     settings: ImageFiles
 
     @abstractmethod
-    def keys(self) -> Iterator[str]:
-        """Yield every file's name, with its folders, in an order that depends on names alone."""
+    def read(self, place: str) -> bytes:
+        """Return a file's bytes."""
 
-    def items(self) -> Iterator[Item]:
-        """Return the item of every name, without reading a file."""
-        return map(self.item, self.keys())
+    @abstractmethod
+    def names(self) -> Iterator[str]:
+        """Yield every file's name, with its folders, in an order that depends on names alone; read no image.
+
+        Raises:
+            DataError: The source is broken.
+        """
+
+    @abstractmethod
+    def tables(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Yield key and bytes of every file with this last name.
+
+        Raises:
+            DataError: One cannot be read.
+        """
+
+    def item(self, key: str, *, place: str | None) -> Item:
+        """Return the item of a name; its label depends on all names."""
+        return Item(key, split=own_split(key, self.settings.test, self.settings.validation), place=place)
+
+
+class FileNames(NamedFiles):
+    """A source of image files, each of which can be read by itself: a folder, a zip archive."""
 
     def parts(self) -> Iterator[Part]:
         """Yield parts of a thousand names each."""
-        for names in chunks(self.keys(), NAMES_PER_PART):
+        for names in chunks(self.names(), NAMES_PER_PART):
             yield Part(names, len(names))
 
     def images(self, names: list[str]) -> Iterator[SourceImage]:
         """Yield the files with these names."""
         for key in names:
-            item = self.item(key)
+            item = self.item(key, place=key)
             try:
                 yield item, self.read(key)
             except (OSError, ReadError) as error:
                 yield item, error
 
-    def item(self, key: str) -> Item:
-        """Return the item of a name, with the label and the split that follow from it."""
-        return named_item(key, self.settings, place=key)
+    def tables(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Yield key and bytes of every file with this last name."""
+        for key in self.names():
+            if key.rpartition("/")[2] == name:
+                try:
+                    yield key, self.read(key)
+                except (OSError, ReadError) as error:
+                    raise DataError(f"{key}: expected a table beside the images, found {error}") from None
 
 
-def named_item(key: str, settings: ImageFiles, *, place: str | None) -> Item:
-    """Return the item of an image file, with the label and the split that follow from its name."""
-    folders = key.split("/")[:-1]
-    label = {"none": [], "first_folder": folders[:1], "last_folder": folders[-1:]}[settings.label]
-    return Item(key, label[0] if label else None, own_split(key, settings.test), place)
-
-
-def own_split(key: str, test: Sequence[str]) -> str | None:
-    """Return the split that a source's `test` patterns put a name in; None without patterns."""
-    if not test:
+def own_split(key: str, test: Sequence[str], validation: Sequence[str] = ()) -> str | None:
+    """Return the split that a source's `test` and `validation` patterns put a name in; None without patterns."""
+    if not test and not validation:
         return None
-    return "test" if any(fnmatchcase(key, pattern) for pattern in test) else "train"
+    for split, patterns in (("test", test), ("validation", validation)):
+        if any(fnmatchcase(key, pattern) for pattern in patterns):
+            return split
+    return "train"
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

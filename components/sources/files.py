@@ -105,13 +105,25 @@ def is_file(path: str) -> bool:
     return bool(_beam().exists(path)) if is_remote(path) else os.path.isfile(path)
 
 
-def walk(folder: str, *, deep: bool = True) -> Iterator[str]:
-    """Yield the paths of all files below a folder, by folder and name; skip hidden files, links, pipes and devices.
+class LeftOut(dict[str, list[str]]):
+    """The paths below a folder that were not followed, by reason."""
+
+    def add(self, reason: str, path: str) -> None:
+        """Add a path."""
+        self.setdefault(reason, []).append(path)
+
+
+def walk(folder: str, *, deep: bool = True, left_out: LeftOut | None = None) -> Iterator[str]:
+    """Yield the paths of all files below a folder, by folder and name.
+
+    Links to files are followed. Hidden files, pipes, devices and links to folders, which could lead in circles, are skipped.
 
     Args:
         folder: The folder.
         deep: Whether to go into the folders within it.
+        left_out: Where to write what is skipped, other than hidden files.
     """
+    left_out = LeftOut() if left_out is None else left_out
     if is_remote(folder):
         root = folder.rstrip("/")
         pattern = f"{root}/**" if deep else f"{root}/*"
@@ -119,19 +131,31 @@ def walk(folder: str, *, deep: bool = True) -> Iterator[str]:
             if not any(part.startswith(".") for part in path[len(root) + 1 :].split("/")) and not path.endswith("/"):
                 yield path
         return
-    for parent, folders, files in os.walk(folder, followlinks=False):
+
+    def closed(error: OSError) -> None:
+        left_out.add("a folder that cannot be entered", str(error.filename))
+
+    for parent, folders, files in os.walk(folder, followlinks=False, onerror=closed):
         folders[:] = sorted(name for name in folders if deep and not name.startswith("."))
+        for name in folders:
+            if os.path.islink(path := os.path.join(parent, name)):
+                left_out.add("a link to a folder", path)
         for name in sorted(files):
             path = os.path.join(parent, name)
-            if not name.startswith(".") and _is_regular(path):
-                yield path
+            if not name.startswith("."):
+                if reason := _why_not_regular(path):
+                    left_out.add(reason, path)
+                else:
+                    yield path
 
 
-def _is_regular(path: str) -> bool:
+def _why_not_regular(path: str) -> str | None:
+    """Return why a path is no file to be read; None: it is one."""
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
+        return None if stat.S_ISREG(os.stat(path).st_mode) else "a pipe or a device"
     except OSError:
-        return True  # it has vanished since; reading it will say so
+        # Other than a link, it has vanished since; reading it will say so.
+        return "a link that leads nowhere" if os.path.islink(path) else None
 
 
 def open_file(path: str) -> IO[bytes]:

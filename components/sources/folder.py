@@ -15,16 +15,18 @@ from schemas.recipe.sources import FolderSource
 
 
 class Folder(FileNames):
-    """All files below a folder, at any depth, by name; hidden files, links, pipes and devices are skipped.
+    """All files below a folder, at any depth, by name. Hidden files, pipes, devices and links to folders are skipped.
 
-    Whether a file is an image is decided when it is opened, so a file that is none is counted among the rejected.
+    Whether a file is an image is decided when it is opened.
     In keys, bytes that are not UTF-8 stand as in a URL, `caf%E9.png`, and `%` itself as `%25`.
     """
 
     settings: FolderSource
+    left_out: files.LeftOut
 
     def __init__(self, settings: FolderSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
+        self.left_out = files.LeftOut()
         self.root, self.paths = files.find(settings)
         if self.paths[1:] == [] and not files.is_folder(self.paths[0]):
             raise UsageError(f"sources.path: kind folder expects a folder, found the file {self.paths[0]}")
@@ -32,15 +34,23 @@ class Folder(FileNames):
     def digest(self) -> str:
         """Return the sha256 over every file's name, content and label."""
         total = hashlib.sha256()
-        keys, same_keys = tee(self.keys())
+        keys, same_keys = tee(self.names())
         for key, sha256 in zip(keys, files.digests(map(self._path, same_keys)), strict=True):
-            total.update(f"{key}\0{sha256}\0{self.item(key).label}\n".encode())
+            total.update(f"{key}\0{sha256}\0{self._folder_in(key)}\n".encode())
         return total.hexdigest()
 
-    def keys(self) -> Iterator[str]:
-        """Yield the names of all files, by folder and name."""
+    def _folder_in(self, key: str) -> str | None:
+        """Return the first or last folder, which the digest has always covered; without it, all older Examples are stale."""
+        folders = key.split("/")[:-1]
+        if self.settings.label == "none" or not folders:
+            return None
+        return folders[0] if self.settings.label == "first_folder" else folders[-1]
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all files, by folder and name; `left_out` then says what was skipped."""
+        self.left_out.clear()
         for top in self.paths:
-            for path in files.walk(top) if files.is_folder(top) else [top]:
+            for path in files.walk(top, left_out=self.left_out) if files.is_folder(top) else [top]:
                 yield files.quote(files.name_in(self.root, path).replace(os.sep, "/"))
 
     def _path(self, key: str) -> str:

@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from components.sources import files
-from components.sources.base import Part, ReadError, Source, SourceImage, named_item
+from components.sources.base import NamedFiles, Part, ReadError, Source, SourceImage
 from components.sources.tar_file import Archive, Member, open_archive, read_stretch
-from schemas.errors import UsageError
+from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import TarSource, WebDatasetSource
 
@@ -44,9 +44,12 @@ class TarArchives(Source):
     def images(self, names: list[str]) -> Iterator[SourceImage]:
         """Yield every image of an archive; those of a compressed one have no place."""
         (name,) = names
-        prefix = f"{name}/" if len(self.archives) > 1 else ""
+        prefix = self._prefix(name)
         with open_archive(self.archives[name], self.preprocess) as archive:
             yield from self._images(name, prefix, archive)
+
+    def _prefix(self, name: str) -> str:
+        return f"{name}/" if len(self.archives) > 1 else ""
 
     @abstractmethod
     def _images(self, name: str, prefix: str, archive: Archive) -> Iterator[SourceImage]:
@@ -62,7 +65,7 @@ class TarArchives(Source):
         return read_stretch(self.archives[name], stretch, max_bytes=self.preprocess.max_bytes)
 
 
-class Tar(TarArchives):
+class Tar(TarArchives, NamedFiles):
     """All files of an archive, by name; hidden files and those that macOS adds are skipped.
 
     Of several files with one name, the last counts, as in other tar tools. In a compressed archive, where later files are
@@ -71,6 +74,27 @@ class Tar(TarArchives):
 
     settings: TarSource
 
+    def names(self) -> Iterator[str]:
+        """Yield every file's name; of a compressed archive, all of it is read."""
+        for key, _, _ in self._members():
+            yield key
+
+    def tables(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Yield key and bytes of every file with this last name."""
+        for key, member, archive in self._members():
+            if key.rpartition("/")[2] == name:
+                try:
+                    yield key, archive.read(member)
+                except ReadError as error:
+                    raise DataError(f"{key}: expected a table beside the images, found {error}") from None
+
+    def _members(self) -> Iterator[tuple[str, Member, Archive]]:
+        for name, path in self.archives.items():
+            prefix = self._prefix(name)
+            with open_archive(path, self.preprocess) as archive:
+                for member in archive.members():
+                    yield prefix + member.name, member, archive
+
     def _images(self, name: str, prefix: str, archive: Archive) -> Iterator[SourceImage]:
         members: Iterator[Member] = archive.members()
         if not archive.compressed:
@@ -78,7 +102,7 @@ class Tar(TarArchives):
         earlier_names: set[str] = set()
         for member in members:
             place = None if member.problem else self.place(name, archive, member)
-            item = named_item(prefix + member.name, self.settings, place=place)
+            item = self.item(prefix + member.name, place=place)
             try:
                 if archive.compressed and member.name in earlier_names:
                     raise ReadError("a second file of this name, and in a compressed archive the first one counts")

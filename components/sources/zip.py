@@ -7,12 +7,15 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from components.sources import files
 from components.sources.base import FileNames, ReadError
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ZipSource
+
+_ENCRYPTED, _UTF8 = 0x1, 0x800  # bits of a member's flags
 
 
 class Zip(FileNames):
@@ -29,7 +32,8 @@ class Zip(FileNames):
         root, paths = files.find(settings)
         prefixes = [""] if len(paths) == 1 else [f"{files.name_in(root, path)}/" for path in paths]
         self.archives = dict(zip(prefixes, map(_open_archive, paths), strict=True))
-        members = sum(len(archive.NameToInfo) for archive in self.archives.values())
+        self._members = {prefix: _members_by_name(archive) for prefix, archive in self.archives.items()}
+        members = sum(map(len, self._members.values()))
         if members > preprocess.max_members:
             raise DataError(
                 f"{settings.path}: expected at most {preprocess.max_members:,} members, found {members:,}; "
@@ -40,10 +44,10 @@ class Zip(FileNames):
         """Return the sha256 of the archive, or over the names and contents of several."""
         return files.digest_of_all({prefix: str(archive.filename) for prefix, archive in self.archives.items()})
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """Yield the names of all files, sorted; of several with one name, the last counts, as in other zip tools."""
-        for prefix, archive in self.archives.items():
-            for name, info in sorted(archive.NameToInfo.items()):
+        for prefix, members in self._members.items():
+            for name, info in sorted(members.items()):
                 hidden = any(part.startswith(".") and part != ".." for part in name.split("/"))
                 if not info.is_dir() and not hidden and not name.startswith("__MACOSX/"):
                     yield f"{prefix}{name}"
@@ -52,7 +56,7 @@ class Zip(FileNames):
         """Return a file's bytes."""
         prefix = next(prefix for prefix in self.archives if place.startswith(prefix))
         archive, name = self.archives[prefix], place[len(prefix) :]
-        info = archive.getinfo(name)
+        info = self._members[prefix][name]
         if ".." in name.split("/") or name.startswith("/"):
             raise ReadError("a name that leads out of the archive")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
@@ -68,6 +72,31 @@ class Zip(FileNames):
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
             # zipfile raises RuntimeError for an encrypted member and for an unknown compression.
             raise ReadError(f"{type(error).__name__}: {error}") from error
+
+
+def _members_by_name(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the members of an archive by their names; of several with one name, the last counts.
+
+    Names without the flag for UTF-8 are in it all the same if they can be; the standard's other encoding is CP437. Windows
+    writes backslashes between folders.
+
+    Raises:
+        DataError: All of them are encrypted.
+    """
+    infos = archive.infolist()
+    encrypted = [bool(info.flag_bits & _ENCRYPTED) for info in infos if not info.is_dir()]
+    if encrypted and all(encrypted):
+        raise DataError(f"{archive.filename}: expected a zip archive without a password, found an encrypted one")
+    members = {}
+    for info in infos:
+        name = info.filename
+        if not info.flag_bits & _UTF8:
+            with suppress(UnicodeError):
+                name = name.encode("cp437").decode()
+        members[name] = info
+    if any("\\" in name for name in members) and not any("/" in name for name in members):
+        members = {name.replace("\\", "/"): info for name, info in members.items()}
+    return members
 
 
 def _open_archive(path: str) -> zipfile.ZipFile:

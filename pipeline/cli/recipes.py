@@ -12,6 +12,7 @@ import typer
 from components.reporting.console import console
 from pipeline.cli.options import RecipeName
 from pipeline.recipes.load import FOLDER, load_recipe, recipe_files
+from schemas.errors import UsageError
 from schemas.recipe.recipe import Recipe
 
 app = typer.Typer()
@@ -29,13 +30,31 @@ def list_recipes() -> None:
 
 @app.command("recipe")
 def write_recipe(
-    name: Annotated[str, typer.Option("--name", help="Name of the new recipe.")],
-    source: Annotated[str, typer.Option("--source", "-s", help="Path of your images.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the new recipe; with --check, of an existing one.")],
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Path of your images.")] = None,
+    image_column: Annotated[
+        str | None, typer.Option("--image-column", help="Column of images, of a table or Parquet.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option("--label-column", help="Column of labels, of a table or Parquet; none: no labels.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at the images of an existing recipe; write nothing.")
+    ] = False,
 ) -> None:
-    """Look at your images, and write a recipe for them."""
+    """Look at your images, say how they are understood, and write a recipe for them."""
+    from pipeline.recipes.look import look
     from pipeline.recipes.new import new_recipe
+    from pipeline.recipes.show import print_look
 
-    path = new_recipe(name, source)
+    if check:
+        for settings in load_recipe(name, source=source).sources:
+            print_look(look(settings, choose=False))
+        return
+    if source is None:
+        raise UsageError("SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)")
+    path, seen = new_recipe(name, source, image=image_column, label=label_column)
+    print_look(seen)
     console.print(f"wrote {path}; next: make all RECIPE={name}", markup=False)
 
 

@@ -23,17 +23,27 @@ class ImageFiles(Section):
     """Settings that folders and archives of image files share."""
 
     label: Literal["none", "first_folder", "last_folder"] = Field(
-        "none", description="What an image's label is: none, or the first or the last folder in its name."
+        "none",
+        description="What an image's label is: none, or the first or the last folder in its name. Folders that all images "
+        "share, and folders that name a split, do not count.",
+    )
+    table: str | None = Field(
+        None,
+        description="Name of the tables beside the images that say their labels and, if they like, their splits, such as "
+        "`metadata.csv`. Paths in a table start from its folder. It goes before `label`.",
+    )
+    validation: tuple[str, ...] = Field(
+        (),
+        description="Names of the source's own validation images, such as `val/*`. []: a share of all images is taken.",
     )
     test: tuple[str, ...] = Field(
         (),
-        description="Names of the source's own test images, such as `validation/*`. []: a share of all images is "
-        "taken.",
+        description="Names of the source's own test images, such as `test/*`. []: a share of all images is taken.",
     )
 
 
 class FolderSource(ImageFiles):
-    """A folder of image files, with its subfolders. Links are not followed."""
+    """A folder of image files, with its subfolders. Links to files are followed, links to folders are not."""
 
     kind: Literal["folder"]
     path: str | None = Field(None, description="Path of the folder.")

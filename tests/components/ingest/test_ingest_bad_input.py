@@ -35,14 +35,15 @@ def spoil(folder: Path) -> dict[str, Reason]:
     """Add four files that cannot be used to a folder; returns why each cannot."""
     whole = (folder / "000.png").read_bytes()
     (folder / "empty.png").write_bytes(b"")
-    (folder / "notes.txt").write_text("remember the milk")
+    (folder / "notes.txt").write_text("remember the milk")  # beside the images, and no image that is rejected
+    (folder / "words.png").write_text("remember the milk")
     (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
     (folder / "huge.ppm").write_bytes(b"P6 60000 60000 255\n" + bytes(9))
     return {
         "cut.png": Reason.TRUNCATED,
         "empty.png": Reason.EMPTY,
         "huge.ppm": Reason.TOO_LARGE,
-        "notes.txt": Reason.UNKNOWN_FORMAT,
+        "words.png": Reason.UNKNOWN_FORMAT,
     }
 
 
@@ -117,10 +118,30 @@ def test_an_empty_folder_is_a_usage_error(tmp_path: Path, ingest_into: Ingest, h
         ingest_into(tmp_path, folder)
 
 
+def test_a_folder_of_other_files_says_what_they_are(tmp_path: Path, ingest_into: Ingest) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt", "c.csv"):
+        (folder / name).write_text("words")
+    with pytest.raises(UsageError, match=r"expected at least one image, found none but 2 \.txt, 1 \.csv; is SOURCE"):
+        ingest_into(tmp_path, folder)
+
+
+def test_files_beside_the_images_are_not_rejected(
+    tmp_path: Path, photos: Path, ingest_into: Ingest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(40):
+        (photos / f"{number:03d}.txt").write_text("a caption")
+    examples, counts = ingest_into(tmp_path, photos, max_rejected=0.0)
+    assert counts["rejected"] == 0
+    assert read_table(examples.images_path, IMAGES).num_rows == 40
+    assert "beside  40 .txt: files that are no images" in capsys.readouterr().out
+
+
 def test_a_folder_of_nothing_usable_is_a_data_error(tmp_path: Path, ingest_into: Ingest) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
-    (folder / "a.txt").write_text("a")
+    (folder / "a.png").write_text("a")
     with pytest.raises(DataError, match=r"preprocess\.max_rejected: .* found 1 of 1"):
         ingest_into(tmp_path / "strict", folder)
     with pytest.raises(DataError, match="expected images"):

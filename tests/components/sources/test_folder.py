@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sources import Source, open_source
+from components.sources import NamedFiles, open_source
 from schemas.errors import UsageError
 from schemas.recipe.sources import FolderSource
 
@@ -23,9 +23,11 @@ PHOTOS: Files = {"b.png": b"b", "a.png": b"a", "cats/2.png": b"c2", "cats/10.png
 names = st.sampled_from(["a.png", "b.png", "cats/1.png", "cats/far/2.jpg", "dogs/3", "é 図.gif"])
 
 
-def folder(path: Path | str | None, *, label: Literal["none", "first_folder"] = "none") -> Source:
+def folder(path: Path | str | None, *, label: Literal["none", "first_folder"] = "none") -> NamedFiles:
     """Return the source that a recipe's entry of kind folder opens."""
-    return open_source(FolderSource(kind="folder", path=None if path is None else str(path), label=label))
+    source = open_source(FolderSource(kind="folder", path=None if path is None else str(path), label=label))
+    assert isinstance(source, NamedFiles)
+    return source
 
 
 def write(root: Path, files: Files) -> Path:
@@ -38,7 +40,7 @@ def write(root: Path, files: Files) -> Path:
 
 def keys(root: Path) -> list[str]:
     """Return the names of a folder's images."""
-    return [item.key for item in folder(root).items()]
+    return list(folder(root).names())
 
 
 def test_images_are_found_at_any_depth_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_images_are_found_at_any_depth_in_the_order_of_their_names(tmp_path: Pat
 
 def test_an_image_is_read_as_the_bytes_of_its_file(tmp_path: Path) -> None:
     source = folder(write(tmp_path, PHOTOS))
-    assert {item.key: source.read(item.key) for item in source.items()} == PHOTOS
+    assert {key: source.read(key) for key in source.names()} == PHOTOS
 
 
 def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
@@ -56,14 +58,33 @@ def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
     assert keys(tmp_path) == ["a.png"]
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
+def test_links_to_files_are_followed_and_what_is_not_followed_is_named(tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", {"secret.png": b"s"})
     root = write(tmp_path / "photos", {"a.png": b"a"})
     (root / "file.png").symlink_to(outside / "secret.png")
     (root / "folder").symlink_to(outside)
     (root / "circle").symlink_to(root)
     (root / "broken.png").symlink_to(tmp_path / "nothing")
-    assert keys(root) == ["a.png"]
+    (root / "itself.png").symlink_to(root / "itself.png")
+    os.mkfifo(root / "pipe.png")
+    source = folder(root)
+    assert list(source.names()) == ["a.png", "file.png"]
+    assert source.read("file.png") == b"s"
+    assert {reason: [Path(path).name for path in paths] for reason, paths in source.left_out.items()} == {
+        "a link to a folder": ["circle", "folder"],
+        "a link that leads nowhere": ["broken.png", "itself.png"],
+        "a pipe or a device": ["pipe.png"],
+    }
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_cannot_be_entered_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path, {"a.png": b"a", "closed/b.png": b"b"})
+    (root / "closed").chmod(0)
+    source = folder(root)
+    assert list(source.names()) == ["a.png"]
+    (root / "closed").chmod(0o700)
+    assert source.left_out == {"a folder that cannot be entered": [str(root / "closed")]}
 
 
 def test_a_pipe_among_the_images_does_not_stop_the_reading(tmp_path: Path) -> None:
@@ -82,32 +103,13 @@ def test_a_pipe_among_the_images_does_not_stop_the_reading(tmp_path: Path) -> No
 def test_a_name_that_is_not_utf8_can_be_hashed_and_read(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"photo")  # as an old archive unpacks it
     source = folder(tmp_path)
-    assert [source.read(item.key) for item in source.items()] == [b"photo"]
+    assert [source.read(key) for key in source.names()] == [b"photo"]
     assert len(source.digest()) == 64
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(write(tmp_path / "photos", PHOTOS))
     assert keys(tmp_path / "link") == keys(tmp_path / "photos")
-
-
-def test_first_folder_labels_an_image_and_a_loose_file_has_no_label(tmp_path: Path) -> None:
-    write(tmp_path, PHOTOS | {"dogs/1.png": b"d"})
-    labels = {item.key: item.label for item in folder(tmp_path, label="first_folder").items()}
-    assert labels == {
-        "a.png": None,
-        "b.png": None,
-        "cats/10.png": "cats",
-        "cats/2.png": "cats",
-        "cats/far/below/x.jpg": "cats",
-        "dogs/1.png": "dogs",
-    }
-    assert {item.label for item in folder(tmp_path).items()} == {None}
-
-
-def test_an_image_belongs_to_no_split_of_its_own(tmp_path: Path) -> None:
-    write(tmp_path, {"train/a.png": b"a", "test/b.png": b"b"})
-    assert {item.split for item in folder(tmp_path).items()} == {None}
 
 
 @pytest.mark.parametrize("change", ["renamed", "edited", "added", "removed", "moved to another folder"])
@@ -172,4 +174,4 @@ def test_a_file_in_the_folders_place_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(write(tmp_path, {"photos/a.png": b"a"})))
-    assert [item.key for item in folder("~/photos").items()] == ["a.png"]
+    assert list(folder("~/photos").names()) == ["a.png"]

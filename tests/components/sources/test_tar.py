@@ -91,18 +91,9 @@ def test_a_dot_before_every_name_as_tar_puts_it_there_is_not_part_of_it(tmp_path
     assert images_of(source_at(path)) == FILES
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("none", [None, None, None, None]),
-        ("first_folder", [None, "cats", "cats", "dogs"]),
-        ("last_folder", [None, "cats", "far", "dogs"]),
-    ],
-)
-def test_a_folder_of_the_name_is_the_label(tmp_path: Path, label: str, expected: list[str | None]) -> None:
-    source = source_at(pack(tmp_path / "photos.tar.gz", FILES), label=label, test=["cats/*"])
-    assert [item.label for item in items_of(source)] == expected
-    assert [item.split for item in items_of(source)] == ["train", "test", "test", "train"]
+def test_names_that_match_are_the_sources_own_splits(tmp_path: Path) -> None:
+    source = source_at(pack(tmp_path / "photos.tar.gz", FILES), test=["cats/*"], validation=["dogs/*"])
+    assert [item.split for item in items_of(source)] == ["train", "test", "test", "validation"]
 
 
 def test_a_name_that_is_not_utf8_stands_in_the_key_as_in_a_url(tmp_path: Path) -> None:

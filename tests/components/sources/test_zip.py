@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.sources import ReadError, Source, open_source
+from components.sources import NamedFiles, ReadError, Source, open_source
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ZipSource
@@ -24,9 +24,11 @@ def pack(path: Path, files: dict[str, bytes], *, compression: int = zipfile.ZIP_
     return path
 
 
-def source_at(path: Path, **settings: object) -> Source:
+def source_at(path: Path, **settings: object) -> NamedFiles:
     """Return the archive as a source."""
-    return open_source(ZipSource.model_validate({"kind": "zip", "path": str(path), **settings}))
+    source = open_source(ZipSource.model_validate({"kind": "zip", "path": str(path), **settings}))
+    assert isinstance(source, NamedFiles)
+    return source
 
 
 def limited(path: Path, **limits: int) -> Source:
@@ -38,32 +40,46 @@ def limited(path: Path, **limits: int) -> Source:
 def test_files_come_by_name_with_their_bytes(tmp_path: Path, compression: int) -> None:
     backwards = dict(reversed(FILES.items()))
     source = source_at(pack(tmp_path / "photos.zip", backwards, compression=compression))
-    assert {item.key: source.read(item.key) for item in source.items()} == FILES
-    assert [item.key for item in source.items()] == sorted(FILES)
+    assert {key: source.read(key) for key in source.names()} == FILES
+    assert list(source.names()) == sorted(FILES)
 
 
 def test_folders_hidden_files_and_what_macos_adds_are_passed_over(tmp_path: Path) -> None:
     noise = {"cats/": b"", ".DS_Store": b"x", "cats/.hidden.png": b"x", "__MACOSX/cats/._2.png": b"x"}
     source = source_at(pack(tmp_path / "photos.zip", FILES | noise))
-    assert [item.key for item in source.items()] == sorted(FILES)
+    assert list(source.names()) == sorted(FILES)
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("none", {None}),
-        ("first_folder", {"b.png": None, "cats/2.png": "cats", "cats/far/1.png": "cats", "dogs/3.png": "dogs"}),
-        ("last_folder", {"b.png": None, "cats/2.png": "cats", "cats/far/1.png": "far", "dogs/3.png": "dogs"}),
-    ],
-)
-def test_a_folder_of_the_name_is_the_label(tmp_path: Path, label: str, expected: object) -> None:
-    outcomes = {item.key: item.label for item in source_at(pack(tmp_path / "photos.zip", FILES), label=label).items()}
-    assert outcomes == expected or set(outcomes.values()) == expected
+def test_names_without_the_flag_for_utf8_are_utf8_if_they_can_be(tmp_path: Path) -> None:
+    path = pack(tmp_path / "photos.zip", {"猫/é.png": b"x"})
+    data = path.read_bytes()
+    for header, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # take the flag away, as old tools do
+        start = data.index(header) + place
+        data = data[:start] + bytes(2) + data[start + 2 :]
+    path.write_bytes(data)
+    source = source_at(path)
+    assert {key: source.read(key) for key in source.names()} == {"猫/é.png": b"x"}
+
+
+def test_backslashes_between_folders_as_windows_writes_them(tmp_path: Path) -> None:
+    source = source_at(pack(tmp_path / "photos.zip", {"cats\\1.png": b"x", "dogs\\2.png": b"y"}))
+    assert {key: source.read(key) for key in source.names()} == {"cats/1.png": b"x", "dogs/2.png": b"y"}
+
+
+def test_an_encrypted_archive_is_named(tmp_path: Path) -> None:
+    path = pack(tmp_path / "photos.zip", {"a.png": b"a"})
+    data = path.read_bytes()
+    start = data.index(b"PK\x01\x02") + 8
+    path.write_bytes(data[:start] + b"\1" + data[start + 1 :])
+    with pytest.raises(
+        DataError, match=r"photos\.zip: expected a zip archive without a password, found an encrypted one"
+    ):
+        source_at(path)
 
 
 def test_names_that_match_are_the_sources_own_test_split(tmp_path: Path) -> None:
     source = source_at(pack(tmp_path / "photos.zip", FILES), test=["cats/*", "?.png"])
-    assert {item.key: item.split for item in source.items()} == {
+    assert {key: source.item(key, place=key).split for key in source.names()} == {
         "b.png": "test",
         "cats/2.png": "test",
         "cats/far/1.png": "test",
@@ -73,8 +89,8 @@ def test_names_that_match_are_the_sources_own_test_split(tmp_path: Path) -> None
 
 def test_nothing_is_written_beside_the_archive(tmp_path: Path) -> None:
     source = source_at(pack(tmp_path / "photos.zip", FILES))
-    for item in source.items():
-        source.read(item.key)
+    for key in source.names():
+        source.read(key)
     assert [path.name for path in tmp_path.iterdir()] == ["photos.zip"]
 
 
@@ -86,11 +102,11 @@ def test_what_leads_elsewhere_is_listed_and_cannot_be_read(tmp_path: Path) -> No
         archive.writestr(link, "good.png")
     source = source_at(path)
     outcomes = {}
-    for item in source.items():
+    for key in source.names():
         try:
-            outcomes[item.key] = str(source.read(item.key))
+            outcomes[key] = str(source.read(key))
         except ReadError as error:
-            outcomes[item.key] = str(error)
+            outcomes[key] = str(error)
     leads_out = "a name that leads out of the archive"
     assert outcomes == {
         "../up.png": leads_out,
@@ -150,7 +166,7 @@ def test_several_archives_are_one_source_and_names_begin_with_theirs(tmp_path: P
     pack(tmp_path / "a.zip", {"x.png": b"ax"})
     pack(tmp_path / "b.zip", {"x.png": b"bx", "dogs/y.png": b"by"})
     source = source_at(tmp_path / "*.zip", label="last_folder")
-    read = {item.key: source.read(item.place or "") for item in source.items()}
+    read = {key: source.read(key) for key in source.names()}
     assert read == {"a.zip/x.png": b"ax", "b.zip/x.png": b"bx", "b.zip/dogs/y.png": b"by"}
     assert source.digest() not in {source_at(tmp_path / "a.zip").digest(), source_at(tmp_path / "b.zip").digest()}
 

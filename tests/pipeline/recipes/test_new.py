@@ -47,7 +47,7 @@ def photos(root: Path, *, size: tuple[int, int], mode: str, folders: int = 0) ->
 def test_size_and_channels_come_from_the_images(
     size: tuple[int, int], mode: str, expected_size: int, channels: int, tmp_path: Path
 ) -> None:
-    path = new_recipe("mine", str(photos(tmp_path / "photos", size=size, mode=mode)))
+    path, _ = new_recipe("mine", str(photos(tmp_path / "photos", size=size, mode=mode)))
     recipe = load_recipe("mine")
     assert path.name == "mine.yaml"
     assert (recipe.preprocess.height, recipe.preprocess.width, recipe.preprocess.channels) == (
@@ -69,21 +69,21 @@ def test_folders_beside_each_other_are_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folders", "expected"),
     [
-        (("train/cats", "train/dogs", "val/cats", "val/dogs"), {"label": "last_folder", "test": ("val/*",)}),
-        (("train/cats", "train/dogs", "Test/cats", "val/dogs"), {"label": "last_folder", "test": ("Test/*",)}),
-        (("train", "test"), {"label": "none", "test": ("test/*",)}),
-        (("train/cats", "extra/cats"), {"label": "first_folder", "test": ()}),
+        (("train/cats", "train/dogs", "val/cats", "val/dogs"), ("first_folder", ("val/*",), ())),
+        (("train/cats", "train/dogs", "Test/cats", "val/dogs"), ("first_folder", ("val/*",), ("Test/*",))),
+        (("train", "test"), ("none", (), ("test/*",))),
+        (("train/cats", "extra/cats"), ("none", (), ())),
     ],
 )
 def test_folders_named_after_splits_are_splits(
-    tmp_path: Path, folders: tuple[str, ...], expected: dict[str, object]
+    tmp_path: Path, folders: tuple[str, ...], expected: tuple[object, ...]
 ) -> None:
     for folder in folders:
         photos(tmp_path / "photos" / folder, size=(32, 32), mode="L")
     new_recipe("mine", str(tmp_path / "photos"))
     source = load_recipe("mine").sources[0]
     assert isinstance(source, ImageFiles)
-    assert {"label": source.label, "test": source.test} == expected
+    assert (source.label, source.validation, source.test) == expected
 
 
 @pytest.mark.parametrize(("format", "kind"), [("zip", ZipSource), ("tar", TarSource), ("gztar", TarSource)])
@@ -125,7 +125,7 @@ def test_a_file_is_known_by_its_ending_and_a_folder_of_parquet_by_its_files(
     recipe = load_recipe("mine")
     assert recipe.sources[0].model_dump(exclude_defaults=True) == {"kind": kind, "path": str(tmp_path / name)}
     assert (recipe.preprocess.height, recipe.preprocess.channels) == (32, 3)
-    assert recipe.title == f"{name}, 12 files"
+    assert recipe.title == f"{name}, 12 images"
 
 
 def test_a_taken_name_is_left_alone(tmp_path: Path, folder: Path) -> None:

@@ -1,0 +1,34 @@
+"""Endings of file names: which files are images, and which are beside them."""
+
+from __future__ import annotations
+
+# Of formats that are images, whether this project reads them or not: such a file is never only beside the images.
+IMAGE_ENDINGS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".ico", ".tga", ".exr",
+    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".svg", ".hdr", ".pcx",
+})  # fmt: skip
+# Of files that people keep beside images.
+OTHER_ENDINGS = frozenset({
+    ".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".db", ".parquet", ".md", ".html", ".htm", ".pdf", ".yaml",
+    ".yml", ".ini", ".log", ".cls", ".npy", ".npz", ".mat", ".pkl", ".pickle", ".h5", ".hdf5", ".tfrecord", ".zip",
+    ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".mp4", ".mov", ".avi", ".mkv", ".py", ".ipynb", ".sh",
+    ".doc", ".docx", ".xls", ".xlsx", ".url", ".lnk", ".sqlite", ".pt", ".pth", ".onnx", ".mp3", ".wav", ".sha256",
+})  # fmt: skip
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a file's name in small letters, ``.txt``; "" without one."""
+    last = name.rpartition("/")[2]
+    stem, dot, ending = last.rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
+def is_other(name: str) -> bool:
+    """Return whether a file's ending says that it is no image."""
+    return ending_of(name) in OTHER_ENDINGS
+
+
+def is_image(name: str) -> bool:
+    """Return whether a file's ending says that it is an image."""
+    return ending_of(name) in IMAGE_ENDINGS

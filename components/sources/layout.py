@@ -1,0 +1,312 @@
+"""Understands a layout: which folders are labels and which are splits, from the names of the images alone.
+
+`recipe` writes settings from it, and `ingest` applies these settings with the same rules; both say where another reading
+was plausible. A folder here is the tuple of its names from the source's root; the root itself is ().
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from components.sources.annotations import SPLIT_WORDS
+
+Folder = tuple[str, ...]
+LabelRule = Literal["none", "first_folder", "last_folder"]
+
+# Words that stand beside a split's in the name of a folder, as in `test_set`, `train_images` or `val.zip`.
+_BESIDE_SPLIT_WORDS = frozenset({
+    "a", "the", "my", "set", "sets", "data", "dataset", "image", "images", "img", "imgs", "pic", "pics", "pictures",
+    "photos", "split", "folder", "files", "final", "original", "zip", "tar", "gz", "tgz", "bz", "xz",
+})  # fmt: skip
+_ARCHIVE = re.compile(r"(?<=.)\.(zip|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)  # several archives are folders, too
+_HELD_OUT = frozenset(("validation", "test"))
+SHARD_FILL = 0.8  # of the fullest: shards, other than the last, hold about the same number of images
+MANY_LABELS = 20  # with fewer images than twice as many, each folder seems to be one thing, not a class
+NAMED = 3  # folders that a sentence names
+
+
+def folders_of(keys: Iterable[str]) -> Counter[Folder]:
+    """Count the images in each folder."""
+    return Counter(tuple(key.split("/")[:-1]) for key in keys)
+
+
+def split_meant_by(name: str) -> str | None:
+    """Return the split that a folder's name means, such as `Testing`, `val2017` or `train_images`; None: it means none."""
+    words = re.findall("[a-z]+", name.lower())
+    splits = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
+    others = [word for word in words if word not in SPLIT_WORDS and word not in _BESIDE_SPLIT_WORDS]
+    return splits[0] if len(set(splits)) == 1 and not others else None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the folders of a source's images mean.
+
+    Attributes:
+        folders: Number of images in each folder.
+    """
+
+    folders: Mapping[Folder, int]
+
+    @cached_property
+    def shared(self) -> int:
+        """Number of leading folders that all images share, as in a zipped folder; images outside of any do not count."""
+        level = _shared(self.folders)
+        for place in range(level):
+            [name] = self._names(place)
+            if split_meant_by(name) in _HELD_OUT and any(len(folder) <= place for folder in self.folders):
+                return place  # `test` beside images that are in no folder
+        return level
+
+    @cached_property
+    def split_level(self) -> int | None:
+        """Place in a folder's names of the one that names a split; None: none does."""
+        depth = max(map(len, self.folders), default=0)
+        for level in range(self.shared, depth):
+            names = self._names(level)
+            if all(map(split_meant_by, names)) and (len(names) > 1 or level == self.shared):
+                return level
+        return self.shared if self._some_name_splits() else None
+
+    def _some_name_splits(self) -> bool:
+        """Return whether some folders beside each other name splits, and others do not.
+
+        `train` alone, beside `car` and `plane`, is a label.
+        """
+        names = self._names(self.shared)
+        training = {name for name in names if split_meant_by(name) == "train"}
+        deeper = any(len(folder) > self.shared + 1 and folder[self.shared] in training for folder in self.folders)
+        held_out = any(split_meant_by(name) in _HELD_OUT for name in names)
+        return held_out or (bool(training) and (deeper or len(names) - len(training) < 2))
+
+    @cached_property
+    def split_folders(self) -> dict[str, str]:
+        """The split of each folder that names one, if some images are held out and others are not."""
+        names = sorted(self._names(self.split_level)) if self.split_level is not None else []
+        splits = {name: split for name in names if (split := split_meant_by(name))}
+        evaluations = list(filter(_is_evaluation, splits))
+        if "test" in [split for name, split in splits.items() if name not in evaluations]:
+            splits |= dict.fromkeys(evaluations, "validation")
+        loose = any(len(folder) <= (self.split_level or 0) for folder in self.folders)
+        trained = "train" in splits.values() or len(splits) < len(names) or loose
+        return splits if trained and _HELD_OUT & set(splits.values()) else {}
+
+    @cached_property
+    def beside_splits(self) -> list[str]:
+        """Folders beside those that name a split, such as `cat` and `dog` beside `test`, or `extra` beside `train`."""
+        if not self.split_folders or self.split_level is None:
+            return []
+        return sorted(name for name in self._names(self.split_level) if name not in self.split_folders)
+
+    def split(self, folder: Folder) -> str | None:
+        """Return the split that a folder's images are in; None without splits."""
+        if not self.split_folders or self.split_level is None:
+            return None
+        return self.split_folders.get(folder[self.split_level], "train") if len(folder) > self.split_level else "train"
+
+    def patterns(self, split: Literal["validation", "test"]) -> tuple[str, ...]:
+        """Return the patterns for the setting `validation` or `test` of a recipe's source."""
+        level = self.split_level
+        if level is None:
+            return ()
+        leading = next((folder[: self.shared] for folder in self.folders if len(folder) >= self.shared), ())
+        start = "".join(f"{_escaped(name)}/" for name in leading) + ("*/" if level > self.shared else "")
+        return tuple(f"{start}{_escaped(name)}/*" for name, its in self.split_folders.items() if its == split)
+
+    def label(self, folder: Folder, rule: LabelRule, *, use_splits: bool = True) -> str | None:
+        """Return the label of a folder's images.
+
+        Args:
+            folder: The folder.
+            rule: The setting `label`. The first and the last folder count among those that all images do not share and that
+                name no split.
+            use_splits: Whether the recipe takes the splits that folders name. If not, and only some folders beside each
+                other name a split, these are labels like the others.
+        """
+        names = self._label_names(folder, use_splits=use_splits)
+        if rule == "none" or not names:
+            return None
+        name = names[0] if rule == "first_folder" else names[-1]
+        return unicodedata.normalize("NFC", _ARCHIVE.sub("", name))
+
+    def labels(self, rule: LabelRule, *, use_splits: bool = True) -> Counter[str]:
+        """Count the images of each label."""
+        counts: Counter[str] = Counter()
+        for folder, count in self.folders.items():
+            if (label := self.label(folder, rule, use_splits=use_splits)) is not None:
+                counts[label] += count
+        return counts
+
+    @cached_property
+    def rule(self) -> LabelRule:
+        """The reading of labels that is most plausible: the setting `label`."""
+        return self._reading[0]
+
+    def remarks(self) -> list[str]:
+        """Return a sentence for each reading that has a plausible alternative, with the setting for that."""
+        sentences = list(self._reading[1])
+        splits = named(self.split_folders)
+        if self.split_level is not None and not self.split_folders and len(self._names(self.split_level)) > 1:
+            names = named(self._names(self.split_level))
+            sentences.append(
+                f"The folders {names} name splits, but do not divide the images: all images are divided anew."
+            )
+        elif self.split_level is None and (training := self._training_labels()):
+            sentences.append(
+                f"{named(training)} is taken as a label, as no folder beside it is named for validation or test."
+            )
+        if self.beside_splits and self._trains:
+            sentences.append(f"The images of {named(self.beside_splits)}, beside {splits}, are taken for training.")
+        elif self.beside_splits:
+            sentences.append(
+                f"{splits} beside {named(self.beside_splits)}: taken as a split of the source, not as a label. If it is a "
+                "label, remove sources.test and sources.validation."
+            )
+        for name in filter(_is_evaluation, self.split_folders):
+            split = self.split_folders[name]
+            other = "validation" if split == "test" else "test"
+            sentences.append(
+                f"{name} is taken as the {split} split. If it is for {other}, write its pattern into sources.{other}."
+            )
+        return sentences
+
+    @cached_property
+    def _reading(self) -> tuple[LabelRule, list[str]]:
+        """The rule for labels, and sentences about it."""
+        rules: tuple[LabelRule, LabelRule] = ("first_folder", "last_folder")
+        first, last = (self.labels(rule) for rule in rules)
+        candidates = [rule for rule, labels in zip(rules, (first, last), strict=True) if len(labels) > 1]
+        sentences = []
+        for rule, labels in zip(rules, (first, last), strict=True):
+            if rule not in candidates or (rule == "last_folder" and first == last):
+                continue
+            what = (
+                "numbered and about equally full, as shards are"
+                if are_shards(labels)
+                else "almost as many as the images"
+                if sum(labels.values()) < 2 * len(labels) and len(labels) > MANY_LABELS
+                else None
+            )
+            if what:
+                candidates = [other for other in candidates if other != rule and first != last]
+                sentences.append(
+                    f"The folders {named(labels)} are {what}: not taken as labels. If they are, set sources.label={rule}."
+                )
+        if first == last or len(candidates) < 2:
+            return (candidates[0] if candidates else "none"), sentences
+        taken: LabelRule = "last_folder" if self._first_is_a_series(first, last) else "first_folder"
+        other = rules[1 - rules.index(taken)]
+        labels, others = (first, last) if taken == "first_folder" else (last, first)
+        sentences.append(
+            f"Folders within folders: {named(labels)} are taken as labels. If {named(others)} are, set sources.label={other}."
+        )
+        return taken, sentences
+
+    def _first_is_a_series(self, first: Collection[str], last: Collection[str]) -> bool:
+        """Return whether the first folders differ in numbers alone, as `part1` and `part2`, and the last ones do not."""
+        return len({re.sub(r"\d+", "", name) for name in first}) == 1 < len({re.sub(r"\d+", "", name) for name in last})
+
+    def _label_names(self, folder: Folder, *, use_splits: bool) -> Folder:
+        leading, trailing = self._inner_shared[use_splits]
+        names = self._without_split(folder, use_splits=use_splits)[leading:]
+        return names[: len(names) - trailing] if trailing else names
+
+    @cached_property
+    def _inner_shared(self) -> dict[bool, tuple[int, int]]:
+        """Number of folders that all images share after the shared ones and the split's, as in `train/images/cat`.
+
+        They are counted from the front and, of the others, from the end, by `use_splits`.
+        """
+        counts = {}
+        for use_splits in (False, True):
+            names = {self._without_split(folder, use_splits=use_splits) for folder in self.folders}
+            leading = _shared(names)
+            counts[use_splits] = (leading, _shared({folder[leading:][::-1] for folder in names}))
+        return counts
+
+    def _without_split(self, folder: Folder, *, use_splits: bool) -> Folder:
+        level = self.split_level
+        names = folder[self.shared :]
+        if level is None or len(folder) <= level or not (use_splits or self._no_labels_beside):
+            return names
+        place = level - self.shared
+        if self._trains or split_meant_by(folder[level]):
+            split = split_meant_by(folder[level])
+            names = names[:place] + names[place + 1 :]
+            while len(names) > place and split and split_meant_by(names[place]) == split:
+                names = names[:place] + names[place + 1 :]  # the second of `test_set/test_set/cat`
+        return names
+
+    def _training_labels(self) -> list[str]:
+        return sorted(name for name in self._names(self.shared) if split_meant_by(name)) if self.rule != "none" else []
+
+    @property
+    def _trains(self) -> bool:
+        """Whether a folder says that its images are for training, so that those beside it are no labels."""
+        return self.split_level is not None and "train" in map(split_meant_by, self._names(self.split_level))
+
+    @cached_property
+    def _no_labels_beside(self) -> bool:
+        """Whether no folder at the level of splits can be a label."""
+        return self._trains or (
+            self.split_level is not None and all(map(split_meant_by, self._names(self.split_level)))
+        )
+
+    def _names(self, level: int) -> Counter[str]:
+        """Count the images below each folder at a level."""
+        names: Counter[str] = Counter()
+        for folder, count in self.folders.items():
+            if len(folder) > level:
+                names[folder[level]] += count
+        return names
+
+
+def are_shards(fill: Mapping[str, int]) -> bool:
+    """Return whether folders are shards of storage: padded consecutive numbers, decimal or hexadecimal, about equally full.
+
+    Args:
+        fill: Number of images by the folder's name.
+    """
+    names = sorted(fill)
+    width = len(names[0]) if names else 0
+    if len(names) < 2 or width < 2 or any(len(name) != width for name in names):
+        return False
+    for base, digits in ((10, r"[0-9]+"), (16, r"[0-9a-f]+|[0-9A-F]+")):
+        if all(re.fullmatch(digits, name) for name in names):
+            numbers = [int(name, base) for name in names]
+            padded = names[0].startswith("0") and (base == 10 or numbers[0] == 0)
+            if padded and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+                *others, last = (fill[name] for name in names)
+                return min(others) >= SHARD_FILL * max(others) and last * SHARD_FILL <= max(others)
+    return False
+
+
+def _shared(folders: Iterable[Folder]) -> int:
+    """Return the number of leading names that are the same in all folders that have so many."""
+    folders = list(folders)
+    level = 0
+    while len({folder[level] for folder in folders if len(folder) > level}) == 1:
+        level += 1
+    return level
+
+
+def _is_evaluation(name: str) -> bool:
+    return bool(re.search("(?<![a-z])eval", name.lower()))
+
+
+def _escaped(name: str) -> str:
+    """Write a name as a pattern that matches it alone."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def named(names: Iterable[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    names = sorted(names)
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -1,0 +1,74 @@
+"""Labels and own splits of image files by their names: a recipe's settings, applied to a layout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from components.sources.base import own_split
+from components.sources.layout import Folder, Layout, named
+from schemas.recipe.sources import ImageFiles
+
+
+class NamedBy(NamedTuple):
+    """What a table beside the images says about one of them."""
+
+    label: str | None
+    split: str | None
+
+
+class Naming:
+    """The label and the own split of every image file of a source.
+
+    Args:
+        settings: The recipe's entry.
+        folders: Number of images in each folder.
+        table: What tables beside the images say, by the image's name; None without `settings.table`.
+    """
+
+    def __init__(
+        self, settings: ImageFiles, folders: Mapping[Folder, int], table: Mapping[str, NamedBy] | None = None
+    ) -> None:
+        self.settings = settings
+        self.layout = Layout(folders)
+        self.table = table
+        self._use_splits = bool(settings.validation or settings.test)
+        self._labels = {
+            folder: self.layout.label(folder, settings.label, use_splits=self._use_splits) for folder in folders
+        }
+
+    def label(self, name: str) -> str | None:
+        """Return the label of an image."""
+        if self.table is not None:
+            row = self.table.get(name)
+            return row.label if row else None
+        return self._labels.get(tuple(name.split("/")[:-1]))
+
+    def split(self, name: str) -> str | None:
+        """Return the split that the source itself puts an image in."""
+        own = own_split(name, self.settings.test, self.settings.validation)
+        row = self.table.get(name) if own is None and self.table is not None else None
+        return row.split if row else own
+
+    def unused(self) -> list[str]:
+        """Return a sentence for each thing that the folders say and the settings do not use."""
+        sentences = []
+        if self.layout.split_folders and not self._use_splits and not self._split_by_table():
+            patterns = [
+                f"sources.{split}={list(self.layout.patterns(split))}".replace("'", '"')
+                for split in ("validation", "test")
+                if self.layout.patterns(split)
+            ]
+            counts: Counter[str] = Counter()
+            for folder, count in self.layout.folders.items():
+                counts[self.layout.split(folder) or "train"] += count
+            held_out = " and ".join(f"{counts[split]:,} {split}" for split in ("validation", "test") if counts[split])
+            sentences.append(
+                f"The folders {named(self.layout.split_folders)} name splits, which the recipe does not use: its "
+                f"{held_out} images are divided among all splits; {' and '.join(patterns)} would keep them apart."
+            )
+        return sentences
+
+    def _split_by_table(self) -> bool:
+        return self.table is not None and any(row.split for row in self.table.values())

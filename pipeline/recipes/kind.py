@@ -1,0 +1,175 @@
+"""Finds out what kind of source a path is, from names and first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from components.sources import files
+from components.sources.endings import ending_of, is_image
+from components.sources.webdataset import holds_samples
+from schemas.errors import DataError, UsageError
+from schemas.recipe.sources import Source as SourceSettings
+
+MOST = 100_000  # names of a folder that are looked at
+KINDS = {  # of source, by a file's ending
+    ".zip": "zip",
+    ".tar": "tar",
+    ".tgz": "tar",
+    ".tbz2": "tar",
+    ".txz": "tar",
+    ".parquet": "parquet",
+    ".npy": "array",
+    ".npz": "array",
+    ".csv": "table",
+    ".tsv": "table",
+    ".jsonl": "table",
+}
+STARTS = {  # first bytes of files whose endings say nothing
+    b"PK\x03\x04": "zip",
+    b"PAR1": "parquet",
+    b"\x93NUMPY": "array",
+    b"\0\0\x08": "idx",
+}
+UNREADABLE = {  # kinds of file that people keep images in, with what can be done
+    ".h5": "HDF5: write its arrays as .npy or .npz",
+    ".hdf5": "HDF5: write its arrays as .npy or .npz",
+    ".mat": "MATLAB: write its arrays as .npy or .npz",
+    ".pkl": "a pickle, which is a program: write its arrays as .npy or .npz",
+    ".pickle": "a pickle, which is a program: write its arrays as .npy or .npz",
+    ".pt": "PyTorch's pickle, which is a program: write its arrays as .npy or .npz",
+    ".pth": "PyTorch's pickle, which is a program: write its arrays as .npy or .npz",
+    ".7z": "7-Zip: unpack it, or pack it as .zip",
+    ".rar": "RAR: unpack it, or pack it as .zip",
+    ".tfrecord": "TFRecord: write its images as files, or as Parquet",
+    ".tfrecords": "TFRecord: write its images as files, or as Parquet",
+    ".arrow": "Arrow: write it as .parquet",
+    ".feather": "Arrow: write it as .parquet",
+    ".mdb": "LMDB: write its images as files, or as Parquet",
+    ".mp4": "a film: write its frames as files",
+    ".mov": "a film: write its frames as files",
+    ".avi": "a film: write its frames as files",
+    ".json": "JSON: a table of paths has to be .csv, .tsv, .jsonl or .parquet",
+}
+
+
+def source_at(path: str, *, image: str | None = None, label: str | None = None) -> SourceSettings:
+    """Return the settings of the source that a path looks like.
+
+    Args:
+        path: A file, a folder, or a pattern for several.
+        image: Name of the column of images, of a table or Parquet.
+        label: Name of the column of labels.
+
+    Raises:
+        UsageError: Nothing is there, or nothing that can be read.
+    """
+    path = path if files.is_remote(path) else str(Path(path).expanduser())
+    _, paths = files.find(SimpleNamespace(path=path, kind=""))
+    if len(paths) == 1:
+        kind, path = _folder(path) if files.is_folder(paths[0]) else (_file(paths[0]), path)
+    else:
+        kind = _several(path, paths)
+    columns = {key: value for key, value in (("image", image), ("label", label)) if value is not None}
+    if columns and kind not in ("parquet", "table"):
+        raise UsageError(
+            f"--{next(iter(columns))}-column: expected a table or Parquet, found the kind {kind} at {path}"
+        )
+    settings: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": path, **columns})
+    return settings
+
+
+def _file(path: str) -> str:
+    ending = _ending(path)
+    if ending == ".tar" and holds_samples(path):
+        return "webdataset"
+    if ending in KINDS:
+        return KINDS[ending]
+    if is_image(path):
+        raise UsageError(f"SOURCE={path}: expected a folder or an archive of images, found one image; give its folder")
+    with files.open_file(path) as file:
+        start = file.read(8)
+    kind = next((kind for magic, kind in STARTS.items() if start.startswith(magic)), None)
+    if kind is None and "idx" in os.path.basename(path):
+        kind = "idx"
+    if kind is None:
+        what = UNREADABLE.get(ending, "a file of an unknown kind")
+        raise UsageError(f"SOURCE={path}: expected a folder, an archive, a table or arrays of images, found {what}")
+    return kind
+
+
+def _several(path: str, paths: list[str]) -> str:
+    if any(map(files.is_folder, paths)) or all(map(is_image, paths)):
+        return "folder"
+    kinds = {_file(each) for each in paths[:8]}
+    if len(kinds) > 1:
+        raise UsageError(f"SOURCE={path}: expected files of one kind, found {' and '.join(sorted(kinds))}")
+    return kinds.pop()
+
+
+def _folder(path: str) -> tuple[str, str]:
+    """Return the kind of a folder, and the path or pattern of its source."""
+    names = {os.path.basename(name) for name in islice(_children(path), 100)}
+    if {"blobs", "snapshots"} <= names:
+        raise UsageError(
+            f"SOURCE={path}: expected images, found the cache of Hugging Face's hub; give one folder of {path}/snapshots"
+        )
+    inside = list(islice(files.walk(path), MOST))
+    endings = Counter(map(_ending, inside))
+    images = sum(is_image(name) for name in inside)
+    tars = [name for name in inside if _ending(name) == ".tar"]
+    if tars and _holds_samples(tars[0]):
+        return "webdataset", path
+    if any("images" in (name := os.path.basename(each)) and "idx3" in name for each in inside):
+        return "idx", path
+    if images:
+        return "folder", path
+    if endings[".parquet"] and _has_images(path):
+        return "parquet", path
+    if endings[".npy"] or endings[".npz"]:
+        return "array", path
+    for ending, kind in ((".zip", "zip"), (".tar", "tar")):
+        if endings[ending]:
+            [first, *others] = [name for name in inside if _ending(name) == ending]
+            return kind, f"{path.rstrip('/')}/**/*{os.path.splitext(first)[1]}" if others else first
+    return "folder", path
+
+
+def _has_images(path: str) -> bool:
+    """Return whether Parquet files have a column of images, rather than being tables beside other files."""
+    from components.sources import open_source
+
+    settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": "parquet", "path": path})
+    try:
+        return next(iter(open_source(settings).parts()), None) is not None
+    except (UsageError, DataError):
+        return False
+
+
+def _holds_samples(path: str) -> bool:
+    try:
+        return holds_samples(path)
+    except DataError:
+        return False  # broken; ingest says so
+
+
+def _children(path: str) -> Iterator[str]:
+    if not files.is_remote(path):
+        yield from os.listdir(path)
+
+
+def _ending(path: str) -> str:
+    """Return a file's ending in small letters; that of `a.tar.gz` is `.tar`."""
+    ending = ending_of(path)
+    return (
+        ".tar"
+        if ending_of(path[: len(path) - len(ending)]) == ".tar" or ending in (".tgz", ".tbz2", ".txz")
+        else ending
+    )

@@ -1,0 +1,210 @@
+"""A look at a person's own images: what a source holds and how it is understood, before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from components.images.colour import is_grey
+from components.images.decode import decode, read_header
+from components.images.geometry import Cover
+from components.images.rejected import Rejected, require_image
+from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, open_source
+from components.sources.beside import find_table, read_tables
+from components.sources.endings import ending_of, is_image, is_other
+from components.sources.layout import Layout, folders_of
+from components.sources.naming import NamedBy, Naming
+from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.sources import ImageFiles
+from schemas.recipe.sources import Source as SourceSettings
+
+SAMPLE = 64  # images that are opened, evenly over the source
+LISTED = 20_000  # images whose labels are counted, of sources that can only be read from front to back
+LISTED_BYTES = 1 << 28  # of them
+PARTS = 200  # of such a source that are begun
+PROBED = 4  # files of each ending that may be an image's
+SIDE = 64  # pixels of an opened image's smaller side: enough to tell grey from colour
+
+Read = RawImage | OSError | ReadError
+
+
+@dataclass
+class Look:
+    """What a source holds.
+
+    Attributes:
+        settings: The recipe's entry, with the reading that was taken.
+        images: Number of images, or of files that may be images.
+        exact: Whether all images were listed, so that counts are not those of the first ones.
+        sizes: Height and width of opened images that are usable, in pixels.
+        grey: Whether none of them has colour.
+        labels: Number of images by label.
+        splits: Number of images by the split that the source itself puts them in.
+        beside: Number of files beside the images, by ending.
+        rejected: Opened files that are not usable, by reason: how many, and the first with its detail.
+        left_out: Paths that were not followed, by reason.
+        remarks: How the source was understood where another reading is plausible.
+    """
+
+    settings: SourceSettings
+    images: int = 0
+    exact: bool = True
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    grey: bool = True
+    labels: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    beside: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, tuple[int, str]] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def opened(self) -> int:
+        """Number of files that were opened."""
+        return len(self.sizes) + sum(count for count, _ in self.rejected.values())
+
+
+def look(settings: SourceSettings, *, choose: bool) -> Look:
+    """Look at a source.
+
+    Args:
+        settings: The recipe's entry.
+        choose: Choose labels and splits for a source of image files; otherwise its settings say them.
+
+    Raises:
+        UsageError: The source is not there, or not of its kind.
+        DataError: It is broken.
+    """
+    source = open_source(settings)
+    seen = Look(settings)
+    if isinstance(source, NamedFiles):
+        _look_at_files(source, seen, choose=choose)
+    else:
+        _look_at_items(source, seen)
+    seen.remarks += source.remarks()
+    return seen
+
+
+def _look_at_files(source: NamedFiles, seen: Look, *, choose: bool) -> None:
+    keys = list(source.names())
+    others = {
+        ending
+        for ending in {ending_of(key) for key in keys if not is_image(key)}
+        if not _holds_images(source, keys, ending)
+    }
+    images = [key for key in keys if ending_of(key) not in others]
+    seen.images = len(images)
+    seen.beside = Counter(ending for ending in map(ending_of, keys) if ending in others)
+    _open_sample(seen, _sample(source, images))
+    table: dict[str, NamedBy] | None
+    if choose:
+        layout = Layout(folders_of(images))
+        patterns = {split: layout.patterns(split) for split in ("validation", "test")}
+        named_by = find_table(source, images, others=[key for key in keys if ending_of(key) in others])
+        name, table = named_by or (None, None)
+        chosen: ImageFiles = source.settings.model_copy(
+            update={"label": "none" if name else layout.rule, "table": name, **patterns}
+        )
+        seen.settings = chosen  # type: ignore[assignment]
+        seen.remarks += [] if name else layout.remarks()
+        if name and layout.rule != "none":
+            seen.remarks.append(
+                f"The labels are those of {name}. The folders could be labels too: sources.table=null and "
+                f"sources.label={layout.rule} take them."
+            )
+    else:
+        chosen, table = source.settings, read_tables(source)
+    naming = Naming(chosen, folders_of(images), table)
+    seen.remarks += naming.unused()
+    for key in images:
+        _count(seen, naming.label(key), naming.split(key))
+    seen.left_out = dict(source.left_out)
+
+
+def _look_at_items(source: Source, seen: Look) -> None:
+    """Read a source from front to back, but not all of a large one."""
+    parts = list(source.parts())
+    chosen = parts[:: max(1, -(-len(parts) // PARTS))]
+    share = max(SAMPLE, LISTED // max(1, len(chosen)))
+    total = sum(part.images for part in parts)
+    step = max(1, min(total, share * len(chosen)) // SAMPLE)
+    size = 0
+
+    def items() -> Iterator[tuple[Item, Read]]:
+        nonlocal size
+        for part in chosen:
+            yielded = 0
+            for item, raw in islice(source.images(part.names), share):
+                yield item, raw
+                yielded += 1
+                size += len(raw) if isinstance(raw, bytes) else getattr(raw, "nbytes", 0)
+                if size > LISTED_BYTES:
+                    seen.exact = False
+                    return
+            seen.exact &= yielded < share
+
+    opened = 0
+    for number, (item, raw) in enumerate(items()):
+        seen.images += 1
+        _count(seen, item.label, item.split)
+        if number % step == 0 and opened < SAMPLE:
+            opened += 1
+            _open_sample(seen, [(item.key, raw)])
+    seen.exact &= len(chosen) == len(parts)
+    if not seen.exact:
+        seen.images = max(seen.images, total)
+
+
+def _holds_images(source: NamedFiles, keys: list[str], ending: str) -> bool:
+    """Return whether files of an ending that is no image's are images all the same, by the first of them."""
+    if is_other(f"x{ending}") and any(map(is_image, keys)):
+        return False  # captions and tables beside the images need not be opened
+    first = islice((key for key in keys if ending_of(key) == ending), PROBED)
+    for _, raw in _sample(source, list(first)):
+        try:
+            read_header(require_image(raw), PreprocessSettings())
+        except Rejected as error:
+            if error.reason in ("unknown_format", "empty"):
+                continue
+        return True
+    return False
+
+
+def _sample(source: NamedFiles, keys: list[str]) -> Iterator[tuple[str, Read]]:
+    """Yield some of these files, evenly over all of them if each can be read by itself."""
+    chosen = keys[:: max(1, -(-len(keys) // SAMPLE))]
+    if isinstance(source, FileNames):
+        for item, raw in source.images(chosen):
+            yield item.key, raw
+        return
+    wanted, allowed = set(keys), 20 * SAMPLE  # an archive is not read to its end
+    step = max(1, min(len(keys), allowed) // SAMPLE)
+    pairs = (pair for part in source.parts() for pair in source.images(part.names) if pair[0].key in wanted)
+    for item, raw in islice(pairs, 0, allowed, step):
+        yield item.key, raw
+
+
+def _open_sample(seen: Look, files: Iterable[tuple[str, Read]]) -> None:
+    """Open images one after another, each small, so that photographs need little memory."""
+    for key, raw in files:
+        try:
+            image = require_image(raw)
+            header = read_header(image, PreprocessSettings(channels=3))
+            scale = min(1.0, SIDE / min(header.height, header.width))
+            frame = Cover(max(1, round(scale * header.height)), max(1, round(scale * header.width)))
+            pixels = decode(image, PreprocessSettings(channels=3), geometry=frame)
+        except Rejected as error:
+            count, first = seen.rejected.get(error.reason, (0, f"{key}: {error.detail}"))
+            seen.rejected[error.reason] = (count + 1, first)
+            continue
+        seen.sizes.append((header.height, header.width))
+        seen.grey &= is_grey(pixels)
+
+
+def _count(seen: Look, label: str | None, split: str | None) -> None:
+    if label is not None:
+        seen.labels[label] += 1
+    if split is not None:
+        seen.splits[split] += 1

@@ -1,0 +1,126 @@
+"""`make recipe` and then `make ingest`, of sources as people have them: their labels and their splits are what comes out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from helpers import files_of_people as files
+from helpers import folders_of_people as folders
+
+from pipeline.recipes import load, new
+from pipeline.recipes.load import load_recipe
+from pipeline.recipes.new import new_recipe
+from schemas.artifacts.kinds import Examples
+from schemas.artifacts.records import read_statistics
+from schemas.artifacts.tables import IMAGES, REJECTED, read_table
+from schemas.recipe.settings import IngestSettings
+
+THREE = {"0": 20, "1": 20, "2": 20}
+PETS = {"bird": 20, "cat": 20, "dog": 20}
+
+
+class Outcome(NamedTuple):
+    """What came out.
+
+    Attributes:
+        labels: Number of images by label; None is no label.
+        own: Number of images by the split that the source itself puts them in, as Examples have them: images of its own
+            training split may be in any split that it lacks.
+        rejected: Number of rejected images by reason.
+    """
+
+    labels: dict[str | None, int]
+    own: dict[str, int]
+    rejected: dict[str, int]
+
+
+@pytest.fixture
+def front_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], tuple[Outcome, Examples]]:
+    """Write a recipe for a source, and ingest what the recipe says."""
+    monkeypatch.setattr(new, "FOLDER", tmp_path)
+    monkeypatch.setattr(load, "FOLDER", tmp_path)
+
+    def run(source: Path) -> tuple[Outcome, Examples]:
+        from components.ingest.component import ingest
+
+        new_recipe("mine", str(source))
+        examples = Examples(tmp_path / "examples", work=tmp_path / "work")
+        examples.path.mkdir()
+        assert examples.work
+        examples.work.mkdir()
+        ingest(examples, IngestSettings.of(load_recipe("mine")))
+        rows = read_table(examples.images_path, IMAGES).to_pylist()
+        labels = Counter(row["label"] for row in rows)
+        splits = Counter(row["split"] for row in rows)
+        rejected = Counter(row["reason"] for row in read_table(examples.rejected_path, REJECTED).to_pylist())
+        assert all(splits[split] for split in ("train", "validation", "test"))
+        assert dict(read_statistics(examples).rejected) == dict(rejected)
+        return Outcome(dict(labels), dict(splits), dict(rejected)), examples
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("make", "labels", "held_out"),
+    [
+        (folders.imagefolder_csv, PETS, {}),
+        (folders.imagefolder_jsonl, PETS, {}),
+        (folders.metadata_csv_itself, PETS, {}),
+        (folders.metadata_jsonl_itself, PETS, {}),
+        (folders.zipped_folder, PETS, {}),
+        (folders.zipped_splits, PETS, {"test": 15}),
+        (folders.training_testing, {"glioma": 20, "no tumor": 20, "pituitary": 20}, {"test": 15}),
+        (folders.train_val_test, {"king": 30, "pawn": 30, "queen": 30}, {"validation": 15, "test": 15}),
+        (folders.img2dataset, {None: 60}, {}),
+        (folders.img2dataset_without_tables, {None: 60}, {}),
+        (folders.captions, {None: 40}, {}),
+        (folders.curated_links, PETS, {}),
+        (folders.files_and_links, PETS, {}),
+        (folders.odd_folders, {"1": 22, "10": 22, "2": 22}, {}),
+        (folders.two_labels, {"early": 60, "late": 60}, {}),
+        (files.hub_cache, THREE, {"test": 12}),
+        (files.pairs_of_arrays, THREE, {"test": 15}),
+        (files.capital_samples, THREE, {}),
+        (files.pandas_csv, {"0": 18, "1": 18, "2": 18, None: 6}, {}),
+        (files.excel_csv, THREE, {}),
+        (files.backslash_csv, THREE, {}),
+        (files.capital_csv, THREE, {}),
+        (files.contradicting_csv, THREE, {}),
+        (files.odd_names_csv, {"a/b": 20, "../up": 20, "no tumor": 20, "Ünï 猫": 20, "x" * 300: 20}, {}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_labels_and_own_splits_come_out_as_the_source_has_them(
+    tmp_path: Path,
+    front_door: Callable[[Path], tuple[Outcome, Examples]],
+    make: Callable[[Path], Path],
+    labels: dict[str | None, int],
+    held_out: dict[str, int],
+) -> None:
+    root = tmp_path / "source"
+    root.mkdir()
+    outcome, _ = front_door(make(root))
+    assert outcome.labels == labels
+    assert outcome.rejected == {}
+    assert {split: outcome.own[split] for split in held_out} == held_out
+
+
+def test_images_that_were_never_there_are_rejected_as_missing(
+    tmp_path: Path, front_door: Callable[[Path], tuple[Outcome, Examples]]
+) -> None:
+    outcome, _ = front_door(files.missing_csv(tmp_path / "source"))
+    assert outcome.labels == {"0": 19, "1": 19, "2": 19}
+    assert outcome.rejected == {"missing": 3}
+
+
+def test_labels_that_are_numbers_are_in_the_order_of_numbers(
+    tmp_path: Path, front_door: Callable[[Path], tuple[Outcome, Examples]]
+) -> None:
+    root = tmp_path / "source"
+    root.mkdir()
+    _, examples = front_door(folders.odd_folders(root))
+    assert read_statistics(examples).labels == ["1", "2", "10"]
