@@ -174,7 +174,8 @@ def _holds_images(source: NamedFiles, keys: list[str], ending: str) -> bool:
 
 def _sample(source: NamedFiles, keys: list[str]) -> Iterator[tuple[str, Read]]:
     """Yield some of these files, evenly over all of them if each can be read by itself."""
-    chosen = keys[:: max(1, -(-len(keys) // SAMPLE))]
+    count = min(SAMPLE, len(keys))
+    chosen = [keys[number * len(keys) // count] for number in range(count)]
     if isinstance(source, FileNames):
         for item, raw in source.images(chosen):
             yield item.key, raw

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from components.reporting.console import console, counted
 from pipeline.recipes.look import Look
 
+LONGEST = 40  # characters of a label
 NAMED = 8  # labels, endings and paths that a line names
 
 
@@ -25,7 +26,7 @@ def _lines(seen: Look) -> Iterator[tuple[str, str]]:
     if seen.sizes:
         heights, widths = zip(*seen.sizes, strict=True)
         colour = "grey" if seen.grey else "colour"
-        yield "size", f"{min(widths)}–{max(widths)} × {min(heights)}–{max(heights)} pixels, {colour}"
+        yield "size", f"{_range(widths)} × {_range(heights)} pixels, {colour}"
     first = "" if seen.exact else " among the first images"
     yield "labels", f"{_counts(seen.labels)}{first}" if seen.labels else "none"
     unlabelled = seen.images - sum(seen.labels.values()) if seen.exact and seen.labels else 0
@@ -51,7 +52,15 @@ def _lines(seen: Look) -> Iterator[tuple[str, str]]:
         yield "note", remark
 
 
+def _range(lengths: Sequence[int]) -> str:
+    least, most = min(lengths), max(lengths)
+    return f"{least}" if least == most else f"{least}–{most}"
+
+
 def _counts(counts: Counter[str]) -> str:
-    named = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
+    named = [
+        f"{name if len(name) <= LONGEST else f'{name[:LONGEST]}…'} {count:,}"
+        for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
     rest = len(named) - NAMED
     return ", ".join(named[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")

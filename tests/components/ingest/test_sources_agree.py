@@ -93,7 +93,7 @@ def test_a_tables_validation_images_are_the_validation_split_and_none_is_added(
     examples, counts = ingest_into(tmp_path / "run", source)
     assert counts == {"train": 40, "validation": 9, "test": 11, "rejected": 1, "duplicates": 0}
     rejected = read_table(examples.rejected_path, REJECTED).to_pylist()
-    assert [(row["key"], row["reason"]) for row in rejected] == [("gone.png", "vanished")]
+    assert [(row["key"], row["reason"]) for row in rejected] == [("gone.png", "missing")]
 
 
 @pytest.mark.parametrize("kind", ["folder", "parquet"])

@@ -168,10 +168,24 @@ def test_a_recipe_is_written_and_the_next_command_is_named(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.recipes.new.FOLDER", tmp_path)
-    (tmp_path / "photos").mkdir()
-    Image.new("L", (28, 28)).save(tmp_path / "photos" / "a.png")
-    status, out, _ = pipeline("recipe", "--name", "mine", "--source", tmp_path / "photos", runs=None)
-    assert (status, out) == (0, f"wrote {tmp_path / 'mine.yaml'}; next: make all RECIPE=mine\n")
+    monkeypatch.setattr("pipeline.recipes.load.FOLDER", tmp_path)
+    photos = tmp_path / "photos"
+    for name in ("train/cat/1.png", "train/dog/1.png", "test/cat/1.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28)).save(photos / name)
+    (photos / "notes.txt").write_text("words")
+    status, out, _ = pipeline("recipe", "--name", "mine", "--source", photos, runs=None)
+    assert status == 0
+    expected = [
+        f"  kind      folder, {photos}",
+        "  images    3; 3 opened, 3 of them usable",
+        "  size      28 × 28 pixels, grey",
+        "  labels    cat 2, dog 1",
+        "  splits    2 train, 1 test, the source's own; validation will be taken from train",
+        "  beside    .txt 1: no images",
+    ]
+    assert out.splitlines() == [*expected, f"wrote {tmp_path / 'mine.yaml'}; next: make all RECIPE=mine"]
+    assert pipeline("recipe", "--check", "--name", "mine", runs=None) == (0, "\n".join(expected) + "\n", "")
 
 
 def test_the_schema_is_written(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
