@@ -46,6 +46,7 @@ setup(
         "aws": ["apache-beam[aws]>=2.77"],
         "gcp": ["apache-beam[gcp]>=2.77"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
+        "heif": ["pillow-heif>=1.0"],
         "inception": ["torch>=2.3"],
         "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
         "litert": ["ai-edge-litert", "backports-strenum<1.3"],

@@ -2,7 +2,8 @@
 
 The policy is the same for all files. Limits are checked before a decoder runs (`opening`). EXIF orientation is applied.
 Animations are rejected, or their first frame is taken. 16-bit values are scaled, palettes resolved, transparent pixels
-laid on the background, and CMYK is converted to RGB (`flatten`). A truncated file is rejected.
+laid on the background, and CMYK is converted to RGB (`flatten`). Colours become sRGB by the image's profile (`profiles`). A
+truncated file is rejected.
 
 JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where that is enough: libjpeg-turbo then skips most of the inverse DCT.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,9 @@ from PIL import ExifTags, Image, JpegImagePlugin
 
 from components.images.flatten import flatten
 from components.images.geometry import Box, Geometry, channels_last
+from components.images.jpeg_segments import is_scalable
 from components.images.opening import check_pixels, open_image, read_exif, rejection
+from components.images.profiles import profile_of
 from components.sources import RawImage
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -43,6 +47,33 @@ class Header:
     format: str
     width: int
     height: int
+
+
+class Decoded(NamedTuple):
+    """A decoded image.
+
+    Attributes:
+        pixels: Upright: [height, width, channels], uint8.
+        profile_ignored: Whether it has a colour profile that could not be applied.
+    """
+
+    pixels: NDArray[np.uint8]
+    profile_ignored: bool = False
+
+
+@dataclass
+class Decoder:
+    """Decodes images in this process; see `components.workers.isolated` for another one."""
+
+    preprocess: PreprocessSettings
+
+    def read_header(self, raw: RawImage) -> Header:
+        """Read format and size of an image; see the function `read_header`."""
+        return read_header(raw, self.preprocess)
+
+    def decode(self, raw: RawImage, *, geometry: Geometry | None = None) -> Decoded:
+        """Decode one image; see the function `decode`."""
+        return _decode(raw, self.preprocess, geometry=geometry)
 
 
 def read_header(raw: RawImage, preprocess: PreprocessSettings) -> Header:
@@ -74,30 +105,38 @@ def decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry 
     Raises:
         Rejected: It cannot be used.
     """
+    return _decode(raw, preprocess, geometry=geometry).pixels
+
+
+def _decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry | None) -> Decoded:
     mode = "L" if preprocess.channels == 1 else "RGB"
     if isinstance(raw, np.ndarray):
         read_header(raw, preprocess)
         grey = raw.ndim == 3 and raw.shape[2] == 1  # [H, W, 1] is [H, W] to Pillow
         stored = Image.fromarray(np.ascontiguousarray(raw[:, :, 0] if grey else raw))
         image = flatten(stored, preprocess.background).convert(mode)
-        return geometry.map(image) if geometry else channels_last(image)
+        return Decoded(geometry.map(image) if geometry else channels_last(image))
     with open_image(raw, preprocess) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd metadata
         try:
-            box = _scale_while_decoding(image, mode, geometry)
+            conversion, profile_ignored = profile_of(image)
+            # Colours that are converted are decoded as colours, also for a grey image.
+            box = _scale_while_decoding(image, raw, "RGB" if conversion else mode, geometry)
             image.load()
             turn = _orientation(image)
-            upright = flatten(image, preprocess.background)
+            upright = flatten(image, preprocess.background, conversion=conversion)
             if upright.mode != mode:  # `convert` would copy the image even to the same mode
                 upright = upright.convert(mode)
             if turn in TURNS:
                 upright = upright.transpose(TURNS[turn])
         except Exception as error:  # decoders raise errors of any type on broken data
             raise rejection(error, raw) from None
-    return geometry.map(upright, box=_upright_box(box, turn, upright)) if geometry else channels_last(upright)
+    box = _upright_box(box, turn, upright)
+    pixels = geometry.map(upright, box=box) if geometry else channels_last(upright)
+    return Decoded(pixels, profile_ignored)
 
 
-def _scale_while_decoding(image: Image.Image, mode: str, geometry: Geometry | None) -> Box | None:
+def _scale_while_decoding(image: Image.Image, raw: bytes, mode: str, geometry: Geometry | None) -> Box | None:
     """Let a JPEG be decoded at a fraction of its size, if that is enough, and in grey, if mode is L.
 
     Returns:
@@ -111,6 +150,8 @@ def _scale_while_decoding(image: Image.Image, mode: str, geometry: Geometry | No
         size = image.size[::-1] if _orientation(image) >= 5 else image.size
         enlarged = MARGIN * max(geometry.scales(*size))
         reduction = next((factor for factor in (8, 4, 2) if factor * enlarged <= 1), 1)
+    if (reduction > 1 or mode == "L" != image.mode) and not is_scalable(raw):
+        return None
     drafted = image.draft(mode, (max(1, image.width // reduction), max(1, image.height // reduction)))
     return drafted[1] if drafted and reduction > 1 else None
 

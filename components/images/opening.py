@@ -9,10 +9,15 @@ from __future__ import annotations
 import io
 import warnings
 
-from PIL import Image, JpegImagePlugin, TiffImagePlugin, TiffTags, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, TiffTags, UnidentifiedImageError, features
 
+from components.images import jpeg_segments
 from components.images.frames import count_frames
+from components.images.heif import register_heif
+from components.images.png_chunks import without_large_metadata
+from components.images.profiles import TOO_LARGE
 from components.images.rejected import Rejected
+from components.images.unsupported import modern_format, unsupported_kind
 from schemas.artifacts.tables import Reason
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -20,6 +25,9 @@ from schemas.recipe.preprocess import PreprocessSettings
 MAX_SCANS = 200
 # EXIF of at most this many bytes cannot unfold to much, however often it points to itself.
 SMALL_EXIF = 1 << 17
+
+# Only for files that begin like one of them, because Pillow loads all of its plugins to know them.
+MODERN = ("AVIF", "HEIF")
 
 # preprocess.max_pixels is checked instead; Pillow's limit would only warn.
 Image.MAX_IMAGE_PIXELS = None
@@ -89,6 +97,8 @@ def rejection(error: Exception, raw: bytes) -> Rejected:
     text = f"{type(error).__name__}: {error}"[:200]
     # The header of a RIFF file (WebP) says how long it is; its decoder's message does not say that the end is missing.
     riff_ends_early = raw[:4] == b"RIFF" and int.from_bytes(raw[4:8], "little") + 8 > len(raw)
+    if raw[:3] == b"\xff\xd8\xff" and (kind := jpeg_segments.unsupported_kind(raw)):
+        return Rejected(Reason.UNSUPPORTED, kind)
     truncated = isinstance(error, EOFError) or "truncated" in text.lower() or "EOF" in text or riff_ends_early
     return Rejected(Reason.TRUNCATED if truncated else Reason.CORRUPT, text)
 
@@ -122,15 +132,17 @@ class _ReadOnce(io.BytesIO):
 def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
     if raw[:3] == b"\xff\xd8\xff" and len(raw) > SMALL_EXIF:
         _check_exif(_jpeg_exif(raw))  # Pillow reads it while it opens a JPEG
+    modern = modern_format(raw)
+    if modern:
+        _check_modern(modern, limits)
+    raw, profile_left_out = without_large_metadata(raw)
     file = _ReadOnce(raw)
     try:
-        image = Image.open(file, formats=limits.formats)
-    except UnidentifiedImageError as error:
-        for name in limits.formats:
-            if (accepts := Image.OPEN[name][1]) and accepts(raw[:16]) is True:  # the file begins like this format
-                reason = Reason.TRUNCATED if file.ended_early else Reason.CORRUPT
-                raise Rejected(reason, f"a broken header of {name}") from error
-        raise Rejected(Reason.UNKNOWN_FORMAT, f"not one of {', '.join(limits.formats)}") from error
+        image = Image.open(file, formats=[name for name in limits.formats if name not in MODERN or modern])
+    except (UnidentifiedImageError, KeyError) as error:  # a KeyError is about a TIFF's compression
+        raise _unopened(raw, limits, ended_early=file.ended_early) from error
+    if profile_left_out:
+        image.info["icc_profile"] = TOO_LARGE
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         exif = (
             image.getexif()
@@ -140,6 +152,38 @@ def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
                 exif.get_ifd(group)
     file.remaining = float("inf")
     return image
+
+
+def _unopened(raw: bytes, limits: PreprocessSettings, *, ended_early: bool) -> Rejected:
+    """Return why Pillow did not open a file."""
+    for name in limits.formats:
+        accepts = Image.OPEN[name][1] if name in Image.OPEN else None
+        if accepts and accepts(raw[:16]) is True:  # the file begins like this format
+            if ended_early:
+                return Rejected(Reason.TRUNCATED, f"a broken header of {name}")
+            kind = unsupported_kind(name, raw, limited=_ReadOnce(raw))
+            return Rejected(*((Reason.UNSUPPORTED, kind) if kind else (Reason.CORRUPT, f"a broken header of {name}")))
+    return Rejected(Reason.UNKNOWN_FORMAT, f"not one of {', '.join(limits.formats)}")
+
+
+def _check_modern(name: str, limits: PreprocessSettings) -> None:
+    """Check that a file that begins like HEIC, AVIF or JPEG XL can be read here.
+
+    Raises:
+        Rejected: It cannot; the message says what to do.
+    """
+    if name == "JPEG XL":
+        raise Rejected(Reason.UNSUPPORTED, "a JPEG XL image: convert it, such as to PNG")
+    pillow_name = "HEIF" if name == "HEIC" else name
+    if pillow_name not in limits.formats:
+        raise Rejected(Reason.UNKNOWN_FORMAT, f"{name}, not one of {', '.join(limits.formats)}")
+    if name == "HEIC" and not register_heif():
+        raise Rejected(
+            Reason.UNSUPPORTED,
+            "a HEIC image: install the extra heif (.venv/bin/pip install pillow-heif), or convert it to JPEG",
+        )
+    if name == "AVIF" and not features.check("avif"):
+        raise Rejected(Reason.UNSUPPORTED, "an AVIF image: install a Pillow that reads it, or convert it to JPEG")
 
 
 def _check_work(image: Image.Image, raw: bytes, limits: PreprocessSettings) -> None:
@@ -169,20 +213,6 @@ def _check_exif(block: bytes) -> None:
 
 
 def _jpeg_exif(raw: bytes) -> bytes:
-    """Return all EXIF segments of a JPEG, joined, by the same search as Pillow's."""
-    blocks, at = [], 2
-    while 0 <= (at := raw.find(b"\xff", at)) < len(raw) - 4:
-        marker = int.from_bytes(raw[at : at + 2], "big")
-        if marker == 0xFFFF:
-            at += 1
-            continue
-        handler = JpegImagePlugin.MARKER.get(marker, (None, None, None))[2]
-        at += 2
-        if marker == 0xFFDA:  # the image begins
-            break
-        if handler is not None:  # a segment with a length
-            length = max(2, int.from_bytes(raw[at : at + 2], "big"))
-            if marker == 0xFFE1 and raw[at + 2 : at + 8] == b"Exif\0\0":
-                blocks.append(raw[at + 8 : at + length])
-            at += length
-    return b"".join(blocks)
+    """Return all EXIF segments of a JPEG, joined."""
+    blocks = (raw[segment.start : segment.end] for segment in jpeg_segments.segments(raw) if segment.marker == 0xFFE1)
+    return b"".join(block[6:] for block in blocks if block.startswith(b"Exif\0\0"))

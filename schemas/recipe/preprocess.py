@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.section import Section
 
-Format = Literal["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
+Format = Literal["AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 

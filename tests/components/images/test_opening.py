@@ -55,12 +55,15 @@ def test_a_file_with_too_many_bytes_is_rejected() -> None:
     )
 
 
-@pytest.mark.parametrize("name", FORMATS)
+# HEIF: test_heif, where its extra is installed.
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "HEIF"])
 def test_only_formats_on_the_list_are_read(name: str) -> None:
     data = encoded(name)
     assert verdict(data, formats=[name], max_bytes=len(data)) is None
     others = [other for other in FORMATS if other != name]
-    assert verdict(data, formats=others) == (Reason.UNKNOWN_FORMAT, f"not one of {', '.join(others)}")
+    reason, detail = verdict(data, formats=others) or pytest.fail("was taken")
+    assert reason == Reason.UNKNOWN_FORMAT
+    assert detail.endswith(f"not one of {', '.join(others)}")
 
 
 @pytest.mark.parametrize("name", ["TGA", "ICO", "PCX", "SGI", "JPEG2000", "EPS", "PDF"])
