@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from schemas.artifacts.manifest import Artifact
@@ -26,6 +27,9 @@ class Stage:
             input that it does not read, or that does not exist for the other inputs.
         external: A function of the stage's settings that returns digests of what the stage reads from outside the pipeline, by
             the name under which the manifest lists them; None for a path that the recipe does not set.
+        after_crash: A function of the output's work folder, called when the stage's process, or a worker process of it, has
+            crashed. It returns what another attempt will do, in words, and the stage then runs again; or None if it would
+            crash again.
         packages: Packages whose versions the manifest records.
     """
 
@@ -37,4 +41,5 @@ class Stage:
     run: Callable[..., dict[str, int]]
     optional: Mapping[type[Artifact], Callable[[Any], bool]] = field(default_factory=dict)
     external: Callable[[Any], Mapping[str, str | None]] | None = None
+    after_crash: Callable[[Path], str | None] | None = None
     packages: tuple[str, ...] = ("numpy",)

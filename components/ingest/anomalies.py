@@ -44,6 +44,7 @@ class Kind(StrEnum):
     COPIES = "copies"
     CROWD = "crowd"
     REJECTED = "rejected"
+    PROFILES = "profiles"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Facts:
     dropped: int  # exact copies, which the other numbers do not count
     largest_group: int  # images in the largest group of near-duplicates; 1 if there was no search for them
     rejected: Mapping[str, int]  # files, per reason
+    profiles_ignored: int = 0  # images with a colour profile that could not be applied
 
     @property
     def images(self) -> int:
@@ -244,6 +246,15 @@ def _rejected(facts: Facts) -> Iterator[str]:
         yield f"{count:,} of {counted(total, 'file')} could not be used ({reasons}): rejected.parquet lists them."
 
 
+def _profiles(facts: Facts) -> Iterator[str]:
+    count = facts.profiles_ignored
+    if count:
+        profiles, its = (
+            ("has a colour profile that is", "its") if count == 1 else ("have colour profiles that are", "their")
+        )
+        yield f"{counted(count, 'image')} {profiles} broken or for another kind of image: {its} colours were taken as sRGB."
+
+
 _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
     Kind.IDENTICAL: _identical,
     Kind.FLAT: _flat,
@@ -258,6 +269,7 @@ _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
     Kind.COPIES: _copies,
     Kind.CROWD: _crowd,
     Kind.REJECTED: _rejected,
+    Kind.PROFILES: _profiles,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from schemas.artifacts.kinds import Examples
 from schemas.recipe.settings import IngestSettings
 from schemas.stage import Stage
@@ -39,6 +41,13 @@ def sources_digest(settings: IngestSettings) -> dict[str, str | None]:
     return {"sources": digest}
 
 
+def after_crash(work: Path) -> str | None:
+    """Return what another attempt will do after a crash; None if it would crash again. See `Stage.after_crash`."""
+    from components.workers.attempts import interrupted_units
+
+    return "its images are read again, each in a process of its own" if interrupted_units(work) else None
+
+
 STAGE = Stage(
     name="ingest",
     doc="Read, resize, crop and split the images into TFRecords.",
@@ -47,5 +56,6 @@ STAGE = Stage(
     settings=IngestSettings,
     run=ingest,
     external=sources_digest,
+    after_crash=after_crash,
     packages=("apache-beam", "numpy", "pillow", "pyarrow", "imagehash"),
 )

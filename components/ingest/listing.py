@@ -14,7 +14,7 @@ import numpy as np
 from apache_beam.metrics.metric import Metrics
 
 from components.images.contact_sheet import pillow_images
-from components.images.decode import decode, read_header
+from components.images.decode import Decoder
 from components.images.rejected import Rejected, require_image
 from components.ingest.catalogue import BESIDE, LISTED, Catalogue
 from components.ingest.naming import name_images
@@ -23,13 +23,14 @@ from components.ingest.unpacked import UnpackedWriter
 from components.reporting.console import watched
 from components.sources import RawImage, open_source
 from components.sources.endings import is_image, is_other
+from components.workers.attempts import attempt
+from components.workers.isolated import open_decoder
 from components.workers.runner import UnitDoFn, run_units
 from components.workers.tally import Tally, TotalTally
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.artifacts.tables import Reason
 from schemas.errors import DataError
-from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.settings import IngestSettings
 
 LARGE = 20_000  # images to be opened; from here on, worker processes save more time than they take to start
@@ -141,12 +142,15 @@ class ListDoFn(UnitDoFn):
     def process(self, unit: ListingUnit) -> None:
         """List one unit; write the error of a broken one to a file, because Beam would change its words."""
         try:
-            self._list(unit)
+            with (
+                attempt(self.work, f"listing-{unit.number:06d}") as interrupted,
+                open_decoder(self.settings.preprocess, isolated=interrupted) as decoder,
+            ):
+                self._list(unit, decoder)
         except DataError as error:
             atomic.write_text(unit.broken_path, str(error))
 
-    def _list(self, unit: ListingUnit) -> None:
-        preprocess = self.settings.preprocess
+    def _list(self, unit: ListingUnit, decoder: Decoder) -> None:
         names = json.loads(unit.names_path.read_text())
         with (
             tables.writing_table(unit.listed_path, LISTED) as add,  # closed last, so it is written last
@@ -158,8 +162,8 @@ class ListDoFn(UnitDoFn):
                 key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
                 try:
                     image = require_image(raw)
-                    header = read_header(image, preprocess)
-                    perceptual = None if preprocess.near_duplicates is None else _signed_hash(image, preprocess)
+                    header = decoder.read_header(image)
+                    perceptual = None if decoder.preprocess.near_duplicates is None else _signed_hash(image, decoder)
                 except Rejected as error:
                     if is_beside(item.key, error):
                         set_beside({"key": key})
@@ -197,13 +201,13 @@ def is_beside(key: str, error: Rejected) -> bool:
     return error.reason in (Reason.UNKNOWN_FORMAT, Reason.EMPTY) or is_other(key)
 
 
-def _signed_hash(raw: RawImage, preprocess: PreprocessSettings) -> int:
+def _signed_hash(raw: RawImage, decoder: Decoder) -> int:
     """Return the perceptual hash of an image as a signed integer, which tables can hold.
 
     Raises:
         Rejected: It cannot be decoded.
     """
-    value = perceptual_hash(pillow_images(decode(raw, preprocess)[None])[0])
+    value = perceptual_hash(pillow_images(decoder.decode(raw).pixels[None])[0])
     return value - (1 << 64) if value >> 63 else value
 
 

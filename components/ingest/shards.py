@@ -14,7 +14,7 @@ from apache_beam.metrics.metric import Metrics
 from numpy.typing import NDArray
 
 from components.images.colour import is_grey
-from components.images.decode import decode
+from components.images.decode import Decoded, Decoder
 from components.images.geometry import Crop, framing
 from components.images.rejected import Rejected, require_image
 from components.ingest.catalogue import ListedRow
@@ -23,6 +23,8 @@ from components.ingest.plan import ShardUnit
 from components.ingest.unpacked import read_unpacked
 from components.reporting.console import watched
 from components.sources import RawImage, ReadError, open_source
+from components.workers.attempts import attempt
+from components.workers.isolated import open_decoder
 from components.workers.runner import UnitDoFn, run_units
 from components.workers.tally import Tally, TotalTally
 from schemas import atomic
@@ -49,6 +51,7 @@ class ShardResult:
     total: list[int]  # per channel: sum of pixels
     squares: list[int]  # per channel: sum of squared pixels
     grey: int  # images without colour
+    profiles_ignored: int = 0  # images with a colour profile that could not be applied
 
 
 class ShardFolders:
@@ -56,6 +59,7 @@ class ShardFolders:
 
     def __init__(self, artifact: Path, work: Path) -> None:
         self.artifact = artifact
+        self.root = work
         self.listing = work / "listing"
         self.work = work / "shards"
         self.tally = work / "shards-tally"
@@ -106,30 +110,40 @@ class WriteShardDoFn(UnitDoFn):
         self.tally = Tally(self.folders.tally)
 
     def process(self, unit: ShardUnit) -> None:
-        """Write one shard."""
+        """Write one shard; in isolation, if an earlier attempt ended with its process."""
+        preprocess = self.settings.preprocess
+        with (
+            attempt(self.folders.root, unit.stem) as interrupted,
+            open_decoder(preprocess, isolated=interrupted) as decoder,
+        ):
+            self._write(unit, decoder)
+
+    def _write(self, unit: ShardUnit, decoder: Decoder) -> None:
         preprocess = self.settings.preprocess
         images: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
         labels: Counter[str] = Counter()
-        count = grey = 0
+        count = grey = profiles_ignored = 0
         total = np.zeros(preprocess.channels, np.int64)
         squares = np.zeros(preprocess.channels, np.int64)
         with atomic.replacing(self.folders.shard(unit)) as temporary, temporary.open("wb") as file:
             for row in unit.rows():
                 try:
-                    windows = list(self._windows(row, split=unit.split))
+                    pixels, profile_ignored = self._decode(row, decoder)
                 except Rejected as error:
                     rejected.append({"key": row["key"], "reason": error.reason, "detail": error.detail})
                     self.tally.add(rejected=1)
                     continue
-                for pixels in windows:
+                windows = list(self._windows(pixels, row, split=unit.split))
+                for window in windows:
                     label = -1 if row["label"] is None else self.label_index[row["label"]]
-                    file.write(records.frame(records.encode_example(pixels, key=row["key"], label=label)))
-                    sums, sums_of_squares = _sums(pixels)
+                    file.write(records.frame(records.encode_example(window, key=row["key"], label=label)))
+                    sums, sums_of_squares = _sums(window)
                     total += sums
                     squares += sums_of_squares
                     count += 1
                 grey += is_grey(windows[0])
+                profiles_ignored += profile_ignored
                 self.tally.add(done=1)
                 images.append({**row, "split": unit.split, "shard": unit.name})
                 if row["label"] is not None:
@@ -149,6 +163,7 @@ class WriteShardDoFn(UnitDoFn):
             total=total.tolist(),
             squares=squares.tolist(),
             grey=grey,
+            profiles_ignored=profiles_ignored,
         )
         atomic.write_text(self.folders.result(unit), json.dumps(result.__dict__))
         self.tally.flush()
@@ -164,13 +179,15 @@ class WriteShardDoFn(UnitDoFn):
         except (OSError, ReadError) as error:
             return require_image(error)
 
-    def _windows(self, row: ListedRow, *, split: str) -> Iterator[NDArray[np.uint8]]:
-        """Yield the pixels that are stored of one image: once, or once per baked crop. [H', W', C]."""
-        preprocess = self.settings.preprocess
+    def _decode(self, row: ListedRow, decoder: Decoder) -> Decoded:
         raw = self._read(row)
         if sha256_of_image(raw) != row["sha256"]:
             raise Rejected(Reason.CHANGED, "listed, then other bytes: whoever writes there has not finished")
-        pixels = decode(raw, preprocess, geometry=framing(preprocess))
+        return decoder.decode(raw, geometry=framing(self.settings.preprocess))
+
+    def _windows(self, pixels: NDArray[np.uint8], row: ListedRow, *, split: str) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels that are stored of one image: once, or once per baked crop. [H', W', C]."""
+        preprocess = self.settings.preprocess
         if preprocess.crop != "baked":
             yield pixels
             return

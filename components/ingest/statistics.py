@@ -54,6 +54,7 @@ def statistics_of(
         smaller=int(np.count_nonzero((widths < width) | (heights < height))),
         fitting=fitting_size(heights, widths, height=height, width=width),
         grey=sum(shard.grey for shard in shards),
+        profiles_ignored=sum(shard.profiles_ignored for shard in shards),
         distinct=catalogue.distinct(),
         dropped=catalogue.dropped(),
         largest_group=catalogue.largest_group,

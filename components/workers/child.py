@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,10 @@ from schemas.errors import DataError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED = 130  # exit status
+WORKER_CRASHED = 3  # exit status of a process that is whole itself
+# Signals with which a process's own code ends it. SIGKILL is none of them: it comes from a person, or from the system when
+# memory runs out.
+CRASHES = frozenset((signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP))
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,17 @@ class Child:
         status = self.process.wait()
         return f"signal {-status}" if status < 0 else f"status {status}"
 
+    def crashed(self) -> bool:
+        """Return whether the process, or a worker process of it, ended by a crash."""
+        status = self.process.wait()
+        return status == WORKER_CRASHED or -status in CRASHES
+
 
 def start_child(
     module: str,
     arguments: Sequence[str | Path] = (),
     *,
-    stdin: bytes = b"",
+    stdin: bytes | int = b"",
     stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -53,20 +63,21 @@ def start_child(
     """Start ``python -m module arguments FD``; FD is the file descriptor for an error.
 
     Args:
-        module: A module of this project, which calls `run_as_child` or `report_error`.
+        module: A module of this project, which calls `run_as_child` or `report_error`, or ends with its standard input.
         arguments: Its arguments.
-        stdin: What it reads on standard input.
+        stdin: What it reads on standard input; or `subprocess.PIPE`, through which the caller writes it.
         stdout: Where its standard output goes; None: to this process's.
         stderr: Where its standard error goes; None: to this process's.
         environment: Variables beside this process's own.
     """
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as file:
-        file.write(stdin)
-        file.seek(0)
+        if isinstance(stdin, bytes):
+            file.write(stdin)
+            file.seek(0)
         process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments), str(writing)],
-            stdin=file,
+            stdin=file if isinstance(stdin, bytes) else stdin,
             stdout=stdout,
             stderr=stderr,
             pass_fds=(writing,),

@@ -67,6 +67,7 @@ def run_units(
 
     Raises:
         UsageError: `beam.options` cannot be used.
+        WorkerCrashed: A worker process crashed.
         DataError: A worker process died, or another runner's job did not finish.
         OSError: The system refused something to a worker, such as room on the disk.
     """

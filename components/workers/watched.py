@@ -21,6 +21,7 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 )
 from google.protobuf import json_format, text_format
 
+from components.workers.child import CRASHES, WORKER_CRASHED
 from components.workers.lifetime import parent_environment
 from components.workers.remote import RESUME_HINT
 from schemas.errors import DataError
@@ -28,7 +29,14 @@ from schemas.errors import DataError
 CONNECT_SECONDS = 300.0  # importing Beam takes seconds, or a minute where the file system is slow
 END_SECONDS = 30.0  # an idle process ends sooner
 POLL_SECONDS = 0.2
+CRASH_SECONDS = 5.0  # from the end of a crashed process's connection to its own
 FEWER = f"set fewer workers; {RESUME_HINT}"
+
+
+class WorkerCrashed(DataError):
+    """A worker process ended by a crash, such as a segmentation fault."""
+
+    exit_status = WORKER_CRASHED
 
 
 class _Watched(GrpcWorkerHandler):
@@ -48,6 +56,10 @@ class _Watched(GrpcWorkerHandler):
     def alive(self) -> bool:
         """Return whether the worker can still do something."""
         raise NotImplementedError
+
+    def crashed(self) -> bool:
+        """Return whether the worker, which cannot go on, has crashed."""
+        return False
 
     def kill(self) -> None:
         """End the worker at once, if that is possible."""
@@ -90,7 +102,13 @@ class _Watched(GrpcWorkerHandler):
         if self._closing.is_set():
             return
         if _Watched.failure is None:  # the other workers, which are killed now, have died of another reason
-            _Watched.failure = DataError(f"beam.workers: expected every worker {problem}; {FEWER}")
+            _Watched.failure = (
+                WorkerCrashed(
+                    f"beam.workers: expected every worker process to finish, found one that crashed; {RESUME_HINT}"
+                )
+                if self.crashed()
+                else DataError(f"beam.workers: expected every worker {problem}; {FEWER}")
+            )
         while True:  # repeated, because Beam may start workers and make requests after the death
             for worker in self._running.copy():
                 worker.kill()
@@ -125,6 +143,14 @@ class WorkerProcess(_Watched):
     def alive(self) -> bool:
         """Return whether the process has not ended."""
         return self.process is not None and self.process.poll() is None
+
+    def crashed(self) -> bool:
+        """Return whether the process ended by a crash."""
+        assert self.process is not None
+        try:
+            return -self.process.wait(CRASH_SECONDS) in CRASHES
+        except subprocess.TimeoutExpired:
+            return False
 
     def kill(self) -> None:
         """Kill the process."""

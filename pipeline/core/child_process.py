@@ -14,11 +14,17 @@ from components.workers.child import start_child
 
 
 class StageFailed(Exception):
-    """A child process that reported an error (status 1 or 2), or ended unexpectedly."""
+    """A child process that reported an error (status 1 or 2), or ended unexpectedly.
 
-    def __init__(self, message: str, exit_status: int) -> None:
+    Attributes:
+        exit_status: Status with which the command exits.
+        crashed: Whether the process, or a worker process of it, ended by a crash, such as a segmentation fault.
+    """
+
+    def __init__(self, message: str, exit_status: int, *, crashed: bool = False) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+        self.crashed = crashed
 
 
 def run_module(
@@ -62,12 +68,12 @@ def run_module(
         log.seek(0)
         lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     if error:
-        raise StageFailed(error, status)
+        raise StageFailed(error, 1 if child.crashed() else status, crashed=child.crashed())
     if status:
         parts = [f"{name}: ended unexpectedly ({child.ending()})" + "".join(f": {line[:200]}" for line in lines[-1:])]
         parts += [hint] if hint else []
         parts += [f"the log: {log_path}"] if log_path is not None else []
-        raise StageFailed("; ".join(parts), 1)
+        raise StageFailed("; ".join(parts), 1, crashed=child.crashed())
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.evaluate.component import STAGE as EVALUATE
-from components.reporting.console import console
+from components.reporting.console import console, say
 from pipeline.core.chain import Status, inputs_of, status_of
-from pipeline.core.child_process import run_module
-from pipeline.core.stage_process import Task, task_for
+from pipeline.core.child_process import StageFailed, run_module
+from pipeline.core.stage_process import Task, stage_of, staging_of, task_for
 from pipeline.recipes.summary import print_recipe
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
@@ -79,7 +79,7 @@ def _run(status: Status, recipe: Recipe, *, runs: Path, verbose: bool) -> None:
 
 
 def run_process(task: Task, *, log_path: Path, verbose: bool = False, command: str | None = None) -> None:
-    """Run one stage in a child process.
+    """Run one stage in a child process; again after a crash, as long as the stage knows how to go on.
 
     Args:
         task: Made by `task_for`.
@@ -90,12 +90,22 @@ def run_process(task: Task, *, log_path: Path, verbose: bool = False, command: s
     Raises:
         StageFailed: The stage ended without its artifact.
     """
-    run_module(
-        "pipeline.core.stage_process",
-        name=command or task["stage"],
-        log_path=log_path,
-        stdin=json.dumps(task).encode(),
-        quiet=command is not None,
-        verbose=verbose,
-        hint="run the same command again to resume" if command is None else "",
-    )
+    after_crash = stage_of(task).after_crash
+    while True:
+        try:
+            run_module(
+                "pipeline.core.stage_process",
+                name=command or task["stage"],
+                log_path=log_path,
+                stdin=json.dumps(task).encode(),
+                quiet=command is not None,
+                verbose=verbose,
+                hint="run the same command again to resume" if command is None else "",
+            )
+        except StageFailed as failure:
+            remedy = after_crash(staging_of(task).work) if after_crash and failure.crashed else None
+            if remedy is None:
+                raise
+            say(f"note    a process crashed: {remedy}")
+        else:
+            return

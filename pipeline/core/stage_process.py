@@ -22,6 +22,7 @@ from typing import Any, TypedDict
 from components.workers.child import run_as_child
 from pipeline.core.chain import STAGES, Status, kinds_of
 from schemas.artifacts.manifest import Artifact
+from schemas.artifacts.staging import Staging
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.settings import StageSettings
@@ -111,10 +112,10 @@ def run_task(task: Task) -> None:
         UsageError: A setting cannot be used.
         DataError: The data cannot be used, or another process runs the same stage.
     """
-    stage = next(stage for stage in STAGES if stage.name == task["stage"])
+    stage = stage_of(task)
     settings = stage.settings.from_json(task["settings"])
     final = stage.output(Path(task["final"]))
-    staging = Status(stage, final, settings, task["digests"], "runs").staging()
+    staging = staging_of(task)
     kinds = kinds_of(stage)
     artifacts = [None if path is None else kinds[name](Path(path)) for name, path in task["artifacts"].items()]
     for artifact in artifacts:
@@ -135,6 +136,18 @@ def run_task(task: Task) -> None:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         staging.publish()
+
+
+def stage_of(task: Task) -> Stage:
+    """Return the stage that a task runs."""
+    return next(stage for stage in STAGES if stage.name == task["stage"])
+
+
+def staging_of(task: Task) -> Staging:
+    """Return the folder in which a task writes its artifact."""
+    stage = stage_of(task)
+    settings = stage.settings.from_json(task["settings"])
+    return Status(stage, stage.output(Path(task["final"])), settings, task["digests"], "runs").staging()
 
 
 def versions_of(stage: Stage) -> dict[str, str]:

@@ -20,9 +20,14 @@ class Staging:
         self.final = final
         self.root = final.with_name(f".partial-{final.name}-{fingerprint[:12]}")
 
+    @property
+    def work(self) -> Path:
+        """The folder of scratch files, which an interrupted run leaves for the next one."""
+        return self.root / "work"
+
     def open(self, kind: type[Artifact]) -> Artifact:
         """Return the artifact to write, in new folders or in those of an interrupted run."""
-        artifact = kind(self.root / "artifact", work=self.root / "work")
+        artifact = kind(self.root / "artifact", work=self.work)
         artifact.path.mkdir(parents=True, exist_ok=True)
         artifact.work.mkdir(parents=True, exist_ok=True)
         for temporary in [*artifact.path.rglob(atomic.TEMPORARY), *artifact.work.rglob(atomic.TEMPORARY)]:

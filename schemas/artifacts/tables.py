@@ -27,7 +27,8 @@ class Reason(StrEnum):
     ANIMATED = "animated"  # several frames or pages, and preprocess.animated: reject
     TRUNCATED = "truncated"  # the file ends early
     CORRUPT = "corrupt"  # the decoder failed
-    UNSUPPORTED = "unsupported"  # readable, but the range of its values is unknown
+    UNSUPPORTED = "unsupported"  # of a kind that is not read, or whose range of values is unknown
+    CRASHED = "crashed"  # the decoder's process crashed
 
 
 IMAGES = pa.schema(

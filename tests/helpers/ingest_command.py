@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from helpers.paths import ROOT
@@ -31,14 +31,20 @@ RECIPE = {
 }
 
 
-def ingest(home: Path, runs: str, settings: Sequence[str] = (), **beam: object) -> subprocess.Popen[str]:
+def ingest(
+    home: Path,
+    runs: str,
+    settings: Sequence[str] = (),
+    *,
+    environment: Mapping[str, str] = ENVIRONMENT,
+    stdout: int = subprocess.DEVNULL,
+    **beam: object,
+) -> subprocess.Popen[str]:
     """Start the command with some settings changed."""
     changes = [*settings, *(f"beam.{key}={value}" for key, value in beam.items())]
     overrides = [word for change in changes for word in ("--set", change)]
     command = [sys.executable, "-m", "pipeline", "ingest", "--recipe", "photos.yaml", "--runs", runs, *overrides]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=home, env=ENVIRONMENT
-    )
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=home, env=environment)
 
 
 def ended(command: subprocess.Popen[str]) -> tuple[int, str]:

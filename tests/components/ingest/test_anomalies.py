@@ -205,6 +205,18 @@ CASES = [
         {"rejected": {"truncated": 700, "corrupt": 7}},
         "708 of 70,708 files could not be used (truncated 700, corrupt 8): rejected.parquet lists them.",
     ),
+    (
+        Kind.PROFILES,
+        {"profiles_ignored": 2},
+        {"profiles_ignored": 0},
+        "2 images have colour profiles that are broken or for another kind of image: their colours were taken as sRGB.",
+    ),
+    (
+        Kind.PROFILES,
+        {"profiles_ignored": 1},
+        {"profiles_ignored": 0},
+        "1 image has a colour profile that is broken or for another kind of image: its colours were taken as sRGB.",
+    ),
 ]
 
 
@@ -228,6 +240,7 @@ def test_every_kind_is_tested_on_both_sides_and_reported_in_order() -> None:
         distinct=10_000,
         largest_group=5_000,
         rejected={"empty": 1_000},
+        profiles_ignored=3,
     )
     kinds = [anomaly.kind for anomaly in anomalies(everything)]
     assert kinds == sorted(kinds, key=list(Kind).index)
