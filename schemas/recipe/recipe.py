@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.generate import GenerateSection
 from schemas.recipe.model import ConvModel, LossSettings, ModelSettings, ResnetModel
+from schemas.recipe.patterns import MAX_NAME, RECIPE_NAME
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.search import Range, Space, check_keys
 from schemas.recipe.section import Section
@@ -230,7 +231,7 @@ class Recipe(Section):
     """One system, from its sources to its synthetic images."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of the recipe, and of its folder below `runs/`."
+        pattern=RECIPE_NAME, max_length=MAX_NAME, description="Name of the recipe, and of its folder below `runs/`."
     )
     title: str = Field("", description="One line for lists and for the head of the report.")
     seed: int = Field(

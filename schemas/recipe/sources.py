@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from schemas.recipe.patterns import FILE_NAME, SHA256, URL
 from schemas.recipe.section import Section
 
 
@@ -190,14 +191,14 @@ class Download(Section):
     """One file of a public data set."""
 
     url: str = Field(
-        pattern=r"^(https://|file:///|http://(localhost|127\.0\.0\.1)[:/])[!-~]+$",
+        pattern=URL,
         description="URL of the file: https or file; http only from this machine.",
     )
     sha256: str = Field(
-        pattern=r"^[0-9a-f]{64}$",
+        pattern=SHA256,
         description="Sha256 of the file's content, in hex; of a .gz file, of the unpacked content.",
     )
-    name: str = Field(pattern=r"^[\w][\w.-]*$", description="Name of the file in the download folder.")
+    name: str = Field(pattern=FILE_NAME, description="Name of the file in the download folder.")
 
 
 class DataSection(Section):

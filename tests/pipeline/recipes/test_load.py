@@ -57,10 +57,10 @@ def test_a_file_that_is_not_yaml_is_named_with_the_line(write_recipe: WriteRecip
     assert re.match(rf"{re.escape(path)}: expected YAML, found: .*line 8", error_of(path))
 
 
-@pytest.mark.parametrize(("text", "kind"), [("- 1\n", "list"), ("", "NoneType"), ("photos\n", "str")])
-def test_a_file_without_keys_is_named(write_recipe: WriteRecipe, text: str, kind: str) -> None:
+@pytest.mark.parametrize(("text", "found"), [("- 1\n", "[1]"), ("", "nothing"), ("photos\n", "'photos'")])
+def test_a_file_without_keys_is_named(write_recipe: WriteRecipe, text: str, found: str) -> None:
     path = write_recipe(text=text)
-    assert error_of(path) == f"{path}: expected keys and values, found {kind}"
+    assert error_of(path) == f"{path}: expected keys and values, found {found}"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,33 @@ def test_an_unknown_key_in_set_is_distinguished_from_one_in_the_file(
         ("tune.space={}", "tune.space: expected at least 1, found {}"),
         ("tune.space=8", "tune.space: expected keys and values, found 8"),
         ("train=5", "train: expected keys and values, found 5"),
-        ("name=My photos", "name: expected text that matches ^[a-z0-9][a-z0-9_-]*$, found 'My photos'"),
-        ("generate.name=../../etc", "generate.name: expected text that matches"),
+        (
+            "generate.count=1000000000000001",
+            "generate.count: expected at most 1000000000000000, found 1000000000000001",
+        ),
+        (
+            "generate.indices=0-9999999999999999999",
+            "generate.indices: expected numbers below 1,000,000,000,000,000, found 9",
+        ),
+        (f"generate.indices={'9' * 4000}", "generate.indices: expected numbers below 1,000,000,000,000,000, found"),
+        ("generate.indices=٣-٥", "generate.indices: expected numbers and ranges such as 0,5,100-199, found '٣-٥'"),
+        (
+            "name=My photos",
+            "name: expected lower-case letters a to z, digits, - and _, with a letter or a digit first, found 'My photos'",
+        ),
+        (f"name={'a' * 300}", "name: expected at most 100 characters, found 'aaaa"),
+        ("generate.name=../../etc", "generate.name: expected letters, digits, ., - and _, with a letter, "),
+        ("train.epochs=true", "train.epochs: expected a whole number, found true"),
+        ("train.learning_rate=yes", "train.learning_rate: expected a number, found true"),
+        ("model.hidden=[16, false]", "model.hidden: expected a whole number, found false"),
+        (
+            "train.batch_size=99999999999999999999",
+            "train.batch_size: expected at most 9,223,372,036,854,775,807, found",
+        ),
+        ("train.engine.jit=7", "train.engine.jit: expected 'auto' or true or false, found 7"),
+        ("train.engine.steps_per_call=x", "train.engine.steps_per_call: expected 'auto' or a whole number, found 'x'"),
+        ("generate.label=2020-01-01", "generate.label: expected text, found a date, 2020-01-01; put text in quotes"),
+        ("train=", "train: expected keys and values, found nothing"),
     ],
 )
 def test_an_invalid_value_is_named_with_its_origin(write_recipe: WriteRecipe, override: str, expected: str) -> None:

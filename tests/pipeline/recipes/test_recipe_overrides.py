@@ -35,6 +35,8 @@ def test_a_number_may_be_written_as_people_write_it(write_recipe: WriteRecipe, t
     [
         ("train.epochs", "--set train.epochs: expected key=value, such as train.epochs=5, found no '='"),
         ("=5", "--set =5: expected key=value"),
+        ("", "--set '': expected key=value, such as train.epochs=5, found no '='"),
+        ("train..epochs=5", "--set train..epochs=5: expected key=value, such as train.epochs=5, found a dot without"),
         ("train.epochs=[1", "--set train.epochs: expected a YAML value, found: "),
         ("title=2024-02-30", "--set title: expected a YAML value, found: "),
         ("name.first=x", "--set name.first: expected keys below name, found the value 'photos'"),
