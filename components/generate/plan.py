@@ -21,7 +21,7 @@ FILE_BLOCKS = 128  # at most, in a file of many images
 FILES_PER_FOLDER = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are as many as blocks
 class BlockPart:
     """The images of one block that belong to the set.
 

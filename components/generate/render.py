@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from apache_beam.metrics.metric import Metrics
 from apache_beam.utils.shared import Shared
 
@@ -78,6 +79,10 @@ class RenderDoFn(UnitDoFn):
         They are written last: where they exist, the file is finished.
         """
         return self.work / f"rows-{unit.number:05d}-of-{unit.of:05d}.parquet"
+
+    def finished_images(self) -> int:
+        """Return the number of images in the files that are finished."""
+        return sum(pq.read_metadata(path).num_rows for path in self.work.glob("rows-*-of-*.parquet"))
 
     def setup(self) -> None:
         """Load the generator, once for all workers of a process."""

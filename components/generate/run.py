@@ -50,14 +50,9 @@ def run(
         raise DataError("generate.drop_near_copies: expected Examples to compare with, found none; run ingest")
     say(f"reads   {generator.saved_model_path}")
     derived = _read_codes(generator, section, work=images.work) if section.code_source else None
-    indices, dropped = _select(section, generator=generator, images=images, examples=examples, derived=derived)
-    height, width, channels = description.image_shape
-    files = plan_files(indices, image_bytes=height * width * channels)
-    count = sum(file.images for file in files)
-    target = Target(images.path.resolve(), count, section.label_folders)
-    if section.format == "npy":
-        ArrayFile.prepare(target, description.image_shape)
-    say(f"makes   {counted(count, 'image')}, seed {section.seed}, as {section.format}")
+    indices = _indices(section, derived)
+    target = Target(images.path.resolve(), len(indices), section.label_folders)
+    say(f"makes   {counted(len(indices), 'image')}, seed {section.seed}, as {section.format}")
     if description.labels and derived is None:
         say(f"labels  {section.label or section.labels or 'each by its share in training'}")
     sampler = description.sampler if section.sampler == "auto" else section.sampler
@@ -69,13 +64,21 @@ def run(
         work=images.work.resolve(),
         codes=(images.work / CODES).resolve() if derived else None,
     )
-    missing = [file for file in files if not worker.rows_path(file).exists()]
-    missing_images = sum(file.images for file in missing)
-    if len(missing) < len(files):
-        say(f"resumes with {counted(missing_images, 'image')} to do")
+    # Before the set is planned, because a plan grows with the set.
+    missing_images = len(indices) - worker.finished_images()
     if missing_images >= MANY:
         needed = check_disk_space(worker, images=missing_images, shape=description.image_shape)
         say(f"needs   about {data_size(needed)} on the disk")
+    selected, dropped = _select(
+        indices, section, generator=generator, images=images, examples=examples, derived=derived
+    )
+    height, width, channels = description.image_shape
+    files = plan_files(selected, image_bytes=height * width * channels)
+    if section.format == "npy":
+        ArrayFile.prepare(target, description.image_shape)
+    missing = [file for file in files if not worker.rows_path(file).exists()]
+    if len(missing) < len(files):
+        say(f"resumes with {counted(missing_images, 'image')} to do")
     if missing:
 
         def finished() -> int:
@@ -89,8 +92,8 @@ def run(
     sheet = contact_sheet(read_images(images.path, next(first_rows).to_pylist(), shape=description.image_shape))
     with atomic.replacing(images.contact_sheet_path) as temporary:
         sheet.save(temporary, format="PNG")
-    say(f"wrote   {counted(count, 'image')} and {images.metadata_path.name}, a row per image")
-    return {"images": count, **dropped}
+    say(f"wrote   {counted(len(indices), 'image')} and {images.metadata_path.name}, a row per image")
+    return {"images": len(indices), **dropped}
 
 
 def _read_codes(generator: Generator, section: GenerateSection, *, work: Path) -> DerivedCodes:
@@ -115,7 +118,21 @@ def _read_codes(generator: Generator, section: GenerateSection, *, work: Path) -
     return DerivedCodes.load(path, section)
 
 
+def _indices(section: GenerateSection, derived: DerivedCodes | None) -> Sequence[int]:
+    """Return the indices of the images that the recipe asks for.
+
+    Raises:
+        UsageError: It asks for an image beyond the last one.
+    """
+    available = derived.available if derived else None
+    indices = section.indices_of(available)
+    if available is not None and indices[-1] >= available:
+        raise UsageError(f"generate.indices: expected numbers below {available:,}, found {indices[-1]:,}")
+    return indices
+
+
 def _select(
+    indices: Sequence[int],
     section: GenerateSection,
     *,
     generator: Generator,
@@ -125,13 +142,8 @@ def _select(
 ) -> tuple[Sequence[int], dict[str, int]]:
     """Return the indices of the set's images, and the numbers of dropped images for the manifest.
 
-    Raises:
-        UsageError: The recipe asks for an image beyond the last one.
+    Filters replace some of the images with these indices by later ones; the number of images stays.
     """
-    available = derived.available if derived else None
-    indices = section.indices_of(available)
-    if available is not None and indices[-1] >= available:
-        raise UsageError(f"generate.indices: expected numbers below {available:,}, found {indices[-1]:,}")
     if not section.has_filters:
         return indices, {}
     path = images.work / SELECTED

@@ -65,5 +65,6 @@ def rounded(value: float | None) -> float | None:
 
 
 def data_size(count: float) -> str:
-    """Return a number of bytes in megabytes or gigabytes, such as `1.5 GB`."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    """Return a number of bytes in megabytes, gigabytes or terabytes, such as `1.5 GB`."""
+    unit, name = next(((unit, name) for unit, name in ((1e12, "TB"), (1e9, "GB")) if count >= unit), (1e6, "MB"))
+    return f"{count / unit:,.1f} {name}"

@@ -169,6 +169,15 @@ def test_a_large_set_is_not_started_without_space_on_the_disk(
     assert not list(tmp_path.rglob("*.png"))
 
 
+@pytest.mark.parametrize("filters", [{}, {"drop_unlikely": 0.5}])
+def test_a_set_beyond_any_disk_is_refused_before_it_is_planned(
+    filters: dict[str, Any], make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr("components.generate.run.plan_files")  # a plan of so many images fits into no memory
+    with pytest.raises(DataError, match=r"expected .* TB on the disk for 1,000,000,000,000,000 images as png, found"):
+        make_images(tmp_path, count=10**15, **filters)
+
+
 def test_the_space_that_a_large_set_needs_is_printed(
     make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,8 @@ def test_rounding_for_a_file_keeps_six_digits(value: float) -> None:
     assert math.isclose(rounded, value, rel_tol=5.1e-6)
 
 
-@pytest.mark.parametrize(("count", "text"), [(1_500_000_000, "1.5 GB"), (2_340_000, "2.3 MB"), (0, "0.0 MB")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(2e15, "2,000.0 TB"), (1_500_000_000, "1.5 GB"), (2_340_000, "2.3 MB"), (0, "0.0 MB")]
+)
 def test_data_size(count: int, text: str) -> None:
     assert numbers.data_size(count) == text
