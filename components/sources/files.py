@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import importlib.util
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
@@ -20,6 +22,17 @@ from schemas import hashing
 from schemas.errors import UsageError
 
 _WILD = re.compile(r"[*?\[]")
+# By scheme: a module that its file system needs, and what brings it.
+_NEEDS = {
+    "gs": ("google.cloud.storage", "the extra `gcp`"),
+    "s3": ("boto3", "the extra `aws`"),
+    "azfs": ("azure.storage.blob", "apache-beam[azure]"),
+    "hdfs": ("hdfs", "apache-beam[hadoop]"),
+}
+
+
+class NoFileSystemError(OSError):
+    """The file system of a path needs a package that is missing, or cannot be set up."""
 
 
 def is_remote(path: str) -> bool:
@@ -38,23 +51,37 @@ def find(settings: Any) -> tuple[str, list[str]]:
         The folder that names count from, and the files and folders, sorted.
 
     Raises:
-        UsageError: No path is set, or nothing is there.
+        UsageError: No path is set, nothing is there, it is a pipe or a device, or its file system cannot be reached.
     """
     if settings.path is None:
         raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
     path = settings.path if is_remote(settings.path) else str(Path(settings.path).expanduser())
     if not is_remote(path) and os.path.lexists(path):
+        _expect_no_pipe(path)
         return (path, [path]) if os.path.isdir(path) else (os.path.dirname(path) or ".", [path])
     paths: list[str] = []
     for pattern in braces.expand(path):
-        matches = _match(pattern)
+        try:
+            matches = _match(pattern)
+        except OSError as error:
+            raise UsageError(f"sources.path: expected a file or folder at {pattern}, found {error}") from None
         if not matches:
             raise UsageError(f"sources.path: expected a file or folder, found nothing at {pattern}; set SOURCE=…")
         paths += matches
     paths = sorted(set(paths))
+    for match in paths:
+        _expect_no_pipe(match)
     fixed = re.split(f"{_WILD.pattern}|{braces.PATTERN.pattern}", path)[0]
     root = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
     return (path if paths == [path] and is_folder(path) else root or "/"), paths
+
+
+def _expect_no_pipe(path: str) -> None:
+    """Check that a path is no pipe and no device, which reading would wait for, or never end."""
+    if is_odd(path) and not os.path.isdir(path):
+        raise UsageError(
+            f"sources.path: expected a file or folder, found a pipe or a device at {path}; write its content into a file first"
+        )
 
 
 def find_files(settings: Any, *, endings: tuple[str, ...]) -> tuple[str, list[str]]:
@@ -90,19 +117,24 @@ def _match(pattern: str) -> list[str]:
         return sorted(glob.glob(pattern, recursive=True))
     if not _WILD.search(pattern) and is_folder(pattern):
         return [pattern]
-    return sorted(file.path for file in _beam().match([pattern])[0].metadata_list)
+    with _file_system(pattern) as file_systems:
+        return sorted(file.path for file in file_systems.match([pattern])[0].metadata_list)
 
 
 def is_folder(path: str) -> bool:
     """Return whether a path is a folder; in a bucket, whether longer names begin with it."""
     if not is_remote(path):
         return os.path.isdir(path)
-    return bool(_beam().match([f"{path.rstrip('/')}/**"], [1])[0].metadata_list)
+    with _file_system(path) as file_systems:
+        return bool(file_systems.match([f"{path.rstrip('/')}/**"], [1])[0].metadata_list)
 
 
 def is_file(path: str) -> bool:
     """Return whether a path is a file."""
-    return bool(_beam().exists(path)) if is_remote(path) else os.path.isfile(path)
+    if not is_remote(path):
+        return os.path.isfile(path)
+    with _file_system(path) as file_systems:
+        return bool(file_systems.exists(path))
 
 
 class LeftOut(dict[str, list[str]]):
@@ -166,14 +198,15 @@ def open_file(path: str) -> IO[bytes]:
     """
     if not is_remote(path):
         return open(path, "rb")
-    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+    with _file_system(path) as file_systems:
+        from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 
-    try:
-        return cast("IO[bytes]", _beam().open(path, compression_type=CompressionTypes.UNCOMPRESSED))
-    except BeamIOError as error:
-        if not _beam().exists(path):
-            raise FileNotFoundError(f"nothing at {path}") from None
-        raise OSError(str(error)) from error
+        try:
+            return cast("IO[bytes]", file_systems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+        except BeamIOError as error:
+            if not file_systems.exists(path):
+                raise FileNotFoundError(f"nothing at {path}") from None
+            raise OSError(str(error)) from error
 
 
 def is_odd(path: str) -> bool:
@@ -183,14 +216,18 @@ def is_odd(path: str) -> bool:
 
 def size_of(path: str) -> int:
     """Return the size of a file in bytes."""
-    return int(_beam().get_filesystem(path).size(path)) if is_remote(path) else os.stat(path).st_size
+    if not is_remote(path):
+        return os.stat(path).st_size
+    with _file_system(path) as file_systems:
+        return int(file_systems.get_filesystem(path).size(path))
 
 
 def digest_of(path: str) -> str:
     """Return the sha256 (hex) of a file's bytes; for a remote file, that of its size and its storage's checksum."""
     if not is_remote(path):
         return hashing.sha256_of(Path(path))
-    return hashlib.sha256(f"{size_of(path)} {_beam().checksum(path)}".encode()).hexdigest()
+    with _file_system(path) as file_systems:
+        return hashlib.sha256(f"{size_of(path)} {file_systems.checksum(path)}".encode()).hexdigest()
 
 
 def digests(paths: Iterable[str]) -> Iterator[str]:
@@ -226,7 +263,34 @@ def unquote(name: str) -> str:
     return os.fsdecode(unquote_to_bytes(name))
 
 
-def _beam() -> Any:
+@contextmanager
+def _file_system(path: str) -> Iterator[Any]:
+    """Yield Beam's file systems, to use that of a path.
+
+    Raises:
+        NoFileSystemError: The file system needs a package that is missing, or cannot be set up; Beam raises errors of many kinds.
+        OSError: It cannot be read.
+    """
+    scheme = path.partition("://")[0]
+    module, package = _NEEDS.get(scheme, ("", ""))
+    if module and not _installed(module):
+        raise NoFileSystemError(f"no file system for {scheme}:// here; install {package}")
     from apache_beam.io.filesystems import FileSystems
 
-    return FileSystems
+    try:
+        yield FileSystems
+    except OSError:
+        raise
+    except Exception as error:
+        raise NoFileSystemError(f"no file system for {scheme}:// here ({_first_sentence(error)})") from error
+
+
+def _first_sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).partition(", please")[0][:100]
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of its parent
+        return False
