@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +13,38 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+_PLAIN = {
+    "×": "x",
+    "…": "...",
+    "→": "->",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+    "·": "*",
+    "±": "+-",
+}
+
+
+def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters that an output's encoding lacks: a line that looks odd is better than a stage that fails at it."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, "?") for character in text), error.end
+
+
+codecs.register_error("plain_letters", _in_plain_letters)
+
+
+def write_anything(stream: object) -> None:
+    """Let a stream write every text, also in an encoding that lacks some characters, such as ASCII."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="plain_letters")
+
+
+write_anything(sys.stdout)
 console = Console(highlight=False, soft_wrap=True)
 
 

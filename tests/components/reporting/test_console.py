@@ -1,0 +1,43 @@
+"""The console writes every text, also to an output that lacks some characters."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from components.reporting.console import write_anything
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "expected"),
+    [
+        ("ascii", "28×28 – caf\u00e9 → “µ”…", b'28x28 - caf? -> "?"...'),
+        ("latin-1", "28×28 … café", "28×28 ... café".encode("latin-1")),
+        ("utf-8", "28×28 … café", "28×28 … café".encode()),
+        ("utf-8", "caf\udce9.png", b"caf?.png"),  # a file's name that is no UTF-8
+    ],
+)
+def test_what_an_output_cannot_hold_is_replaced(encoding: str, text: str, expected: bytes) -> None:
+    content = io.BytesIO()
+    stream = io.TextIOWrapper(content, encoding=encoding)
+    write_anything(stream)
+    stream.write(text)
+    stream.flush()
+    assert content.getvalue() == expected
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "environment",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=lambda environment: next(iter(environment)),
+)
+def test_a_stage_says_its_last_line_on_an_output_of_ascii(environment: dict[str, str]) -> None:
+    others = {name: value for name, value in os.environ.items() if name not in ("PYTHONUTF8", "PYTHONIOENCODING")}
+    code = r"from components.reporting.console import say; say('pixels  28\u00d728\u00d71')"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**others, **environment}, check=True)
+    assert said.stdout == b"  pixels  28x28x1\n"
