@@ -118,10 +118,10 @@ class ParquetSource(Section):
 
 
 class ArraySource(Section):
-    """NumPy's `.npy` and `.npz` files of images, [N, H, W] or [N, H, W, 1, 3 or 4].
+    """NumPy's `.npy` and `.npz` files of images, [N, H, W], [N, H, W, 1, 3 or 4] or [N, 1, 3 or 4, H, W].
 
-    Values are uint8, bool, uint16, or floats from 0 to 1. If arrays or files are named after train, validation (val, valid,
-    dev) or test, such as Keras's `x_train` and `x_test`, these are the splits.
+    Values are uint8, bool, uint16, or other numbers from 0 to 1, −1 to 1 or 0 to 255. If arrays, files or folders are named
+    after train, validation (valid, val, dev) or test (eval), such as Keras's `x_train` and `x_test`, these are the splits.
     """
 
     kind: Literal["array"]
@@ -135,10 +135,21 @@ class ArraySource(Section):
     )
     labels: str | None = Field(
         None,
-        description="Name of the array of labels in the .npz, or of an .npy in the same folder. none: no labels. "
-        "Default: the name of the images with y for x, or labels for images; if the .npz has only one array of "
-        "images, also labels, label or y.",
+        description="Name of the array of labels in the .npz, or of a file in the same folder. none: no labels. "
+        "Default: the name of the images with y for x, or labels for images; if there is only one array of images, also "
+        "labels, label, y, targets or classes, or the second of two arrays without names.",
     )
+    range: tuple[float, float] | None = Field(
+        None,
+        description="Values of black and of white, such as [0, 4095]; values beyond are cut off. Default: 0 to 1, −1 to 1 or "
+        "0 to 255, recognised over all values.",
+    )
+
+    @model_validator(mode="after")
+    def _check_range(self) -> ArraySource:
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range: expected black below white, found {self.range[0]:g} and {self.range[1]:g}")
+        return self
 
 
 class TableSource(Section):
