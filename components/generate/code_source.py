@@ -21,6 +21,7 @@ from components.reporting.console import counted, say
 from components.sources import Source, open_source
 from components.sources.base import chunks
 from schemas.errors import DataError, UsageError
+from schemas.paths import user_path
 from schemas.recipe.generate import BLOCK, GenerateSection
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import FolderSource, TarSource, ZipSource
@@ -112,7 +113,7 @@ def read_codes(
 
 def _checked_path(section: GenerateSection) -> Path:
     kind, source = section.code_source or ("", "")
-    path = Path(source).expanduser()
+    path = user_path(source)
     if not path.exists():
         raise UsageError(
             f"generate.{kind}: expected images, or a Parquet file of codes, at {source}, found nothing there"

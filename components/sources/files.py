@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 from components.sources import braces
 from schemas import hashing
 from schemas.errors import UsageError
+from schemas.paths import user_path
 
 _WILD = re.compile(r"[*?\[]")
 # By scheme: a module that its file system needs, and what brings it.
@@ -55,7 +56,7 @@ def find(settings: Any) -> tuple[str, list[str]]:
     """
     if settings.path is None:
         raise UsageError("sources: expected the path of your images, found none; set SOURCE=… (or --source …)")
-    path = settings.path if is_remote(settings.path) else str(Path(settings.path).expanduser())
+    path = settings.path if is_remote(settings.path) else str(user_path(settings.path))
     if not is_remote(path) and os.path.lexists(path):
         _expect_no_pipe(path)
         return (path, [path]) if os.path.isdir(path) else (os.path.dirname(path) or ".", [path])

@@ -7,18 +7,23 @@ from typing import Annotated
 
 import typer
 
+from schemas.paths import user_path
+
 RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="Name of a recipe, or path of a recipe file.")]
 SourcePath = Annotated[str | None, typer.Option("--source", "-s", help="Path of your images.")]
 Overrides = Annotated[
     list[str], typer.Option("--set", help="Override a setting, such as train.epochs=5. Can be repeated.")
 ]
-RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
+RunsFolder = Annotated[Path, typer.Option("--runs", metavar="FOLDER", parser=user_path, help="Folder of all runs.")]
 InceptionPath = Annotated[
     str | None, typer.Option("--inception", help="Path of inception-2015-12-05.pt, for FID and KID.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would run, and stop.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every setting and the libraries' log.")]
 RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help="Names below --runs, or paths of runs' folders.")]
-Page = Annotated[Path | None, typer.Option("--out", help="The HTML file. Default: compare-A-B.html in --runs.")]
+Page = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", parser=user_path, help="The HTML file. Default: compare-A-B.html in --runs."),
+]
 
 RUNS = Path("runs")

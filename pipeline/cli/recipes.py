@@ -13,6 +13,7 @@ from components.reporting.console import console
 from pipeline.cli.options import RecipeName
 from pipeline.recipes.load import FOLDER, load_recipe, recipe_files
 from schemas.errors import UsageError
+from schemas.paths import user_path
 from schemas.recipe.recipe import Recipe
 
 app = typer.Typer()
@@ -61,13 +62,16 @@ def write_recipe(
 @app.command("fetch")
 def fetch_data(
     recipe: RecipeName = "demo",
-    into: Annotated[Path | None, typer.Option("--into", help="Folder. Default: data/<name of the recipe>.")] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="FOLDER", parser=user_path, help="Folder. Default: data/<name of the recipe>."),
+    ] = None,
 ) -> None:
     """Download the public data set that a recipe names."""
     from pipeline.recipes.fetch import fetch
 
     loaded = load_recipe(recipe)
-    source = fetch(loaded, into=into.expanduser() if into else Path("data") / loaded.name)
+    source = fetch(loaded, into=into if into else Path("data") / loaded.name)
     console.print(f"next: make all RECIPE={shlex.quote(recipe)} SOURCE={shlex.quote(str(source))}", markup=False)
 
 

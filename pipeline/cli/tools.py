@@ -10,12 +10,13 @@ import typer
 from components.reporting.console import console
 from pipeline.cli.options import RUNS, Page, RecipeName, RunNames, RunsFolder
 from pipeline.recipes.load import load_recipe
+from schemas.paths import user_path
 
 app = typer.Typer()
 
-FirstImage = Annotated[Path, typer.Argument(metavar="A", help="One of your images.")]
+FirstImage = Annotated[Path, typer.Argument(metavar="A", parser=user_path, help="One of your images.")]
 Label = Annotated[str | None, typer.Option("--label", help="Of the decoded images, for a model that takes labels.")]
-SecondImage = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
+SecondImage = Annotated[Path, typer.Argument(metavar="B", parser=user_path, help="Another.")]
 
 
 @app.command()
@@ -25,7 +26,10 @@ def mix(
     recipe: RecipeName = "demo",
     label: Label = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The PNG. Default: mix-A-B.png in the current folder.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", parser=user_path, help="The PNG. Default: mix-A-B.png in the current folder."
+        ),
     ] = None,
     runs: RunsFolder = RUNS,
 ) -> None:
@@ -46,7 +50,13 @@ def interpolate(
         bool, typer.Option("--gif", help="Write an animated GIF, too, there and back, beside the PNG.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The PNG. Default: interpolate-A-B.png in the current folder.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            parser=user_path,
+            help="The PNG. Default: interpolate-A-B.png in the current folder.",
+        ),
     ] = None,
     runs: RunsFolder = RUNS,
 ) -> None:
@@ -62,7 +72,12 @@ def explore(
     runs: RunsFolder = RUNS,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Write the page into this folder, for any web host, instead of serving it."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            parser=user_path,
+            help="Write the page into this folder, for any web host, instead of serving it.",
+        ),
     ] = None,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port on this machine; 0: any free one.")
@@ -81,7 +96,9 @@ def explore(
 
 @app.command()
 def why(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image of a set; or a set, with --index.")],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", parser=user_path, help="An image of a set; or a set, with --index.")
+    ],
     index: Annotated[int | None, typer.Option("--index", help="Index of the image, in a file of many images.")] = None,
 ) -> None:
     """Show where an image of a set comes from, back to the training images; make it again as proof."""

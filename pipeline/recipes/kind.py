@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ from components.sources import files
 from components.sources.endings import ending_of, is_image
 from components.sources.webdataset import holds_samples
 from schemas.errors import DataError, UsageError
+from schemas.paths import user_path
 from schemas.recipe.sources import Source as SourceSettings
 
 MOST = 100_000  # names of a folder that are looked at
@@ -71,7 +71,7 @@ def source_at(path: str, *, image: str | None = None, label: str | None = None) 
     Raises:
         UsageError: Nothing is there, or nothing that can be read.
     """
-    path = path if files.is_remote(path) else str(Path(path).expanduser())
+    path = path if files.is_remote(path) else str(user_path(path))
     _, paths = files.find(SimpleNamespace(path=path, kind=""))
     if len(paths) == 1:
         kind, path = _folder(path) if files.is_folder(paths[0]) else (_file(paths[0]), path)

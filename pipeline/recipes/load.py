@@ -11,6 +11,7 @@ import yaml
 
 from pipeline.recipes.mistakes import mistakes_in, shown
 from schemas.errors import UsageError
+from schemas.paths import user_path
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.search import Range
 
@@ -46,7 +47,7 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
     Raises:
         UsageError: The recipe does not exist, or cannot be used.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    path = user_path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
         data = yaml.load(path.read_text(), _Loader)  # a SafeLoader
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from components.evaluate.samples.features import FeatureSpace
 from schemas.errors import UsageError
 from schemas.hashing import sha256_of
+from schemas.paths import user_path
 from schemas.recipe.recipe import EvaluateSection
 
 MODEL, INCEPTION = "evaluate.feature_model", "evaluate.inception"  # the settings that name a file
@@ -116,7 +117,7 @@ def inception_space(path: str) -> FeatureSpace:
 
 
 def _file(path: str, *, setting: str, expected: str) -> Path:
-    file = Path(path).expanduser()
+    file = user_path(path)
     if not file.is_file():
         raise UsageError(f"{setting}: expected {expected}, found no file {file}")
     return file

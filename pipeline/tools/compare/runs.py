@@ -13,6 +13,7 @@ from typing import Any
 from schemas.artifacts.kinds import Examples, Generator, HyperParameters, Model, ModelEvaluation
 from schemas.artifacts.manifest import Manifest
 from schemas.errors import DataError, UsageError
+from schemas.paths import user_path
 
 _LEFT_OUT = ("name", "title", "data")  # of a recipe: what the page's head says, and where public data can be had
 _SHAPE = ("height", "width", "channels", "store")  # of an image in a shard, whose bytes do not say
@@ -88,7 +89,7 @@ def read_runs(names: Sequence[str], *, runs: Path) -> list[Run]:
 
 
 def _folder(name: str, *, runs: Path) -> Path:
-    path = Path(name).expanduser() if "/" in name or name in (".", "..") else runs / name
+    path = user_path(name) if "/" in name or name in (".", "..") else runs / name
     if path.is_dir():
         return path
     if path.exists():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +34,10 @@ Pipeline = Callable[..., tuple[int, str, str]]
         (["train", "--recipe", "dem"], 2, "did you mean demo?"),
         (["ingest", "--recipe", "fashion_bn"], 2, "set SOURCE="),
         (["ingest", "--recipe", "fashion_bn", "--source", "/nowhere"], 2, "found nothing at /nowhere"),
+        (["ingest", "--recipe", "fashion_bn", "--source", "~nobody-here/p"], 2, "~nobody-here, which is nobody's home"),
+        (["train", "--recipe", "~nobody-here/p.yaml"], 2, "~nobody-here, which is nobody's home"),
+        (["mix", "~nobody-here/a.png", "b.png"], 2, "~nobody-here, which is nobody's home"),
+        (["compare", "~nobody-here/a", "b"], 2, "~nobody-here, which is nobody's home"),
         (["verify"], 1, "expected artifacts, found none"),
         (["figures"], 1, "expected the manifest of Examples, found no file"),
     ],
@@ -65,6 +71,22 @@ def test_an_interrupted_command_says_how_to_resume(pipeline: Pipeline, monkeypat
     status, _, err = pipeline("train")
     assert status == 130
     assert err == "\nstopped; run the same command again to resume\n"
+
+
+def test_a_command_that_is_interrupted_while_it_is_loaded_says_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupt(importlib.abc.MetaPathFinder):
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "pipeline.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "meta_path", [Interrupt(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "pipeline.cli.app")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("pipeline", run_name="__main__")
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "\nstopped; run the same command again to resume\n"
 
 
 @pytest.mark.usefixtures("stages_in_this_process")

@@ -43,6 +43,14 @@ def test_unusable_images_and_options_are_one_line_and_status_2(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_tilde_is_the_home_also_where_no_shell_has_replaced_it(
+    command: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    _, _, err = command("mix", "~/none.png", "~/two.jpg")
+    assert err == f"error: {tmp_path}/none.png: expected an image, found no such file\n"
+
+
 def test_an_animation_never_replaces_one_of_the_two_images(
     command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
 ) -> None:
