@@ -129,7 +129,7 @@ def main() -> None:
     result: dict[str, Any] = {}
     with browsing() as browser:
         for folder in options.folders:
-            explorer = json.loads((folder / "data" / "explorer.json").read_text())
+            explorer = json.loads((folder / "data" / "explorer.json").read_text(encoding="utf-8"))
             name = f"{explorer['recipe']} {explorer['height']}x{explorer['width']}x{explorer['channels']}"
             result[name] = measure_size(folder)
             rounds: dict[str, list[dict[str, float]]] = {"threads": [], "plain": []}

@@ -50,7 +50,7 @@ def write_recipe(folder: Path, *sources: dict[str, Any], **preprocess: Any) -> P
         "beam": {"workers": 2},
     }
     path = folder / "benchmark.yaml"
-    path.write_text(json.dumps(recipe))  # JSON is YAML
+    path.write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
     return path
 
 
@@ -98,7 +98,9 @@ def _watch(root: int, peaks: dict[int, int], ended: threading.Event) -> None:
         peak: dict[int, int] = {}
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
-                lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+                lines = dict(
+                    line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line
+                )
             except OSError:
                 continue
             parents[int(lines["Pid"])] = int(lines["PPid"])
@@ -115,7 +117,7 @@ def peer_rate(python: str, peer: str, photos: list[Path], size: int) -> float:
     """Return the images per second of a peer."""
     with tempfile.TemporaryDirectory() as folder:
         paths = Path(folder) / "list.txt"
-        paths.write_text("\n".join(map(str, photos)))
+        paths.write_text("\n".join(map(str, photos)), encoding="utf-8")
         command = [python, "-m", "benchmarks.peers.image_readers", peer, str(paths), str(size), folder]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)

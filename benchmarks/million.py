@@ -154,7 +154,7 @@ def _processes(session: int) -> list[int]:
 def _resident(process: int) -> int:
     """Return the bytes that a process holds in memory."""
     try:
-        pages = Path(f"/proc/{process}/statm").read_text().split()[1]
+        pages = Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1]
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -156,7 +156,9 @@ def main() -> None:
     device = prepare_device()
     references = {}
     if options.reference:
-        references = {row["recipe"]: row for row in map(json.loads, options.reference.read_text().splitlines())}
+        references = {
+            row["recipe"]: row for row in map(json.loads, options.reference.read_text(encoding="utf-8").splitlines())
+        }
     names = options.recipes or sorted(path.parent.parent.name for path in options.runs.glob("*/model/manifest.json"))
     rows = []
     print(f"{device}; ours / the article's loop\n")

@@ -80,7 +80,7 @@ def write_examples(folder: Path, pixels: NDArray[np.uint8], recipe: Recipe) -> E
         images_per_label={},
         rejected={},
     )
-    examples.statistics_path.write_text(statistics.model_dump_json())
+    examples.statistics_path.write_text(statistics.model_dump_json(), encoding="utf-8")
     return examples
 
 
@@ -172,7 +172,7 @@ def main() -> None:
     if unknown := set(options.recipes) - set(RECIPES):
         parser.error(f"expected recipes of {', '.join(RECIPES)}, found {', '.join(sorted(unknown))}")
     device = prepare_device()
-    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split() if Path("/proc/cpuinfo").exists() else []
     result: dict[str, Any] = {"device": device, "instructions": [name for name in INSTRUCTIONS if name in flags]}
     for name in options.recipes:
         result[name] = compare(name, torch_python=options.torch_python)

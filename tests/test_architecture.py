@@ -1,9 +1,11 @@
-"""The structure: imports point one way, and commands that only look at runs import no TensorFlow."""
+"""The structure: imports point one way, looking at runs imports no TensorFlow, and text is UTF-8 in any locale."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,29 @@ def test_every_stage_has_a_front_door_and_a_make_target(stage: str) -> None:
 def test_every_file_has_a_room(package: str) -> None:
     files = {path.name for path in (ROOT / package).glob("*.py")}
     assert files <= {"__init__.py", "__main__.py"}
+
+
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+def calls_that_take_the_locales_encoding(code: str) -> Iterator[str]:
+    """Yield the calls that read or write text without an encoding."""
+    for call in ast.walk(ast.parse(code)):
+        if isinstance(call, ast.Call) and not any(keyword.arg == "encoding" for keyword in call.keywords):
+            texts = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+            match call.func:
+                case ast.Attribute(value, "read_text" | "write_text") if ast.unparse(value) != "atomic":  # ours: UTF-8
+                    yield ast.unparse(call)
+                case ast.Name("open") | ast.Attribute(_, "open" | "fdopen") if {"r", "w", "a", "x", "r+", "w+"} & {
+                    *texts
+                }:
+                    yield ast.unparse(call)
+
+
+def test_text_is_utf_8_in_any_locale() -> None:
+    files = [
+        path for package in ("schemas", "models", "components", "pipeline") for path in (ROOT / package).rglob("*.py")
+    ]
+    assert len(files) > 100
+    calls = {path.name: [*calls_that_take_the_locales_encoding(path.read_text(encoding="utf-8"))] for path in files}
+    assert {name: lines for name, lines in calls.items() if lines} == {}

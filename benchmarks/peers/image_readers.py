@@ -102,7 +102,7 @@ def _work(peer: str, paths: list[Path], size: int, folder: Path, ready: Any, end
 def main() -> None:
     """Time one peer."""
     peer, size, folder = sys.argv[1], int(sys.argv[3]), Path(sys.argv[4])
-    paths = [Path(line) for line in Path(sys.argv[2]).read_text().splitlines()]
+    paths = [Path(line) for line in Path(sys.argv[2]).read_text(encoding="utf-8").splitlines()]
     if peer == "tensorflow":
         print(tensorflow_seconds(paths, size))
         return

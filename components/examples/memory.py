@@ -13,7 +13,7 @@ def memory_bytes() -> int:
     """Return the memory of the machine, or of the container if that has less."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for path in LIMITS:
-        limit = path.read_text().strip() if path.exists() else "max"
+        limit = path.read_text(encoding="utf-8").strip() if path.exists() else "max"
         if limit.isdigit():
             memory = min(memory, int(limit))
     return memory

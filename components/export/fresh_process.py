@@ -50,7 +50,7 @@ def main(form: str, generator: str, inputs: str, outputs: str) -> None:
     for batch in BATCHES:
         infra[f"milliseconds_per_image_at_{batch}"] = round(_milliseconds(call, arguments["decode"], batch), 4)
     infra["peak_memory_bytes"] = _peak_memory()
-    Path(outputs).with_suffix(".json").write_text(json.dumps(infra))
+    Path(outputs).with_suffix(".json").write_text(json.dumps(infra), encoding="utf-8")
 
 
 def _milliseconds(call: Call, arguments: Arrays, batch: int) -> float:
@@ -69,7 +69,7 @@ def _peak_memory() -> int:
     """Return the most bytes of memory that this process has held."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux, where getrusage includes the process that started this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes
 

@@ -110,7 +110,7 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> l
             run_units("list", missing, ListDoFn(settings, work), settings=settings.beam, large=encoded_images > LARGE)
     for unit in missing:
         if unit.broken_path.exists():
-            raise DataError(unit.broken_path.read_text())
+            raise DataError(unit.broken_path.read_text(encoding="utf-8"))
     for unit in units:
         catalogue.add(unit.listed_path)
         catalogue.reject(unit.rejected_path)
@@ -151,7 +151,7 @@ class ListDoFn(UnitDoFn):
             atomic.write_text(unit.broken_path, str(error))
 
     def _list(self, unit: ListingUnit, decoder: Decoder) -> None:
-        names = json.loads(unit.names_path.read_text())
+        names = json.loads(unit.names_path.read_text(encoding="utf-8"))
         with (
             tables.writing_table(unit.listed_path, LISTED) as add,  # closed last, so it is written last
             tables.writing_table(unit.rejected_path, tables.REJECTED) as reject,

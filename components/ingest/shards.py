@@ -89,7 +89,7 @@ def write_shards(
             worker = WriteShardDoFn(settings, folders, labels)
             large = total > LARGE or sum(unit.pixels for unit in missing) > LARGE_PIXELS
             run_units("write", missing, worker, settings=settings.beam, large=large)
-    return [ShardResult(**json.loads(folders.result(unit).read_text())) for unit in units]
+    return [ShardResult(**json.loads(folders.result(unit).read_text(encoding="utf-8"))) for unit in units]
 
 
 class WriteShardDoFn(UnitDoFn):

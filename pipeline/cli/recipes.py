@@ -79,5 +79,5 @@ def fetch_data(
 def schema() -> None:
     """Write the JSON Schema of recipes, with which editors complete recipe files."""
     path = FOLDER / "recipe.schema.json"
-    path.write_text(json.dumps(Recipe.model_json_schema(), indent=1) + "\n")
+    path.write_text(json.dumps(Recipe.model_json_schema(), indent=1) + "\n", encoding="utf-8")
     console.print(f"wrote {path}", markup=False)

@@ -86,7 +86,7 @@ def _stderr_closed() -> Iterator[None]:
 
     logging.set_verbosity(logging.FATAL)  # an error is printed once, by this project
     stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield

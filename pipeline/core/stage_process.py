@@ -159,7 +159,7 @@ def versions_of(stage: Stage) -> dict[str, str]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock, which the system releases when the process ends, even when it is killed."""
-    with path.open("w") as file:
+    with path.open("wb") as file:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:

@@ -49,7 +49,7 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
     """
     path = user_path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
-        data = yaml.load(path.read_text(), _Loader)  # a SafeLoader
+        data = yaml.load(path.read_bytes(), _Loader)  # a SafeLoader
     except FileNotFoundError:
         known = [file.stem for file in recipe_files()]
         close = difflib.get_close_matches(name, known, n=1)

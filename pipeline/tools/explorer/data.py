@@ -85,7 +85,7 @@ def write_data(generator: Generator, examples: Examples, folder: Path, *, made_f
             for path, sha256 in zip(files, sha256_of_each(files), strict=True)
         },
     }
-    (folder / "explorer.json").write_text(json.dumps(description, ensure_ascii=False))
+    (folder / "explorer.json").write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
 
 
 def read_images(examples: Examples) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from helpers.paths import ROOT
 from helpers.recipe_by_hand import GOOD, error_of
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -50,6 +54,19 @@ def test_a_name_that_is_nearly_right_gets_a_hint() -> None:
 
 def test_a_name_that_is_like_no_other_gets_the_list_of_recipes() -> None:
     assert re.search(r"; there are (\w+, )*demo(, |$)", error_of("zzzzzz"))
+
+
+@pytest.mark.process
+def test_a_recipe_is_utf_8_in_any_locale(write_recipe: WriteRecipe) -> None:
+    path = Path(write_recipe())
+    path.write_bytes(path.read_bytes() + "\ntitle: Blüten, 花\n".encode())
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    code = f"from pipeline.recipes.load import load_recipe; print(ascii(load_recipe({str(path)!r}).title))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **ascii_only}, check=True
+    )
+    assert done.stdout == "'Bl\\xfcten, \\u82b1'\n"
 
 
 def test_a_file_that_is_not_yaml_is_named_with_the_line(write_recipe: WriteRecipe) -> None:
