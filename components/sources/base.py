@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -111,6 +111,21 @@ class Source(ABC):
     def remarks(self) -> list[str]:
         """Return sentences on how the source was understood where another reading is plausible, with the key that says it."""
         return []
+
+
+CONTACT_SHEET = "contact_sheet.png"
+GENERATED = ("manifest.json", "metadata.parquet")  # beside the contact sheet of a set that `generate` wrote
+
+
+def is_contact_sheet(name: str, exists: Callable[[str], bool]) -> bool:
+    """Return whether an image shows a set that `generate` wrote, rather than being one of its images.
+
+    Args:
+        name: Name of the image.
+        exists: Says whether there is a file of a name.
+    """
+    folder, slash, last = name.rpartition("/")
+    return last == CONTACT_SHEET and all(exists(f"{folder}{slash}{other}") for other in GENERATED)
 
 
 class NamedFiles(Source):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import tee
 
 from components.sources import files
-from components.sources.base import FileNames
+from components.sources.base import FileNames, is_contact_sheet
 from schemas.errors import UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import FolderSource
@@ -51,7 +51,10 @@ class Folder(FileNames):
         self.left_out.clear()
         for top in self.paths:
             for path in files.walk(top, left_out=self.left_out) if files.is_folder(top) else [top]:
-                yield files.quote(files.name_in(self.root, path).replace(os.sep, "/"))
+                if is_contact_sheet(path, files.is_file):
+                    self.left_out.add("the contact sheet of a generated set", path)
+                else:
+                    yield files.quote(files.name_in(self.root, path).replace(os.sep, "/"))
 
     def _path(self, key: str) -> str:
         return files.path_in(self.root, files.unquote(key))

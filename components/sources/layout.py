@@ -91,7 +91,8 @@ class Layout:
         names = sorted(self._names(self.split_level)) if self.split_level is not None else []
         splits = {name: split for name in names if (split := split_meant_by(name))}
         evaluations = list(filter(_is_evaluation, splits))
-        if "test" in [split for name, split in splits.items() if name not in evaluations]:
+        others = {split for name, split in splits.items() if name not in evaluations}
+        if "test" in others and "validation" not in others:
             splits |= dict.fromkeys(evaluations, "validation")
         loose = any(len(folder) <= (self.split_level or 0) for folder in self.folders)
         trained = "train" in splits.values() or len(splits) < len(names) or loose

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from components.sources import files
-from components.sources.base import FileNames, ReadError
+from components.sources.base import FileNames, ReadError, is_contact_sheet
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ZipSource
@@ -49,7 +49,8 @@ class Zip(FileNames):
         for prefix, members in self._members.items():
             for name, info in sorted(members.items()):
                 hidden = any(part.startswith(".") and part != ".." for part in name.split("/"))
-                if not info.is_dir() and not hidden and not name.startswith("__MACOSX/"):
+                skipped = hidden or name.startswith("__MACOSX/") or is_contact_sheet(name, members.__contains__)
+                if not info.is_dir() and not skipped:
                     yield f"{prefix}{name}"
 
     def read(self, place: str) -> bytes:

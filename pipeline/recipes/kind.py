@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from components.sources import files
+from components.sources.base import is_contact_sheet
 from components.sources.endings import ending_of, is_image
 from components.sources.webdataset import holds_samples
 from schemas.errors import DataError, UsageError
@@ -123,7 +124,7 @@ def _folder(path: str) -> tuple[str, str]:
         )
     inside = list(islice(files.walk(path), MOST))
     endings = Counter(map(_ending, inside))
-    images = sum(is_image(name) for name in inside)
+    images = sum(is_image(name) and not is_contact_sheet(name, files.is_file) for name in inside)
     tars = [name for name in inside if _ending(name) == ".tar"]
     if tars and _holds_samples(tars[0]):
         return "webdataset", path
