@@ -33,6 +33,7 @@ class Naming:
         self.settings = settings
         self.layout = Layout(folders)
         self.table = table
+        self._listed: set[str] = set()
         self._use_splits = bool(settings.validation or settings.test)
         self._labels = {
             folder: self.layout.label(folder, settings.label, use_splits=self._use_splits) for folder in folders
@@ -42,7 +43,10 @@ class Naming:
         """Return the label of an image."""
         if self.table is not None:
             row = self.table.get(name)
-            return row.label if row else None
+            if row is None:
+                return None
+            self._listed.add(name)
+            return row.label
         return self._labels.get(tuple(name.split("/")[:-1]))
 
     def split(self, name: str) -> str | None:
@@ -52,8 +56,14 @@ class Naming:
         return row.split if row else own
 
     def unused(self) -> list[str]:
-        """Return a sentence for each thing that the folders say and the settings do not use."""
+        """Return a sentence for each thing that folders and tables say and that was not used, once all labels were asked for."""
         sentences = []
+        missing = sorted(set(self.table or ()) - self._listed)
+        if missing:
+            sentences.append(
+                f"{self.settings.table} lists {len(missing):,} {'name' if len(missing) == 1 else 'names'} of no image that "
+                f"can be used, the first {missing[0]}."
+            )
         if self.layout.split_folders and not self._use_splits and not self._split_by_table():
             patterns = [
                 f"sources.{split}={list(self.layout.patterns(split))}".replace("'", '"')

@@ -117,9 +117,9 @@ def _look_at_files(source: NamedFiles, seen: Look, *, choose: bool) -> None:
     else:
         chosen, table = source.settings, read_tables(source)
     naming = Naming(chosen, folders_of(images), table)
-    seen.remarks += naming.unused()
     for key in images:
         _count(seen, naming.label(key), naming.split(key))
+    seen.remarks += naming.unused()
     seen.left_out = dict(source.left_out)
 
 

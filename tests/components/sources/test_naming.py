@@ -13,7 +13,7 @@ import pytest
 from components.sources import NamedFiles, open_source
 from components.sources.beside import find_table, read_tables
 from components.sources.layout import folders_of
-from components.sources.naming import Naming
+from components.sources.naming import NamedBy, Naming
 from schemas.errors import DataError, UsageError
 from schemas.recipe.sources import FolderSource
 
@@ -118,10 +118,16 @@ def test_a_table_that_is_not_there_or_broken_is_named(tmp_path: Path) -> None:
 
 
 def test_an_image_that_the_table_does_not_list_has_no_label() -> None:
-    from components.sources.naming import NamedBy
-
     names = Naming(
         FolderSource(kind="folder", table="t.csv"), folders_of(["a.png", "b.png"]), {"a.png": NamedBy("x", "test")}
     )
     assert (names.label("a.png"), names.split("a.png")) == ("x", "test")
     assert (names.label("b.png"), names.split("b.png")) == (None, None)
+    assert names.unused() == []
+
+
+def test_names_that_only_the_table_has_are_said() -> None:
+    rows = {name: NamedBy("x", None) for name in ("a.png", "gone.png", "b/gone.png")}
+    names = Naming(FolderSource(kind="folder", table="t.csv"), folders_of(["a.png"]), rows)
+    names.label("a.png")
+    assert names.unused() == ["t.csv lists 2 names of no image that can be used, the first b/gone.png."]
