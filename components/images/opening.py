@@ -17,6 +17,7 @@ from components.images.heif import register_heif
 from components.images.png_chunks import without_large_metadata
 from components.images.profiles import TOO_LARGE
 from components.images.rejected import Rejected
+from components.images.truncated import ends_early
 from components.images.unsupported import modern_format, unsupported_kind
 from schemas.artifacts.tables import Reason
 from schemas.recipe.preprocess import PreprocessSettings
@@ -95,11 +96,9 @@ def rejection(error: Exception, raw: bytes) -> Rejected:
     if isinstance(error, Rejected):
         return error
     text = f"{type(error).__name__}: {error}"[:200]
-    # The header of a RIFF file (WebP) says how long it is; its decoder's message does not say that the end is missing.
-    riff_ends_early = raw[:4] == b"RIFF" and int.from_bytes(raw[4:8], "little") + 8 > len(raw)
     if raw[:3] == b"\xff\xd8\xff" and (kind := jpeg_segments.unsupported_kind(raw)):
         return Rejected(Reason.UNSUPPORTED, kind)
-    truncated = isinstance(error, EOFError) or "truncated" in text.lower() or "EOF" in text or riff_ends_early
+    truncated = isinstance(error, EOFError) or "truncated" in text.lower() or "EOF" in text or ends_early(raw)
     return Rejected(Reason.TRUNCATED if truncated else Reason.CORRUPT, text)
 
 
@@ -159,7 +158,7 @@ def _unopened(raw: bytes, limits: PreprocessSettings, *, ended_early: bool) -> R
     for name in limits.formats:
         accepts = Image.OPEN[name][1] if name in Image.OPEN else None
         if accepts and accepts(raw[:16]) is True:  # the file begins like this format
-            if ended_early:
+            if ended_early or ends_early(raw):
                 return Rejected(Reason.TRUNCATED, f"a broken header of {name}")
             kind = unsupported_kind(name, raw, limited=_ReadOnce(raw))
             return Rejected(*((Reason.UNSUPPORTED, kind) if kind else (Reason.CORRUPT, f"a broken header of {name}")))

@@ -25,11 +25,11 @@ LEFT: Colour = (200, 40, 40)
 RIGHT: Colour = (20, 60, 120)
 BACKGROUND: Colour = (10, 200, 90)
 SIZE = (16, 8)
-LOSSY = ("JPEG", "WEBP")
+LOSSY = ("AVIF", "JPEG", "WEBP")
 FORMATS_OF_MODE = {
-    "L": ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"),
-    "RGB": ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"),
-    "RGBA": ("GIF", "PNG", "TIFF", "WEBP"),
+    "L": ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"),
+    "RGB": ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"),
+    "RGBA": ("AVIF", "GIF", "PNG", "TIFF", "WEBP"),
     "LA": ("PNG", "TIFF"),
     "P": ("BMP", "GIF", "PNG", "TIFF"),
     "1": ("BMP", "GIF", "PNG", "PPM", "TIFF"),
@@ -181,6 +181,7 @@ ALPHA = {  # opaque | half | transparent
     "RGBA PNG": ("RGBA", "PNG"),
     "RGBA TIFF": ("RGBA", "TIFF"),
     "RGBA WEBP": ("RGBA", "WEBP"),
+    "RGBA AVIF": ("RGBA", "AVIF"),
     "LA PNG": ("LA", "PNG"),
     "LA TIFF": ("LA", "TIFF"),
 }
@@ -249,7 +250,7 @@ def test_a_colour_that_is_set_transparent_shows_the_background(mode: str, name: 
     assert ours.getpixel((4, 4)) == BACKGROUND
 
 
-@pytest.mark.parametrize("name", ["GIF", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("name", ["AVIF", "GIF", "PNG", "TIFF", "WEBP"])
 def test_of_an_animation_the_first_frame_counts(name: str) -> None:
     frames = [Image.new("RGB", SIZE, colour) for colour in (LEFT, RIGHT, (255, 255, 255))]
     image = decoded(encoded(frames[0], name, save_all=True, append_images=frames[1:]))
@@ -271,7 +272,7 @@ def as_stored(upright: Array, orientation: int) -> Array:
     }[orientation]
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("name", ["AVIF", "JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int, name: str) -> None:
     corners = np.array([[[250, 0, 0], [0, 250, 0], [0, 0, 250]], [[250, 250, 0], [0, 250, 250], [250, 250, 250]]])

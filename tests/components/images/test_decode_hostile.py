@@ -24,7 +24,7 @@ from schemas.artifacts.tables import Reason
 from schemas.recipe.preprocess import PreprocessSettings
 
 HOSTILE = SHARED / "hostile"
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LIMIT = 1_000_000  # pixels
 
 
