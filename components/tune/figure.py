@@ -42,7 +42,7 @@ def search_figure(
     above, below = subfigures
     _parallel(above, finished, space=space, best=best)
     left, right = below.subplots(1, 2, width_ratios=(3, 2))
-    _best_so_far(left, finished)
+    _best_so_far(left, finished, count=max(int(trial["trial"]) for trial in trials))
     _importance(right, shares)
     return figure
 
@@ -147,10 +147,13 @@ def _ticks(values: Any) -> list[tuple[float, str]]:
     return [(place, setting(values.low + place * (values.high - values.low), digits=3)) for place in places]
 
 
-def _best_so_far(axes: Axes, finished: list[dict[str, Any]]) -> None:
-    """Draw the best value so far; trials that were ended early are hollow: their value does not count."""
+def _best_so_far(axes: Axes, finished: list[dict[str, Any]], *, count: int) -> None:
+    """Draw the best value so far, by the trials' numbers, 1 to `count`.
+
+    Trials that were ended early are hollow, because their value does not count. Those that failed are gaps.
+    """
     longest = max(trial["epochs_run"] for trial in finished)
-    numbers = np.arange(1, len(finished) + 1)
+    numbers = np.array([int(trial["trial"]) for trial in finished])
     elbo = np.array([trial["val_elbo"] for trial in finished])
     longest_run = np.array([trial["epochs_run"] == longest for trial in finished])
     so_far = np.maximum.accumulate(np.where(longest_run, elbo, -np.inf))
@@ -171,7 +174,7 @@ def _best_so_far(axes: Axes, finished: list[dict[str, Any]]) -> None:
     low, high = float(np.quantile(elbo, WORST)), float(elbo.max())
     if elbo.min() < low - 2 * (high - low) and high > low:
         axes.set_ylim(low - 0.5 * (high - low), high + 0.1 * (high - low))
-    axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, len(finished) + 0.5))
+    axes.set(xlabel="trial", ylabel="validation ELBO, nats", xlim=(0.5, count + 0.5))
     locator: Any = axes.xaxis.get_major_locator()
     locator.set_params(integer=True)
     axes.set_title("best so far", loc="left", fontsize=11)

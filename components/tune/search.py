@@ -41,7 +41,7 @@ def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneS
     oracle.restore()
     if oracle.end_order:
         say(f"resumes after {len(oracle.end_order)} trials")
-    oracle.on_end = lambda trial: _print_trial(oracle, trial_row(trial, oracle, settings, images=images), settings)
+    oracle.on_end = lambda trial: _print_trial(trial_row(trial, oracle, settings, images=images), settings)
     if section.workers > 1 or "KERASTUNER_ORACLE_IP" in os.environ:
         from components.tune.chief import run_workers
 
@@ -63,7 +63,7 @@ def trial_row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, imag
     failed = trial.status != TrialStatus.COMPLETED
     epochs, curve = oracle.epochs(trial), oracle.curve(trial)
     return {
-        "trial": trial.trial_id,
+        "trial": str(number_of(trial)),
         "status": "FAILED" if failed else "COMPLETED",
         "epochs": epochs,
         "epochs_run": len(curve),
@@ -75,7 +75,12 @@ def trial_row(trial: Trial, oracle: Bookkeeping, settings: TuneSettings, *, imag
     }
 
 
-def _print_trial(oracle: Bookkeeping, row: dict[str, Any], settings: TuneSettings) -> None:
+def number_of(trial: Trial) -> int:
+    """Return the number of a trial, from 1 in the order of their start; KerasTuner's own ids count from 0."""
+    return int(trial.trial_id) + 1
+
+
+def _print_trial(row: dict[str, Any], settings: TuneSettings) -> None:
     values = "  ".join(f"{key.rpartition('.')[2]} {readable_value(row[key])}" for key in settings.tune.space)
     if row["val_elbo"] is None:
         result = f"failed: {row['reason']}"
@@ -85,7 +90,7 @@ def _print_trial(oracle: Bookkeeping, row: dict[str, Any], settings: TuneSetting
             result += f"  (ended after {row['epochs_run']} of {row['epochs']} epochs: behind the median)"
         elif row["epochs"] < settings.tune.epochs:
             result += f"  ({row['epochs']} of {settings.tune.epochs} epochs)"
-    say(f"trial {len(oracle.end_order):>3}/{settings.tune.max_trials}  {values}  {result}")
+    say(f"trial {row['trial']:>3}/{settings.tune.max_trials}  {values}  {result}")
 
 
 def _write(hyperparameters: HyperParameters, rows: list[dict[str, Any]], settings: TuneSettings) -> dict[str, int]:

@@ -63,7 +63,7 @@ REJECTED = pa.schema(
 
 TRIALS = pa.schema(  # `trials_schema` adds a column for each searched key
     [
-        pa.field("trial", pa.string(), nullable=False),
+        pa.field("trial", pa.string(), nullable=False),  # its number, from 1, in the order of their start
         pa.field("status", pa.string(), nullable=False),  # COMPLETED or FAILED
         pa.field("epochs", pa.int32(), nullable=False),  # planned
         pa.field("epochs_run", pa.int32(), nullable=False),  # fewer than planned if the trial was ended early

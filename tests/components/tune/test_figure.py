@@ -43,10 +43,10 @@ def trial(
     }
 
 
-ONE = [trial(0)]
+ONE = [trial(1)]
 MANY = [
     trial(
-        number,
+        number + 1,
         latent_dim=2 ** (number % 7),
         learning_rate=1e-4 * 1.2**number,
         hidden=(16,) if number % 3 else (512, 256),
@@ -55,9 +55,9 @@ MANY = [
     )
     for number in range(60)
 ]
-SOME_FAILED = [trial(0, elbo=None), trial(1, elbo=-90.0), trial(2, elbo=None), trial(3, elbo=-95.0)]
-ONE_HOPELESS = [trial(number, learning_rate=10.0**-number, elbo=-100.0 - number) for number in range(4)]
-ONE_HOPELESS.append(trial(9, elbo=-1e9))
+SOME_FAILED = [trial(1, elbo=None), trial(2, elbo=-90.0), trial(3, elbo=None), trial(4, elbo=-95.0)]
+ONE_HOPELESS = [trial(number + 1, learning_rate=10.0**-number, elbo=-100.0 - number) for number in range(4)]
+ONE_HOPELESS.append(trial(5, elbo=-1e9))
 
 
 def drawn(trials: list[dict[str, Any]], *, best: str) -> Any:
@@ -73,7 +73,7 @@ def lines(figure: Any) -> list[PathPatch]:
 
 @pytest.mark.parametrize(
     ("trials", "best"),
-    [(ONE, "0"), (MANY, "3"), (SOME_FAILED, "1"), (ONE_HOPELESS, "0")],
+    [(ONE, "1"), (MANY, "4"), (SOME_FAILED, "2"), (ONE_HOPELESS, "1")],
     ids=["one", "many", "some_failed", "one_hopeless"],
 )
 def test_a_search_is_drawn(trials: list[dict[str, Any]], best: str) -> None:
@@ -85,7 +85,7 @@ def test_a_search_is_drawn(trials: list[dict[str, Any]], best: str) -> None:
 
 
 def test_every_finished_trial_is_a_line_through_its_values_and_one_is_the_winner() -> None:
-    trial_lines = lines(drawn(SOME_FAILED, best="1"))
+    trial_lines = lines(drawn(SOME_FAILED, best="2"))
     assert len(trial_lines) == 2
     [winner] = [line for line in trial_lines if line.get_edgecolor() == to_rgba(WINNER)]
     heights = winner.get_path().vertices[[0, 3, 6, 9], 1]
@@ -94,15 +94,22 @@ def test_every_finished_trial_is_a_line_through_its_values_and_one_is_the_winner
 
 
 def test_no_line_leaves_the_picture() -> None:
-    for trials, best in ((MANY, "3"), (ONE_HOPELESS, "0")):
+    for trials, best in ((MANY, "4"), (ONE_HOPELESS, "1")):
         figure = drawn(trials, best=best)
         low, high = figure.axes[0].get_ylim()
         for line in lines(figure):
             assert low < line.get_path().vertices[:, 1].min() <= line.get_path().vertices[:, 1].max() < high
 
 
+def test_a_point_stands_at_its_trials_number_and_a_failed_trial_is_a_gap() -> None:
+    axes = next(axes for axes in drawn(SOME_FAILED, best="2").axes if axes.get_title(loc="left") == "best so far")
+    [points] = axes.collections
+    assert points.get_offsets()[:, 0].tolist() == [2, 4]
+    assert axes.get_xlim() == (0.5, 4.5)
+
+
 def test_the_best_so_far_never_falls_and_counts_whole_trials_only() -> None:
-    axes = next(axes for axes in drawn(MANY, best="3").axes if axes.get_title(loc="left") == "best so far")
+    axes = next(axes for axes in drawn(MANY, best="4").axes if axes.get_title(loc="left") == "best so far")
     [line] = axes.lines
     elbos = [row["val_elbo"] for row in MANY if row["epochs_run"] == 4]
     assert list(line.get_ydata()) == sorted(line.get_ydata())
@@ -111,6 +118,6 @@ def test_the_best_so_far_never_falls_and_counts_whole_trials_only() -> None:
 
 
 def test_what_mattered_is_a_bar_per_key_the_longest_on_top() -> None:
-    axes = next(axes for axes in drawn(MANY, best="3").axes if axes.get_title(loc="left") == "what mattered")
+    axes = next(axes for axes in drawn(MANY, best="4").axes if axes.get_title(loc="left") == "what mattered")
     assert [label.get_text() for label in axes.get_yticklabels()] == list(SPACE)[2::-1]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.0, 30.0, 70.0])

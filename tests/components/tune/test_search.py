@@ -6,6 +6,7 @@ Most tests judge a candidate by a formula instead of a training: what they claim
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from helpers.search_by_formula import best, formula, judge_by_formula, results, trials
+from matplotlib.figure import Figure
 from PIL import Image
 
-from components.tune import tuner
+from components.tune import search, tuner
 from components.tune.component import tune
 from components.tune.trial import Report
 from schemas.artifacts import tables
@@ -54,7 +56,7 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
     expected = {"model.latent_dim": [2], "train.learning_rate": [1e-3]}
     assert pq.read_schema(hyperparameters.trials_path).equals(tables.trials_schema(expected))
     assert [row["epochs"] for row in rows] == epochs
-    assert len({row["trial"] for row in rows}) == len(rows)
+    assert [row["trial"] for row in rows] == [str(number + 1) for number in range(len(rows))]
     for row in rows:
         assert row["status"] == "COMPLETED"
         assert row["reason"] is None
@@ -69,6 +71,34 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
     assert json.loads(hyperparameters.summary_path.read_text())["winner"] == winner["trial"]
     with Image.open(hyperparameters.figure_path) as figure:
         assert figure.format == "PNG"
+
+
+def test_trials_have_the_same_number_on_the_screen_in_the_table_in_the_summary_and_in_the_figure(
+    tiny_examples: Examples,
+    make_settings: MakeSettings,
+    open_hyperparameters: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judge_by_formula(monkeypatch, failing=lambda learning_rate: learning_rate > 2e-3)
+    figures: list[tuple[list[str], str]] = []
+
+    def record(rows: list[dict[str, Any]], *, best: str, **_: Any) -> Figure:
+        figures.append(([row["trial"] for row in rows], best))
+        return Figure()
+
+    monkeypatch.setattr(search, "search_figure", record)
+    hyperparameters = open_hyperparameters(tmp_path)
+    tune(tiny_examples, hyperparameters, make_settings(max_trials=TRIALS, epochs=2))
+    numbers = [row["trial"] for row in trials(hyperparameters)]
+    screen = capsys.readouterr().out
+    summary = json.loads(hyperparameters.summary_path.read_text())
+    assert numbers == [str(number) for number in range(1, TRIALS + 1)]
+    assert re.findall(rf"trial +(\d+)/{TRIALS}  ", screen) == numbers
+    assert figures == [(numbers, summary["winner"])]
+    assert f"best    trial {summary['winner']} won with" in screen
+    assert summary["verdict"].startswith(f"trial {summary['winner']} won with")
 
 
 @pytest.mark.parametrize("oracle", ["random", "bayesian"])

@@ -26,6 +26,7 @@ from helpers.waits import PATIENCE, wait_until
 from components.tune import bookkeeping, chief
 from components.tune.chief import task_of
 from components.tune.component import tune
+from components.tune.search import number_of
 from components.tune.state import StateFile
 from schemas.artifacts.kinds import Examples, HyperParameters
 from schemas.recipe.settings import TuneSettings
@@ -107,7 +108,7 @@ def test_a_killed_worker_costs_its_trial_only_and_workers_find_what_one_process_
         try:
             wait_for_trial_of("worker-0")
             [workers] = started
-            lost = workers.oracle.ongoing_trials["worker-0"].trial_id
+            lost = str(number_of(workers.oracle.ongoing_trials["worker-0"]))
             workers.alive[0].child.process.kill()
             wait_for_trial_of("worker-1")
         finally:
