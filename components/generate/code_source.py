@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.generate.derived_codes import DerivedCodes
+from components.generate.labels import found_label, shown_labels
 from components.images.prepare import prepare_image
 from components.images.rejected import Rejected, require_image
 from components.reporting.console import counted, say
 from components.sources import Source, open_source
 from components.sources.base import chunks
+from schemas.artifacts.generator import Description
 from schemas.errors import DataError, UsageError
 from schemas.paths import user_path
 from schemas.recipe.generate import BLOCK, GenerateSection
@@ -61,7 +63,7 @@ def digest_of(section: GenerateSection) -> str:
 def read_codes(
     section: GenerateSection,
     *,
-    labels: Sequence[str],
+    description: Description,
     latent_dim: int,
     preprocess: PreprocessSettings,
     encode: Encode,
@@ -71,7 +73,7 @@ def read_codes(
 
     Args:
         section: The recipe's `generate` section, in which one of `CODE_SOURCES` is set.
-        labels: Names of the generator's labels; empty where it takes none.
+        description: The generator's, with its labels.
         latent_dim: Dimensions of a code, D.
         preprocess: What was done to the training images.
         encode: The generator's encoder.
@@ -82,7 +84,7 @@ def read_codes(
         DataError: A code does not fit the generator.
     """
     path, (kind, source) = _checked_path(section), section.code_source or ("", "")
-    number = _numbering(section, labels)
+    number = _numbering(section, description)
     if path.suffix == ".parquet":
         codes = _codes_of_table(path, latent_dim=latent_dim)
     else:
@@ -91,7 +93,7 @@ def read_codes(
             images,
             kind,
             source,
-            labelled=bool(labels) and section.label is None,
+            labelled=bool(description.labels) and section.label is None,
             preprocess=preprocess,
             encode=encode,
             number=number,
@@ -121,21 +123,20 @@ def _checked_path(section: GenerateSection) -> Path:
     return path
 
 
-def _numbering(section: GenerateSection, labels: Sequence[str]) -> Callable[[str | None], int]:
+def _numbering(section: GenerateSection, description: Description) -> Callable[[str | None], int]:
     """Return the map from a label's name to its number; to -1 where the generator takes no labels."""
-    numbers = {label: number for number, label in enumerate(labels)}
+    numbers = description.trained_labels
 
     def number(label: str | None) -> int:
         label = label if section.label is None else section.label
-        if not numbers:
+        if not description.labels:
             return -1
-        if label not in numbers:
+        if label is None or label not in numbers:
             kind, source = section.code_source or ("", "")
-            shown = ", ".join(list(numbers)[:20])
+            found = "none" if label is None else found_label(label, description)
             raise UsageError(
-                f"generate.{kind}: expected a label for each image in {source}, one of {shown}, found "
-                f"{'none' if label is None else label}; the label is the name of the first folder, or a table's column "
-                "`label`; or set generate.label"
+                f"generate.{kind}: expected a label for each image in {source}, one of {shown_labels(description)}, found "
+                f"{found}; the label is the name of the first folder, or a table's column `label`; or set generate.label"
             )
         return numbers[label]
 

@@ -124,7 +124,11 @@ def select(
                 "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"
             )
     names = loaded.description.labels
-    selection, most, start = Selection(), _images_per_label(section, count=count, labels=names), 0
+    selection, most, start = (
+        Selection(),
+        _images_per_label(section, count=count, labels=list(loaded.trained_labels)),
+        0,
+    )
     while len(selection.indices) < count:
         # As many as are missing, and up to a block more.
         blocks = min(BLOCKS_AT_ONCE, 1 + (count - len(selection.indices)) // BLOCK)
@@ -208,7 +212,7 @@ def _unlikely(calibration: Calibration, section: GenerateSection, start: int, bl
 
 
 def _images_per_label(section: GenerateSection, *, count: int, labels: Sequence[str]) -> dict[str, int]:
-    """Return how many images of each label the recipe sets; empty where it sets none."""
+    """Return how many images of each of the trained labels the recipe sets; empty where it sets none."""
     if section.labels == "balanced":
         return {label: len(range(place, count, len(labels))) for place, label in enumerate(labels)}
     return dict(section.labels or {})

@@ -64,6 +64,7 @@ class LoadedGenerator:
         except RuntimeError:
             pass  # TensorFlow is already running in this process: another worker has set this
         self.description = generator.describe()
+        self.trained_labels = self.description.trained_labels
         self.section, self.derived = section, derived
         self.module = tf.saved_model.load(str(generator.saved_model_path))  # it holds the weights
         self.signatures = self.module.signatures
@@ -117,7 +118,7 @@ class LoadedGenerator:
     def _labels(self, start: int) -> NDArray[np.int64]:
         if not self.description.labels:
             return np.full(BLOCK, DRAWN, np.int64)
-        return labels_of_block(self.section, self.description.labels, start=start)
+        return labels_of_block(self.section, self.trained_labels, start=start)
 
     def _stretch(self, start: int) -> dict[str, Any]:
         constant, int64 = tf.constant, tf.int64

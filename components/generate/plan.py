@@ -8,17 +8,19 @@ its size allows, so that workers and shards do not change the files.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 import numpy as np
 
-from schemas.recipe.generate import BLOCK
+from schemas.recipe.generate import BLOCK, hashed_name, short_name
 
 FILE_BYTES = 2**26  # at most, of raw pixels, in a file of many images, unless one block has more
 FILE_BLOCKS = 128  # at most, in a file of many images
 FILES_PER_FOLDER = 10_000
+NAME_BYTES = 255  # of a folder's name, on nearly all file systems
 
 
 @dataclass(frozen=True, slots=True)  # there are as many as blocks
@@ -88,19 +90,39 @@ def deal(files: Sequence[FileUnit], shards: int | None) -> list[ShardUnit]:
     return [ShardUnit(tuple(files[begin:end])) for begin, end in pairwise(edges)]
 
 
-def image_name(index: int, *, suffix: str, label: str | None = None) -> str:
-    """Return the name of the file of a single image, within the artifact; with a label, in the label's folder."""
-    folder = f"{index // FILES_PER_FOLDER:04d}" if label is None else folder_of(label)
-    return f"images/{folder}/{index:08d}.{suffix}"
+def image_name(index: int, *, suffix: str, folder: str | None = None) -> str:
+    """Return the name of the file of a single image, within the artifact; in this folder (of a label), if there is one."""
+    return f"images/{folder or f'{index // FILES_PER_FOLDER:04d}'}/{index:08d}.{suffix}"
+
+
+def folders_of(labels: Sequence[str]) -> dict[str, str]:
+    """Return the name of each label's folder; no two labels share one.
+
+    Of labels whose folders would have the same name, such as `a/b` and `a_b`, one that is changed ends in a hash.
+    """
+    names = {label: folder_of(label) for label in labels}
+    shared = {name for name, count in Counter(names.values()).items() if count > 1}
+    folders = {label: name for label, name in names.items() if name == label or name not in shared}
+    taken = set(folders.values())
+    for label, name in names.items():
+        text = label
+        while label not in folders:
+            folder = hashed_name(name, text=text, limit=NAME_BYTES)
+            if folder not in taken:
+                folders[label] = folder
+                taken.add(folder)
+            text += "/"  # a stranger's label may be another label's folder with its hash
+    return folders
 
 
 def folder_of(label: str) -> str:
-    """Return the name of a label's folder.
+    """Return the name of a label's folder, at most as long as file systems allow.
 
     A label is text that a stranger may have written: characters that could lead out of the folder, or hide it, are replaced.
     """
     safe = "".join(letter if letter.isalnum() or letter in " ._-+" else "_" for letter in label).strip()
-    return safe if safe.strip(". ") and not safe.startswith(".") else f"_{safe}"
+    safe = safe if safe.strip(". ") and not safe.startswith(".") else f"_{safe}"
+    return short_name(safe, text=label, limit=NAME_BYTES)
 
 
 def _parts(indices: Sequence[int]) -> Iterator[BlockPart]:

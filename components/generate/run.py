@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from components.generate.code_source import read_codes
 from components.generate.derived_codes import DerivedCodes
 from components.generate.disk_space import MANY, check_disk_space
-from components.generate.labels import check_labels
-from components.generate.plan import FileUnit, deal, plan_files
+from components.generate.labels import check_labels, describe_labels
+from components.generate.plan import FileUnit, deal, folders_of, plan_files
 from components.generate.read_images import read_images
 from components.generate.render import Origin, RenderDoFn
 from components.generate.writers import ArrayFile, Target
@@ -45,16 +45,17 @@ def run(
             f"{generator.saved_model_path}: expected a SavedModel, found none; to make it again, run export"
         )
     section, description = settings.generate, generator.describe()
-    check_labels(section, description.labels)
+    check_labels(section, description)
     if section.drop_near_copies and examples is None:
         raise DataError("generate.drop_near_copies: expected Examples to compare with, found none; run ingest")
     say(f"reads   {generator.saved_model_path}")
     derived = _read_codes(generator, section, work=images.work) if section.code_source else None
     indices = _indices(section, derived)
-    target = Target(images.path.resolve(), len(indices), section.label_folders)
+    folders = folders_of(description.labels) if section.label_folders else None
+    target = Target(images.path.resolve(), len(indices), folders)
     say(f"makes   {counted(len(indices), 'image')}, seed {section.seed}, as {section.format}")
     if description.labels and derived is None:
-        say(f"labels  {section.label or section.labels or 'each by its share in training'}")
+        say(f"labels  {describe_labels(section, description)}")
     sampler = description.sampler if section.sampler == "auto" else section.sampler
     worker = RenderDoFn(
         Generator(generator.path.resolve()),
@@ -108,7 +109,7 @@ def _read_codes(generator: Generator, section: GenerateSection, *, work: Path) -
         calibration = calibration_of(generator, description.sampler) if section.around is not None else None
         codes = read_codes(
             section,
-            labels=description.labels,
+            description=description,
             latent_dim=description.latent_dim,
             preprocess=preprocess_of(generator),
             encode=lambda pixels, numbers: loaded().encode(pixels, numbers),

@@ -11,6 +11,7 @@ import json
 import os
 import tarfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,12 @@ class Target:
     Attributes:
         artifact: Path of the folder.
         images: Number of images in the set.
-        label_folders: Whether each image's file goes into a folder of its label.
+        label_folders: The folder of each label (`plan.folders_of`), if each image's file goes into one; None otherwise.
     """
 
     artifact: Path
     images: int
-    label_folders: bool = False
+    label_folders: Mapping[str, str] | None = None
 
 
 class Writer(ABC):
@@ -93,7 +94,9 @@ class ImageFiles(Writer):
         names, digests, root = [], [], os.fspath(self.target.artifact)
         files = encode_all(block.images, self.suffix)
         for index, data, label in zip(block.indices, files, block.labels, strict=True):
-            name = image_name(index, suffix=self.suffix, label=label if self.target.label_folders else None)
+            folders = self.target.label_folders
+            folder = folders[label] if folders is not None and label is not None else None
+            name = image_name(index, suffix=self.suffix, folder=folder)
             if (within := name.rpartition("/")[0]) not in self.folders:
                 (self.target.artifact / within).mkdir(parents=True, exist_ok=True)
                 self.folders.add(within)

@@ -27,3 +27,9 @@ class Description(BaseModel):
     image_shape: tuple[int, int, int]
     labels: tuple[str, ...] = ()
     label_shares: tuple[float, ...] = ()
+
+    @property
+    def trained_labels(self) -> dict[str, int]:
+        """Numbers of the labels that training images have, by name. Of the others, the generator makes nothing but noise."""
+        shares = self.label_shares or (1.0,) * len(self.labels)
+        return {label: number for number, label in enumerate(self.labels) if shares[number] > 0}

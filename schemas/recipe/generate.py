@@ -17,6 +17,7 @@ from schemas.recipe.section import Section
 # Number of images that are decoded together: with more, activations leave a processor's cache (docs/benchmarks.md). An image is
 # always decoded at the same position of its block, because the last bit of its pixels may depend on the batch size.
 BLOCK = 64
+PART_BYTES = 64  # of a label or a path in the name of a set's folder; with all other parts it stays below 255
 MAX_INDICES = 10_000_000  # images listed one by one, because the list is held in memory
 MAX_IMAGES = 10**15  # of a seed: the counters of their noise (components/latents/noise.py) stay far below 2**64
 CODE_SOURCES = ("codes", "around", "between")  # settings from which codes are read, instead of being drawn
@@ -115,6 +116,18 @@ class GenerateSection(Section):
         "temperature and format.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_labels(cls, data: object) -> object:
+        """Read counts of labels as people write them: numbers as labels, and no space after a colon.
+
+        YAML takes `{cat:500}` for a label `cat:500` without a count.
+        """
+        labels = data.get("labels") if isinstance(data, dict) else None
+        if isinstance(data, dict) and labels is not None and labels != "balanced":
+            return {**data, "labels": _counts_of_labels(labels)}
+        return data
+
     @property
     def code_source(self) -> tuple[str, str] | None:
         """The setting that names the codes, one of `CODE_SOURCES`, and its path; None if codes are drawn."""
@@ -163,7 +176,7 @@ class GenerateSection(Section):
             return "balanced-"
         if self.labels:
             return f"labels-{_short_hash(json.dumps(list(self.labels.items()), ensure_ascii=False))}-"
-        return "" if self.label is None else _file_name(f"{self.label}-")
+        return "" if self.label is None else f"{_file_name(self.label)}-"
 
     def indices_of(self, available: int | None) -> Sequence[int]:
         """Return the numbers of the images, ascending.
@@ -239,9 +252,50 @@ class GenerateSection(Section):
         return self
 
 
+def _counts_of_labels(counts: object) -> dict[str, int]:
+    """Return how many images of each label are asked for, from what YAML has read.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(counts, dict):
+        raise ValueError(
+            f"labels: expected balanced, or numbers of images such as {{cat: 500, dog: 500}}, found {counts!r}"
+        )
+    labels: dict[str, int] = {}
+    for key, count in counts.items():
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            raise ValueError(f"labels: expected text as a label, found {key!r}; put it in quotes")
+        label = str(key)
+        if count is None:
+            label, colon, digits = label.rpartition(":")
+            if not colon or not digits.strip().isdecimal():
+                hint = "; put a space after the colon" if isinstance(key, int) else ""  # YAML reads 1:50 as 110
+                raise ValueError(f"labels: expected a number of images for each label, found none for {key}{hint}")
+            label, count = label.strip(), int(digits)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"labels: expected at least 1 image of {label}, found {count!r}")
+        if label in labels:
+            raise ValueError(f"labels: expected each label once, found {label} twice")
+        labels[label] = count
+    return labels
+
+
 def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", text)
+    """Return a part of a folder's name, from a label or the name of a file; a long one ends in a hash."""
+    return short_name(re.sub(r"[^\w.-]+", "-", text), text=text, limit=PART_BYTES)
+
+
+def short_name(name: str, *, text: str, limit: int) -> str:
+    """Return the name of a file; one of more than `limit` bytes is cut, and ends in a hash of the text that it stands for."""
+    return name if len(name.encode()) <= limit else hashed_name(name, text=text, limit=limit)
+
+
+def hashed_name(name: str, *, text: str, limit: int) -> str:
+    """Return the name of a file, of at most `limit` bytes, that ends in a hash of the text that it stands for."""
+    end = f"-{_short_hash(text)}"
+    return name.encode()[: limit - len(end)].decode(errors="ignore") + end

@@ -126,6 +126,22 @@ def test_label_folders_are_what_most_trainers_read(make: MakeImages, expected: t
         np.testing.assert_array_equal(np.asarray(Image.open(images.path / row["file_name"])), expected[0][row["index"]])
 
 
+def test_labels_of_strangers_stay_within_the_set_and_each_has_its_folder(
+    make_generator: Callable[..., Generator], make_images: MakeImages, tmp_path: Path
+) -> None:
+    labels = ["a/b", "a_b", "../up", "no tumor", "Ünï 猫", "x" * 300]
+    generator = make_generator(tmp_path / "generator", labels=dict.fromkeys(labels, 1))
+    images = make_images(tmp_path / "set", of=generator, count=12, labels="balanced", label_folders=True)
+    rows = table_rows(images.metadata_path)
+    folders = {row["label"]: Path(row["file_name"]).parent.name for row in rows}
+    assert list(folders) == labels
+    assert folders["a_b"] == "a_b"
+    assert folders["x" * 300].startswith("x" * 200)
+    assert {path.name for path in (images.path / "images").iterdir()} == set(folders.values())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generator", "set"]
+    assert all((images.path / row["file_name"]).is_file() for row in rows)
+
+
 def test_label_folders_need_labels_and_files(make_images: MakeImages, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^generate\.label_folders: expected a conditional model, found one without"):
         make_images(tmp_path, label_folders=True)

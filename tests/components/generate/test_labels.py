@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.table_rows import table_rows
@@ -93,6 +95,55 @@ def test_unknown_labels_are_refused(
     if labels != "balanced":
         with pytest.raises(UsageError, match=r"^generate\.labels: expected one of left, right, found up$"):
             make_images(tmp_path / "conditional", of=conditional, labels=labels)
+
+
+@pytest.fixture(scope="module")
+def with_untrained(make_generator: Callable[..., Generator], tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    """Return a generator of three labels; no training image had the one in the middle."""
+    return make_generator(tmp_path_factory.mktemp("untrained"), labels={"left": 3, "rare": 0, "right": 1})
+
+
+@pytest.mark.parametrize("setting", [{"label": "rare"}, {"labels": {"left": 1, "rare": 2}}])
+def test_a_label_without_training_images_is_refused_like_an_unknown_one(
+    setting: dict[str, Any], make_images: MakeImages, with_untrained: Generator, tmp_path: Path
+) -> None:
+    key = next(iter(setting))
+    expected = rf"^generate\.{key}: expected one of left, right, found rare, which no training image has$"
+    with pytest.raises(UsageError, match=expected):
+        make_images(tmp_path, of=with_untrained, **setting)
+
+
+def test_codes_with_a_label_without_training_images_are_refused(
+    make_images: MakeImages, with_untrained: Generator, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({"code": [[0.0, 0.0, 0.0]], "label": ["rare"]}), tmp_path / "codes.parquet")
+    with pytest.raises(
+        UsageError, match=r"^generate\.codes: .* one of left, right, found rare, which no training image"
+    ):
+        make_images(tmp_path, of=with_untrained, codes=str(tmp_path / "codes.parquet"))
+
+
+def test_balanced_leaves_out_labels_without_training_images_and_says_so(
+    make_images: MakeImages, with_untrained: Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = table_rows(make_images(tmp_path, of=with_untrained, count=70, labels="balanced").metadata_path)
+    assert [row["label"] for row in rows] == ["left", "right"] * 35
+    assert "labels  balanced, without rare: no training image has it\n" in capsys.readouterr().out
+
+
+def test_a_label_after_an_untrained_one_is_decoded_as_itself(
+    make_images: MakeImages, with_untrained: Generator, tmp_path: Path
+) -> None:
+    balanced = table_rows(make_images(tmp_path / "all", of=with_untrained, count=4, labels="balanced").metadata_path)
+    right = table_rows(make_images(tmp_path / "right", of=with_untrained, count=4, label="right").metadata_path)
+    assert [row["sha256"] for row in balanced[1::2]] == [row["sha256"] for row in right[1::2]]
+
+
+def test_balanced_with_filters_leaves_out_labels_without_training_images(
+    make_images: MakeImages, with_untrained: Generator, tmp_path: Path
+) -> None:
+    images = make_images(tmp_path, of=with_untrained, count=10, labels="balanced", drop_unlikely=0.1)
+    assert Counter(row["label"] for row in table_rows(images.metadata_path)) == {"left": 5, "right": 5}
 
 
 def test_an_error_about_an_unknown_label_lists_the_labels(

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components.generate.plan import FILE_BYTES, FILES_PER_FOLDER, deal, folder_of, image_name, plan_files
+from components.generate.plan import (
+    FILE_BYTES,
+    FILES_PER_FOLDER,
+    NAME_BYTES,
+    deal,
+    folder_of,
+    folders_of,
+    image_name,
+    plan_files,
+)
 from schemas.recipe.generate import BLOCK
 
 counts = st.integers(1, 200_000)
@@ -67,7 +76,7 @@ def test_an_images_file_is_its_own_and_sorts_after_the_one_before(index: int) ->
     ],
 )
 def test_an_images_file_is_named_by_its_index_and_its_label(index: int, label: str | None, name: str) -> None:
-    assert image_name(index, suffix="png", label=label) == name
+    assert image_name(index, suffix="png", folder=None if label is None else folder_of(label)) == name
 
 
 @given(label=st.text())
@@ -80,6 +89,30 @@ def test_a_labels_folder_is_valid_on_any_file_system_and_not_hidden(label: str) 
     assert folder
     assert "/" not in folder
     assert not folder.startswith(".")
+    assert len(folder.encode()) <= NAME_BYTES
+
+
+@pytest.mark.parametrize("letter", ["x", "猫"])
+def test_a_label_that_is_too_long_for_a_folder_ends_in_its_hash(letter: str) -> None:
+    longest, longer, other = letter * (NAME_BYTES // len(letter.encode())), letter * 300, letter * 301
+    assert folder_of(longest) == longest
+    assert folder_of(longer) == folder_of(longer) != folder_of(other)
+    assert folder_of(longer).startswith(letter * 80)
+
+
+@given(labels=st.lists(st.text("a/_:.-", max_size=4), unique=True))
+@example(labels=["a/b", "a_b", "a:b", "a_b-c14cddc0", folder_of("x" * 300), "x" * 300])
+def test_no_two_labels_share_a_folder(labels: list[str]) -> None:
+    folders = folders_of(labels)
+    assert sorted(folders) == sorted(labels)
+    assert len(set(folders.values())) == len(labels)
+
+
+def test_a_labels_folder_has_a_hash_only_where_another_label_has_its_name() -> None:
+    assert folders_of(["cat", "a/c"]) == {"cat": "cat", "a/c": "a_c"}
+    folders = folders_of(["a/b", "a_b", "cat"])
+    assert (folders["a_b"], folders["cat"]) == ("a_b", "cat")
+    assert folders["a/b"].startswith("a_b-")
 
 
 def test_no_folder_holds_too_many_files() -> None:

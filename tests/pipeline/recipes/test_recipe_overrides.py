@@ -56,6 +56,27 @@ def test_an_error_in_set_names_set(write_recipe: WriteRecipe, override: str, exp
     assert error_of(write_recipe(), override).startswith(expected)
 
 
+@pytest.mark.parametrize("text", ["{shoe:500,bag:100}", "{shoe: 500, bag: 100}"])
+def test_numbers_of_images_by_label_need_no_space(write_recipe: WriteRecipe, text: str) -> None:
+    recipe = load_recipe(write_recipe(), overrides=[f"generate.labels={text}"])
+    assert recipe.generate.labels == {"shoe": 500, "bag": 100}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{shoe}", "--set generate.labels: expected a number of images for each label, found none for shoe"),
+        ("{shoe:0}", "--set generate.labels: expected at least 1 image of shoe, found 0"),
+        (
+            "shoe",
+            "--set generate.labels: expected balanced, or numbers of images such as {cat: 500, dog: 500}, found 'shoe'",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_read_are_one_line(write_recipe: WriteRecipe, text: str, expected: str) -> None:
+    assert error_of(write_recipe(), f"generate.labels={text}").startswith(expected)
+
+
 def test_source_is_the_path_of_the_one_source(write_recipe: WriteRecipe) -> None:
     (source,) = load_recipe(write_recipe(), source="/elsewhere").sources
     assert getattr(source, "path", None) == "/elsewhere"
