@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.ingest import misleading
+from components.ingest.findings import Findings
+from components.ingest.misleading import listed
 from components.reporting.console import counted
 
 FEW_IMAGES = 1000  # training images; the published systems have 2,000 and more
@@ -25,7 +28,6 @@ SHIFT = 0.05  # on the scale from 0 to 1: 13 of 255 levels, a difference that an
 SHIFT_ERRORS = 4  # standard errors; a smaller difference is chance in a small split
 CROWD_SHARE = 0.05  # of the images in one group of near-duplicates
 CROWD = 20  # images of that group, at least: no real set has that many copies of one image
-NAMED = 3  # classes that a sentence names before it counts the rest
 
 
 class Kind(StrEnum):
@@ -38,6 +40,11 @@ class Kind(StrEnum):
     FEW_IN_CLASS = "few_in_class"
     IMBALANCE = "imbalance"
     UNTRAINED_CLASS = "untrained_class"
+    VANISHED_CLASS = "vanished_class"
+    TWO_LABELS = "two_labels"
+    UNLABELLED = "unlabelled"
+    UNUSED = "unused"
+    OWN_SPLITS = "own_splits"
     SMALLER = "smaller"
     GREY = "grey"
     SHIFT = "shift"
@@ -45,6 +52,8 @@ class Kind(StrEnum):
     CROWD = "crowd"
     REJECTED = "rejected"
     PROFILES = "profiles"
+    MODERN = "modern"
+    LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class Facts:
     largest_group: int  # images in the largest group of near-duplicates; 1 if there was no search for them
     rejected: Mapping[str, int]  # files, per reason
     profiles_ignored: int = 0  # images with a colour profile that could not be applied
+    findings: Findings = field(default_factory=Findings)  # of the sources
 
     @property
     def images(self) -> int:
@@ -156,7 +166,7 @@ def _few_in_class(facts: Facts) -> Iterator[str]:
         [(label, count)] = few_images.items()
         yield f"The class `{label}` has {counted(count, 'training image')}: too few to learn from."
     elif few_images:
-        named = _listed([f"`{label}` ({count})" for label, count in few_images.items()])
+        named = listed([f"`{label}` ({count})" for label, count in few_images.items()])
         yield f"{len(few_images):,} classes have fewer than {FEW_IN_CLASS} training images, too few to learn from: {named}."
 
 
@@ -185,7 +195,7 @@ def _untrained_class(facts: Facts) -> Iterator[str]:
         splits = f"{' and '.join(names)} {'split' if len(names) == 1 else 'splits'}"
         yield f"The label `{label}` is only in the {splits}: no training image has it."
     elif places:
-        named = _listed([f"`{label}` ({' and '.join(names)})" for label, names in places.items()])
+        named = listed([f"`{label}` ({' and '.join(names)})" for label, names in places.items()])
         yield f"{len(places):,} labels have no training image: {named}."
 
 
@@ -263,6 +273,11 @@ _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
     Kind.FEW_IN_CLASS: _few_in_class,
     Kind.IMBALANCE: _imbalance,
     Kind.UNTRAINED_CLASS: _untrained_class,
+    Kind.VANISHED_CLASS: lambda facts: misleading.vanished_class(facts.findings),
+    Kind.TWO_LABELS: lambda facts: misleading.two_labels(facts.findings, dropped=facts.dropped > 0),
+    Kind.UNLABELLED: lambda facts: misleading.unlabelled(facts.findings, images=facts.images),
+    Kind.UNUSED: lambda facts: iter(facts.findings.unused),
+    Kind.OWN_SPLITS: lambda facts: misleading.own_splits(facts.findings),
     Kind.SMALLER: _smaller,
     Kind.GREY: _grey,
     Kind.SHIFT: _shift,
@@ -270,6 +285,8 @@ _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
     Kind.CROWD: _crowd,
     Kind.REJECTED: _rejected,
     Kind.PROFILES: _profiles,
+    Kind.MODERN: lambda facts: misleading.modern(facts.findings),
+    Kind.LEFT_OUT: lambda facts: misleading.left_out(facts.findings),
 }
 
 
@@ -288,8 +305,3 @@ def _counted_with_verb(count: int, noun: str) -> str:
 
 def _share(part: int, whole: int) -> str:
     return "All images" if part == whole else f"{min(99, max(1, round(100 * part / whole)))}% of the images"
-
-
-def _listed(items: Sequence[str]) -> str:
-    named, rest = items[:NAMED], len(items) - NAMED
-    return f"{', '.join(named)} and {rest:,} more" if rest > 0 else f"{', '.join(named[:-1])} and {named[-1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from components.ingest.perceptual import groups
 from components.sources.endings import ending_of
 from components.sources.layout import Folder, folders_of
 from schemas.artifacts import tables
+from schemas.artifacts.records import SPLITS
 from schemas.artifacts.tables import BATCH
 
 # The first pass writes one such row per image. Tables of the artifact have their schemas in schemas/artifacts/tables.py.
@@ -154,10 +155,11 @@ class Catalogue:
         )
 
     def duplicates(self) -> Iterator[dict[str, Any]]:
-        """Return rows of `schemas.artifacts.tables.DUPLICATES`, by key."""
+        """Return rows of `schemas.artifacts.tables.DUPLICATES_LABELLED`, by key."""
         return self._rows(
-            "SELECT images.key, kept.key AS same_as, images.sha256 FROM images "
-            "JOIN images AS kept ON kept.sha256 = images.sha256 AND kept.kept WHERE NOT images.kept ORDER BY images.key"
+            "SELECT images.key, kept.key AS same_as, images.sha256, images.label, kept.label AS same_as_label FROM images "
+            "JOIN images AS kept ON kept.sha256 = images.sha256 AND kept.kept "
+            "WHERE NOT images.kept ORDER BY images.key, images.id"
         )
 
     def group_near_duplicates(self, distance: int) -> None:
@@ -209,6 +211,37 @@ class Catalogue:
             "THEN split_of(sha256, own_split, source) ELSE split_of(leader, leader_split, leader_source) END WHERE kept"
         )
         self.database.execute("CREATE INDEX by_point ON images (split, point, key)")
+
+    def units(self, split: str) -> dict[str, bool]:
+        """Return what can only move to another split as a whole: the sha256 of an image, or of the leader of its group.
+
+        Returns:
+            For each, whether it may move: not if a source itself holds one of its images out.
+        """
+        rows = self.database.execute(
+            "SELECT coalesce(leader, sha256), min(coalesce(leader_split, own_split, 'train') = 'train') FROM images "
+            "WHERE kept AND split = ? GROUP BY 1",
+            (split,),
+        )
+        return {unit: bool(movable) for unit, movable in rows}
+
+    def move(self, units: Iterable[str], split: str) -> None:
+        """Move units (see `units`) to a split."""
+        self.database.execute("CREATE TEMP TABLE moved (unit TEXT PRIMARY KEY)")
+        self.database.executemany("INSERT INTO moved VALUES (?)", [(unit,) for unit in units])
+        self.database.execute(
+            "UPDATE images SET split = ? WHERE kept AND coalesce(leader, sha256) IN (SELECT unit FROM moved)", (split,)
+        )
+        self.database.execute("DROP TABLE moved")
+
+    def empty_splits(self) -> list[str]:
+        """Return the splits that have no images."""
+        query = "SELECT EXISTS (SELECT 1 FROM images WHERE split = ? AND kept)"
+        return [split for split in SPLITS if not self._one(query, split)]
+
+    def discard_rejected(self) -> None:
+        """Forget the images that the second pass has rejected."""
+        self.database.execute("DELETE FROM images WHERE key IN (SELECT key FROM rejected)")
 
     def count(self, *, split: str | None = None) -> int:
         """Return the number of images that are kept, in one split or in all."""

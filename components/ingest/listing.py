@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +19,12 @@ from components.images.contact_sheet import pillow_images
 from components.images.decode import Decoder
 from components.images.rejected import Rejected, require_image
 from components.ingest.catalogue import BESIDE, LISTED, Catalogue
+from components.ingest.findings import Listing
 from components.ingest.naming import name_images
 from components.ingest.perceptual import perceptual_hash
 from components.ingest.unpacked import UnpackedWriter
 from components.reporting.console import watched
-from components.sources import RawImage, open_source
+from components.sources import RawImage, Source, files, open_source
 from components.sources.endings import is_image, is_other
 from components.workers.attempts import attempt
 from components.workers.isolated import open_decoder
@@ -78,11 +81,11 @@ class ListingUnit:
         return self._path("unpacked-{:06d}")
 
 
-def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> list[str]:
+def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> Listing:
     """List all sources into a catalogue; units that an earlier, interrupted run finished are not done again.
 
     Returns:
-        Sentences about how the sources were understood.
+        What is known of the sources beside their images.
 
     Raises:
         DataError: A part of a source is broken. The others are listed all the same.
@@ -115,12 +118,20 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> l
         catalogue.add(unit.listed_path)
         catalogue.reject(unit.rejected_path)
         catalogue.add_beside(unit.beside_path)
-    left_out = [
-        f"Left out, {reason}: {len(paths):,}, the first {paths[0]}."
-        for source in sources
-        for reason, paths in source.left_out.items()
-    ]
-    return [remark for source in sources for remark in source.remarks()] + name_images(catalogue, sources) + left_out
+    remarks = [remark for source in sources for remark in source.remarks()]
+    return Listing(remarks, unused=name_images(catalogue, sources), left_out=_left_out(sources))
+
+
+def _left_out(sources: Sequence[Source]) -> dict[str, tuple[int, str]]:
+    """Return what was not followed, by reason: the number of paths, and the name of the first within its source."""
+    left_out: dict[str, tuple[int, str]] = {}
+    for source in sources:
+        for reason, paths in source.left_out.items():
+            root = getattr(source, "root", None)
+            name = files.quote(paths[0] if root is None else os.path.relpath(paths[0], root))
+            count, first = left_out.get(reason, (0, name))
+            left_out[reason] = (count + len(paths), first)
+    return left_out
 
 
 class ListDoFn(UnitDoFn):

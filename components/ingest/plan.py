@@ -1,14 +1,14 @@
 """Between the passes: assigns each image to a split and to a shard.
 
-Both depend on content and name, never on order or worker. Adding images moves no earlier image to another split, and
-images with the same bytes are always in the same split.
+Both depend on content and name, never on order or worker. Adding images moves no earlier image to another split, unless a
+split was empty, and images with the same bytes are always in the same split.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,8 @@ from schemas.recipe.preprocess import PreprocessSettings
 
 SHARD_BYTES = 32 << 20
 SHARD_RECORDS = 2048
+
+_DRAWS = ("validation", "test", "train")  # from the smallest draw to the largest, in `split_of`
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def split_of(sha256: str, own_split: str | None, *, own_splits: Collection[str],
     """
     if own_split in ("validation", "test"):
         return own_split
-    point = _hash(f"{preprocess.split_salt}/{sha256}") / 2**64
+    point = _point(sha256, preprocess)
     if point < preprocess.validation:
         drawn = "validation"
     elif point < preprocess.validation + preprocess.test:
@@ -90,6 +92,44 @@ def assign_splits(catalogue: Catalogue, preprocess: PreprocessSettings, *, seed:
         ),
         point=lambda key: _hash(f"{seed}/{key}") >> 1,  # SQLite's integers have 63 bits and a sign
     )
+
+
+def fill_empty_splits(catalogue: Catalogue, preprocess: PreprocessSettings) -> dict[str, int]:
+    """Move images into each split that is empty, if there are three images or more.
+
+    These are as many as the split's share of all, at least one, and those whose draws are nearest to it: the images that would
+    be there first if the shares were changed. So they depend on content alone. Copies, and near-duplicates, move together.
+    Images that a source holds out itself stay.
+
+    Returns:
+        Number of images in each split that was empty.
+    """
+    empty = catalogue.empty_splits()
+    if not empty:
+        return {}
+    units = {split: catalogue.units(split) for split in SPLITS}
+    total = sum(map(len, units.values()))
+    shares = {"validation": preprocess.validation, "test": preprocess.test}
+    shares["train"] = 1 - sum(shares.values())
+    filled = {}
+    for split in empty if total >= len(SPLITS) else ():
+        donors = [other for other in SPLITS if other != split and _spare(units[other])]
+        donor = "train" if "train" in donors else max(donors, key=lambda other: _spare(units[other]), default=None)
+        if donor is None:
+            continue
+        movable = (unit for unit, may_move in units[donor].items() if may_move)
+        from_below = _DRAWS.index(donor) < _DRAWS.index(split)
+        ordered = sorted(movable, key=lambda unit: (_point(unit, preprocess), unit), reverse=from_below)
+        chosen = ordered[: min(_spare(units[donor]), max(1, round(shares[split] * total)))]
+        catalogue.move(chosen, split)
+        units[split] = {unit: units[donor].pop(unit) for unit in chosen}
+        filled[split] = catalogue.count(split=split)
+    return filled
+
+
+def _spare(units: Mapping[str, bool]) -> int:
+    """Return how many of a split's units may move, so that one at least stays."""
+    return min(sum(units.values()), len(units) - 1)
 
 
 def plan_shards(catalogue: Catalogue, preprocess: PreprocessSettings, *, folder: Path) -> list[ShardUnit]:
@@ -117,6 +157,11 @@ def plan_shards(catalogue: Catalogue, preprocess: PreprocessSettings, *, folder:
             tables.write_rows(path, shard_rows, LISTED)
             units.append(ShardUnit(split, name, str(path), len(shard_rows), pixels))
     return units
+
+
+def _point(sha256: str, preprocess: PreprocessSettings) -> float:
+    """Return the draw that decides an image's split: from 0 to 1, by its content."""
+    return _hash(f"{preprocess.split_salt}/{sha256}") / 2**64
 
 
 def _hash(text: str) -> int:

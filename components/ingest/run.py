@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pyarrow.parquet as pq
 from components.images.contact_sheet import contact_sheet, pillow_images
 from components.images.geometry import Crop
 from components.ingest.catalogue import Catalogue
+from components.ingest.findings import findings_of
 from components.ingest.listing import list_images
 from components.ingest.normalise import store_float32
-from components.ingest.plan import ShardUnit, assign_splits, plan_shards
-from components.ingest.shards import ShardFolders, write_shards
+from components.ingest.plan import ShardUnit, assign_splits, fill_empty_splits, plan_shards
+from components.ingest.shards import ShardFolders, ShardResult, write_shards
 from components.ingest.statistics import statistics_of
 from components.reporting.console import say
 from schemas import atomic
@@ -35,7 +37,7 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
     for source in settings.sources:
         say(f"reads   {source.kind} {getattr(source, 'path', None) or ''}".rstrip())
     with Catalogue(examples.work / "catalogue.sqlite") as catalogue:
-        remarks = list_images(settings, examples.work, catalogue)
+        listing = list_images(settings, examples.work, catalogue)
         total = catalogue.count() + sum(catalogue.reasons().values())
         if not total:
             beside = f" but {_counts(catalogue.beside())}" if catalogue.beside() else ""
@@ -44,40 +46,90 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         _check_patterns(catalogue, settings)
         if counts := catalogue.beside():
             say(f"beside  {_counts(counts)}: files that are no images")
-        for remark in remarks:
-            say(f"note    {remark}")
+        early_notes = [*listing.remarks, *listing.unused]  # before the work: a person may want to stop here
+        for note in early_notes:
+            say(f"note    {note}")
         assign_splits(catalogue, preprocess, seed=settings.seed)
-        labels = _label_names(catalogue)
-        units = plan_shards(catalogue, preprocess, folder=examples.work / "plan")
-        # Normalised shards are made from shards of pixels, which then belong into the work folder.
-        normalised = preprocess.store == "float32"
-        folders = ShardFolders(examples.work / "pixels" if normalised else examples.path, examples.work)
-        shards = write_shards(units, settings, folders, labels=labels)
-
-        for unit in units:
-            catalogue.reject(folders.table(unit, "rejected"))
-        _check_rejected(catalogue, settings, examples.work, total=total)
-        statistics = statistics_of(shards, catalogue, settings.preprocess, labels=labels)
+        written = _write_splits(examples, settings, catalogue, total=total)
+        labels, units, folders = written.labels, written.units, written.folders
+        findings = findings_of(catalogue, listing, refilled=written.refilled)
+        statistics = statistics_of(written.shards, catalogue, preprocess, labels=labels, findings=findings)
         for anomaly in statistics.anomalies:
-            say(f"note    {anomaly}")
+            if anomaly not in early_notes:
+                say(f"note    {anomaly}")
         for split in SPLITS:
             if not statistics.images[split]:
                 raise DataError(
                     f"preprocess: expected images in every split, found none in {split} of {catalogue.count():,} in all; "
                     f"add images, or raise preprocess.{'test' if split == 'test' else 'validation'}"
                 )
-        if normalised:
+        if preprocess.store == "float32":
             store_float32(
                 [(folders.shard(unit), examples.path / unit.name) for unit in units], statistics, settings.beam
             )
         tables.write_rows(examples.images_path, _images(units, folders), tables.IMAGES)
         tables.write_rows(examples.rejected_path, catalogue.rejected(), tables.REJECTED)
-        tables.write_rows(examples.duplicates_path, catalogue.duplicates(), tables.DUPLICATES)
+        columns = tables.DUPLICATES_LABELLED if statistics.two_labels and catalogue.dropped() else tables.DUPLICATES
+        tables.write_rows(examples.duplicates_path, catalogue.duplicates(), columns)
         _write_contact_sheet(examples, [folders.shard(unit) for unit in units if unit.split == "train"], statistics)
     atomic.write_text(examples.statistics_path, statistics.model_dump_json(indent=1) + "\n")
     atomic.write_text(examples.schema_path, schema_text(statistics))
     _print_summary(statistics)
     return {**statistics.images, "rejected": sum(statistics.rejected.values()), "duplicates": statistics.duplicates}
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The shards of all splits.
+
+    Attributes:
+        labels: All labels, in their order.
+        units: The shards.
+        folders: Where they are.
+        shards: The workers' numbers of them.
+        refilled: Number of images in each split of a source's own that had no usable image.
+    """
+
+    labels: list[str]
+    units: list[ShardUnit]
+    folders: ShardFolders
+    shards: list[ShardResult]
+    refilled: dict[str, int]
+
+
+def _write_splits(examples: Examples, settings: IngestSettings, catalogue: Catalogue, *, total: int) -> _Written:
+    """Write the shards of all splits; once more, if all images of one could not be decoded, with images of the others.
+
+    Raises:
+        DataError: Too many of the `total` images are rejected.
+    """
+    preprocess = settings.preprocess
+    own_splits = set().union(*catalogue.own_splits().values())
+    # Normalised shards are made from shards of pixels, which then belong into the work folder.
+    artifact = examples.work / "pixels" if preprocess.store == "float32" else examples.path
+    filled = fill_empty_splits(catalogue, preprocess)
+    for attempt in count():
+        labels = _label_names(catalogue)
+        units = plan_shards(catalogue, preprocess, folder=examples.work / "plan")
+        folders = ShardFolders(artifact, examples.work, attempt=attempt)
+        shards = write_shards(units, settings, folders, labels=labels)
+        for unit in units:
+            catalogue.reject(folders.table(unit, "rejected"))
+        _check_rejected(catalogue, settings, examples.work, total=total)
+        usable = {shard.split for shard in shards if shard.images}
+        if len(usable) == len(SPLITS):
+            break
+        catalogue.discard_rejected()
+        again = fill_empty_splits(catalogue, preprocess)
+        if not again:
+            break
+        filled |= again
+    names = {unit.name for unit in units}
+    for path in artifact.glob("Split-*/*") if attempt else ():
+        if path.relative_to(artifact).as_posix() not in names:
+            path.unlink()  # of an attempt before
+    refilled = {split: number for split, number in filled.items() if split in own_splits}
+    return _Written(labels, units, folders, shards, refilled)
 
 
 def _check_patterns(catalogue: Catalogue, settings: IngestSettings) -> None:
@@ -107,11 +159,17 @@ def _check_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, 
     limit = settings.preprocess.max_rejected
     reasons = catalogue.reasons()
     rejected = sum(reasons.values())
-    if rejected <= limit * total:
+    if rejected <= limit * total and rejected < total:
         return
     path = work / "rejected.parquet"
     tables.write_rows(path, catalogue.rejected(), tables.REJECTED)
     listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    if rejected == total:
+        first = next(catalogue.rejected())
+        raise DataError(
+            f"sources: expected images that can be used, found {total:,}, and all were rejected ({listed}), such as "
+            f"{first['key']} ({first['detail']}); they are listed in {path}"
+        )
     raise DataError(
         f"preprocess.max_rejected: expected at most {100 * limit:g}% of the images rejected, "
         f"found {rejected:,} of {total:,} ({listed}); they are listed in {path}"

@@ -55,13 +55,19 @@ class ShardResult:
 
 
 class ShardFolders:
-    """The folders of the second pass: shards go into the artifact, tables into its work folder."""
+    """The folders of the second pass: shards go into the artifact, tables into its work folder.
 
-    def __init__(self, artifact: Path, work: Path) -> None:
+    Args:
+        artifact: Path of the artifact.
+        work: Path of its work folder.
+        attempt: How often shards were written before, of other images: each attempt has its own tables.
+    """
+
+    def __init__(self, artifact: Path, work: Path, *, attempt: int = 0) -> None:
         self.artifact = artifact
         self.root = work
         self.listing = work / "listing"
-        self.work = work / "shards"
+        self.work = work / (f"shards-{attempt}" if attempt else "shards")
         self.tally = work / "shards-tally"
 
     def shard(self, unit: ShardUnit) -> Path:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from components.ingest.anomalies import Facts, SplitFacts, anomalies, fitting_size
 from components.ingest.catalogue import Catalogue
+from components.ingest.findings import Findings
 from components.ingest.normalise import constants, moments
 from components.ingest.shards import ShardResult
 from schemas.artifacts.records import SPLITS, Moments, Sizes, Statistics
@@ -15,9 +16,21 @@ from schemas.recipe.preprocess import PreprocessSettings
 
 
 def statistics_of(
-    shards: list[ShardResult], catalogue: Catalogue, preprocess: PreprocessSettings, *, labels: list[str]
+    shards: list[ShardResult],
+    catalogue: Catalogue,
+    preprocess: PreprocessSettings,
+    *,
+    labels: list[str],
+    findings: Findings,
 ) -> Statistics:
     """Compute the statistics of all shards.
+
+    Args:
+        shards: The workers' numbers.
+        catalogue: All images.
+        preprocess: The recipe's settings.
+        labels: All labels, in their order.
+        findings: Of the sources.
 
     Raises:
         DataError: There is nothing to train on.
@@ -55,10 +68,11 @@ def statistics_of(
         fitting=fitting_size(heights, widths, height=height, width=width),
         grey=sum(shard.grey for shard in shards),
         profiles_ignored=sum(shard.profiles_ignored for shard in shards),
-        distinct=catalogue.distinct(),
+        distinct=findings.distinct,
         dropped=catalogue.dropped(),
         largest_group=catalogue.largest_group,
         rejected=rejected,
+        findings=findings,
     )
     return Statistics(
         height=preprocess.height,
@@ -83,6 +97,9 @@ def statistics_of(
         },
         moments={split: Moments(mean=mean, deviation=deviation) for split, (mean, deviation) in split_moments.items()},
         anomalies=[anomaly.text for anomaly in anomalies(facts)],
+        two_labels=sum(findings.two_labels.values()),
+        beside=catalogue.beside(),
+        left_out={reason: count for reason, (count, _) in findings.left_out.items()},
     )
 
 

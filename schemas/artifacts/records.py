@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
 SPLITS = ("train", "validation", "test")
+
+_FINDINGS = ("two_labels", "beside", "left_out")  # fields of the statistics that are left out where they are empty
 
 IMAGE = "image"  # uint8: the pixels' bytes, height × width × channels; float32: the same number of normalised values
 KEY = "key"  # the image's key in images.parquet
@@ -72,6 +74,15 @@ class Statistics(BaseModel):
     sizes: dict[str, Sizes] = {}  # per split that has images: before resizing
     moments: dict[str, Moments] = {}  # per split that has images: of the stored pixels
     anomalies: list[str] = []  # warnings about the images, one sentence each
+    two_labels: int = 0  # different images that stand under several labels
+    beside: dict[str, int] = {}  # files beside the images that are no images, per ending; "" without one
+    left_out: dict[str, int] = {}  # paths that were not looked at, per reason
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out findings that are empty: Examples without them keep the digest that they had before there were any."""
+        fields: dict[str, Any] = serialise(self)
+        return {name: value for name, value in fields.items() if value or name not in _FINDINGS}
 
 
 def read_statistics(examples: Examples) -> Statistics:

@@ -53,6 +53,14 @@ DUPLICATES = pa.schema(
     ]
 )
 
+DUPLICATES_LABELLED = pa.schema(  # where an image stands under several labels
+    [
+        *DUPLICATES,
+        pa.field("label", pa.string()),  # of the image that was left out
+        pa.field("same_as_label", pa.string()),  # of the image that was kept
+    ]
+)
+
 REJECTED = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),

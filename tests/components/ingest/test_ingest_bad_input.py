@@ -138,25 +138,57 @@ def test_files_beside_the_images_are_not_rejected(
     assert "beside  40 .txt: files that are no images" in capsys.readouterr().out
 
 
-def test_a_folder_of_nothing_usable_is_a_data_error(tmp_path: Path, ingest_into: Ingest) -> None:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    (folder / "a.png").write_text("a")
-    with pytest.raises(DataError, match=r"preprocess\.max_rejected: .* found 1 of 1"):
-        ingest_into(tmp_path / "strict", folder)
-    with pytest.raises(DataError, match="expected images"):
-        ingest_into(tmp_path / "lenient", folder, max_rejected=1.0)
+@pytest.mark.parametrize("limit", [0.1, 1.0], ids=["strict", "lenient"])
+@pytest.mark.parametrize("cut", [0, -200], ids=["by headers", "by what is in them"])
+def test_that_all_images_were_rejected_is_said_as_that(
+    tmp_path: Path, photos: Path, ingest_into: Ingest, limit: float, cut: int
+) -> None:
+    for path in photos.glob("*.png"):
+        path.write_bytes(path.read_bytes()[: cut or 100])
+    expected = (
+        r"^sources: expected images that can be used, found 40, and all were rejected \(truncated 40\), such as 000\.png "
+        r"\(.+\); they are listed in \S+rejected\.parquet$"
+    )
+    with pytest.raises(DataError, match=expected) as caught:
+        ingest_into(tmp_path, photos, max_rejected=limit)
+    assert len(rejected(Path(str(caught.value).rpartition(" ")[2]))) == 40
 
 
-def test_a_split_that_would_be_empty_is_a_data_error_that_says_what_to_do(
+def test_two_images_are_a_data_error_that_says_what_to_do(
     tmp_path: Path, write_photos: WritePhotos, ingest_into: Ingest
 ) -> None:
     folder = write_photos(tmp_path / "photos", 2)
     with pytest.raises(DataError, match=r"expected images .*found none"):
         ingest_into(tmp_path, folder)
-    write_photos(folder, 30)
-    with pytest.raises(DataError, match=r"expected images in every split, found none in test of 30 .*preprocess\.test"):
-        ingest_into(tmp_path / "more", folder, test=0.0001)
+
+
+@pytest.mark.parametrize("count", [3, 5, 30])
+def test_no_split_is_left_empty_of_three_images_or_more(
+    tmp_path: Path, write_photos: WritePhotos, ingest_into: Ingest, count: int
+) -> None:
+    folder = write_photos(tmp_path / "photos", count)
+    _, counts = ingest_into(tmp_path, folder, validation=0.0001, test=0.0001)
+    assert counts == {"train": count - 2, "validation": 1, "test": 1, "rejected": 0, "duplicates": 0}
+
+
+@pytest.mark.parametrize("store", ["uint8", "float32"])
+@pytest.mark.parametrize("broken", range(4))
+def test_no_split_is_left_empty_where_one_of_four_images_cannot_be_decoded(
+    tmp_path: Path, write_photos: WritePhotos, ingest_into: Ingest, broken: int, store: str
+) -> None:
+    folder = write_photos(tmp_path / "photos", 4)
+    path = folder / f"{broken:03d}.png"
+    path.write_bytes(path.read_bytes()[:-200])  # its header is whole, so only the second pass rejects it
+    examples, counts = ingest_into(tmp_path, folder, max_rejected=0.5, store=store)
+    assert counts == {"train": 1, "validation": 1, "test": 1, "rejected": 1, "duplicates": 0}
+    rows = read_table(examples.images_path, IMAGES).to_pylist()
+    assert len(list(examples.path.glob("Split-*/*"))) == 3
+    for row in rows:
+        assert len(list(read_records(examples.path / row["shard"]))) == 1
+    assert rejected(examples.rejected_path) == {path.name: Reason.TRUNCATED}
+    before = {path: sha256_of(path) for path in examples.path.rglob("*") if path.is_file()}
+    assert ingest_into(tmp_path, folder, max_rejected=0.5, store=store)[1] == counts  # resumed
+    assert {path: sha256_of(path) for path in examples.path.rglob("*") if path.is_file()} == before
 
 
 def test_a_training_split_that_comes_without_a_test_split_is_divided(
