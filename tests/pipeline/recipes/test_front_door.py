@@ -81,6 +81,7 @@ def front_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Pat
         (folders.curated_links, PETS, {}),
         (folders.files_and_links, PETS, {}),
         (folders.png_metadata, {None: 60}, {}),
+        (folders.five, {None: 5}, {}),
         (folders.odd_folders, {"1": 22, "10": 22, "2": 22}, {}),
         (folders.two_labels, {"early": 60, "late": 60}, {}),
         (files.hub_cache, THREE, {"test": 12}),
