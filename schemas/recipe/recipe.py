@@ -138,6 +138,8 @@ class Gate(Section):
 
 # Sections of metrics.json whose values a gate may name.
 GATE_SECTIONS = ("metrics", "latent", "distances", "samplers", "usefulness", "memorisation")
+# The values in its section `metrics` (components/evaluate/reconstruction/metrics.py); the model decides which it has.
+METRICS = ("ssim", "psnr", "mse", "elbo", "iwae", "bits_per_dim", "log_prob", "kl")
 
 
 class EvaluateSection(Section):
@@ -184,6 +186,8 @@ class EvaluateSection(Section):
                 raise ValueError(
                     f"gates: expected names that begin with one of {', '.join(GATE_SECTIONS)}, found {name}"
                 )
+            if name.startswith("metrics.") and name.split(".")[1] not in METRICS:
+                raise ValueError(f"gates: expected metrics. and one of {', '.join(METRICS)}, found {name}")
         return self
 
 

@@ -39,6 +39,10 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
             r"loss.importance_epochs: expected at most train.epochs less kl_warmup_epochs \(7\), found 8",
         ),
         ({"evaluate.gates": {"metrics.mse": {}}}, "expected at_least or at_most, found neither"),
+        (
+            {"evaluate.gates": {"metrics.foo": {"at_most": 1}}},
+            "gates: expected metrics. and one of ssim, .*, found metrics.foo",
+        ),
         ({"evaluate.gates": {"mse": {"at_most": 1}}}, "gates: expected names that begin with one of metrics, "),
         (
             {"loss": {"likelihood": "logistic"}},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluate.reconstruction.metrics import METRICS, mse, psnr, ssim
+from schemas.recipe.recipe import METRICS as METRICS_OF_GATES
 
 
 def terms(targets: Any, reconstructions: Any) -> dict[str, Any]:
@@ -44,6 +45,10 @@ def test_similarity_of_unlike_images_is_low_at_any_size(shape: tuple[int, int, i
 def test_elbo_is_log_probability_minus_kl() -> None:
     elbo = next(metric for metric in METRICS if metric.name == "elbo")
     np.testing.assert_allclose(elbo.per_image(terms(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4, 1)))), [-34.0, -21.5])
+
+
+def test_gates_may_name_every_metric() -> None:
+    assert {metric.name for metric in METRICS} == {*METRICS_OF_GATES}
 
 
 def test_metrics_that_some_models_lack_are_marked() -> None:
