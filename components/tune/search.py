@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from components.engine.device import prepare_device
 from components.examples.dataset import readable
-from components.reporting.console import say
+from components.reporting.console import counted, say
 from components.tune.bookkeeping import Bookkeeping
 from components.tune.figure import search_figure
 from components.tune.importance import importance
@@ -36,11 +36,12 @@ def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneS
     oracle = make_oracle(settings, state_path=work / "search.json")
     say(f"searches {readable_space(section.space)}")
     say(
-        f"with    {section.oracle}, {section.max_trials} trials, {section.epochs} epochs of {images:,} images each, on {device}"
+        f"with    {section.oracle}, {counted(section.max_trials, 'trial')}, {counted(section.epochs, 'epoch')} of "
+        f"{counted(images, 'image')} each, on {device}"
     )
     oracle.restore()
     if oracle.end_order:
-        say(f"resumes after {len(oracle.end_order)} trials")
+        say(f"resumes after {counted(len(oracle.end_order), 'trial')}")
     oracle.on_end = lambda trial: _print_trial(trial_row(trial, oracle, settings, images=images), settings)
     if section.workers > 1 or "KERASTUNER_ORACLE_IP" in os.environ:
         from components.tune.chief import run_workers
