@@ -7,14 +7,28 @@ from typing import Annotated
 
 import typer
 
+from schemas.errors import UsageError
 from schemas.paths import user_path
+
+
+def _runs_folder(text: str | Path) -> Path:
+    """Return the folder of all runs, which need not exist yet.
+
+    Raises:
+        UsageError: There is something else.
+    """
+    path = user_path(text)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"--runs {text}: expected a folder, found a file")
+    return path
+
 
 RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="Name of a recipe, or path of a recipe file.")]
 SourcePath = Annotated[str | None, typer.Option("--source", "-s", help="Path of your images.")]
 Overrides = Annotated[
     list[str], typer.Option("--set", help="Override a setting, such as train.epochs=5. Can be repeated.")
 ]
-RunsFolder = Annotated[Path, typer.Option("--runs", metavar="FOLDER", parser=user_path, help="Folder of all runs.")]
+RunsFolder = Annotated[Path, typer.Option("--runs", metavar="FOLDER", parser=_runs_folder, help="Folder of all runs.")]
 InceptionPath = Annotated[
     str | None, typer.Option("--inception", help="Path of inception-2015-12-05.pt, for FID and KID.")
 ]

@@ -52,7 +52,7 @@ def write_recipe(
         for settings in load_recipe(name, source=source).sources:
             print_look(look(settings, choose=False))
         return
-    if source is None:
+    if not source:
         raise UsageError("SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)")
     path, seen = new_recipe(name, source, image=image_column, label=label_column)
     print_look(seen)

@@ -152,6 +152,8 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
             damage = [str(error)]
         if damage:
             return Status(stage, output, settings, inputs, f"damaged: {damage[0]}", damaged=True)
+    elif line := output.in_its_place():
+        return Status(stage, output, settings, inputs, f"damaged: {line}", damaged=True)
     if stage.external is not None:
         for name, digest in stage.external(settings).items():
             if digest is None:

@@ -41,6 +41,8 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
         status = status_of(stage, recipe, runs=runs, before=statuses)
         if status.damaged:
             damage = status.reason.removeprefix("damaged: ")
+            if status.output.in_its_place():
+                raise DataError(f"{damage}; move it to another place")
             raise DataError(f"{damage}; to make it again, remove {status.output.path}")
         if status.fresh:
             console.print(f"[bold]{stage.name:<9}[/bold] [green]up to date[/green]")

@@ -133,6 +133,8 @@ def _item(items: list[Any], index: str, key: str) -> Any:
 
 
 def _set_source(data: dict[str, Any], source: str, file: str) -> None:
+    if not source:
+        raise UsageError("SOURCE: expected the path of your images, found an empty text; set SOURCE=… (or --source …)")
     sources = data.get("sources")
     if not isinstance(sources, list) or len(sources) != 1 or not isinstance(sources[0], dict):
         count = len(sources) if isinstance(sources, list) else "no list of sources"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -60,6 +61,16 @@ class Artifact:
     def exists(self) -> bool:
         """Whether the artifact is there, and so whole."""
         return (self.path / MANIFEST).is_file()
+
+    def in_its_place(self) -> str:
+        """Return a line on what lies where the artifact belongs, and may be somebody's own; "" if nothing does."""
+        if not os.path.lexists(self.path) or self.exists:
+            return ""
+        if not self.path.is_dir():
+            return f"{self.path}: expected a folder, or nothing, found a file"
+        return (
+            f"{self.path}: expected an artifact, found a folder without {MANIFEST}" if any(self.path.iterdir()) else ""
+        )
 
     @property
     def manifest(self) -> Manifest:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from schemas import atomic
 from schemas.artifacts.manifest import Artifact
+from schemas.errors import DataError
 
 
 class Staging:
@@ -26,7 +27,13 @@ class Staging:
         return self.root / "work"
 
     def open(self, kind: type[Artifact]) -> Artifact:
-        """Return the artifact to write, in new folders or in those of an interrupted run."""
+        """Return the artifact to write, in new folders or in those of an interrupted run.
+
+        Raises:
+            DataError: Something else lies where the artifact belongs.
+        """
+        if other := kind(self.final).in_its_place():
+            raise DataError(f"{other}; move it to another place")
         artifact = kind(self.root / "artifact", work=self.work)
         artifact.path.mkdir(parents=True, exist_ok=True)
         artifact.work.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,11 @@ Pipeline = Callable[..., tuple[int, str, str]]
         (["train", "--recipe", "~nobody-here/p.yaml"], 2, "~nobody-here, which is nobody's home"),
         (["mix", "~nobody-here/a.png", "b.png"], 2, "~nobody-here, which is nobody's home"),
         (["compare", "~nobody-here/a", "b"], 2, "~nobody-here, which is nobody's home"),
+        (
+            ["ingest", "--recipe", "fashion_bn", "--source", ""],
+            2,
+            "SOURCE: expected the path of your images, found an empty",
+        ),
         (["verify"], 1, "expected artifacts, found none"),
         (["figures"], 1, "expected the manifest of Examples, found no file"),
     ],
@@ -152,6 +157,12 @@ def test_a_folder_with_the_wrong_manifest_is_refused(pipeline: Pipeline, tmp_pat
     assert "expected an artifact of type Examples, found Model" in err
 
 
+def test_a_file_instead_of_the_folder_of_runs_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("mine")
+    for command in ("status", "train", "verify"):
+        assert pipeline(command) == (2, "", f"error: --runs {tmp_path / 'runs'}: expected a folder, found a file\n")
+
+
 def test_status_has_a_line_per_stage(pipeline: Pipeline, tmp_path: Path) -> None:
     finish(load_recipe("demo"), tmp_path / "runs", "ingest")
     status, out, _ = pipeline("status")
@@ -208,6 +219,12 @@ def test_a_recipe_is_written_and_the_next_command_is_named(
     ]
     assert out.splitlines() == [*expected, f"wrote {tmp_path / 'mine.yaml'}; next: make all RECIPE=mine"]
     assert pipeline("recipe", "--check", "--name", "mine", runs=None) == (0, "\n".join(expected) + "\n", "")
+
+
+def test_a_recipe_is_not_written_for_an_empty_source(pipeline: Pipeline) -> None:
+    status, _, err = pipeline("recipe", "--name", "new", "--source", "", runs=None)
+    assert status == 2
+    assert err == "error: SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)\n"
 
 
 def test_the_schema_is_written(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from helpers.chain_by_hand import NAMES, STAGE, Make, finish, stale
 
-from pipeline.core import chain
+from pipeline.core import chain, run
 from pipeline.core.chain import STAGES, Status, all_statuses, artifact_path, stages_for
 from schemas.artifacts.kinds import Examples, HyperParameters, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST
-from schemas.errors import UsageError
+from schemas.artifacts.staging import Staging
+from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import Recipe
 
 
@@ -57,6 +58,19 @@ def test_at_first_ingest_never_ran_and_the_others_wait(make: Make, runs: Path) -
 def test_when_everything_ran_nothing_is_stale_however_beam_runs(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
     assert stale(make(), runs) == stale(make({"beam.workers": 7}), runs) == {}
+
+
+@pytest.mark.parametrize("name", ["", "notes.txt"])
+def test_what_somebody_has_put_in_the_place_of_an_artifact_is_not_replaced(make: Make, runs: Path, name: str) -> None:
+    place = artifact_path(make(), Examples, runs=runs)
+    own = place / name
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    with pytest.raises(DataError, match=rf"^{place}: expected .*; move it to another place$"):
+        run.run_stages(make(), [STAGE["ingest"]], runs=runs, dry_run=False, verbose=False)
+    with pytest.raises(DataError, match=rf"^{place}: expected .*; move it to another place$"):
+        Staging(place, "0" * 64).open(Examples)
+    assert own.read_text() == "mine"
 
 
 def test_a_stage_that_was_interrupted_resumes(make: Make, runs: Path) -> None:
