@@ -20,6 +20,7 @@ from components.sources.idx import Idx
 from components.sources.parquet import Parquet
 from components.sources.table import Table
 from components.sources.tar import Tar
+from components.sources.tfrecord import TfRecords
 from components.sources.webdataset import WebDataset
 from components.sources.zip import Zip
 from schemas.recipe import sources
@@ -34,6 +35,7 @@ _CLASSES: dict[type, type[Source]] = {
     sources.ParquetSource: Parquet,
     sources.ArraySource: Array,
     sources.TableSource: Table,
+    sources.TfRecordSource: TfRecords,
     sources.DigitsSource: Digits,
 }
 

@@ -21,6 +21,7 @@ from components.sources.annotations import (
     splits_by_word,
 )
 from components.sources.base import Item, Part, ReadError, Source, SourceImage
+from components.sources.image_set import TABLE, labels_in_set
 from components.sources.npy import ArrayPlace, open_array
 from components.sources.raw_array import ArrayHeader
 from components.sources.value_range import UNIT, ValueRange, recognise, survey, to_bytes, type_range
@@ -251,8 +252,8 @@ def _range_of_text(text: str) -> ValueRange | None:
 
 def _read_labels(place: ArrayPlace, *, count: int) -> list[Any]:
     """Read one label per image; of rows that mark one of several classes, its number."""
-    if os.path.basename(place.path) == "metadata.parquet":
-        labels = choice.labels_in_set(place.path, place.name)
+    if os.path.basename(place.path) == TABLE:
+        labels = labels_in_set(place.path, place.name)
         if len(labels) != count:
             raise DataError(f"{place.path}: expected {count:,} rows of {place.name}, found {len(labels):,}")
         return labels

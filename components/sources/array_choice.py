@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from components.sources import files
 from components.sources.annotations import split_word_in
+from components.sources.image_set import TABLE, labels_in_set
 from components.sources.npy import ArrayPlace, errors_of, open_array
 from components.sources.raw_array import ArrayHeader
-from components.sources.table_records import read_records
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -32,7 +32,6 @@ _LABEL_NAMES = (
 )
 _LABEL_NAMES_IF_ALONE = ("labels", "label", "y", "Y", "targets", "target", "classes", "class")
 _ENDINGS = (".npy", ".npz")
-_SET = "metadata.parquet"  # beside an array that `generate` wrote: a row per image, in the array's order
 _CHANNELS = (1, 3, 4)
 
 
@@ -157,18 +156,10 @@ def _labels_beside(place: ArrayPlace, setting: str | None, *, count: int, alone:
             return ArrayPlace(path, names_inside[0])
     if setting:
         raise UsageError(f"sources.labels: expected an array's name, or none, found nothing at {paths[0]}")
-    table = os.path.join(folder, _SET)
+    table = os.path.join(folder, TABLE)
     if not place.name and files.is_file(table) and any(labels_in_set(table, base)):
         return ArrayPlace(table, base)
     return None
-
-
-def labels_in_set(table: str, name: str) -> list[str | None]:
-    """Return the labels of the images in an array that `generate` wrote, from the table beside it; none if it names others."""
-    rows = (record for _, record in read_records(table, lambda: files.open_file(table)))
-    if not {"file_name", "label"} <= next(rows).keys():
-        return []
-    return [row["label"] for row in rows if row["file_name"] == name]
 
 
 def _label_names_of(image_name: str) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from components.sources import files
 from components.sources.base import is_contact_sheet
 from components.sources.endings import ending_of, is_image
+from components.sources.image_set import kind_of_set
 from components.sources.webdataset import holds_samples
 from schemas.errors import DataError, UsageError
 from schemas.paths import user_path
@@ -117,6 +118,8 @@ def _several(path: str, paths: list[str]) -> str:
 
 def _folder(path: str) -> tuple[str, str]:
     """Return the kind of a folder, and the path or pattern of its source."""
+    if kind := kind_of_set(path):
+        return kind, path
     names = {os.path.basename(name) for name in islice(_children(path), 100)}
     if {"blobs", "snapshots"} <= names:
         raise UsageError(

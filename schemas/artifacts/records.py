@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -211,9 +211,18 @@ def read_records(path: Path) -> Iterator[bytes]:
         DataError: A checksum is wrong, or the file ends early.
     """
     with path.open("rb") as file:
-        while header := file.read(12):
-            length = struct.unpack("<Q", header[:8])[0] if header[8:] == _masked_crc(header[:8]) else None
-            record = b"" if length is None else file.read(length)
-            if length is None or len(record) != length or file.read(4) != _masked_crc(record):
-                raise DataError(f"{path}: expected whole TFRecords, found a broken one")
-            yield record
+        yield from records_in(file, name=str(path))
+
+
+def records_in(file: IO[bytes], *, name: str) -> Iterator[bytes]:
+    """Yield the records of an open TFRecord file; messages begin with its name.
+
+    Raises:
+        DataError: A checksum is wrong, or the file ends early.
+    """
+    while header := file.read(12):
+        length = struct.unpack("<Q", header[:8])[0] if header[8:] == _masked_crc(header[:8]) else None
+        record = b"" if length is None else file.read(length)
+        if length is None or len(record) != length or file.read(4) != _masked_crc(record):
+            raise DataError(f"{name}: expected whole TFRecords, found a broken one")
+        yield record

