@@ -51,8 +51,7 @@ def find_table(
     Returns:
         The setting `table`, and what the tables say.
     """
-    names = {posixpath.basename(key) for key in others}
-    names = {name for name in names if name == DATASET_JSON or ending_of(name) in ENDINGS}
+    names = set(tables_among(others))
     usual = [name for name in USUAL if name in names]
     for name in [*usual, *sorted(names - set(usual))][:MOST]:
         try:
@@ -62,6 +61,12 @@ def find_table(
         if rows and sum(key in rows and rows[key].label is not None for key in keys) >= ENOUGH * len(keys):
             return name, rows
     return None
+
+
+def tables_among(keys: Collection[str]) -> list[str]:
+    """Return the last names of files that could be tables."""
+    names = {posixpath.basename(key) for key in keys}
+    return sorted(name for name in names if name == DATASET_JSON or ending_of(name) in ENDINGS)
 
 
 def _rows_named(source: NamedFiles, name: str) -> dict[str, NamedBy] | None:

@@ -12,9 +12,9 @@ from components.images.decode import decode, read_header
 from components.images.geometry import Cover
 from components.images.rejected import Rejected, require_image
 from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, open_source
-from components.sources.beside import find_table, read_tables
+from components.sources.beside import find_table, read_tables, tables_among
 from components.sources.endings import ending_of, is_image, is_other
-from components.sources.layout import Layout, folders_of
+from components.sources.layout import Layout, folders_of, named
 from components.sources.naming import NamedBy, Naming
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ImageFiles
@@ -102,13 +102,19 @@ def _look_at_files(source: NamedFiles, seen: Look, *, choose: bool) -> None:
     if choose:
         layout = Layout(folders_of(images))
         patterns = {split: layout.patterns(split) for split in ("validation", "test")}
-        named_by = find_table(source, images, others=[key for key in keys if ending_of(key) in others])
+        beside = [key for key in keys if ending_of(key) in others]
+        named_by = find_table(source, images, others=beside)
         name, table = named_by or (None, None)
         chosen: ImageFiles = source.settings.model_copy(
             update={"label": "none" if name else layout.rule, "table": name, **patterns}
         )
         seen.settings = chosen  # type: ignore[assignment]
         seen.remarks += [] if name else layout.remarks()
+        if tables := [table for table in tables_among(beside) if table != name]:
+            seen.remarks.append(
+                f"Not used: {named(tables)}. A table beside the images says their labels if it has a column of file names, from "
+                "its own folder, and one of labels."
+            )
         if name and layout.rule != "none":
             seen.remarks.append(
                 f"The labels are those of {name}. The folders could be labels too: sources.table=null and "
