@@ -11,7 +11,7 @@ from components.workers.runner import UnitDoFn
 
 
 class WriteDoFn(UnitDoFn):
-    """Writes the path of each unit into its file; three units fail, each in another way."""
+    """Writes the path of each unit into its file; four units fail, each in another way."""
 
     def process(self, unit: str) -> None:
         match Path(unit).name:
@@ -21,4 +21,6 @@ class WriteDoFn(UnitDoFn):
                 raise OSError(errno.ENOSPC, "No space left on device", unit)
             case "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "crashed":
+                os.kill(os.getpid(), signal.SIGSEGV)
         Path(unit).write_text(unit)

@@ -14,6 +14,7 @@ from helpers.unit_workers import WriteDoFn
 
 from components.workers import watched
 from components.workers.runner import run_units, worker_count
+from components.workers.watched import WorkerCrashed
 from schemas.errors import DataError
 from schemas.recipe.recipe import BeamSection
 
@@ -67,6 +68,14 @@ def test_a_worker_process_that_dies_ends_the_work_with_one_line(tmp_path: Path) 
         run(tmp_path, "killed", "one", "two", workers=2)
     assert str(error.value).endswith("set fewer workers; run the same command again: it resumes")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("importable")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of Beam's own threads
+def test_a_worker_process_that_crashes_is_told_from_one_that_was_killed(tmp_path: Path) -> None:
+    with pytest.raises(WorkerCrashed, match=r"found one that crashed; run the same command again: it resumes$"):
+        run(tmp_path, "crashed", "one", "two", workers=2)
 
 
 @pytest.fixture

@@ -31,16 +31,22 @@ def test_a_loud_child_prints_on_the_screen_and_logs_beside_it(
 
 
 @pytest.mark.parametrize(
-    ("statement", "ending"),
-    [("raise ValueError('no graph')", r"status 1\): ValueError: no graph"), ("import os; os.abort()", r"signal 6\)")],
+    ("statement", "ending", "crashed"),
+    [
+        ("raise ValueError('no graph')", r"status 1\): ValueError: no graph", False),
+        ("import os; os.abort()", r"signal 6\)", True),
+        ("import os; os.kill(os.getpid(), 9)", r"signal 9\)", False),
+    ],
 )
-def test_an_unexpected_end_is_one_line_with_hint_and_log(statement: str, ending: str, tmp_path: Path) -> None:
+def test_an_unexpected_end_is_one_line_with_hint_and_log(
+    statement: str, ending: str, crashed: bool, tmp_path: Path
+) -> None:
     log = tmp_path / "mix.log"
     with pytest.raises(
         StageFailed, match=rf"^mix: ended unexpectedly \({ending}; try it again; the log: {log}$"
     ) as error:
         run(statement, log_path=log, hint="try it again")
-    assert error.value.exit_status == 1
+    assert (error.value.exit_status, error.value.crashed) == (1, crashed)
 
 
 def test_without_a_log_its_last_line_is_in_the_message() -> None:
@@ -58,6 +64,18 @@ def test_an_error_that_the_child_reports_is_the_message() -> None:
     with pytest.raises(StageFailed, match=r"^recipe: expected A, found B$") as error:
         run(statement)
     assert error.value.exit_status == 2
+
+
+def test_a_child_whose_worker_crashed_reports_it(tmp_path: Path) -> None:
+    statement = (
+        "import os, sys\n"
+        "from components.workers.child import WORKER_CRASHED, report_error\n"
+        "report_error(int(sys.argv[-1]), 'beam.workers: one crashed')\n"
+        "os._exit(WORKER_CRASHED)"
+    )
+    with pytest.raises(StageFailed, match=r"^beam.workers: one crashed$") as error:
+        run(statement)
+    assert (error.value.exit_status, error.value.crashed) == (1, True)
 
 
 def test_a_verbose_child_logs_on_the_screen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
