@@ -139,6 +139,6 @@ def _modern(catalogue: Catalogue) -> dict[str, int]:
     condition = " OR ".join(f"detail LIKE '%{name}%'" for name in MODERN)
     rows = catalogue.database.execute(
         "SELECT detail, count(*) FROM rejected WHERE reason IN ('unsupported', 'unknown_format') "
-        f"AND ({condition}) GROUP BY detail ORDER BY count(*) DESC, detail"
+        f"AND ({condition}) AND detail NOT LIKE 'not one of %' GROUP BY detail ORDER BY count(*) DESC, detail"
     )
     return dict(rows.fetchall())

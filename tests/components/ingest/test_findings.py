@@ -13,6 +13,7 @@ import pytest
 from helpers.table_rows import table_rows
 from PIL import Image
 
+from components.images import opening
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import SPLITS, Statistics, read_statistics
 from schemas.recipe.sources import FolderSource, TableSource
@@ -165,6 +166,24 @@ def test_what_was_not_looked_at_is_counted_and_the_first_is_named_within_its_sou
     ]
     assert sum(read_statistics(examples).left_out.values()) == 4
     assert counts["rejected"] == 0
+
+
+def test_images_of_newer_formats_are_named_with_what_to_do(
+    tmp_path: Path, pets: Path, ingest_into: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "register_heif", lambda: False)
+    for number in range(2):
+        (pets / f"{number}.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100 + number))
+    (pets / "new.jxl").write_bytes(b"\xff\x0a" + bytes(100))
+    (pets / "none.jpg").write_text("no image, though its name says so")
+    examples, counts = ingest_into(tmp_path, of_folder(pets), max_rejected=0.5)
+    assert counts["rejected"] == 4
+    assert sentence(examples, "HEIC") == (
+        "2 files could not be read, each a HEIC image: install the extra heif (.venv/bin/pip install pillow-heif), or convert "
+        "it to JPEG."
+    )
+    assert sentence(examples, "JPEG XL") == "1 file could not be read, a JPEG XL image: convert it, such as to PNG."
+    assert not [text for text in read_statistics(examples).anomalies if "not one of" in text]
 
 
 def test_files_beside_the_images_are_in_the_statistics(tmp_path: Path, pets: Path, ingest_into: Ingest) -> None:
