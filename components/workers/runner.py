@@ -16,7 +16,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from components.workers import remote
 from components.workers.lifetime import exit_with_parent
 from components.workers.watched import watching
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import BeamSection
 
 
@@ -66,9 +66,9 @@ def run_units(
             for which a new process would need seconds to start.
 
     Raises:
-        UsageError: `beam.options` cannot be used.
+        UsageError: `beam.options` cannot be used, or a worker raised it.
         WorkerCrashed: A worker process crashed.
-        DataError: A worker process died, or another runner's job did not finish.
+        DataError: A worker process died or raised it, or another runner's job did not finish.
         OSError: The system refused something to a worker, such as room on the disk.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
@@ -88,11 +88,21 @@ def run_units(
         # The runner is named, because Beam's default runner looks for an executable to download.
         with watching(), beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(words)) as pipeline:
             _add_steps(pipeline, name, units, worker)
+    except (UsageError, DataError) as error:
+        raise type(error)(str(error).removesuffix(_step_note(name))) from error
     except RuntimeError as error:
-        # Beam hands errors over as text. An error of the system, such as a full disk, is something the user can mend.
+        # Beam hands errors over as text. An error of ours or of the system, such as a full disk, the user can mend.
+        for kind in (UsageError, DataError):
+            if match := re.search(rf"^{kind.__module__}\.{kind.__name__}: (.*)$", str(error), re.MULTILINE):
+                raise kind(match[1].removesuffix(_step_note(name))) from error
         if match := re.search(r"OSError: \[Errno (\d+)\] ([^\n\[:]+)", str(error)):
             raise OSError(int(match[1]), match[2].strip()) from error
         raise
+
+
+def _step_note(name: str) -> str:
+    """Return what Beam appends to the message of an error in a worker."""
+    return f" [while running '{name}: work']"
 
 
 def _add_steps(pipeline: beam.Pipeline, name: str, units: Sequence[Any], worker: UnitDoFn) -> None:

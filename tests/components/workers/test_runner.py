@@ -15,7 +15,7 @@ from helpers.unit_workers import WriteDoFn
 from components.workers import watched
 from components.workers.runner import run_units, worker_count
 from components.workers.watched import WorkerCrashed
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import BeamSection
 
 
@@ -49,6 +49,16 @@ def test_an_error_in_this_process_is_raised_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left on device") as error:
         run(tmp_path, "disk-full")
     assert error.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(1, False), (2, True)])
+def test_an_error_that_a_person_can_mend_has_no_words_of_beams(tmp_path: Path, workers: int, threads: bool) -> None:
+    with pytest.raises(UsageError) as usage:
+        run(tmp_path, "unusable", "one", workers=workers, threads=threads)
+    assert str(usage.value) == "label: expected cat, found 'dog' [a note]"
+    with pytest.raises(DataError) as data:
+        run(tmp_path, "broken", "one", workers=workers, threads=threads)
+    assert str(data.value) == "a/file: expected pixels, found none"
 
 
 @pytest.mark.process
