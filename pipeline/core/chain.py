@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ _FOLDERS = {
     "ModelEvaluation": "evaluation",
     "Generator": "generator",
 }
+
+SHOWN = 40  # characters of a value that has changed
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
     if manifest is None:
         interrupted = Status(stage, output, settings, inputs, "-").staging().root.exists()
         return Status(stage, output, settings, inputs, "was interrupted, resumes" if interrupted else "never ran")
-    changes = _changes(manifest.inputs, inputs) + _changes(by_key(manifest.settings), by_key(settings.content()))
+    changes = _changes(manifest.inputs, inputs) + _changes(_by_key(manifest.settings), _by_key(settings.content()))
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     return Status(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
 
@@ -194,8 +197,22 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
+def _by_key(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings by recipe key, those of each source too, such as `sources.0.label`."""
+    values: dict[str, Any] = {}
+    for key, value in by_key(settings).items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            values |= by_key({str(number): item for number, item in enumerate(value)}, f"{key}.")
+        else:
+            values[key] = value
+    return values
+
+
 def _brief(value: Any) -> str:
+    """Return a value as `status` shows it: as in a recipe, a hash by its first digits."""
     if value is None:
         return "none"
-    text = str(value)
-    return f"{text[:8]}…" if len(text) == 64 else text[:40]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if re.fullmatch("[0-9a-f]{64}", text):
+        return f"{text[:8]}…"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -101,6 +101,12 @@ def test_a_setting_that_changed_is_named_with_its_values_and_stales_nothing_befo
     assert not set(fresh) & set(reasons)
 
 
+def test_the_setting_of_a_source_that_changed_is_named_by_its_key(make: Make, runs: Path, source_folder: Path) -> None:
+    finish(make(), runs, "ingest")
+    source = {"kind": "folder", "path": str(source_folder), "label": "first_folder"}
+    assert stale(make({"sources": [source]}), runs)["ingest"] == "sources.0.label changed: none → first_folder"
+
+
 def test_later_stages_wait_for_a_stale_one(make: Make, runs: Path) -> None:
     finish(make(), runs, *NAMES)
     reasons = stale(make({"train.epochs": 3}), runs)
