@@ -197,6 +197,12 @@ def _untrained_class(facts: Facts) -> Iterator[str]:
     elif places:
         named = listed([f"`{label}` ({' and '.join(names)})" for label, names in places.items()])
         yield f"{len(places):,} labels have no training image: {named}."
+    lost = [
+        label for label, count in facts.splits["train"].images_per_label.items() if not count and label not in places
+    ]
+    if lost:
+        named = listed([f"`{label}`" for label in lost])
+        yield f"No image of {'the class' if len(lost) == 1 else 'the classes'} {named} could be used: rejected.parquet says why."
 
 
 def _smaller(facts: Facts) -> Iterator[str]:

@@ -76,7 +76,7 @@ def findings_of(catalogue: Catalogue, listing: Listing, *, refilled: Mapping[str
         moved=_moved(catalogue) if catalogue.largest_group > 1 else {},
         straddling=_straddling(catalogue) if repeated else 0,
         refilled=refilled,
-        modern=_modern(catalogue),
+        modern=modern_files(catalogue),
         unused=listing.unused,
         left_out=listing.left_out,
     )
@@ -135,7 +135,8 @@ def _straddling(catalogue: Catalogue) -> int:
     return int(catalogue.database.execute(f"SELECT count(*) FROM ({query})").fetchone()[0])
 
 
-def _modern(catalogue: Catalogue) -> dict[str, int]:
+def modern_files(catalogue: Catalogue) -> dict[str, int]:
+    """Count the rejected files of formats that are newer than most readers, by their detail, the most frequent first."""
     condition = " OR ".join(f"detail LIKE '%{name}%'" for name in MODERN)
     rows = catalogue.database.execute(
         "SELECT detail, count(*) FROM rejected WHERE reason IN ('unsupported', 'unknown_format') "

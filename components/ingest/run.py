@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from components.images.contact_sheet import contact_sheet, pillow_images
 from components.images.geometry import Crop
 from components.ingest.catalogue import Catalogue
-from components.ingest.findings import findings_of
+from components.ingest.findings import findings_of, modern_files
 from components.ingest.listing import list_images
 from components.ingest.normalise import store_float32
 from components.ingest.plan import ShardUnit, assign_splits, fill_empty_splits, plan_shards
@@ -172,7 +172,15 @@ def _check_rejected(catalogue: Catalogue, settings: IngestSettings, work: Path, 
         )
     raise DataError(
         f"preprocess.max_rejected: expected at most {100 * limit:g}% of the images rejected, "
-        f"found {rejected:,} of {total:,} ({listed}); they are listed in {path}"
+        f"found {rejected:,} of {total:,} ({listed}){_modern(catalogue)}; they are listed in {path}"
+    )
+
+
+def _modern(catalogue: Catalogue) -> str:
+    """Return what to do about rejected files of formats such as HEIC, as a part of an error."""
+    return "".join(
+        f", {count:,} of them {'' if count == 1 else 'each '}{detail}"
+        for detail, count in modern_files(catalogue).items()
     )
 
 

@@ -142,6 +142,12 @@ CASES = [
         "5 labels have no training image: `a` (test), `b` (test), `c` (test) and 2 more.",
     ),
     (
+        Kind.UNTRAINED_CLASS,
+        {"train": split(54_000, {**DIGITS, "hat": 0, "cap": 0})},
+        {"train": split(54_000, {**DIGITS, "hat": 10})},
+        "No image of the classes `hat` and `cap` could be used: rejected.parquet says why.",
+    ),
+    (
         Kind.VANISHED_CLASS,
         {"dropped": 3, "findings": Findings(vanished={"hat": (3, ("cap",))})},
         {"dropped": 3},

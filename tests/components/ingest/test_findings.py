@@ -15,7 +15,8 @@ from PIL import Image
 
 from components.images import opening
 from schemas.artifacts.kinds import Examples
-from schemas.artifacts.records import SPLITS, Statistics, read_statistics
+from schemas.artifacts.records import SPLITS, read_statistics
+from schemas.errors import DataError
 from schemas.recipe.sources import FolderSource, TableSource
 
 Ingest = Callable[..., tuple[Examples, dict[str, int]]]
@@ -241,13 +242,22 @@ def test_an_own_split_of_which_no_image_can_be_decoded_is_filled_from_the_others
     assert all(counts[split] for split in SPLITS)
 
 
-def test_findings_that_are_empty_leave_the_statistics_as_they_were(
+def test_files_of_a_format_that_cannot_be_read_are_named_with_what_to_do(
     tmp_path: Path, pets: Path, ingest_into: Ingest
 ) -> None:
+    for number in range(3):
+        (pets / "cats" / f"{number}.jxl").write_bytes(b"\xff\x0a" + bytes(50))
+    examples, _ = ingest_into(tmp_path / "few", of_folder(pets))
+    expected = "3 files could not be read, each a JPEG XL image: convert it, such as to PNG."
+    assert expected in read_statistics(examples).anomalies
+    with pytest.raises(DataError, match=r"found 3 of 63 \(unsupported 3\), 3 of them each a JPEG XL image: convert it"):
+        ingest_into(tmp_path / "strict", of_folder(pets), max_rejected=0.01)
+
+
+def test_a_class_of_which_no_image_can_be_decoded_is_reported(tmp_path: Path, pets: Path, ingest_into: Ingest) -> None:
+    (pets / "hamsters").mkdir()
+    (pets / "hamsters" / "cut.png").write_bytes((pets / "cats" / "000.png").read_bytes()[:-200])
     examples, _ = ingest_into(tmp_path, of_folder(pets))
-    statistics = read_statistics(examples)
-    some = statistics.model_copy(update={"beside": {".txt": 3}, "left_out": {"a link to a folder": 1}})
-    fields = json.loads(some.model_dump_json())
-    assert (fields["beside"], fields["left_out"]) == ({".txt": 3}, {"a link to a folder": 1})
-    assert Statistics.model_validate(fields) == some
-    assert not {"beside", "left_out", "two_labels"} & set(json.loads(statistics.model_dump_json()))
+    assert (
+        sentence(examples, "hamsters") == "No image of the class `hamsters` could be used: rejected.parquet says why."
+    )

@@ -153,3 +153,12 @@ def test_the_schema_has_the_stored_size_and_not_the_cropped_size() -> None:
 def test_statistics_read_back_equal() -> None:
     statistics = make_statistics(mean=[0.1, 0.2, 0.3], rejected={"empty": 2})
     assert Statistics.model_validate_json(statistics.model_dump_json()) == statistics
+
+
+def test_findings_that_are_empty_are_no_part_of_the_statistics_and_others_read_back_equal() -> None:
+    empty = make_statistics()
+    some = make_statistics(two_labels=2, beside={".txt": 3}, left_out={"a link to a folder": 1})
+    added = some.model_dump().keys() - empty.model_dump().keys()
+    assert added == {"two_labels", "beside", "left_out"}
+    for statistics in (empty, some):
+        assert Statistics.model_validate_json(statistics.model_dump_json(indent=1)) == statistics
