@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def model_card(
             about=" ".join((recipe["data"] or {}).get("about", "").split()),
             kinds=sorted({source["kind"] for source in recipe["sources"]}),
             licence=settings.export.licence,
+            license=_yaml_text(settings.export.licence or "unknown"),
             shape=f"{height}×{width}×{channels}",
             latent_dim=vae.latent_dim,
             conditional=vae.conditional,
@@ -66,3 +68,8 @@ def model_card(
             infra=infra,
         )
     )
+
+
+def _yaml_text(text: str) -> str:
+    """Return a text as YAML of the card's head: as it is where it is a plain identifier, otherwise in quotes."""
+    return text if re.fullmatch(r"[A-Za-z][\w.+-]*", text, re.ASCII) else json.dumps(text)

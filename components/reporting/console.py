@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -44,13 +45,42 @@ def write_anything(stream: object) -> None:
         stream.reconfigure(errors="plain_letters")
 
 
+# Characters by which a text commands a terminal or changes the order of what stands there, and what stands for each.
+_CONTROLS = dict.fromkeys(
+    (*range(0x20), 0x7F, *range(0x80, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)),
+    "\N{REPLACEMENT CHARACTER}",
+)
+_CONTROLS_IN_LINES = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
+
+
+def one_line(text: str) -> str:
+    """Return a text for the terminal without control characters: names and labels may come from anybody."""
+    return text.translate(_CONTROLS)
+
+
+class _Console(Console):
+    """A console that prints no control characters of texts; its own colours stay."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does."""
+        super().print(*map(_without_controls, objects), **options)
+
+
+def _without_controls(item: Any) -> Any:
+    if isinstance(item, str):
+        return item.translate(_CONTROLS_IN_LINES)
+    if isinstance(item, Text):
+        item.plain = item.plain.translate(_CONTROLS_IN_LINES)  # of the same length, so that styles stay in place
+    return item
+
+
 write_anything(sys.stdout)
-console = Console(highlight=False, soft_wrap=True)
+console = _Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Print one line of a stage's progress, indented under the stage's name."""
-    console.print(f"  {text}", markup=False)
+    console.print(f"  {one_line(text)}", markup=False)
 
 
 class _RateColumn(ProgressColumn):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from components.reporting.markdown import as_markdown
 from components.reporting.numbers import fixed, general
 
 
@@ -15,7 +16,7 @@ def templates(folder: Path, *, html: bool = True) -> jinja2.Environment:
 
     Args:
         folder: Where the templates are.
-        html: Whether they make HTML, in which values are escaped.
+        html: Whether they make HTML, in which values are escaped. Markdown has a filter, `markdown`, for texts from elsewhere.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
@@ -25,6 +26,7 @@ def templates(folder: Path, *, html: bool = True) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(fixed=fixed, general=general)
+    environment.filters["markdown"] = as_markdown
     return environment
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import typer
 
+from components.reporting.console import one_line
 from pipeline.cli import artifacts, recipes, stages, tfx, tools
 from pipeline.core.child_process import StageFailed
 from schemas.errors import DataError, UsageError
@@ -39,12 +40,12 @@ def guarded(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     except (UsageError, DataError, StageFailed) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {one_line(str(error))}", err=True)
         status = error.exit_status
     except OSError as error:
         if error.errno is None:
             raise
-        typer.echo(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}", err=True)
+        typer.echo(one_line(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}"), err=True)
         status = 1
     if status == INTERRUPTED:
         typer.echo("\nstopped; run the same command again to resume", err=True)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.reporting.console import console
+from components.reporting.console import console, one_line
 from pipeline.core.chain import STAGES, kinds_of
 from pipeline.core.stage_process import run_task, task_for
 from pipeline.orchestrators.code_digest import code_digest
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     try:
         _run(parser.parse_args(arguments))
     except (UsageError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
     return 0
 

@@ -1,4 +1,4 @@
-"""The console writes every text, also to an output that lacks some characters."""
+"""The console writes every text, also to an output that lacks some characters; no name or label commands the terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from rich.text import Text
 
-from components.reporting.console import write_anything
+from components.reporting.console import console, one_line, say, write_anything
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,25 @@ def test_a_stage_says_its_last_line_on_an_output_of_ascii(environment: dict[str,
     code = r"from components.reporting.console import say; say('pixels  28\u00d728\u00d71')"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**others, **environment}, check=True)
     assert said.stdout == b"  pixels  28x28x1\n"
+
+
+@pytest.mark.parametrize("control", ["\x1b", "\x07", "\r", "\x9b", "\x7f", "\u202e", "\u2066", "\u2028", "\0"])
+def test_no_control_character_reaches_the_terminal(control: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"cat{control}[2Jdog"
+    console.print(text, markup=False)
+    say(text)
+    console.print(Text.assemble(("recipe", "bold"), "  ", text))  # rich itself leaves some out
+    out = capsys.readouterr().out
+    assert control not in out
+    assert out.startswith("cat�[2Jdog\n  cat�[2Jdog\nrecipe  cat")
+    assert one_line(text) == "cat�[2Jdog"
+
+
+def test_a_line_of_progress_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say("labels  cat\nexport    up to date")
+    assert capsys.readouterr().out == "  labels  cat�export    up to date\n"
+
+
+def test_lines_tabs_colours_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print("a\tb\n[green]fresh[/green] Äpfel 猫 🐈")
+    assert capsys.readouterr().out.replace("\t", " ").split() == ["a", "b", "fresh", "Äpfel", "猫", "🐈"]
