@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from components.reporting.console import console
 from schemas.errors import UsageError
 
 HOST = "127.0.0.1"
+TIMEOUT = 60.0  # seconds that a connection may wait for its next bytes, in either direction
 # A browser allows shared memory, and so threads, only for a page that is isolated from other origins.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -41,12 +43,22 @@ def serve(folder: Path, *, port: int) -> None:
 
 def server_of(folder: Path, *, port: int) -> http.server.ThreadingHTTPServer:
     """Return a server of one folder on the loopback interface; port 0: any free port."""
-    return http.server.ThreadingHTTPServer((HOST, port), functools.partial(_Handler, directory=str(folder.resolve())))
+    return _Server((HOST, port), functools.partial(_Handler, directory=str(folder.resolve())))
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Does not mind a browser that goes away."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing where the browser closed a tab, or did not go on in time."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
     """Serves the folder's files only: no listings, and no requests under another host name."""
 
+    timeout = TIMEOUT
     extensions_map = {  # noqa: RUF012  as in the base class
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
@@ -62,11 +74,19 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         if host not in (HOST, "localhost"):  # DNS rebinding: another site whose name points to this machine
             self.send_error(403, "expected this machine's own name")
             return None
-        path = Path(self.translate_path(self.path)).resolve()
-        if not path.is_relative_to(self.directory) or (path.is_dir() and not (path / "index.html").is_file()):
-            self.send_error(404)
-            return None
-        return super().send_head()
+        if self._has(self.path):
+            with contextlib.suppress(ValueError):  # a URL that cannot be taken apart
+                return super().send_head()
+        self.send_error(404)
+        return None
+
+    def _has(self, name: str) -> bool:
+        """Return whether the name is of a file of the folder."""
+        try:
+            path = Path(self.translate_path(name)).resolve()
+            return path.is_relative_to(self.directory) and (path / "index.html" if path.is_dir() else path).is_file()
+        except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
+            return False
 
     def end_headers(self) -> None:
         """Add the headers of every response."""

@@ -7,6 +7,7 @@ import http.client
 import json
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import ROOT
-from helpers.waits import PATIENCE
+from helpers.waits import PATIENCE, wait_until
 
 from pipeline.tools.explorer import data, folder, server
 from schemas.errors import DataError, UsageError
@@ -51,6 +52,7 @@ class Ask:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.threads = len(threading.enumerate())  # with that of the server, and without those of requests
 
     def __call__(self, path: str, *, host: str | None = None) -> tuple[int, bytes, dict[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -82,6 +84,35 @@ def test_it_serves_its_folder_with_the_headers_of_isolation(ask: Ask) -> None:
     assert (status, body) == (200, b"the page")
     assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert ask("/data/codes.f32")[:2] == (200, b"codes")
+
+
+@pytest.mark.parametrize("path", ["/%00", "/a%00b", "/" + "a" * 5000, "/" + "a/" * 5000, "x://[/../..", "/%ff", "/*"])
+def test_a_name_that_no_file_can_have_is_not_found(ask: Ask, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(path)[0] == 404
+    assert capsys.readouterr().err == ""
+
+
+def test_a_browser_that_goes_away_leaves_no_message(
+    ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "explorer" / "large").write_bytes(bytes(1 << 26))  # more than the system takes without a reader
+    with socket.create_connection(("127.0.0.1", ask.port)) as browser:
+        browser.sendall(f"GET /large HTTP/1.1\r\nHost: 127.0.0.1:{ask.port}\r\n\r\n".encode())
+        browser.recv(1000)
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes with a reset
+    wait_until(lambda: len(threading.enumerate()) == ask.threads, "the request's thread to end")
+    assert ask("/")[0] == 200
+    assert capsys.readouterr().err == ""
+
+
+def test_a_connection_that_sends_nothing_is_closed(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server._Handler, "timeout", 0.1)
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=PATIENCE) as silent:
+        silent.sendall(b"GET / HT")
+        assert silent.recv(1000) == b""
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
