@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.recipes.mistakes import mistakes_in, shown
+from pipeline.recipes.recipe_file import parse_yaml, read_yaml
 from schemas.errors import UsageError
 from schemas.paths import user_path
 from schemas.recipe.recipe import Recipe
@@ -17,18 +16,6 @@ from schemas.recipe.search import Range
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 _SPACE = "tune.space."  # the keys in this section are recipe keys, with dots
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice; YAML would silently take the second value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in keys:
-                raise yaml.constructor.ConstructorError(problem=f"{key.value} twice", problem_mark=key.start_mark)
-            keys.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-        return super().construct_mapping(node, deep)
 
 
 def recipe_files() -> list[Path]:
@@ -49,13 +36,17 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
     """
     path = user_path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
-        data = yaml.load(path.read_bytes(), _Loader)  # a SafeLoader
+        data = read_yaml(path)
     except FileNotFoundError:
         known = [file.stem for file in recipe_files()]
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
         raise UsageError(f"RECIPE={name}: expected a recipe, found no {_short(path)}; {hint}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: a date that does not exist
+    except OSError as error:
+        raise UsageError(
+            f"{_short(path)}: expected a recipe file, found none that can be read ({error.strerror})"
+        ) from None
+    except ValueError as error:  # also: a date that does not exist, or a number of thousands of digits
         raise UsageError(f"{_short(path)}: expected YAML, found: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise UsageError(f"{_short(path)}: expected keys and values, found {shown(data)}")
@@ -109,8 +100,8 @@ def _override(data: dict[str, Any], text: str) -> str:
         if not isinstance(node, dict | list):
             raise UsageError(f"--set {key}: expected keys below {part}, found the value {shown(node)}")
     try:
-        parsed = yaml.safe_load(value)
-    except (ValueError, yaml.YAMLError) as error:
+        parsed = parse_yaml(value)
+    except ValueError as error:
         raise UsageError(f"--set {key}: expected a YAML value, found: {' '.join(str(error).split())}") from None
     if isinstance(node, list):
         _item(node, last, key)
