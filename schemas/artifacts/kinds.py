@@ -229,11 +229,11 @@ def open_artifact(path: Path) -> Artifact:
     Raises:
         DataError: The folder has no manifest, or one of no known type.
     """
+    if not (path / MANIFEST).is_file():  # reading a pipe or a device would never end
+        raise DataError(f"{path}: expected an artifact, found no {MANIFEST}")
     try:
         type_name = json.loads((path / MANIFEST).read_bytes())["type"]
-    except FileNotFoundError:
-        raise DataError(f"{path}: expected an artifact, found no {MANIFEST}") from None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DataError(f"{path / MANIFEST}: expected a manifest, found something else") from None
     for artifact in ARTIFACTS:
         if type_name == artifact.TYPE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -80,10 +81,10 @@ class Artifact:
             DataError: There is no manifest, or it is not one of this type.
         """
         path = self.path / MANIFEST
+        if not path.is_file():  # reading a pipe or a device would never end
+            raise DataError(f"{path}: expected the manifest of {self.TYPE}, found no file")
         try:
             manifest = Manifest.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            raise DataError(f"{path}: expected the manifest of {self.TYPE}, found no file") from None
         except (ValidationError, OSError) as error:
             raise DataError(
                 f"{path}: expected the manifest of {self.TYPE}, found something else ({_first_line(error)})"
@@ -106,11 +107,14 @@ class Artifact:
         manifest = self.manifest
         lines = []
         same_size = []
+        files = _Files(self.path)
+        if isinstance(problem := files.size(MANIFEST), str):
+            lines.append(f"{self.path / MANIFEST}: expected a file, found {problem}")
         for name, entry in manifest.files.items():
             path = self.path / name
-            if not path.is_file():
-                lines.append(f"{path}: expected a file of {entry.size:,} bytes, found none")
-            elif (size := path.stat().st_size) != entry.size:
+            if isinstance(size := files.size(name), str):
+                lines.append(f"{path}: expected a file of {entry.size:,} bytes, found {size}")
+            elif size != entry.size:
                 lines.append(f"{path}: expected {entry.size:,} bytes, found {size:,}")
             else:
                 same_size.append((path, entry.sha256))
@@ -124,7 +128,7 @@ class Artifact:
             listed = set(manifest.files) | {MANIFEST}
             lines += [
                 f"{self.path / name}: expected no such file, the manifest does not list it"
-                for name in sorted(_names(self.path) - listed)
+                for name in sorted(_names(self.path, special=True) - listed)
             ]
         digest = self._digest(manifest.inputs, manifest.settings, manifest.files)
         if digest != manifest.digest:
@@ -180,8 +184,41 @@ class Artifact:
         return manifest
 
 
-def _names(root: Path) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+def _names(root: Path, *, special: bool = False) -> set[str]:
+    """Return the files below a folder; if `special`, also pipes, devices, and links, wherever these lead."""
+    return {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() or (special and (path.is_symlink() or not path.is_dir()))
+    }
+
+
+class _Files:
+    """The files that a manifest lists. It may come from anybody: neither its names nor links may lead out of the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.folders: dict[str, Path] = {}  # without links, by name
+
+    def size(self, name: str) -> int | str:
+        """Return a file's size in bytes, or what was found instead of it."""
+        outside = "one outside of the artifact; a copy of it must hold the files themselves (cp -RL)"
+        folder, _, last = name.rpartition("/")
+        if ".." in name.split("/"):
+            return outside
+        try:
+            if folder not in self.folders:
+                self.folders[folder] = (self.root / folder).resolve()
+            path = self.folders[folder] / last
+            status = path.lstat()
+            if stat.S_ISLNK(status.st_mode):
+                path = path.resolve(strict=True)
+                status = path.stat()
+        except (OSError, RuntimeError, ValueError):  # also: a link that leads to itself, a name that no file can have
+            return "none"
+        if not path.is_relative_to(self.root):
+            return outside
+        return status.st_size if stat.S_ISREG(status.st_mode) else "something else"
 
 
 def _first_line(error: Exception) -> str:

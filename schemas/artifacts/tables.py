@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas import atomic
@@ -189,3 +190,59 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]] | pa.Table, schema: p
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a Parquet file, and cast it to its schema."""
     return pq.read_table(path).cast(schema)
+
+
+# Of one row group of a table that somebody else may have written: more would fill the memory.
+MAX_ROWS, MAX_VALUES, MAX_COLUMN_BYTES = 1 << 20, 1 << 27, 1 << 29
+
+
+def find_generated(path: Path, column: str, value: str | int) -> dict[str, Any] | None:
+    """Return the first row of a table of `GENERATED` images with this value; None: there is none. It reads a row group at a time.
+
+    Raises:
+        OSError, ValueError: It is no such table, or a row group is too large to be read.
+    """
+    # Texts as numbers of a dictionary: a long one that stands in each row of a small file would fill the memory.
+    texts = [field.name for field in GENERATED if field.type == pa.string()]
+    schema = pq.read_schema(path)
+    for field in GENERATED:
+        actual = schema.field(field.name).type if schema.names.count(field.name) == 1 else "none"
+        if actual != field.type:
+            raise ValueError(f"{field.name}: expected {field.type}, found {actual}")
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        for group in range(file.num_row_groups):
+            _check_row_group(file.metadata.row_group(group), group)
+            place = _index_of(file.read_row_group(group, columns=[column]).column(0), value)
+            if place is None:
+                continue
+            [row] = file.read_row_group(group, columns=GENERATED.names).slice(place, 1).to_pylist()
+            if empty := [field.name for field in GENERATED if not field.nullable and row[field.name] is None]:
+                raise ValueError(f"{empty[0]}: expected a value in every row, found none")
+            return dict(row)
+    return None
+
+
+def _check_row_group(group: pq.RowGroupMetaData, number: int) -> None:
+    columns = [group.column(index) for index in range(group.num_columns)]
+    if (
+        group.num_rows > MAX_ROWS
+        or any(column.num_values > MAX_VALUES for column in columns)
+        or any(column.total_uncompressed_size > MAX_COLUMN_BYTES for column in columns)
+    ):
+        raise ValueError(
+            f"row group {number}: expected at most {MAX_ROWS:,} rows and {MAX_VALUES:,} values, found more"
+        )
+
+
+def _index_of(column: pa.ChunkedArray, value: str | int) -> int | None:
+    """Return the index of the first such value in a column."""
+    start = 0
+    for chunk in column.chunks:
+        wanted: Any = value
+        if isinstance(chunk, pa.DictionaryArray):
+            wanted, chunk = pc.index(chunk.dictionary, value).as_py(), chunk.indices  # -1: not in the dictionary
+        place = int(pc.index(chunk, pa.scalar(wanted, chunk.type)).as_py())
+        if place >= 0:
+            return start + place
+        start += len(chunk)
+    return None
