@@ -18,10 +18,19 @@ VERBOSE ?=
 DRY_RUN ?=
 PORT ?=
 OUT ?=
+TRUST ?=
 PYTHON ?= python3
+TFX_PYTHON ?= python3.11
+
+# A value arrives as it was written: make expands no $ in it, and recipes name it as a variable of the shell, in quotes.
+VARIABLES := RECIPE SOURCE SET DATA N SEED SEEDS FORMAT NAME TUNE_WORKERS INCEPTION RUNS VERBOSE DRY_RUN PORT OUT TRUST PYTHON TFX_PYTHON
+RUNS_GIVEN := $(if $(filter-out file default undefined,$(origin RUNS)),yes)
+$(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
+export $(VARIABLES)
+quoted = '$(subst ','\'',$(1))'
 
 VENV := .venv
-VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VERSION := $(shell $(call quoted,$(PYTHON)) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 LOCK := requirements/py$(VERSION).txt
 UV_LOCK := requirements/uv.txt
 PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check
@@ -33,18 +42,18 @@ TWO_WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 
 BROWSER_LOCK := requirements/browser.txt
 BROWSER_INSTALLED := $(VENV)/.playwright-$(shell cat $(BROWSER_LOCK) $(LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
-TFX_PYTHON ?= python3.11
 TFX_VENV := .venv-tfx
 TFX_LOCK := requirements/tfx-py3.11.txt
 TFX_INSTALLED := $(TFX_VENV)/.installed-$(shell cat $(TFX_LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 
-OVERRIDES := $(foreach item,$(SET),--set '$(item)') \
-	$(if $(TUNE_WORKERS),--set tune.workers=$(TUNE_WORKERS)) \
-	$(if $(INCEPTION),--set 'evaluate.inception="$(INCEPTION)"') \
-	$(if $(N),--set generate.count=$(N)) $(if $(SEED),--set generate.seed=$(SEED)) $(if $(FORMAT),--set generate.format=$(FORMAT)) \
-	$(if $(SEEDS),--set generate.indices=$(SEEDS))
-READ := --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)'
-RUN := $(READ) $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
+OVERRIDES := $(if $(SET),--settings="$$SET") \
+	$(if $(TUNE_WORKERS),--set=tune.workers="$$TUNE_WORKERS") \
+	$(if $(INCEPTION),--inception="$$INCEPTION") \
+	$(if $(N),--set=generate.count="$$N") $(if $(SEED),--set=generate.seed="$$SEED") $(if $(FORMAT),--set=generate.format="$$FORMAT") \
+	$(if $(SEEDS),--set=generate.indices="$$SEEDS")
+READ := --recipe="$$RECIPE" $(if $(SOURCE),--source="$$SOURCE") $(OVERRIDES) --runs="$$RUNS"
+FLAGS := $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) $(if $(TRUST),--trust)
+RUN := $(READ) $(FLAGS)
 
 STAGES := ingest tune train evaluate export generate
 
@@ -61,30 +70,31 @@ help: ## Print this page
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables, and what they are now"
-	@echo "  RECIPE   $(RECIPE)	a name of recipes/*.yaml (make recipes), or a file"
-	@echo "  SOURCE   $(or $(SOURCE),the recipe's)	your images"
-	@echo "  SET      $(or $(SET),nothing)	other values: SET=\"train.epochs=5 model.latent_dim=16\""
-	@echo "  TUNE_WORKERS  $(or $(TUNE_WORKERS),the recipe's)	processes in which tune runs trials"
-	@echo "  INCEPTION  $(or $(INCEPTION),the recipe's)	the file of Inception's weights, for FID and KID (docs/evaluate.md)"
-	@echo "  N        $(or $(N),the recipe's)	how many images generate makes"
-	@echo "  SEED     $(or $(SEED),the recipe's)	image i of a seed is always the same image"
-	@echo "  SEEDS    $(or $(SEEDS),none)	only these images of the seed: SEEDS=0,5,100-199"
-	@echo "  FORMAT   $(or $(FORMAT),the recipe's)	png, webp, parquet, webdataset, tfrecord or npy"
-	@echo "  NAME     $(or $(NAME),none)	name of the recipe that \`make recipe\` writes"
-	@echo "  DATA     $(or $(DATA),none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
-	@echo "  RUNS     $(RUNS)	where results go; for compare: the runs, RUNS=\"a b\""
-	@echo "  DRY_RUN  $(or $(DRY_RUN),no)	1: only print what would run"
-	@echo "  PORT     $(or $(PORT),8765)	port of the explorer, on this machine alone"
-	@echo "  PYTHON   $(PYTHON)	for setup: Python 3.11, 3.12 or 3.13"
-	@echo "  OUT      $(or $(OUT),none)	for explore: write the page there, and serve nothing"
-	@echo "  VERBOSE  $(or $(VERBOSE),no)	1: every setting and the libraries' log on the screen"
+	@echo "  RECIPE   $$RECIPE	a name of recipes/*.yaml (make recipes), or a file"
+	@echo "  SOURCE   $(if $(SOURCE),$$SOURCE,the recipe's)	your images"
+	@echo "  SET      $(if $(SET),$$SET,nothing)	other values: SET=\"train.epochs=5 model.latent_dim=16\""
+	@echo "  TUNE_WORKERS  $(if $(TUNE_WORKERS),$$TUNE_WORKERS,the recipe's)	processes in which tune runs trials"
+	@echo "  INCEPTION  $(if $(INCEPTION),$$INCEPTION,the recipe's)	the file of Inception's weights, for FID and KID (docs/evaluate.md)"
+	@echo "  N        $(if $(N),$$N,the recipe's)	how many images generate makes"
+	@echo "  SEED     $(if $(SEED),$$SEED,the recipe's)	image i of a seed is always the same image"
+	@echo "  SEEDS    $(if $(SEEDS),$$SEEDS,none)	only these images of the seed: SEEDS=0,5,100-199"
+	@echo "  FORMAT   $(if $(FORMAT),$$FORMAT,the recipe's)	png, webp, parquet, webdataset, tfrecord or npy"
+	@echo "  NAME     $(if $(NAME),$$NAME,none)	name of the recipe that \`make recipe\` writes"
+	@echo "  DATA     $(if $(DATA),$$DATA,none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
+	@echo "  RUNS     $$RUNS	where results go; for compare: the runs, RUNS=\"a b\""
+	@echo "  DRY_RUN  $(if $(DRY_RUN),$$DRY_RUN,no)	1: only print what would run"
+	@echo "  PORT     $(if $(PORT),$$PORT,8765)	port of the explorer, on this machine alone"
+	@echo "  PYTHON   $$PYTHON	for setup: Python 3.11, 3.12 or 3.13"
+	@echo "  OUT      $(if $(OUT),$$OUT,none)	for explore: write the page there, and serve nothing"
+	@echo "  TRUST    $(if $(TRUST),$$TRUST,no)	1: load generators that this machine did not make (docs/security.md)"
+	@echo "  VERBOSE  $(if $(VERBOSE),$$VERBOSE,no)	1: every setting and the libraries' log on the screen"
 
 setup: $(INSTALLED) ## Install into .venv, from the lock of your Python
 
 $(INSTALLED): $(wildcard $(LOCK)) $(UV_LOCK) setup.py
-	@test -f '$(LOCK)' || { echo "error: PYTHON=$(PYTHON): expected Python 3.11, 3.12 or 3.13, found $(or $(VERSION),none); set PYTHON=python3.12" >&2; exit 2; }
+	@test -f '$(LOCK)' || { echo "error: PYTHON=$$PYTHON: expected Python 3.11, 3.12 or 3.13, found $(or $(VERSION),none); set PYTHON=python3.12" >&2; exit 2; }
 	@echo "Installing into $(VENV) (some 100 packages, once; a minute or two)"
-	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(PYTHON) -m venv --clear $(VENV)
+	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || "$$PYTHON" -m venv --clear $(VENV)
 	@# pip brings uv, which installs the rest in a fraction of pip's time; where there is no uv, pip does it all.
 	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || echo "uv cannot be installed here: pip installs everything instead, which takes longer"
 	@$(UV_PIP) --require-hashes -r $(LOCK) || $(PIP) --require-hashes -r $(LOCK)
@@ -96,7 +106,7 @@ $(INSTALLED): $(wildcard $(LOCK)) $(UV_LOCK) setup.py
 	@rm -f $(VENV)/.installed-* && touch $@
 
 demo: setup ## 5,000 digits that ship with a package, through all six stages
-	@$(PIPELINE) all --recipe demo $(OVERRIDES) --runs '$(RUNS)' $(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose)
+	@$(PIPELINE) all --recipe=demo $(OVERRIDES) --runs="$$RUNS" $(FLAGS)
 
 ingest: setup ## Images to TFRecords: resize, crop, normalise, split
 	@$(PIPELINE) $@ $(RUN)
@@ -114,42 +124,41 @@ all: setup ## All six stages; what is up to date is left alone
 	@$(PIPELINE) $@ $(RUN)
 
 figures: setup ## Draw the figures and the report of RECIPE again, without training
-	@$(PIPELINE) $@ --recipe '$(RECIPE)' $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
+	@$(PIPELINE) $@ --recipe="$$RECIPE" $(OVERRIDES) --runs="$$RUNS" $(if $(VERBOSE),--verbose)
 compare: setup ## Runs side by side, one page: RUNS="a b", names below runs/ or paths of runs' folders
-	@$(PIPELINE) $@ $(if $(filter-out file default undefined,$(origin RUNS)),$(foreach run,$(RUNS),'$(run)'))
+	@$(PIPELINE) $@ $(if $(RUNS_GIVEN),--names="$$RUNS") $(if $(TRUST),--trust)
 systems: setup ## The published systems, one after another, all stages
-	@test -n "$(DATA)" || { echo "error: expected DATA=<folder with mnist/, fashion-mnist/, clothing/ and avatars.zip>, found none" >&2; exit 2; }
+	@test -n "$$DATA" || { echo "error: expected DATA=<folder with mnist/, fashion-mnist/, clothing/ and avatars.zip>, found none" >&2; exit 2; }
 	@for system in mnist_dense:mnist mnist_conv:mnist mnist_conv_sum:mnist fashion_conv:fashion-mnist fashion_ae:fashion-mnist \
 		fashion_bn:fashion-mnist fashion_products:clothing cartoon_faces:avatars.zip; do \
-		$(PIPELINE) all --recipe $${system%%:*} --source '$(DATA)'/$${system#*:} $(OVERRIDES) --runs '$(RUNS)' \
-			$(if $(DRY_RUN),--dry-run) $(if $(VERBOSE),--verbose) || exit; done
+		$(PIPELINE) all --recipe=$${system%%:*} --source="$$DATA/$${system#*:}" $(OVERRIDES) --runs="$$RUNS" $(FLAGS) || exit; done
 
 explore: setup ## Walk through RECIPE's latent space, in your browser; OUT=<folder> writes the page for a web host
-	@$(PIPELINE) $@ --recipe '$(RECIPE)' --runs '$(RUNS)' $(if $(PORT),--port '$(PORT)') $(if $(OUT),--out '$(OUT)')
+	@$(PIPELINE) $@ --recipe="$$RECIPE" --runs="$$RUNS" $(if $(PORT),--port="$$PORT") $(if $(OUT),--out="$$OUT") $(if $(TRUST),--trust)
 tensorboard: setup ## Curves of RECIPE's training in the browser, on this machine alone
-	@$(VENV)/bin/tensorboard --logdir '$(RUNS)/$(notdir $(basename $(RECIPE)))/model/logs' --host localhost
+	@name=$${RECIPE##*/}; name=$${name%.yaml}; $(VENV)/bin/tensorboard --logdir="$$RUNS/$${name%.yml}/model/logs" --host localhost
 status: setup ## A line per stage: fresh, or stale and why
 	@$(PIPELINE) $@ $(READ)
 verify: setup ## Check every file of RECIPE's artifacts against its sha256
-	@$(PIPELINE) $@ --recipe '$(RECIPE)' --runs '$(RUNS)'
+	@$(PIPELINE) $@ --recipe="$$RECIPE" --runs="$$RUNS"
 recipes: setup ## List the recipes
 	@$(PIPELINE) $@
 recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
-	@test -n "$(SOURCE)" -a -n "$(NAME)" || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$(SOURCE)' NAME='$(NAME)'" >&2; exit 2; }
-	@$(PIPELINE) $@ --source '$(SOURCE)' --name '$(NAME)'
+	@[[ -n $$SOURCE && -n $$NAME ]] || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$$SOURCE' NAME='$$NAME'" >&2; exit 2; }
+	@$(PIPELINE) $@ --source="$$SOURCE" --name="$$NAME"
 setup-tfx: $(TFX_INSTALLED) ## Install into .venv-tfx what `make tfx` needs; Python 3.11
 $(TFX_INSTALLED): $(TFX_LOCK) setup.py | setup
-	@command -v '$(TFX_PYTHON)' >/dev/null || { echo "error: TFX_PYTHON=$(TFX_PYTHON): expected Python 3.11, which ml-metadata has wheels for, found no such command" >&2; exit 2; }
+	@command -v "$$TFX_PYTHON" >/dev/null || { echo "error: TFX_PYTHON=$$TFX_PYTHON: expected Python 3.11, which ml-metadata has wheels for, found no such command" >&2; exit 2; }
 	@echo "Installing into $(TFX_VENV) (some 150 packages, once; a minute or two)"
-	@$(VENV)/bin/uv venv --quiet --clear --python '$(TFX_PYTHON)' $(TFX_VENV)
+	@$(VENV)/bin/uv venv --quiet --clear --python="$$TFX_PYTHON" $(TFX_VENV)
 	@# By uv: the SDK says Python < 3.11, which pip obeys; it works on 3.11 (docs/dependencies.md).
 	@$(VENV)/bin/uv pip install --quiet --python $(TFX_VENV)/bin/python --require-hashes -r $(TFX_LOCK)
 	@$(VENV)/bin/uv pip install --quiet --python $(TFX_VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 tfx: setup-tfx ## All six stages under TFX, with ML Metadata
-	@$(TFX_VENV)/bin/python -m pipeline tfx run --recipe '$(RECIPE)' $(if $(SOURCE),--source '$(SOURCE)') $(OVERRIDES) --runs '$(RUNS)' $(if $(VERBOSE),--verbose)
+	@$(TFX_VENV)/bin/python -m pipeline tfx run $(READ) $(if $(VERBOSE),--verbose)
 fetch: setup ## Download the public data set that RECIPE names, into data/
-	@$(PIPELINE) $@ --recipe '$(RECIPE)'
+	@$(PIPELINE) $@ --recipe="$$RECIPE"
 schema: setup ## Write recipes/recipe.schema.json, for editors
 	@$(PIPELINE) $@
 
@@ -173,7 +182,7 @@ explorer: ## Build the explorer's page from explorer/, with Node
 	@cd explorer && npm ci --silent --ignore-scripts && npm test --silent && npm run --silent build
 bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python -m benchmarks.train
-	@$(VENV)/bin/python -m benchmarks.systems --runs '$(RUNS)'
+	@$(VENV)/bin/python -m benchmarks.systems --runs="$$RUNS"
 lock: setup ## Resolve the locks again: one per supported Python, and those of uv, TFX and Playwright
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ os.environ.update(
     OPENBLAS_NUM_THREADS="1",
     TF_CPP_MIN_LOG_LEVEL="2",
 )
+
+# Where a person's trusted generators are remembered (`pipeline.core.trust`): one folder for all workers of a session.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _data_home = tempfile.TemporaryDirectory(prefix="latent-mill-tests-")
+    os.environ["XDG_DATA_HOME"] = _data_home.name
 
 # `ci` looks longer than a developer wants to wait. No deadlines: no test depends on how fast the machine is.
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=25)

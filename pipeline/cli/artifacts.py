@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from components.reporting.console import console
-from pipeline.cli.options import RUNS, Overrides, RecipeName, RunsFolder, SourcePath
+from components.reporting.console import console, one_line
+from pipeline.cli.options import (
+    RUNS,
+    InceptionPath,
+    Overrides,
+    RecipeName,
+    RunsFolder,
+    SettingList,
+    SourcePath,
+    all_overrides,
+)
 from pipeline.core import chain
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import open_artifact
@@ -16,15 +25,20 @@ from schemas.errors import DataError
 
 app = typer.Typer()
 
+SHOWN = 20  # differences of an artifact
+
 
 @app.command()
 def status(
     recipe: RecipeName = "demo",
     source: SourcePath = None,
     overrides: Overrides = [],  # noqa: B006
+    settings: SettingList = "",
+    inception: InceptionPath = None,
     runs: RunsFolder = RUNS,
 ) -> None:
     """Print a line per stage: fresh, or stale and why."""
+    overrides = all_overrides(overrides, settings=settings, inception=inception)
     loaded = load_recipe(recipe, source=source, overrides=overrides)
     for item in chain.all_statuses(loaded, list(chain.STAGES), runs=runs):
         if item.fresh:
@@ -56,7 +70,12 @@ def verify(
         artifact = open_artifact(path)
         if lines := artifact.damage(thorough=True):
             damaged += lines
-            console.print(f"[red]damaged[/red]  {path}")
+            console.print("[red]damaged[/red]  ", end="")
+            console.print(str(path), markup=False)
+            for line in lines[:SHOWN]:
+                console.print(f"         {one_line(line)}", markup=False)
+            if len(lines) > SHOWN:
+                console.print(f"         and {len(lines) - SHOWN:,} more")
         else:
             manifest = artifact.manifest
             size = sum(entry.size for entry in manifest.files.values())
@@ -66,4 +85,5 @@ def verify(
                 markup=False,
             )
     if damaged:
-        raise DataError("\n".join(damaged[:20]))
+        more = f" (and {len(damaged) - 1:,} more)" if len(damaged) > 1 else ""
+        raise DataError(f"{damaged[0]}{more}")

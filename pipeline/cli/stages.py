@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,19 @@ import typer
 
 from components.reporting.console import console
 from components.reporting.numbers import data_size
-from pipeline.cli.options import RUNS, DryRun, InceptionPath, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
+from pipeline.cli.options import (
+    RUNS,
+    DryRun,
+    InceptionPath,
+    Overrides,
+    RecipeName,
+    RunsFolder,
+    SettingList,
+    SourcePath,
+    Trust,
+    Verbose,
+    all_overrides,
+)
 from pipeline.core import chain, run
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import ImageSet, ModelEvaluation
@@ -24,15 +35,16 @@ def _add_stage(name: str, doc: str) -> None:
         recipe: RecipeName = "demo",
         source: SourcePath = None,
         overrides: Overrides = [],  # noqa: B006  typer copies it
+        settings: SettingList = "",
         inception: InceptionPath = None,
         runs: RunsFolder = RUNS,
         dry_run: DryRun = False,
+        trust: Trust = False,
         verbose: Verbose = False,
     ) -> None:
-        if inception is not None:
-            overrides = [*overrides, f"evaluate.inception={json.dumps(inception, ensure_ascii=False)}"]  # JSON is YAML
+        overrides = all_overrides(overrides, settings=settings, inception=inception)
         loaded = load_recipe(recipe, source=source, overrides=overrides)
-        run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose)
+        run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose, trust=trust)
         if name in ("all", "generate"):
             if dry_run:
                 _print_size(loaded, runs)
@@ -72,9 +84,12 @@ def _print_size(recipe: Recipe, runs: Path) -> None:
 def figures(
     recipe: RecipeName = "demo",
     overrides: Overrides = [],  # noqa: B006
+    settings: SettingList = "",
+    inception: InceptionPath = None,
     runs: RunsFolder = RUNS,
     verbose: Verbose = False,
 ) -> None:
     """Draw the figures and the report again, from the existing model."""
-    evaluation = run.redraw(load_recipe(recipe, overrides=overrides), runs=runs, verbose=verbose)
+    loaded = load_recipe(recipe, overrides=all_overrides(overrides, settings=settings, inception=inception))
+    evaluation = run.redraw(loaded, runs=runs, verbose=verbose)
     console.print(f"figures        {evaluation.path / 'figures'}", markup=False)

@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from components.reporting.console import console
-from pipeline.cli.options import RUNS, Overrides, RecipeName, RunsFolder, SourcePath, Verbose
+from pipeline.cli.options import (
+    RUNS,
+    InceptionPath,
+    Overrides,
+    RecipeName,
+    RunsFolder,
+    SettingList,
+    SourcePath,
+    Verbose,
+    all_overrides,
+)
 from pipeline.recipes.load import load_recipe
 from schemas.errors import UsageError
 
@@ -25,6 +35,8 @@ def run_pipeline(
     recipe: RecipeName = "demo",
     source: SourcePath = None,
     overrides: Overrides = [],  # noqa: B006  typer copies it
+    settings: SettingList = "",
+    inception: InceptionPath = None,
     runs: RunsFolder = RUNS,
     verbose: Verbose = False,
 ) -> None:
@@ -33,6 +45,7 @@ def run_pipeline(
     with contextlib.nullcontext() if verbose else _stderr_closed():
         from pipeline.orchestrators import tfx
 
+    overrides = all_overrides(overrides, settings=settings, inception=inception)
     loaded = load_recipe(recipe, source=source, overrides=overrides)
     tfx.run(loaded, runs=runs, verbose=verbose)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from components.reporting.console import console
-from pipeline.cli.options import RUNS, Page, RecipeName, RunNames, RunsFolder
+from pipeline.cli.options import RUNS, NameList, Page, RecipeName, RunNames, RunsFolder, Trust
 from pipeline.recipes.load import load_recipe
+from schemas.errors import UsageError
 from schemas.paths import user_path
 
 app = typer.Typer()
@@ -32,11 +34,12 @@ def mix(
         ),
     ] = None,
     runs: RunsFolder = RUNS,
+    trust: Trust = False,
 ) -> None:
     """Draw two of your images, and the image halfway between their codes."""
     from pipeline.tools import mixing
 
-    mixing.mix(first, second, label=label, recipe=recipe, runs=runs, out=out)
+    mixing.mix(first, second, label=label, recipe=recipe, runs=runs, out=out, trust=trust)
 
 
 @app.command()
@@ -59,11 +62,12 @@ def interpolate(
         ),
     ] = None,
     runs: RunsFolder = RUNS,
+    trust: Trust = False,
 ) -> None:
     """Draw the images on the line from one of your images to another one, decoded by the generator."""
     from pipeline.tools import mixing
 
-    mixing.interpolate(first, second, steps=steps, gif=gif, label=label, recipe=recipe, runs=runs, out=out)
+    mixing.interpolate(first, second, steps=steps, gif=gif, label=label, recipe=recipe, runs=runs, out=out, trust=trust)
 
 
 @app.command()
@@ -82,12 +86,13 @@ def explore(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port on this machine; 0: any free one.")
     ] = 8765,
+    trust: Trust = False,
 ) -> None:
     """Walk in the latent space, in your browser: the page decodes images as you move."""
     from pipeline.tools.explorer.folder import build
     from pipeline.tools.explorer.server import serve
 
-    folder = build(load_recipe(recipe), runs=runs, out=out)
+    folder = build(load_recipe(recipe), runs=runs, out=out, trust=trust)
     if out is None:
         serve(folder, port=port)
     else:
@@ -100,16 +105,34 @@ def why(
         Path, typer.Argument(metavar="IMAGE", parser=user_path, help="An image of a set; or a set, with --index.")
     ],
     index: Annotated[int | None, typer.Option("--index", help="Index of the image, in a file of many images.")] = None,
+    trust: Trust = False,
 ) -> None:
     """Show where an image of a set comes from, back to the training images; make it again as proof."""
     from pipeline.tools import why as lineage
 
-    lineage.why(image, index=index)
+    lineage.why(image, index=index, trust=trust)
 
 
 @app.command()
-def compare(names: RunNames = [], runs: RunsFolder = RUNS, out: Page = None) -> None:  # noqa: B006
+def compare(
+    names: RunNames = [],  # noqa: B006
+    name_list: NameList = "",
+    runs: RunsFolder = RUNS,
+    out: Page = None,
+    trust: Trust = False,
+) -> None:
     """Compare two runs or more: figures, settings, the same images and codes side by side."""
     from pipeline.tools.compare.command import compare_runs
 
-    compare_runs(names, runs=runs, out=out)
+    compare_runs([*names, *_split_names(name_list)], runs=runs, out=out, trust=trust)
+
+
+def _split_names(text: str) -> list[str]:
+    """Return names in one text, split as a shell does."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(
+            f"RUNS: expected names with spaces between them, found {text[:80]!r} ({error}); put a name with a space or a "
+            "quote in quotes"
+        ) from None

@@ -11,14 +11,18 @@ from components.reporting.console import console, say
 from pipeline.core.chain import Status, inputs_of, status_of
 from pipeline.core.child_process import StageFailed, run_module
 from pipeline.core.stage_process import Task, stage_of, staging_of, task_for
+from pipeline.core.trust import expect_trusted
 from pipeline.recipes.summary import print_recipe
+from schemas.artifacts.kinds import Generator
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
 
-def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool, verbose: bool) -> list[Artifact]:
+def run_stages(
+    recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool, verbose: bool, trust: bool = False
+) -> list[Artifact]:
     """Bring these stages up to date, in order.
 
     Args:
@@ -27,15 +31,18 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
         runs: Folder of all runs.
         dry_run: Print what would run, and run nothing.
         verbose: Print every setting, and let the libraries' log reach the screen.
+        trust: Load a generator, even if this machine did not make it.
 
     Returns:
         The stages' artifacts.
 
     Raises:
+        UsageError: A generator is not trusted (`pipeline.core.trust`).
         DataError: An artifact differs from its manifest.
         StageFailed: A stage ended without its artifact.
     """
     statuses: list[Status] = []
+    made: set[Path] = set()  # artifacts of this run
     printed = False
     for stage in stages:
         status = status_of(stage, recipe, runs=runs, before=statuses)
@@ -54,7 +61,11 @@ def run_stages(recipe: Recipe, stages: list[Stage], *, runs: Path, dry_run: bool
             console.print(f"[bold]{stage.name:<9}[/bold] {verb}: ", end="")
             console.print(status.reason, markup=False)
             if not dry_run:
+                for artifact in inputs_of(stage, recipe, runs=runs).values():
+                    if isinstance(artifact, Generator) and artifact.path not in made:
+                        expect_trusted(artifact, trust=trust)
                 _run(status, recipe, runs=runs, verbose=verbose)
+                made.add(status.output.path)
                 status = replace(status, reason="")
         statuses.append(status)
     return [status.output for status in statuses]

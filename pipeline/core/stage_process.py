@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from components.workers.child import run_as_child
+from pipeline.core import trust
 from pipeline.core.chain import STAGES, Status, kinds_of
+from schemas.artifacts.kinds import Generator
 from schemas.artifacts.manifest import Artifact
 from schemas.artifacts.staging import Staging
 from schemas.errors import DataError
@@ -135,6 +137,8 @@ def run_task(task: Task) -> None:
             duration_seconds=round(time.monotonic() - began, 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+        if isinstance(output, Generator):
+            trust.remember(output)
         staging.publish()
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +41,9 @@ FRAME_SIDE = 256  # pixels; smaller frames are enlarged to about this size
 FRAME_TIME, END_TIME = 80, 640  # milliseconds for a frame, and for either end of the line
 
 
-def mix(first: Path, second: Path, *, label: str | None, recipe: str, runs: Path, out: Path | None) -> None:
+def mix(
+    first: Path, second: Path, *, label: str | None, recipe: str, runs: Path, out: Path | None, trust: bool = False
+) -> None:
     """Write one PNG: two images, their reconstructions, and the image decoded from the mean of their codes.
 
     Args:
@@ -52,15 +53,16 @@ def mix(first: Path, second: Path, *, label: str | None, recipe: str, runs: Path
         recipe: Name or path of the recipe; its generator must exist.
         runs: Folder of all runs.
         out: The PNG. Default: ``mix-<first>-<second>.png`` in the current folder.
+        trust: Load the generator, even if this machine did not make it.
 
     Raises:
-        UsageError: A file is no image, the label is missing, or `out` cannot be used.
+        UsageError: A file is no image, the label is missing, `out` cannot be used, or the generator is not trusted.
         DataError: The generator does not exist.
         StageFailed: The generate stage ended without images.
     """
     sheet = _png_path(out, default=f"mix-{first.stem}-{second.stem}.png")
     _check_outputs([sheet], [first, second])
-    images, decoded = _decode(first, second, steps=3, label=label, recipe=recipe, runs=runs, command="mix")
+    images, decoded = _decode(first, second, steps=3, label=label, recipe=recipe, runs=runs, command="mix", trust=trust)
 
     def save(path: Path) -> None:
         from components.reporting.style import save as save_figure
@@ -71,7 +73,16 @@ def mix(first: Path, second: Path, *, label: str | None, recipe: str, runs: Path
 
 
 def interpolate(
-    first: Path, second: Path, *, steps: int, gif: bool, label: str | None, recipe: str, runs: Path, out: Path | None
+    first: Path,
+    second: Path,
+    *,
+    steps: int,
+    gif: bool,
+    label: str | None,
+    recipe: str,
+    runs: Path,
+    out: Path | None,
+    trust: bool = False,
 ) -> None:
     """Write a strip of `steps` images along the line between two codes, as a PNG, ends included.
 
@@ -84,6 +95,7 @@ def interpolate(
         recipe: As for `mix`.
         runs: As for `mix`.
         out: The PNG. Default: ``interpolate-<first>-<second>.png`` in the current folder.
+        trust: As for `mix`.
 
     Raises:
         UsageError, DataError, StageFailed: As for `mix`.
@@ -93,7 +105,9 @@ def interpolate(
     strip = _png_path(out, default=f"interpolate-{first.stem}-{second.stem}.png")
     animation = strip.with_suffix(".gif")
     _check_outputs([strip, animation] if gif else [strip], [first, second])
-    _, decoded = _decode(first, second, steps=steps, label=label, recipe=recipe, runs=runs, command="interpolate")
+    _, decoded = _decode(
+        first, second, steps=steps, label=label, recipe=recipe, runs=runs, command="interpolate", trust=trust
+    )
 
     def save_strip(path: Path) -> None:
         with atomic.replacing(path) as temporary:
@@ -161,14 +175,14 @@ def animation_frames(images: Images) -> tuple[list[Image.Image], list[int]]:
 
 
 def _decode(
-    first: Path, second: Path, *, steps: int, label: str | None, recipe: str, runs: Path, command: str
+    first: Path, second: Path, *, steps: int, label: str | None, recipe: str, runs: Path, command: str, trust: bool
 ) -> tuple[Images, Images]:
     """Return the two images as the network sees them, and `steps` images on the line between their codes."""
     generator = Generator(artifact_path(load_recipe(recipe), Generator, runs=runs))
     if not generator.exists:
         raise DataError(f"{generator.path}: expected a Generator, found none; run make export RECIPE={recipe}")
     if generator.labels_path.exists() and label is None:
-        names = ", ".join(json.loads(generator.labels_path.read_bytes())[:MOST_LABELS])
+        names = ", ".join(generator.describe().labels[:MOST_LABELS])
         raise UsageError(f"{command}: expected --label for a model that takes labels, one of {names}, found none")
     preprocess = preprocess_of(generator)
     images = np.stack([read_image(path, preprocess) for path in (first, second)])
@@ -178,7 +192,7 @@ def _decode(
         for number, path in enumerate((first, second)):  # in this order
             shutil.copyfile(path, ends / f"{number}{path.suffix}")
         settings = {"between": str(ends), "steps": steps, "label": label, "format": "npy"}
-        image_set = make_set(generator, settings, folder=Path(folder), command=command)
+        image_set = make_set(generator, settings, folder=Path(folder), command=command, trust=trust)
         return images, np.load(image_set.path / ARRAY, allow_pickle=False)
 
 

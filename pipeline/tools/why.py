@@ -9,38 +9,41 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from components.reporting.console import console
 from pipeline.tools.small_set import make_set
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST, Artifact
+from schemas.artifacts.tables import find_generated
 from schemas.errors import DataError, UsageError
-from schemas.recipe.generate import BLOCK, CODE_SOURCES
+from schemas.recipe.generate import BLOCK, CODE_SOURCES, GenerateSection
 
 SHOWN = 12  # digits of a digest on the screen
 IMAGE_SUFFIXES = (".png", ".webp")  # of the formats in which each image is a file
 
 
-def why(image: Path, *, index: int | None) -> None:
+def why(image: Path, *, index: int | None, trust: bool = False) -> None:
     """Print an image's lineage, and make the image again.
 
     Args:
         image: The image's file in a set; or, with `index`, the set's folder or a file of many images in it.
         index: Index of the image.
+        trust: Load the set's generator, even if this machine did not make it.
 
     Raises:
-        UsageError: The path is not part of a set, `index` is missing, or the set has no such image.
-        DataError: The file was changed, or the image that is made now differs.
+        UsageError: The path is not part of a set, `index` is missing, the set has no such image, or the generator is not trusted.
+        DataError: The set is broken, the file was changed, or the image that is made now differs.
         StageFailed: The generate stage ended without an image.
     """
     images = _set_of(image)
     row = _row(images, image, index=index)
-    settings = images.manifest.settings["generate"]
+    settings = _settings(images)
     _line("image", f"{images.path / row['file_name']}, number {row['index']}")
     if row["file_name"].endswith(IMAGE_SUFFIXES):
-        _check_bytes(images.path / row["file_name"], row["sha256"])
+        _check_bytes(_own_file(images, images.path / row["file_name"]), row["sha256"])
     label = f", label {row['label']}" if row["label"] is not None else ""
-    temperature = f", temperature {settings['temperature']:g}" if settings["temperature"] != 1 else ""
+    temperature = f", temperature {settings.temperature:g}" if settings.temperature != 1 else ""
     origin = row["sampler"] if row["source"] is None else f"{row['sampler']}: {row['source']}"
     _line("made", f"as image {row['index']} of seed {row['seed']}{label}, code from {origin}{temperature}")
     generator = _parents(images)
@@ -49,7 +52,7 @@ def why(image: Path, *, index: int | None) -> None:
             f"{image}: expected the generator that made it beside its set, found none; without it the image cannot be made again"
         )
     generator.check(thorough=True)
-    sha256 = _remake(generator, images, row)
+    sha256 = _remake(generator, settings, row, trust=trust)
     if sha256 != row["sha256"]:
         raise DataError(
             f"{image}: expected sha256 {row['sha256'][:SHOWN]}… of the image made again, found {sha256[:SHOWN]}…; another "
@@ -75,14 +78,41 @@ def _row(images: ImageSet, image: Path, *, index: int | None) -> dict[str, Any]:
     """Return the image's row of the set's table."""
     name = image.resolve().relative_to(images.path.resolve()).as_posix()
     is_image_file = name.endswith(IMAGE_SUFFIXES)
-    if not is_image_file and index is None:
+    column, value = ("file_name", name) if is_image_file else ("index", index)
+    if value is None:
         raise UsageError(f"{image}: expected --index, the index of one of its images, found none")
-    filters = [("file_name", "==", name)] if is_image_file else [("index", "==", index)]
-    rows: list[dict[str, Any]] = pq.read_table(images.metadata_path, filters=filters).to_pylist()
-    if not rows:
+    table = _own_file(images, images.metadata_path)
+    try:
+        row = find_generated(table, column, value)
+    except (OSError, ValueError, OverflowError) as error:  # OverflowError: an index of more than 64 bits
+        raise DataError(
+            f"{images.metadata_path}: expected the table of a set's images, found something else ({_first_line(error)})"
+        ) from None
+    if row is None:
         number = "" if is_image_file else f" with index {index}"
         raise UsageError(f"{image}: expected an image of {images.path}, found none{number}")
-    return rows[0]
+    return row
+
+
+def _settings(images: ImageSet) -> GenerateSection:
+    """Return the settings with which a set was made."""
+    try:
+        return GenerateSection.model_validate(images.manifest.settings["generate"])
+    except (KeyError, ValidationError) as error:
+        raise DataError(
+            f"{images.path / MANIFEST}: expected the settings of a set, found something else ({_first_line(error)})"
+        ) from None
+
+
+def _own_file(images: ImageSet, path: Path) -> Path:
+    """Return the path if it is a file of the set: a name or a link in a stranger's set may lead to any other."""
+    if not path.resolve().is_relative_to(images.path.resolve()) or not path.is_file():
+        raise DataError(f"{path}: expected a file of the set {images.path}, found none")
+    return path
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _check_bytes(path: Path, expected: str) -> None:
@@ -98,7 +128,7 @@ def _parents(images: ImageSet) -> Generator | None:
     run = images.path.resolve().parent.parent
     manifest, generator = images.manifest, None
     for kind, name in ((Generator, "generator"), (Model, "model"), (Examples, "examples")):
-        digest = manifest.inputs[kind.TYPE]
+        digest = manifest.inputs.get(kind.TYPE, "")
         artifact: Artifact = kind(run / name)
         if not artifact.exists or artifact.digest != digest:
             state = f"now {artifact.digest[:SHOWN]}…" if artifact.exists else "does not exist any more"
@@ -110,15 +140,16 @@ def _parents(images: ImageSet) -> Generator | None:
         if isinstance(artifact, Generator):
             generator = artifact
     else:
-        kinds = ", ".join(sorted({source["kind"] for source in manifest.settings["sources"]}))
+        sources = manifest.settings.get("sources")
+        kinds = ", ".join(sorted({source["kind"] for source in sources})) if sources else "unknown"
         _line("sources", f"{kinds}; each image's sha256 is in {run / 'examples' / 'images.parquet'}")
     return generator
 
 
-def _remake(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
+def _remake(generator: Generator, section: GenerateSection, row: dict[str, Any], *, trust: bool) -> str:
     """Make the image alone, from its set's settings, or from its code if that was not drawn; return its sha256."""
     index = row["index"]
-    settings = images.manifest.settings["generate"] | {
+    settings = section.model_dump() | {
         "indices": str(index),
         "label_folders": False,
         "shards": None,
@@ -133,7 +164,7 @@ def _remake(generator: Generator, images: ImageSet, row: dict[str, Any]) -> str:
             labels = pa.array([row["label"]] * (place + 1), pa.string())
             pq.write_table(pa.table({"code": [row["code"]] * (place + 1), "label": labels}), path)
             settings |= {**dict.fromkeys(CODE_SOURCES), "codes": str(path), "indices": str(place), "label": None}
-        image_set = make_set(generator, settings, folder=Path(folder), command="why")
+        image_set = make_set(generator, settings, folder=Path(folder), command="why", trust=trust)
         sha256: str = pq.read_table(image_set.metadata_path)["sha256"][0].as_py()
     return sha256
 

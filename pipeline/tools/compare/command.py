@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.reporting.console import console, counted
+from pipeline.core.trust import expect_trusted
 from pipeline.tools.compare.images import choose_test_images, run_generators
 from pipeline.tools.compare.metrics import Group, compare
 from pipeline.tools.compare.page import MARKS, render
@@ -19,21 +20,25 @@ from schemas.errors import UsageError
 _LONGEST_NAME = 120  # characters of a file's name
 
 
-def compare_runs(names: Sequence[str], *, runs: Path, out: Path | None) -> None:
+def compare_runs(names: Sequence[str], *, runs: Path, out: Path | None, trust: bool = False) -> None:
     """Write the page, and print a short table.
 
     Args:
         names: Names of runs below `runs`, or paths of runs' folders: two at least.
         runs: Folder of all runs.
         out: The HTML file. Default: ``compare-<a>-<b>.html`` in `runs`.
+        trust: Load the runs' generators, even those that this machine did not make.
 
     Raises:
-        UsageError: A name or `out` cannot be used.
+        UsageError: A name or `out` cannot be used, or a generator is not trusted.
         DataError: A run has no evaluation, or an artifact is not what its manifest says.
         StageFailed: TensorFlow's process ended without images.
     """
     compared = read_runs(names, runs=runs)
     page = _page_path(compared, runs=runs, out=out)
+    for run in compared:
+        if run.generator is not None:
+            expect_trusted(run.generator, trust=trust)
     groups = compare(compared)
     test_images = choose_test_images(compared)
     with console.status("running the generators"):

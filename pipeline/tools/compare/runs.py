@@ -117,7 +117,7 @@ def _read(path: Path, *, name: str) -> Run:
     try:
         metrics = json.loads(evaluation.metrics_path.read_bytes())
         _ = metrics["metrics"], metrics["images"], manifest.inputs[Examples.TYPE], manifest.inputs[Model.TYPE]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DataError(
             f"{evaluation.metrics_path}: expected the metrics of a model, found something else; "
             f"to make it again, remove {evaluation.path}"

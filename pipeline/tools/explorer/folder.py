@@ -13,6 +13,7 @@ from pathlib import Path
 from components.reporting.console import console
 from pipeline.core.chain import artifact_path
 from pipeline.core.child_process import run_module
+from pipeline.core.trust import expect_trusted
 from schemas import atomic
 from schemas.artifacts.kinds import Examples, Generator
 from schemas.errors import DataError, UsageError
@@ -22,16 +23,17 @@ PAGE = Path(__file__).parent / "page"  # built from explorer/ (docs/explorer.md)
 DESCRIPTION = "data/explorer.json"
 
 
-def build(recipe: Recipe, *, runs: Path, out: Path | None) -> Path:
+def build(recipe: Recipe, *, runs: Path, out: Path | None, trust: bool = False) -> Path:
     """Write the explorer of a recipe's generator, unless it is up to date; return its folder.
 
     Args:
         recipe: The recipe; its Generator and Examples must exist.
         runs: Folder of all runs.
         out: The folder. Default: ``explorer`` in the recipe's folder of runs.
+        trust: Load the generator, even if this machine did not make it.
 
     Raises:
-        UsageError: `out` is a folder that holds something else.
+        UsageError: `out` is a folder that holds something else, or the generator is not trusted.
         DataError: The generator does not exist, has no ONNX files, or differs from its manifest.
         StageFailed: The process that encodes the test images ended without a result.
     """
@@ -54,6 +56,7 @@ def build(recipe: Recipe, *, runs: Path, out: Path | None) -> Path:
         return folder
     if folder.exists() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file():
         raise UsageError(f"{folder}: expected an explorer or an empty folder, found something else")
+    expect_trusted(generator, trust=trust)
     folder.parent.mkdir(parents=True, exist_ok=True)
     console.print("explore   builds the page from the generator and up to 1,000 test images", markup=False)
     with tempfile.TemporaryDirectory(prefix=".explorer-", dir=folder.parent) as temporary:
@@ -88,7 +91,7 @@ def _made_from(folder: Path) -> dict[str, str] | None:
     try:
         digests: dict[str, str] = json.loads((folder / DESCRIPTION).read_bytes())["made_from"]
         return digests
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

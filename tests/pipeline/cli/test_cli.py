@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.abc
+import json
+import os
 import re
 import runpy
 import subprocess
@@ -146,6 +149,67 @@ def test_a_changed_byte_is_found_by_verify_and_stops_the_next_stage(pipeline: Pi
     assert f"{file}: expected sha256" in err
     assert f"to make it again, remove {examples}" in err
     assert not (runs / "demo" / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "actual"),
+    [
+        ("../outside.txt", "one outside of the artifact"),
+        ("{tmp_path}/outside.txt", "one outside of the artifact"),
+        ("link.txt", "one outside of the artifact"),
+        ("linked/outside.txt", "one outside of the artifact"),
+        ("pipe", "something else"),
+        ("loop", "none"),
+        ("a\0b", "none"),
+        ("a" * 300, "none"),
+    ],
+)
+def test_a_file_outside_of_its_folder_is_none_of_an_artifact(
+    pipeline: Pipeline, tmp_path: Path, name: str, actual: str
+) -> None:
+    (tmp_path / "outside.txt").write_text("content")
+    finish(load_recipe("demo"), tmp_path / "runs", "ingest")
+    examples = tmp_path / "runs" / "demo" / "examples"
+    name = name.replace("{tmp_path}", str(tmp_path))
+    (examples / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (examples / "linked").symlink_to(tmp_path)
+    (examples / "loop").symlink_to("loop")
+    os.mkfifo(examples / "pipe")
+    manifest = json.loads((examples / "manifest.json").read_text())
+    manifest["files"][name] = {"size": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
+    (examples / "manifest.json").write_text(json.dumps(manifest))
+    status, out, err = pipeline("verify")
+    assert (status, out.split()[0]) == (1, "damaged")
+    assert f"expected a file of 7 bytes, found {actual}" in err
+    assert err.count("\n") == 1
+    if name != "link.txt":
+        assert f"{examples / 'link.txt'}: expected no such file, the manifest does not list it" in out
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "nested", "missing"])
+def test_a_manifest_that_cannot_be_read_is_one_line(pipeline: Pipeline, tmp_path: Path, kind: str) -> None:
+    manifest = tmp_path / "artifact" / "manifest.json"
+    manifest.parent.mkdir()
+    if kind == "a pipe":
+        os.mkfifo(manifest)
+    elif kind == "a device":
+        manifest.symlink_to("/dev/zero")
+    elif kind == "nested":
+        manifest.write_text('{"type": ' + "[" * 100_000)
+    status, out, err = pipeline("verify", tmp_path / "artifact")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"error: {tmp_path / 'artifact'}")
+    assert err.count("\n") == 1
+
+
+def test_a_name_cannot_command_the_terminal(pipeline: Pipeline, tmp_path: Path) -> None:
+    finish(load_recipe("demo"), tmp_path / "runs", "ingest")
+    (tmp_path / "runs" / "demo" / "examples" / "\x1b]0;owned\x07[bold]\u202e\n").write_text("unlisted")
+    _, out, err = pipeline("verify")
+    for text in (out, err):
+        assert "\x1b" not in text
+        assert "examples/�]0;owned�[bold]��: expected no such file" in text
+    assert err.count("\n") == 1
 
 
 def test_a_folder_with_the_wrong_manifest_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:

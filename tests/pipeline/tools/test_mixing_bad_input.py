@@ -9,6 +9,7 @@ import pytest
 from helpers.by_hand import seal, write_recipe
 from PIL import Image
 
+from schemas.artifacts.generator import Description
 from schemas.artifacts.kinds import Generator
 
 
@@ -95,6 +96,8 @@ def test_a_conditional_generator_needs_a_label(
     generator = Generator(tmp_path / "runs" / "grey" / "generator")
     generator.labels_path.parent.mkdir(parents=True)
     generator.labels_path.write_text('["cat", "dog"]')
+    about = Description(sampler="normal", latent_dim=3, image_shape=(8, 8, 1), labels=("cat", "dog"))
+    generator.description_path.write_text(about.model_dump_json())
     seal(generator, write_recipe(tmp_path, "grey"))
     for name in ("mix", "interpolate"):
         status, _, err = command(name, *photos, runs=tmp_path / "runs")

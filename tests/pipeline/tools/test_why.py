@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers.by_hand import MIXED_SIZE
 from PIL import Image
 
 from components.generate.component import generate
 from pipeline.cli.app import app, guarded
+from pipeline.core import trust
+from schemas.artifacts import tables
 from schemas.artifacts.kinds import Generator, ImageSet
 from schemas.recipe.generate import GenerateSection
 from schemas.recipe.recipe import BeamSection
@@ -49,6 +54,8 @@ def reseal(artifact: Generator | ImageSet, **manifest: dict[str, object]) -> Non
     """Seal an artifact as the pipeline does."""
     defaults = {"counts": {"images": 300}, "recipe": {}, "versions": {}}
     artifact.seal(**{**defaults, **manifest}, duration_seconds=0.0, created="today")  # type: ignore[arg-type]
+    if isinstance(artifact, Generator):
+        trust.remember(artifact)
 
 
 @pytest.fixture
@@ -135,6 +142,114 @@ def test_a_path_that_is_no_image_of_a_set_is_one_line(
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
+
+
+def table_of(sets: Path, **changes: pa.Array) -> pa.Table:
+    """Return the table of the set of PNG files with some columns changed; None removes one."""
+    table = pq.read_table(sets / "png" / "metadata.parquet")
+    for name, column in changes.items():
+        place = table.schema.get_field_index(name)
+        table = table.remove_column(place) if column is None else table.set_column(place, name, column)
+    return table
+
+
+HOSTILE: dict[str, Callable[[Path], pa.Table | bytes | str]] = {
+    "broken": lambda _: b"PAR1" + bytes(100) + b"PAR1",
+    "empty": lambda _: b"",
+    "cut off": lambda sets: (sets / "png" / "metadata.parquet").read_bytes()[:-500],
+    "without a column": lambda sets: table_of(sets, sha256=None),
+    "of another type": lambda sets: table_of(sets, index=pa.array([str(n) for n in range(300)])),
+    "without values": lambda sets: table_of(sets, file_name=pa.nulls(300, pa.string())),
+    "a link that leads out": lambda _: "/etc/hosts",
+    "a device": lambda _: "/dev/zero",
+    "not UTF-8": lambda sets: table_of(sets, sampler=pa.array([b"\xff"] * 300, pa.binary()).view(pa.string())),
+}
+
+
+@pytest.fixture
+def hostile(sets: Path, tmp_path: Path) -> Path:
+    """Return a copy of the set of PNG files and of its generator, which a test makes hostile."""
+    shutil.copytree(sets.parent / "generator", tmp_path / "grey" / "generator")
+    return Path(shutil.copytree(sets / "png", tmp_path / "grey" / "images" / "png"))
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_table_is_one_line(sets: Path, hostile: Path, why: Why, kind: str) -> None:
+    content = HOSTILE[kind](sets)
+    path = hostile / "metadata.parquet"
+    path.unlink()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, str):
+        path.symlink_to(content)
+    else:
+        pq.write_table(content, path)
+    status, _, err = why(hostile, "--index", "3")
+    assert status == 1
+    assert err.startswith(f"error: {path}: expected ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["rows", "values", "bytes"])
+def test_a_table_that_would_fill_the_memory_is_not_read(
+    sets: Path, hostile: Path, why: Why, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = {"rows": "MAX_ROWS", "values": "MAX_VALUES", "bytes": "MAX_COLUMN_BYTES"}[what]
+    monkeypatch.setattr(tables, limit, 299)
+    assert "row group 0: expected at most " in why(hostile, "--index", "3")[2]
+
+
+@pytest.mark.parametrize("index", [-1, 10**30])
+def test_an_index_that_no_image_has_is_one_line(hostile: Path, why: Why, index: int) -> None:
+    status, _, err = why(hostile, f"--index={index}")
+    assert status in (1, 2)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["../../../outside.png", "images/link.png", "images/pipe.png"])
+def test_an_image_outside_of_the_set_is_not_read(
+    sets: Path, hostile: Path, why: Why, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "outside.png").write_bytes(b"secret")
+    (hostile / "images" / "link.png").symlink_to(tmp_path / "outside.png")
+    os.mkfifo(hostile / "images" / "pipe.png")
+    pq.write_table(table_of(sets, file_name=pa.array([name] * 300)), hostile / "metadata.parquet")
+    status, _, err = why(hostile, "--index", "0")
+    assert status == 1
+    assert "expected a file of the set" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"generate": None}, {"generate": {"count": "many"}}, {"generate": {"a": [[]]}}]
+)
+def test_settings_of_a_set_that_are_none_are_one_line(hostile: Path, why: Why, settings: dict[str, object]) -> None:
+    reseal(ImageSet(hostile), inputs={"Generator": "12ab"}, settings=settings)
+    status, _, err = why(hostile, "--index", "0")
+    assert status == 1
+    assert "manifest.json: expected the settings of a set, found something else" in err
+    assert err.count("\n") == 1
+
+
+def test_a_set_without_a_generators_digest_has_no_parents(hostile: Path, why: Why) -> None:
+    reseal(ImageSet(hostile), inputs={}, settings=ImageSet(hostile).manifest.settings)
+    status, _, err = why(hostile, "--index", "0")
+    assert status == 1
+    assert "expected the generator that made it beside its set, found none" in err
+
+
+@pytest.mark.usefixtures("stages_in_this_process")
+def test_a_strangers_generator_is_not_loaded_before_a_yes(
+    sets: Path, why: Why, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    image = sets / "png" / "images" / "0000" / "00000000.png"
+    status, out, err = why(image)
+    assert status == 2
+    assert "made      as image 0 of seed 7" in out
+    assert "a SavedModel is a program: if you know who made it, add --trust" in err
+    assert why(image, "--trust")[0] == 0
+    assert why(image)[0] == 0  # it is remembered
 
 
 def test_a_file_of_another_artifact_is_no_image_of_a_set(sets: Path, why: Why) -> None:

@@ -56,6 +56,17 @@ def test_it_has_the_page_unpacked_and_the_data(recipe: Recipe, runs: Path, encod
     assert not list((runs / "photos").glob(".explorer-*"))
 
 
+def test_a_strangers_generator_is_not_loaded_before_a_yes(
+    recipe: Recipe, runs: Path, tmp_path: Path, encoded: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "somebody"))
+    with pytest.raises(UsageError, match="expected a generator that this machine made"):
+        build(recipe, runs=runs, out=None)
+    assert not encoded
+    build(recipe, runs=runs, out=None, trust=True)
+    assert len(encoded) == 1
+
+
 def test_it_is_made_again_only_when_something_changed(recipe: Recipe, runs: Path, encoded: list[list[Path]]) -> None:
     build(recipe, runs=runs, out=None)
     build(recipe, runs=runs, out=None)

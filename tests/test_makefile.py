@@ -1,0 +1,167 @@
+"""Every target hands a person's values to its command as they were written: make and the shell read nothing into them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.paths import ROOT
+
+from pipeline.cli.options import all_overrides
+from pipeline.recipes.setting_list import split_settings
+
+pytestmark = pytest.mark.process
+
+NASTY = {
+    "an apostrophe and a space": "/x/o'brien pics",
+    "commands": "a;touch pwned;`touch pwned`$(touch pwned)|touch pwned&&touch pwned",
+    "functions of make": "$(shell touch pwned)$(SOURCE)${RUNS}$x$$y$@%",
+    "quotes and backslashes": '"a" \\"b\\" \'c\' \\',
+    "a second line": "a\n\ttouch pwned\nb",
+    "an option": "--help",
+    "patterns and a comment": "* ? [a-z] ~ #b !c {d,e}",
+    "an equals sign": "a=b:=c",
+}
+VARIABLES = re.findall(r"^VARIABLES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
+STAGES = ("ingest", "tune", "train", "evaluate", "export", "generate", "all")
+FLAGS = ["--dry-run", "--verbose", "--trust"]
+END = "end of the call"
+STUB = f'#!/bin/sh\nprintf "%s\\0" "${{0##*/}}" "$@" "{END}" >> calls\n'
+
+Make = Callable[..., list[list[str]]]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the Makefile runs, and finds everything installed: programs that write down their arguments."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "requirements").mkdir()
+    names = ("py3.11", "py3.12", "py3.13", "uv", "tfx-py3.11", "browser")
+    for path in (folder / "setup.py", *(folder / "requirements" / f"{name}.txt" for name in names)):
+        path.touch()
+    for name in (".venv/bin/python", ".venv/bin/uv", ".venv/bin/tensorboard", ".venv-tfx/bin/python", "bin/python3.11"):
+        program = folder / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(STUB)
+        program.chmod(0o755)
+    run_make(folder, "setup", "setup-tfx", f"TFX_PYTHON={folder / 'bin' / 'python3.11'}")
+    return folder
+
+
+def run_make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the Makefile in a folder, without the variables of a make that runs the tests."""
+    inherited = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "MAKEFLAGS", "MFLAGS")}
+    return subprocess.run(
+        ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), *arguments],
+        cwd=folder,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+@pytest.fixture
+def make(project: Path) -> Make:
+    """Return a function that runs make, and returns the calls of programs with their arguments."""
+
+    def run(*arguments: str, **environment: str) -> list[list[str]]:
+        (project / "calls").write_text("")
+        run_make(project, *arguments, **environment)
+        assert not list(project.rglob("pwned"))
+        calls: list[list[str]] = [[]]
+        for word in (project / "calls").read_text().split("\0")[:-1]:
+            if word == END:
+                calls.append([])
+            else:
+                calls[-1].append(word)
+        return calls[:-1]
+
+    return run
+
+
+def expected_calls(value: str) -> dict[str, list[list[str]]]:
+    """Return the calls of each target where every variable has this value."""
+    recipe, source, runs = f"--recipe={value}", f"--source={value}", f"--runs={value}"
+    settings = [f"--settings={value}", f"--set=tune.workers={value}", f"--inception={value}"]
+    settings += [f"--set=generate.{key}={value}" for key in ("count", "seed", "format", "indices")]
+    read = [recipe, source, *settings, runs]
+    command = ["python", "-m", "pipeline"]
+    return {
+        **{stage: [[*command, stage, *read, *FLAGS]] for stage in STAGES},
+        "demo": [[*command, "all", "--recipe=demo", *settings, runs, *FLAGS]],
+        "figures": [[*command, "figures", recipe, *settings, runs, "--verbose"]],
+        "status": [[*command, "status", *read]],
+        "verify": [[*command, "verify", recipe, runs]],
+        "compare": [[*command, "compare", f"--names={value}", "--trust"]],
+        "explore": [[*command, "explore", recipe, runs, f"--port={value}", f"--out={value}", "--trust"]],
+        "recipe": [[*command, "recipe", source, f"--name={value}"]],
+        "recipes": [[*command, "recipes"]],
+        "fetch": [[*command, "fetch", recipe]],
+        "schema": [[*command, "schema"]],
+        "tfx": [[*command, "tfx", "run", *read, "--verbose"]],
+        "bench": [["python", "-m", "benchmarks.train"], ["python", "-m", "benchmarks.systems", runs]],
+        "tensorboard": [["tensorboard", f"--logdir={value}/{value.rsplit('/')[-1]}/model/logs", "--host", "localhost"]],
+    }
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+def test_a_value_reaches_the_command_of_each_target_as_it_was_written(make: Make, value: str) -> None:
+    expected = expected_calls(value)
+    everything = [f"{name}={value}" for name in VARIABLES if not name.endswith("PYTHON")]
+    assert make(*expected, *everything) == [call for calls in expected.values() for call in calls]
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+def test_so_does_a_value_of_the_environment(make: Make, value: str) -> None:
+    environment = {name: value for name in VARIABLES if not name.endswith("PYTHON")}
+    assert make("generate", **environment) == expected_calls(value)["generate"]
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+def test_the_published_systems_are_below_data(make: Make, value: str) -> None:
+    calls = make("systems", f"DATA={value}")
+    assert len(calls) == 8
+    assert calls[0] == [
+        *("python", "-m", "pipeline", "all", "--recipe=mnist_dense", f"--source={value}/mnist", "--runs=runs")
+    ]
+
+
+def test_without_values_a_command_gets_only_the_recipe_and_the_folder_of_runs(make: Make) -> None:
+    assert make("train") == [["python", "-m", "pipeline", "train", "--recipe=demo", "--runs=runs"]]
+    assert make("compare") == [["python", "-m", "pipeline", "compare"]]
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+def test_help_prints_the_values(project: Path, value: str) -> None:
+    printed = run_make(project, "help", *(f"{name}={value}" for name in VARIABLES if name != "PYTHON")).stdout
+    assert printed.count(value) >= len(VARIABLES) - len(("PYTHON", "TFX_PYTHON"))
+    assert not list(project.rglob("pwned"))
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+def test_a_python_that_does_not_exist_is_one_line(project: Path, value: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_make(project, "setup", f"PYTHON={value}", "VENV=.elsewhere")
+    assert f"error: PYTHON={value}: expected Python 3.11, 3.12 or 3.13, found none" in caught.value.stderr
+    assert not list(project.rglob("pwned"))
+
+
+def test_a_python_may_have_a_space_in_its_path(project: Path) -> None:
+    python = project / "my programs" / "python3"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    run_make(project, "status", f"PYTHON={python}")
+
+
+def test_labels_with_counts_come_through_as_one_setting(make: Make) -> None:
+    """As docs/recipes.md and docs/generate.md write them."""
+    text = "generate.labels={shoe: 500, bag: 100} title='My photos'"
+    [call] = make("generate", f"SET={text}", "N=5")
+    [settings] = [part.removeprefix("--settings=") for part in call if part.startswith("--settings=")]
+    assert all_overrides(["generate.count=5"], settings=settings) == [*split_settings(text), "generate.count=5"]
