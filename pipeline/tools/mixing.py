@@ -21,6 +21,7 @@ from components.images.rejected import Rejected
 from components.images.sheets import enlarge
 from components.reporting.console import console
 from pipeline.core.chain import artifact_path
+from pipeline.core.trust import expect_trusted
 from pipeline.recipes.load import load_recipe
 from pipeline.tools.small_set import make_set
 from schemas import atomic
@@ -186,13 +187,14 @@ def _decode(
         raise UsageError(f"{command}: expected --label for a model that takes labels, one of {names}, found none")
     preprocess = preprocess_of(generator)
     images = np.stack([read_image(path, preprocess) for path in (first, second)])
+    expect_trusted(generator, trust=trust)  # before the status, which hides a question
     with console.status("decoding"), tempfile.TemporaryDirectory() as folder:
         ends = Path(folder, "ends")
         ends.mkdir()
         for number, path in enumerate((first, second)):  # in this order
             shutil.copyfile(path, ends / f"{number}{path.suffix}")
         settings = {"between": str(ends), "steps": steps, "label": label, "format": "npy"}
-        image_set = make_set(generator, settings, folder=Path(folder), command=command, trust=trust)
+        image_set = make_set(generator, settings, folder=Path(folder), command=command)
         return images, np.load(image_set.path / ARRAY, allow_pickle=False)
 
 

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from components.generate.component import STAGE as GENERATE
 from pipeline.core.run import run_process
 from pipeline.core.stage_process import make_task
-from pipeline.core.trust import expect_trusted
 from schemas.artifacts.kinds import Examples, Generator, ImageSet
 from schemas.errors import UsageError
 from schemas.recipe.generate import GenerateSection
@@ -19,23 +18,19 @@ from schemas.recipe.recipe import BeamSection
 from schemas.recipe.settings import GenerateSettings
 
 
-def make_set(
-    generator: Generator, settings: Mapping[str, Any], *, folder: Path, command: str, trust: bool = False
-) -> ImageSet:
+def make_set(generator: Generator, settings: Mapping[str, Any], *, folder: Path, command: str) -> ImageSet:
     """Make images with a generator, as `generate` does.
 
     Args:
-        generator: The generator; the stage checks that it is whole.
+        generator: The generator, which has to be trusted (`pipeline.core.trust`); the stage checks that it is whole.
         settings: Of the recipe's section `generate`; the others have their defaults.
         folder: An empty folder for the set.
         command: The command that needs the images; its log goes beside the generator.
-        trust: Load the generator, even if this machine did not make it.
 
     Raises:
-        UsageError: A setting cannot be used, or the generator is not trusted (`pipeline.core.trust`).
+        UsageError: A setting cannot be used.
         StageFailed: The stage ended without a set.
     """
-    expect_trusted(generator, trust=trust)
     images = ImageSet(folder / "set")
     try:
         section = GenerateSection.model_validate(settings)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from components.reporting.console import console
+from pipeline.core.trust import expect_trusted
 from pipeline.tools.small_set import make_set
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST, Artifact
@@ -52,7 +53,8 @@ def why(image: Path, *, index: int | None, trust: bool = False) -> None:
             f"{image}: expected the generator that made it beside its set, found none; without it the image cannot be made again"
         )
     generator.check(thorough=True)
-    sha256 = _remake(generator, settings, row, trust=trust)
+    expect_trusted(generator, trust=trust)
+    sha256 = _remake(generator, settings, row)
     if sha256 != row["sha256"]:
         raise DataError(
             f"{image}: expected sha256 {row['sha256'][:SHOWN]}… of the image made again, found {sha256[:SHOWN]}…; another "
@@ -146,7 +148,7 @@ def _parents(images: ImageSet) -> Generator | None:
     return generator
 
 
-def _remake(generator: Generator, section: GenerateSection, row: dict[str, Any], *, trust: bool) -> str:
+def _remake(generator: Generator, section: GenerateSection, row: dict[str, Any]) -> str:
     """Make the image alone, from its set's settings, or from its code if that was not drawn; return its sha256."""
     index = row["index"]
     settings = section.model_dump() | {
@@ -164,7 +166,7 @@ def _remake(generator: Generator, section: GenerateSection, row: dict[str, Any],
             labels = pa.array([row["label"]] * (place + 1), pa.string())
             pq.write_table(pa.table({"code": [row["code"]] * (place + 1), "label": labels}), path)
             settings |= {**dict.fromkeys(CODE_SOURCES), "codes": str(path), "indices": str(place), "label": None}
-        image_set = make_set(generator, settings, folder=Path(folder), command="why", trust=trust)
+        image_set = make_set(generator, settings, folder=Path(folder), command="why")
         sha256: str = pq.read_table(image_set.metadata_path)["sha256"][0].as_py()
     return sha256
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.chain_by_hand import Make, finish
+from helpers.paths import ROOT
+from helpers.waits import PATIENCE
 
 from pipeline.cli.app import app, guarded
 from pipeline.core import chain, run, trust
@@ -194,3 +198,20 @@ def test_mix_and_interpolate_ask(
     assert not (tmp_path / "out.png").exists()
     assert guarded(lambda: app([*words, "--trust"])) == 0
     assert (tmp_path / "out.png").exists()
+
+
+@pytest.mark.process
+def test_a_person_at_a_terminal_sees_the_question(home: Path, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "mix", *map(str, photos), "--recipe", str(home / "grey.yaml")]
+    command += ["--runs", str(home / "runs"), "--out", str(tmp_path / "out.png")]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT)
+    os.close(theirs)
+    screen = b""
+    while b"[y/N] " not in screen:
+        screen += os.read(ours, 1000)  # which fails where the command ends without a question
+    os.write(ours, b"n\n")
+    assert process.wait(timeout=PATIENCE) == 2
+    os.close(ours)
+    assert b"A SavedModel is a program that can do everything you can do" in screen
+    assert not (tmp_path / "out.png").exists()
