@@ -50,13 +50,15 @@ def build(recipe: Recipe, *, runs: Path, out: Path | None, trust: bool = False) 
             f"{generator.path}: expected ONNX files, which browsers run, found none; "
             f'run make export RECIPE={recipe.name} SET="export.formats=[onnx]"'
         )
+    expect_trusted(
+        generator, trust=trust
+    )  # also where the page is there already: who made the one may have made the other
     folder = runs / recipe.name / "explorer" if out is None else out
     made_from = {"generator": generator.digest, "examples": examples.digest, "page": page_digest()}
     if _made_from(folder) == made_from:
         return folder
     if folder.exists() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file():
         raise UsageError(f"{folder}: expected an explorer or an empty folder, found something else")
-    expect_trusted(generator, trust=trust)
     folder.parent.mkdir(parents=True, exist_ok=True)
     console.print("explore   builds the page from the generator and up to 1,000 test images", markup=False)
     with tempfile.TemporaryDirectory(prefix=".explorer-", dir=folder.parent) as temporary:
