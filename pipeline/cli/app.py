@@ -9,10 +9,11 @@ import typer
 
 from components.reporting.console import one_line
 from pipeline.cli import artifacts, recipes, stages, tfx, tools
+from pipeline.cli.command_line import App
 from pipeline.core.child_process import StageFailed
 from schemas.errors import DataError, UsageError
 
-app = typer.Typer(
+app = App(
     help="Raw images in, a generator and synthetic image sets out.",
     no_args_is_help=True,
     add_completion=False,
@@ -35,7 +36,7 @@ def guarded(command: Callable[[], object]) -> int:
     try:
         command()
         return 0
-    except SystemExit as end:  # typer ends every command in this way, an interrupted one too
+    except SystemExit as end:  # a command that ended early, such as --help
         status = end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
         status = INTERRUPTED
@@ -45,7 +46,9 @@ def guarded(command: Callable[[], object]) -> int:
     except OSError as error:
         if error.errno is None:
             raise
-        typer.echo(one_line(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}"), err=True)
+        typer.echo(
+            one_line(f"error: {error.filename or 'the output, or a file'}: {os.strerror(error.errno)}"), err=True
+        )
         status = 1
     if status == INTERRUPTED:
         typer.echo("\nstopped; run the same command again to resume", err=True)

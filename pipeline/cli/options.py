@@ -11,7 +11,7 @@ import typer
 
 from pipeline.recipes.setting_list import split_settings
 from schemas.errors import UsageError
-from schemas.paths import user_path
+from schemas.paths import found_at, user_path
 
 
 def _runs_folder(text: str | Path) -> Path:
@@ -22,7 +22,7 @@ def _runs_folder(text: str | Path) -> Path:
     """
     path = user_path(text)
     if path.exists() and not path.is_dir():
-        raise UsageError(f"--runs {text}: expected a folder, found a file")
+        raise UsageError(f"--runs {text}: expected a folder, found {found_at(path)}")
     return path
 
 

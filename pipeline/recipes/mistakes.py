@@ -107,12 +107,13 @@ def _mistake(key: str, errors: Sequence[ErrorDetails], data: dict[str, Any]) -> 
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f" (did you mean {close[0]}?)" if close else f" ({', '.join(known)})" if known else ""
         return Mistake(key, f"expected a key that exists{hint}, found {path[-1]}")
-    expected = " or ".join(dict.fromkeys(map(_expected, errors)))
+    expected = " or ".join(dict.fromkeys(map(expected_by, errors)))
     value = "none" if error["type"] == "missing" else shown(error["input"])
     return Mistake(key, f"expected {expected}, found {value}")
 
 
-def _expected(error: ErrorDetails) -> str:
+def expected_by(error: ErrorDetails) -> str:
+    """Return in words what pydantic expected instead of a value."""
     context = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
         return IN_WORDS[context["pattern"]]

@@ -27,6 +27,7 @@ from pipeline.tools.small_set import make_set
 from schemas import atomic
 from schemas.artifacts.kinds import Generator
 from schemas.errors import DataError, UsageError
+from schemas.paths import found_at
 from schemas.recipe.preprocess import PreprocessSettings
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ def read_image(path: Path, preprocess: PreprocessSettings) -> Images:
         UsageError: The file does not exist, or is no image that can be used.
     """
     if not path.is_file():
-        actual = "a folder" if path.is_dir() else "no such file"
-        raise UsageError(f"{path}: expected an image, found {actual}")
+        raise UsageError(f"{path}: expected an image, found {found_at(path)}")
     try:
         return prepare_image(path.read_bytes(), preprocess)
     except Rejected as error:

@@ -81,6 +81,10 @@ def _row(images: ImageSet, image: Path, *, index: int | None) -> dict[str, Any]:
     name = image.resolve().relative_to(images.path.resolve()).as_posix()
     is_image_file = name.endswith(IMAGE_SUFFIXES)
     column, value = ("file_name", name) if is_image_file else ("index", index)
+    if is_image_file and index is not None:
+        raise UsageError(
+            f"--index: expected none with the file of one image, found {index}; or name its set: {images.path}"
+        )
     if value is None:
         raise UsageError(f"{image}: expected --index, the index of one of its images, found none")
     table = _own_file(images, images.metadata_path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from schemas.artifacts.generator import Description
 from schemas.artifacts.manifest import MANIFEST, Artifact
 from schemas.errors import DataError
+from schemas.paths import found_at
 
 
 class Examples(Artifact):
@@ -229,6 +230,8 @@ def open_artifact(path: Path) -> Artifact:
     Raises:
         DataError: The folder has no manifest, or one of no known type.
     """
+    if not path.is_dir():
+        raise DataError(f"{path}: expected the folder of an artifact, found {found_at(path)}")
     if not (path / MANIFEST).is_file():  # reading a pipe or a device would never end
         raise DataError(f"{path}: expected an artifact, found no {MANIFEST}")
     try:

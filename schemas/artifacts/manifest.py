@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from schemas import atomic
 from schemas.errors import DataError
 from schemas.hashing import sha256_of_each
+from schemas.paths import found_at
 
 MANIFEST = "manifest.json"
 
@@ -68,7 +69,7 @@ class Artifact:
         if not os.path.lexists(self.path) or self.exists:
             return ""
         if not self.path.is_dir():
-            return f"{self.path}: expected a folder, or nothing, found a file"
+            return f"{self.path}: expected a folder, or nothing, found {found_at(self.path)}"
         return (
             f"{self.path}: expected an artifact, found a folder without {MANIFEST}" if any(self.path.iterdir()) else ""
         )

@@ -90,6 +90,8 @@ def read_runs(names: Sequence[str], *, runs: Path) -> list[Run]:
 
 def _folder(name: str, *, runs: Path) -> Path:
     path = user_path(name) if "/" in name or name in (".", "..") else runs / name
+    if not name:
+        raise UsageError("RUNS: expected names of runs, found an empty one")
     if path.is_dir():
         return path
     if path.exists():

@@ -61,6 +61,47 @@ def test_bad_input_is_one_line_and_a_status(
     assert not list(tmp_path.rglob("manifest.json"))
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["explore", "--port", "abc"], "--port: expected a whole number, found abc"),
+        (["explore", "--port", "70000"], "--port: expected at most 65535, found 70000"),
+        (["trian"], "trian: expected a command that exists (did you mean train?); see "),
+        (["tfx", "rnu"], "rnu: expected a command that exists (did you mean run?); see "),
+        (["train", "--recip", "x"], "--recip: expected an option that exists (did you mean --recipe?); see "),
+        (["train", "-x"], "-x: expected an option that exists; see "),
+        (["train", "demo"], "train: expected no further word, found demo; see "),
+        (["mix", "a.png"], "B: expected a value, found none"),
+        (["recipe"], "--name: expected a value, found none"),
+        (["train", "--recipe"], "--recipe: expected a value, found none"),
+        (["train", "--dry-run=3"], "--dry-run: expected no value, found one"),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_one_line_in_the_projects_words(
+    words: list[str], expected: str, pipeline: Pipeline
+) -> None:
+    status, out, err = pipeline(*words, runs=None)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"error: {expected}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 2), (["--help"], 0), (["train", "--help"], 0)])
+def test_help_is_no_error(words: list[str], status: int, pipeline: Pipeline) -> None:
+    ended, out, err = pipeline(*words, runs=None)
+    assert (ended, err) == (status, "")
+    assert "Usage: " in out
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_an_output_without_room_is_named() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "pipeline", "recipes"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: the output, or a file: No space left on device\n")
+
+
 @pytest.mark.process
 def test_the_module_ends_with_the_status_and_the_line() -> None:
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from schemas.artifacts.kinds import Generator
     [
         (["mix", "one.png", "none.png"], "none.png: expected an image, found no such file"),
         (["mix", ".", "two.jpg"], ".: expected an image, found a folder"),
+        (["mix", "pipe.png", "two.jpg"], "pipe.png: expected an image, found a pipe"),
+        (["mix", "one.png", "/dev/zero"], "/dev/zero: expected an image, found a device"),
         (["mix", "one.png", "text.png"], "text.png: expected an image, found none that can be used (unknown_format: "),
         (["interpolate", "cut.png", "two.jpg"], "cut.png: expected an image, found none that can be used (truncated"),
         (["interpolate", "one.png", "two.jpg", "--steps", "1"], "--steps: expected 2 to 256, found 1"),
@@ -35,13 +38,14 @@ def test_unusable_images_and_options_are_one_line_and_status_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.png").write_text("words")
+    os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "cut.png").write_bytes(photos[0].read_bytes()[:900])
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     status, out, err = command(*arguments)
     assert err.startswith(f"error: {expected}")
     assert err.count("\n") == 1
     assert (status, out) == (2, "")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_a_tilde_is_the_home_also_where_no_shell_has_replaced_it(

@@ -131,6 +131,11 @@ def test_without_its_generator_it_cannot_be_made_again(
     [
         ("parquet", [], "expected --index, the index of one of its images"),
         ("parquet", ["--index", "300"], "found none with index 300"),
+        (
+            "png/images/0000/00000001.png",
+            ["--index", "5"],
+            "--index: expected none with the file of one image, found 5",
+        ),
         ("png/contact_sheet.png", [], "expected an image of "),
         ("../../..", [], "expected an image in a set of `make generate`, found no manifest.json"),
     ],

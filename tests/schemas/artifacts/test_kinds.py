@@ -274,6 +274,9 @@ def test_a_folder_opens_as_the_type_in_its_manifest(kind: type[Artifact]) -> Non
 def test_opening_a_folder_that_is_no_artifact_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected an artifact, found no manifest\.json"):
         open_artifact(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file: expected the folder of an artifact, found a file"):
+        open_artifact(tmp_path / "file")
     (tmp_path / MANIFEST).write_text('{"type": "Painting"}')
     with pytest.raises(DataError, match=r"expected a type among Examples, .*ImageSet, found 'Painting'"):
         open_artifact(tmp_path)

@@ -239,6 +239,7 @@ def test_what_a_search_chose_stands_in_place_of_the_recipes_value(copied: Path) 
             1,
             "{runs}/empty/evaluation: expected a ModelEvaluation, found none; run make evaluate RECIPE",
         ),
+        (["", "grey"], 2, "RUNS: expected names of runs, found an empty one"),
         (["grey", "twin", "--out", "a.png"], 2, "--out a.png: expected a name that ends in .html, found a.png"),
         (
             ["grey", "twin", "--out", "{runs}/grey/evaluation/a.html"],
