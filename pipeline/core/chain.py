@@ -170,7 +170,9 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
     if manifest is None:
         interrupted = Status(stage, output, settings, inputs, "-").staging().root.exists()
         return Status(stage, output, settings, inputs, "was interrupted, resumes" if interrupted else "never ran")
-    changes = _changes(manifest.inputs, inputs) + _changes(_by_key(manifest.settings), _by_key(settings.content()))
+    changes = _changes(manifest.inputs, inputs) + _changes(
+        _by_key(stage.settings.updated(manifest.settings)), _by_key(settings.content())
+    )
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     return Status(stage, output, settings, inputs, f"{changes[0]}{more}" if changes else "")
 

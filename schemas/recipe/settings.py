@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.recipe.generate import CODE_SOURCES, GenerateSection
 from schemas.recipe.model import LossSettings, ModelSettings
-from schemas.recipe.preprocess import PreprocessSettings
+from schemas.recipe.preprocess import FORMATS, PreprocessSettings
 from schemas.recipe.recipe import (
     BeamSection,
     EvaluateSection,
@@ -21,6 +21,8 @@ from schemas.recipe.recipe import (
 )
 from schemas.recipe.search import TRIAL_TRAIN_KEYS
 from schemas.recipe.sources import Source
+
+FORMATS_BEFORE_AVIF = ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
 
 
 class StageSettings:
@@ -59,6 +61,19 @@ class StageSettings:
                 content[key] = _to_json(getattr(self, field.name))
         return content
 
+    @classmethod
+    def updated(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what an older version wrote as `content`, with the defaults of settings that did not exist then.
+
+        So a new setting makes nothing stale until it is used. What this version cannot read is returned as it is.
+        """
+        names = {key: field.name for key, field in zip(cls.KEYS, fields(cls), strict=True)}  # type: ignore[arg-type]
+        data = {name: content.get(key, {} if key in cls.RUNTIME else None) for key, name in names.items()}
+        try:
+            return cls.from_json(data).content()
+        except ValidationError:
+            return dict(content)
+
 
 def _lookup(recipe: Any, key: str) -> Any:
     value: Any = recipe
@@ -84,6 +99,14 @@ class IngestSettings(StageSettings):
     sources: tuple[Source, ...]
     preprocess: PreprocessSettings
     beam: BeamSection
+
+    @classmethod
+    def updated(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what an older version wrote; its list of all formats, before AVIF and HEIF were read, meant all."""
+        preprocess = content.get("preprocess")
+        if isinstance(preprocess, dict) and preprocess.get("formats") == FORMATS_BEFORE_AVIF:
+            content = {**content, "preprocess": {**preprocess, "formats": list(FORMATS)}}
+        return super().updated(content)
 
 
 @dataclass(frozen=True)

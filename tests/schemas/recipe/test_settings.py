@@ -91,10 +91,27 @@ def test_the_paths_of_sources_are_not_in_the_content(make_recipe: MakeRecipe) ->
     sources = [{"kind": "folder", "path": "/here"}, {"kind": "idx", "path": "/there"}, {"kind": "digits"}]
     content = IngestSettings.of(make_recipe({"sources": sources})).content()
     assert content["sources"] == [
-        {"kind": "folder", "label": "none", "test": []},
+        {"kind": "folder", "label": "none", "table": None, "validation": [], "test": []},
         {"kind": "idx"},
         {"kind": "digits"},
     ]
+
+
+def test_settings_that_an_older_version_did_not_have_count_as_their_defaults(make_recipe: MakeRecipe) -> None:
+    settings = IngestSettings.of(make_recipe({"sources": [{"kind": "folder", "label": "last_folder"}]}))
+    older = settings.content()
+    older["sources"] = [{"kind": "folder", "label": "last_folder", "test": []}]
+    older["preprocess"] = {
+        **{key: value for key, value in older["preprocess"].items() if key != "duplicates"},
+        "formats": ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"],
+    }
+    assert IngestSettings.updated(older) == settings.content()
+    assert IngestSettings.updated({**older, "seed": 5}) != settings.content()
+
+
+def test_settings_that_this_version_cannot_read_are_left_as_they_are() -> None:
+    unknown = {"seed": 0, "sources": [{"kind": "floppy"}], "preprocess": {}}
+    assert IngestSettings.updated(unknown) == unknown
 
 
 @pytest.mark.parametrize(
