@@ -34,7 +34,11 @@ VERSION := $(shell $(call quoted,$(PYTHON)) -c 'import sys; print("%d.%d" % sys.
 LOCK := requirements/py$(VERSION).txt
 UV_LOCK := requirements/uv.txt
 PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check
-UV_PIP := $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python
+# uv keeps its cache below the home; where that cannot be written, below .venv.
+UV := cache=$$($(VENV)/bin/uv cache dir 2>/dev/null); { mkdir -p "$$cache" && test -w "$$cache"; } 2>/dev/null || \
+	export UV_CACHE_DIR=$(VENV)/.uv-cache; $(VENV)/bin/uv
+UV_PIP := $(UV) pip install --quiet --python $(VENV)/bin/python
+UV_LOG := $(VENV)/.uv.log
 INSTALLED := $(VENV)/.installed-$(shell cat $(LOCK) $(UV_LOCK) setup.py 2>/dev/null | cksum | cut -d' ' -f1)
 PIPELINE := $(VENV)/bin/python -m pipeline
 PYTEST := $(VENV)/bin/python -m pytest
@@ -93,12 +97,14 @@ setup: $(INSTALLED) ## Install into .venv, from the lock of your Python
 
 $(INSTALLED): $(wildcard $(LOCK)) $(UV_LOCK) setup.py
 	@test -f '$(LOCK)' || { echo "error: PYTHON=$$PYTHON: expected Python 3.11, 3.12 or 3.13, found $(or $(VERSION),none); set PYTHON=python3.12" >&2; exit 2; }
-	@echo "Installing into $(VENV) (some 100 packages, once; a minute or two)"
+	@echo "Installing into $(VENV), once, from $(LOCK)"
 	@test -x $(VENV)/bin/python && $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || "$$PYTHON" -m venv --clear $(VENV)
 	@# pip brings uv, which installs the rest in a fraction of pip's time; where there is no uv, pip does it all.
-	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || echo "uv cannot be installed here: pip installs everything instead, which takes longer"
-	@$(UV_PIP) --require-hashes -r $(LOCK) || $(PIP) --require-hashes -r $(LOCK)
-	@$(UV_PIP) --no-deps --no-build-isolation -e . || $(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes --only-binary :all: -r $(UV_LOCK) 2>/dev/null || true
+	@$(UV_PIP) --require-hashes -r $(LOCK) 2>$(UV_LOG) || { reason=$$(grep -m1 . $(UV_LOG)); \
+		echo "uv cannot install here$${reason:+ ($$reason)}: pip installs everything instead, which takes longer"; $(PIP) --require-hashes -r $(LOCK); }
+	@$(UV_PIP) --no-deps --no-build-isolation -e . 2>/dev/null || $(PIP) --no-deps --no-build-isolation -e .
+	@rm -rf $(VENV)/.uv-cache $(UV_LOG)
 	@# Byte-compile what the stages import, once: every process would do it again where PYTHONDONTWRITEBYTECODE is set.
 	@PYTHONDONTWRITEBYTECODE= TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python -W ignore -c 'import components.ingest.run, components.tune.search, \
 		components.train.fit, components.evaluate.run, components.export.run, components.generate.run, pipeline.cli.app, \
@@ -149,11 +155,11 @@ recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
 setup-tfx: $(TFX_INSTALLED) ## Install into .venv-tfx what `make tfx` needs; Python 3.11
 $(TFX_INSTALLED): $(TFX_LOCK) setup.py | setup
 	@command -v "$$TFX_PYTHON" >/dev/null || { echo "error: TFX_PYTHON=$$TFX_PYTHON: expected Python 3.11, which ml-metadata has wheels for, found no such command" >&2; exit 2; }
-	@echo "Installing into $(TFX_VENV) (some 150 packages, once; a minute or two)"
-	@$(VENV)/bin/uv venv --quiet --clear --python="$$TFX_PYTHON" $(TFX_VENV)
+	@echo "Installing into $(TFX_VENV), once, from $(TFX_LOCK)"
+	@$(UV) venv --quiet --clear --python="$$TFX_PYTHON" $(TFX_VENV)
 	@# By uv: the SDK says Python < 3.11, which pip obeys; it works on 3.11 (docs/dependencies.md).
-	@$(VENV)/bin/uv pip install --quiet --python $(TFX_VENV)/bin/python --require-hashes -r $(TFX_LOCK)
-	@$(VENV)/bin/uv pip install --quiet --python $(TFX_VENV)/bin/python --no-deps --no-build-isolation -e .
+	@$(UV) pip install --quiet --python $(TFX_VENV)/bin/python --require-hashes -r $(TFX_LOCK)
+	@$(UV) pip install --quiet --python $(TFX_VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 tfx: setup-tfx ## All six stages under TFX, with ML Metadata
 	@$(TFX_VENV)/bin/python -m pipeline tfx run $(READ) $(if $(VERBOSE),--verbose)

@@ -165,3 +165,48 @@ def test_labels_with_counts_come_through_as_one_setting(make: Make) -> None:
     [call] = make("generate", f"SET={text}", "N=5")
     [settings] = [part.removeprefix("--settings=") for part in call if part.startswith("--settings=")]
     assert all_overrides(["generate.count=5"], settings=settings) == [*split_settings(text), "generate.count=5"]
+
+
+# --- make setup ------------------------------------------------------------------------------------------------------
+
+BROKEN_UV = '#!/bin/sh\necho "error: no room for a cache" >&2\necho "  caused by a full disk" >&2\nexit 2\n'
+CACHING_UV = (
+    '#!/bin/sh\n[ "$1" = cache ] && { echo /proc/no-home/.cache/uv; exit; }\n'
+    'echo "uv $UV_CACHE_DIR" >> calls\nmkdir -p "$UV_CACHE_DIR"\n'
+)
+
+
+def set_up(folder: Path, *arguments: str, uv: str) -> str:
+    """Run `make setup` in a folder whose uv is this program; return what it prints."""
+    (folder / "requirements").mkdir()
+    for name in ("setup.py", "requirements/py3.11.txt", "requirements/py3.12.txt", "requirements/py3.13.txt"):
+        (folder / name).touch()
+    (folder / "requirements" / "uv.txt").touch()
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for name, text in (("python", STUB), ("uv", uv)):
+        (folder / ".venv" / "bin" / name).write_text(text)
+        (folder / ".venv" / "bin" / name).chmod(0o755)
+    done = run_make(folder, "setup", *arguments)
+    assert done.stderr == ""
+    assert not list(folder.glob(".venv/.uv*"))
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "uv", "reason"),
+    [((), BROKEN_UV, " (error: no room for a cache)"), (("UV_PIP=false",), STUB, "")],
+)
+def test_pip_takes_over_where_uv_cannot_run_and_one_line_says_so(
+    arguments: tuple[str, ...], uv: str, reason: str, tmp_path: Path
+) -> None:
+    first, second = set_up(tmp_path, *arguments, uv=uv).splitlines()
+    assert re.fullmatch(r"Installing into \.venv, once, from requirements/py3\.1[123]\.txt", first)
+    assert second == f"uv cannot install here{reason}: pip installs everything instead, which takes longer"
+    calls = (tmp_path / "calls").read_text().replace("\0", " ")
+    assert re.search(r"-m pip install \S+ \S+ --require-hashes -r requirements/py3\.1[123]\.txt", calls)
+    assert "--no-deps --no-build-isolation -e ." in calls
+
+
+def test_uv_has_its_cache_below_venv_where_the_home_cannot_be_written(tmp_path: Path) -> None:
+    assert set_up(tmp_path, uv=CACHING_UV).count("\n") == 1
+    assert (tmp_path / "calls").read_text().count("uv .venv/.uv-cache\n") == 2
