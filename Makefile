@@ -11,6 +11,9 @@ SEED ?=
 SEEDS ?=
 FORMAT ?=
 NAME ?=
+CHECK ?=
+IMAGE_COLUMN ?=
+LABEL_COLUMN ?=
 TUNE_WORKERS ?=
 INCEPTION ?=
 RUNS ?= runs
@@ -23,7 +26,7 @@ PYTHON ?= python3
 TFX_PYTHON ?= python3.11
 
 # A value arrives as it was written: make expands no $ in it, and recipes name it as a variable of the shell, in quotes.
-VARIABLES := RECIPE SOURCE SET DATA N SEED SEEDS FORMAT NAME TUNE_WORKERS INCEPTION RUNS VERBOSE DRY_RUN PORT OUT TRUST PYTHON TFX_PYTHON
+VARIABLES := RECIPE SOURCE SET DATA N SEED SEEDS FORMAT NAME CHECK IMAGE_COLUMN LABEL_COLUMN TUNE_WORKERS INCEPTION RUNS VERBOSE DRY_RUN PORT OUT TRUST PYTHON TFX_PYTHON
 RUNS_GIVEN := $(if $(filter-out file default undefined,$(origin RUNS)),yes)
 $(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(VARIABLES)
@@ -84,6 +87,9 @@ help: ## Print this page
 	@echo "  SEEDS    $(if $(SEEDS),$$SEEDS,none)	only these images of the seed: SEEDS=0,5,100-199"
 	@echo "  FORMAT   $(if $(FORMAT),$$FORMAT,the recipe's)	png, webp, parquet, webdataset, tfrecord or npy"
 	@echo "  NAME     $(if $(NAME),$$NAME,none)	name of the recipe that \`make recipe\` writes"
+	@echo "  CHECK    $(if $(CHECK),$$CHECK,no)	1: \`make recipe\` looks at the images of RECIPE, and writes nothing"
+	@echo "  IMAGE_COLUMN  $(if $(IMAGE_COLUMN),$$IMAGE_COLUMN,found)	for recipe: the column of images of a table or Parquet"
+	@echo "  LABEL_COLUMN  $(if $(LABEL_COLUMN),$$LABEL_COLUMN,found)	for recipe: the column of labels; none: no labels"
 	@echo "  DATA     $(if $(DATA),$$DATA,none)	for systems: a folder with mnist/, fashion-mnist/, clothing/ and avatars.zip"
 	@echo "  RUNS     $$RUNS	where results go; for compare: the runs, RUNS=\"a b\""
 	@echo "  DRY_RUN  $(if $(DRY_RUN),$$DRY_RUN,no)	1: only print what would run"
@@ -149,9 +155,10 @@ verify: setup ## Check every file of RECIPE's artifacts against its sha256
 	@$(PIPELINE) $@ --recipe="$$RECIPE" --runs="$$RUNS"
 recipes: setup ## List the recipes
 	@$(PIPELINE) $@
-recipe: setup ## Look at SOURCE, write recipes/NAME.yaml
-	@[[ -n $$SOURCE && -n $$NAME ]] || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$$SOURCE' NAME='$$NAME'" >&2; exit 2; }
-	@$(PIPELINE) $@ --source="$$SOURCE" --name="$$NAME"
+recipe: setup ## Look at SOURCE, write recipes/NAME.yaml; CHECK=1: look at the images of RECIPE
+	@[[ -n $$CHECK || -n $$SOURCE && -n $$NAME ]] || { echo "error: expected SOURCE=<your images> NAME=<a name>, found SOURCE='$$SOURCE' NAME='$$NAME'" >&2; exit 2; }
+	@$(PIPELINE) $@ $(if $(SOURCE),--source="$$SOURCE") --name="$(if $(NAME),$$NAME,$$RECIPE)" $(if $(CHECK),--check) \
+		$(if $(IMAGE_COLUMN),--image-column="$$IMAGE_COLUMN") $(if $(LABEL_COLUMN),--label-column="$$LABEL_COLUMN")
 setup-tfx: $(TFX_INSTALLED) ## Install into .venv-tfx what `make tfx` needs; Python 3.11
 $(TFX_INSTALLED): $(TFX_LOCK) setup.py | setup
 	@command -v "$$TFX_PYTHON" >/dev/null || { echo "error: TFX_PYTHON=$$TFX_PYTHON: expected Python 3.11, which ml-metadata has wheels for, found no such command" >&2; exit 2; }

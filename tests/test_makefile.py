@@ -100,7 +100,17 @@ def expected_calls(value: str) -> dict[str, list[list[str]]]:
         "verify": [[*command, "verify", recipe, runs]],
         "compare": [[*command, "compare", f"--names={value}", "--trust"]],
         "explore": [[*command, "explore", recipe, runs, f"--port={value}", f"--out={value}", "--trust"]],
-        "recipe": [[*command, "recipe", source, f"--name={value}"]],
+        "recipe": [
+            [
+                *command,
+                "recipe",
+                source,
+                f"--name={value}",
+                "--check",
+                f"--image-column={value}",
+                f"--label-column={value}",
+            ]
+        ],
         "recipes": [[*command, "recipes"]],
         "fetch": [[*command, "fetch", recipe]],
         "schema": [[*command, "schema"]],

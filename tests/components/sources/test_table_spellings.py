@@ -16,7 +16,7 @@ from PIL import Image
 from components.sources import MissingError, ReadError, Source, open_source
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics
-from schemas.artifacts.tables import DUPLICATES, IMAGES, REJECTED, read_table
+from schemas.artifacts.tables import DUPLICATES_LABELLED, IMAGES, REJECTED, read_table
 from schemas.errors import DataError, UsageError
 from schemas.recipe.sources import TableSource
 
@@ -140,7 +140,7 @@ def test_both_rows_of_an_image_with_two_labels_reach_the_tables(
     assert [row for row in rows if row[0] == "p/00.png"] == [("p/00.png", "0", None), ("p/00.png", "2", None)]
     examples, counts = ingest_into(tmp_path, source)
     assert counts["train"] + counts["validation"] + counts["test"] == 30
-    assert {row["key"] for row in read_table(examples.duplicates_path, DUPLICATES).to_pylist()} == {
+    assert {row["key"] for row in read_table(examples.duplicates_path, DUPLICATES_LABELLED).to_pylist()} == {
         "p/00.png",
         "p/01.png",
     }
