@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -115,7 +116,7 @@ class Array(Source):
             if choice.channels_first(header.shape):
                 remarks.append(f"{self._short(place)}: {header.text} was taken as [N, C, H, W], channels first.")
         for place, labels in self._arrays.items():
-            if labels and self.settings.labels is None and labels.name.startswith("arr_"):
+            if labels and self.settings.labels is None and labels.path == place.path and labels.name.startswith("arr_"):
                 remarks.append(
                     f"{self._short(labels)} was taken as the labels of {self._short(place)}; `labels: none` takes none."
                 )
@@ -214,6 +215,9 @@ class Array(Source):
         wrong_channels = len(shape) == 4 and shape[3] not in (1, 3, 4) and not channels_first
         if one_image or len(shape) not in (3, 4) or wrong_channels:
             hint = "; one image needs a first axis: image[None]" if one_image else ""
+            side = math.isqrt(shape[1]) if len(shape) == 2 else 0
+            if side > 1 and side * side == shape[1]:
+                hint += f"; images in rows need their shape: images.reshape(-1, {side}, {side})"
             raise DataError(f"{place}: expected images [N, H, W] or [N, H, W, 1, 3 or 4], found {header.text}{hint}")
         if header.dtype.kind not in "biuf":
             raise DataError(f"{place}: expected uint8, bool, uint16 or other numbers, found {header.text}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -23,7 +22,7 @@ from components.sources.annotations import (
 )
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
 from components.sources.columns import named, nearly_all_differ
-from components.sources.listed_file import read_listed_file
+from components.sources.listed_file import find_listed_file, read_listed_file
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
@@ -158,10 +157,8 @@ class Parquet(Source):
         name = value.get("path") if isinstance(value, dict) else value
         if not name or not isinstance(name, str):
             return ReadError("the row holds no image")
-        here = not files.is_remote(name) and not os.path.isabs(name)
-        place = files.path_in(os.path.dirname(path) or ".", name) if here else name
         try:
-            return read_listed_file(place, max_bytes=self.preprocess.max_bytes)
+            return read_listed_file(find_listed_file(path, name), max_bytes=self.preprocess.max_bytes)
         except (OSError, ReadError, ValueError) as error:  # ValueError: a null character
             return error if not isinstance(error, ValueError) else ReadError(str(error))
 

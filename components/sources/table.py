@@ -11,7 +11,7 @@ from itertools import tee
 
 from components.sources import files
 from components.sources.base import NAMES_PER_PART, Item, Part, ReadError, Source, SourceImage, chunks
-from components.sources.listed_file import read_listed_file
+from components.sources.listed_file import find_listed_file, read_listed_file
 from components.sources.path_table import PathTable
 from components.sources.table_records import ENDINGS
 from schemas.errors import UsageError
@@ -23,7 +23,8 @@ class Table(Source):
     """All images that a table lists, in its order, keyed by their paths as the table writes them.
 
     A path counts from the table's folder, unless it begins with `/` or has a scheme, such as `gs://`. It may lead anywhere,
-    also by `..` and links, because the author of the table chose it. If the path of the source stands for several tables,
+    also by `..` and links, because the author of the table chose it. If no file is there, the folders beside the table are
+    looked into, too. If the path of the source stands for several tables,
     keys begin with the table's name.
     """
 
@@ -47,7 +48,7 @@ class Table(Source):
             image=self.settings.image,
             label=self.settings.label,
             split=self.settings.split,
-            is_file=lambda name: files.is_file(_path_from(path, name)),
+            is_file=lambda name: files.is_file(find_listed_file(path, name)),
         )
 
     def digest(self) -> str:
@@ -90,10 +91,4 @@ class Table(Source):
 
     def _path(self, key: str) -> str:
         prefix = next(prefix for prefix in self.paths if key.startswith(prefix))
-        return _path_from(self.paths[prefix], key[len(prefix) :])
-
-
-def _path_from(table: str, path: str) -> str:
-    if files.is_remote(path) or os.path.isabs(path):
-        return path
-    return files.path_in(os.path.dirname(table) or ".", path)
+        return find_listed_file(self.paths[prefix], key[len(prefix) :])

@@ -23,7 +23,9 @@ from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import WebDatasetSource
 
-IMAGES = frozenset(("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm"))
+IMAGES = frozenset({
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "heic", "heif", "jxl",
+})  # fmt: skip
 _ABOUT_IMAGES = frozenset(
     ("mask", "masks", "seg", "segmentation", "depth", "alpha", "edges", "label", "thumb", "thumbnail")
 )

@@ -55,6 +55,12 @@ def test_a_range_that_is_not_known_is_one_line_that_says_how_to_say_it(tmp_path:
         assert (image.min(), image.max()) == (0, 255)  # type: ignore[union-attr]
 
 
+def test_images_in_rows_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npy", np.zeros((100, 784), np.uint8))
+    with pytest.raises(DataError, match=r"; images in rows need their shape: images\.reshape\(-1, 28, 28\)$"):
+        items_of(source_at(path))
+
+
 @pytest.mark.parametrize("values", [IMAGES.astype(complex), IMAGES.astype("S1")])
 def test_types_that_are_no_pixels_are_refused(tmp_path: Path, values: Pixels) -> None:
     path = save(tmp_path / "a.npy", values)

@@ -46,6 +46,7 @@ def test_kmnists_pairs_of_files_simply_work(tmp_path: Path) -> None:
     source = source_at(tmp_path)
     assert labels_and_splits(source) == [(word, "test") for word in WORDS[:2]] + [(word, "train") for word in WORDS]
     np.testing.assert_array_equal(read(source), np.concatenate([IMAGES[:2], IMAGES]))
+    assert source.remarks() == []
     alone = source_at(tmp_path / "kmnist-train-imgs.npz")
     assert labels_and_splits(alone) == [(word, None) for word in WORDS]
 

@@ -140,10 +140,11 @@ def test_both_rows_of_an_image_with_two_labels_reach_the_tables(
     assert [row for row in rows if row[0] == "p/00.png"] == [("p/00.png", "0", None), ("p/00.png", "2", None)]
     examples, counts = ingest_into(tmp_path, source)
     assert counts["train"] + counts["validation"] + counts["test"] == 30
-    assert {row["key"] for row in read_table(examples.duplicates_path, DUPLICATES_LABELLED).to_pylist()} == {
-        "p/00.png",
-        "p/01.png",
-    }
+    rows_left_out = read_table(examples.duplicates_path, DUPLICATES_LABELLED).to_pylist()
+    assert [(row["key"], {row["label"], row["same_as_label"]}) for row in rows_left_out] == [
+        ("p/00.png", {"0", "2"}),
+        ("p/01.png", {"1"}),
+    ]
 
 
 def test_files_that_were_never_there_are_missing(photos: Path, tmp_path: Path, ingest_into: IngestInto) -> None:
@@ -157,6 +158,18 @@ def test_files_that_were_never_there_are_missing(photos: Path, tmp_path: Path, i
         {"key": name, "reason": "missing", "detail": f"there is no file {photos}/{name}"}
         for name in ("p/00.png.gone", "p/20.png.gone")
     ]
+
+
+def test_names_without_folder_or_ending_are_looked_for_beside_the_table(tmp_path: Path) -> None:
+    for name in ("train/10_left.jpeg", "train/10_right.png", "test/11_left.jpeg", "twice/a.png", "test/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    names = ["10_left", "10_right.png", "11_left", "a.png", "10_left.png", "train"]
+    source = source_at(write(tmp_path / "labels.csv", "image,level\n" + "".join(f"{name},1\n" for name in names)))
+    raws = {item.key: raw for item, raw in read_all(source)}
+    assert list(raws.values())[:3] == [b"train/10_left.jpeg", b"train/10_right.png", b"test/11_left.jpeg"]
+    assert [type(raws[name]) for name in names[3:]] == [MissingError, MissingError, ReadError]
+    assert {item.key: source.read(item.place or "") for item in items_of(source)[:3]} == dict(list(raws.items())[:3])
 
 
 def test_columns_that_are_named_go_before_the_usual_ones(tmp_path: Path) -> None:
