@@ -45,12 +45,12 @@ def write_anything(stream: object) -> None:
         stream.reconfigure(errors="plain_letters")
 
 
-# Characters by which a text commands a terminal or changes the order of what stands there, and what stands for each.
-_CONTROLS = dict.fromkeys(
-    (*range(0x20), 0x7F, *range(0x80, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)),
-    "\N{REPLACEMENT CHARACTER}",
+# Characters by which a text commands a terminal, ends a line or changes the order of what stands in it; first and last.
+_CONTROL_RANGES = (
+    *((0x00, 0x08), (0x0A, 0x1F), (0x7F, 0x9F)),
+    *((0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069)),
 )
-_CONTROLS_IN_LINES = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
+_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for first, last in _CONTROL_RANGES for code in range(first, last + 1)}
 
 
 def one_line(text: str) -> str:
@@ -59,7 +59,7 @@ def one_line(text: str) -> str:
 
 
 class _Console(Console):
-    """A console that prints no control characters of texts; its own colours stay."""
+    """A console that prints each text as one line without control characters; its own colours stay."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as rich does."""
@@ -68,9 +68,9 @@ class _Console(Console):
 
 def _without_controls(item: Any) -> Any:
     if isinstance(item, str):
-        return item.translate(_CONTROLS_IN_LINES)
+        return one_line(item)
     if isinstance(item, Text):
-        item.plain = item.plain.translate(_CONTROLS_IN_LINES)  # of the same length, so that styles stay in place
+        item.plain = one_line(item.plain)  # of the same length, so that styles stay in place
     return item
 
 
@@ -80,7 +80,7 @@ console = _Console(highlight=False, soft_wrap=True)
 
 def say(text: str) -> None:
     """Print one line of a stage's progress, indented under the stage's name."""
-    console.print(f"  {one_line(text)}", markup=False)
+    console.print(f"  {text}", markup=False)
 
 
 class _RateColumn(ProgressColumn):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from components.reporting.console import console, one_line
+from components.reporting.console import console
 from pipeline.cli.options import (
     RUNS,
     InceptionPath,
@@ -73,7 +73,7 @@ def verify(
             console.print("[red]damaged[/red]  ", end="")
             console.print(str(path), markup=False)
             for line in lines[:SHOWN]:
-                console.print(f"         {one_line(line)}", markup=False)
+                console.print(f"         {line}", markup=False)
             if len(lines) > SHOWN:
                 console.print(f"         and {len(lines) - SHOWN:,} more")
         else:

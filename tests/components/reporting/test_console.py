@@ -56,11 +56,12 @@ def test_no_control_character_reaches_the_terminal(control: str, capsys: pytest.
     assert one_line(text) == "cat�[2Jdog"
 
 
-def test_a_line_of_progress_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     say("labels  cat\nexport    up to date")
-    assert capsys.readouterr().out == "  labels  cat�export    up to date\n"
+    console.print("examples/a\nwhole    examples", markup=False)
+    assert capsys.readouterr().out == "  labels  cat�export    up to date\nexamples/a�whole    examples\n"
 
 
-def test_lines_tabs_colours_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
-    console.print("a\tb\n[green]fresh[/green] Äpfel 猫 🐈")
+def test_tabs_colours_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print("a\tb [green]fresh[/green] Äpfel 猫 🐈")
     assert capsys.readouterr().out.replace("\t", " ").split() == ["a", "b", "fresh", "Äpfel", "猫", "🐈"]
