@@ -8,8 +8,9 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from pipeline.recipes.mistakes import expected_by, shown
+from pipeline.recipes.mistakes import expected_by
 from schemas.errors import UsageError
+from schemas.recipe.values import shown
 
 
 class App(typer.Typer):

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.recipes.mistakes import mistakes_in, shown
+from pipeline.recipes.mistakes import mistakes_in
 from pipeline.recipes.recipe_file import parse_yaml, read_yaml
 from schemas.errors import UsageError
 from schemas.paths import user_path
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.search import Range
+from schemas.recipe.values import shown
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 _SPACE = "tune.space."  # the keys in this section are recipe keys, with dots

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +12,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.recipe.patterns import IN_WORDS
 from schemas.recipe.recipe import Recipe
-
-SHOWN = 80  # characters of a value in an error
+from schemas.recipe.values import shown
 
 _EXPECTED = {
     "missing": "a value",
@@ -78,16 +75,6 @@ def mistakes_in(data: dict[str, Any]) -> list[Mistake]:
             by_key.setdefault(".".join(_path(error["loc"], data)), []).append(error)
         return [_mistake(key, same, data) for key, same in by_key.items()]
     return []
-
-
-def shown(value: Any) -> str:
-    """Return a value of a recipe as an error shows it: as in YAML, and not too long."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, datetime.date):
-        return f"a date, {value}; put text in quotes"
-    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _is_below(location: tuple[int | str, ...], section: tuple[int | str, ...]) -> bool:

@@ -14,6 +14,7 @@ from pipeline.recipes.load import FOLDER
 from pipeline.recipes.look import Look, look
 from schemas import atomic
 from schemas.errors import UsageError
+from schemas.recipe.patterns import IN_WORDS, MAX_NAME, RECIPE_NAME
 from schemas.recipe.recipe import Recipe
 
 SIZES = (32, 64, 128)  # that a laptop can train on
@@ -32,8 +33,10 @@ def new_recipe(name: str, source: str, *, image: str | None = None, label: str |
         UsageError: The name exists or is not valid, or the source has no image that can be used.
         DataError: The source is broken.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise UsageError(f"NAME={name}: expected lower-case letters, digits, - and _, found other characters")
+    if not re.fullmatch(RECIPE_NAME, name):
+        raise UsageError(f"NAME={name}: expected {IN_WORDS[RECIPE_NAME]}, found other characters")
+    if len(name) > MAX_NAME:
+        raise UsageError(f"NAME={name[:MAX_NAME]}…: expected at most {MAX_NAME} characters, found {len(name):,}")
     path = FOLDER / f"{name}.yaml"
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or set another NAME")

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from schemas.recipe.patterns import FILE_NAME, INDICES, MAX_NAME
 from schemas.recipe.section import Section
+from schemas.recipe.values import shown
 
 # Number of images that are decoded together: with more, activations leave a processor's cache (docs/benchmarks.md). An image is
 # always decoded at the same position of its block, because the last bit of its pixels may depend on the batch size.
@@ -260,12 +261,12 @@ def _counts_of_labels(counts: object) -> dict[str, int]:
     """
     if not isinstance(counts, dict):
         raise ValueError(
-            f"labels: expected balanced, or numbers of images such as {{cat: 500, dog: 500}}, found {counts!r}"
+            f"labels: expected balanced, or numbers of images such as {{cat: 500, dog: 500}}, found {shown(counts)}"
         )
     labels: dict[str, int] = {}
     for key, count in counts.items():
         if isinstance(key, bool) or not isinstance(key, str | int):
-            raise ValueError(f"labels: expected text as a label, found {key!r}; put it in quotes")
+            raise ValueError(f"labels: expected text as a label, found {shown(key)}; put it in quotes")
         label = str(key)
         if count is None:
             label, colon, digits = label.rpartition(":")
@@ -274,7 +275,7 @@ def _counts_of_labels(counts: object) -> dict[str, int]:
                 raise ValueError(f"labels: expected a number of images for each label, found none for {key}{hint}")
             label, count = label.strip(), int(digits)
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"labels: expected at least 1 image of {label}, found {count!r}")
+            raise ValueError(f"labels: expected at least 1 image of {label}, found {shown(count)}")
         if label in labels:
             raise ValueError(f"labels: expected each label once, found {label} twice")
         labels[label] = count

@@ -146,3 +146,5 @@ def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
 def test_an_invalid_name_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="NAME=My Photos"):
         new_recipe("My Photos", str(tmp_path))
+    with pytest.raises(UsageError, match="expected at most 100 characters, found 150"):
+        new_recipe("a" * 150, str(tmp_path))

@@ -43,11 +43,11 @@ def test_numbers_of_images_by_label_are_read_as_people_write_them(text: str, exp
             "{1:50}",
             "labels: expected a number of images for each label, found none for 110; put a space after the colon",
         ),
-        ("{no: 5}", "labels: expected text as a label, found False; put it in quotes"),
+        ("{no: 5}", "labels: expected text as a label, found false; put it in quotes"),
         ("{shoe:5, shoe: 6}", "labels: expected each label once, found shoe twice"),
         ("{shoe:0}", "labels: expected at least 1 image of shoe, found 0"),
         ("{shoe: a few}", "labels: expected at least 1 image of shoe, found 'a few'"),
-        ("[shoe]", r"labels: expected balanced, or numbers of images such as {cat: 500, dog: 500}, found \['shoe'\]"),
+        ("[shoe]", r"labels: expected balanced, or numbers of images such as {cat: 500, dog: 500}, found \[\"shoe\"\]"),
     ],
 )
 def test_labels_that_cannot_be_read_are_refused_with_what_to_write(text: str, message: str) -> None:
