@@ -15,6 +15,7 @@ from components.sources import files
 from components.sources.base import is_contact_sheet
 from components.sources.endings import ending_of, is_image
 from components.sources.image_set import kind_of_set
+from components.sources.parquet import Parquet, holds_images
 from components.sources.webdataset import holds_samples
 from schemas.errors import DataError, UsageError
 from schemas.paths import user_path
@@ -94,6 +95,8 @@ def _file(path: str) -> str:
         return "webdataset"
     if ending in KINDS:
         return KINDS[ending]
+    if ending == ".tfrecord" and kind_of_set(os.path.dirname(os.path.dirname(path))) == "tfrecord":
+        return "tfrecord"
     if is_image(path):
         raise UsageError(f"SOURCE={path}: expected a folder or an archive of images, found one image; give its folder")
     with files.open_file(path) as file:
@@ -134,7 +137,7 @@ def _folder(path: str) -> tuple[str, str]:
     if any("images" in (name := os.path.basename(each)) and "idx3" in name for each in inside):
         return "idx", path
     if images:
-        return "folder", path
+        return _fuller(path, endings, images=images), path
     if endings[".parquet"] and _has_images(path):
         return "parquet", path
     if endings[".npy"] or endings[".npz"]:
@@ -144,6 +147,25 @@ def _folder(path: str) -> tuple[str, str]:
             [first, *others] = [name for name in inside if _ending(name) == ending]
             return kind, f"{path.rstrip('/')}/**/*{os.path.splitext(first)[1]}" if others else first
     return "folder", path
+
+
+def _fuller(path: str, endings: Counter[str], *, images: int) -> str:
+    """Return the kind of a folder of images: that of files beside them which hold more, such as a data set and its thumbnail."""
+    from components.sources import open_source
+
+    for kind, its_endings in (("parquet", (".parquet",)), ("array", (".npy", ".npz"))):
+        if not any(endings[ending] for ending in its_endings):
+            continue
+        settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": path})
+        try:
+            source = open_source(settings)
+            if isinstance(source, Parquet) and not all(map(holds_images, source.files)):
+                continue  # tables of the images
+            if sum(part.images for part in source.parts()) > images:
+                return kind
+        except (UsageError, DataError):
+            continue
+    return "folder"
 
 
 def _has_images(path: str) -> bool:

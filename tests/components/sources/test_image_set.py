@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from helpers.image_sets import COUNT, LABELS, write_set
 from helpers.read_through import images_of, items_of, read_all
 from pydantic import TypeAdapter
 
-from components.generate.plan import FileUnit, plan_files
-from components.generate.writers import ArrayFile, Block, Target, make_writer
 from components.sources import ReadError, Source, open_source
 from components.sources.image_set import kind_of_set, shape_in_set
-from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics, encode_example, frame
 from schemas.errors import DataError
 from schemas.recipe.sources import Source as SourceSettings
 
-COUNT = 100  # two blocks, in files of one
 KINDS = {"parquet": "parquet", "webdataset": "webdataset", "tfrecord": "tfrecord", "npy": "array"}
-LABELS: list[str | None] = [("cat", "dog", "bird")[n % 3] for n in range(COUNT)]
 formats = pytest.mark.parametrize("format", KINDS)
-
-
-def write_set(
-    folder: Path,
-    format: str,
-    *,
-    shape: tuple[int, int, int] = (8, 10, 3),
-    labels: list[str | None] = LABELS,
-    file_blocks: int = 1,
-) -> np.ndarray[Any, Any]:
-    """Write a set as `generate` does, with table and manifest but without a network; return its pixels."""
-    pixels = np.random.default_rng(0).integers(0, 256, (COUNT, *shape), np.uint8)
-    folder.mkdir(parents=True)
-    (folder / "data").mkdir()
-    units = plan_files(range(COUNT), image_bytes=2**26 // 64 // file_blocks)
-    target, rows = Target(folder, COUNT), []
-    if format == "npy":
-        ArrayFile.prepare(target, shape)
-    for unit in units:
-        assert isinstance(unit, FileUnit)
-        writer = make_writer(format, target, unit)
-        for part in unit.parts:
-            numbers = [-1 if labels[n] is None else n % 3 for n in part.indices]
-            block = Block(
-                part.indices,
-                pixels[part.indices],
-                np.zeros((1, 1), np.float32),
-                [labels[n] for n in part.indices],
-                numbers,
-            )
-            names, digests = writer.add(block)
-            for index, name, digest in zip(part.indices, names, digests, strict=True):
-                fixed = {"seed": 0, "sampler": "normal", "source": None, "code": [0.5], "model": "m"}
-                rows.append({"file_name": name, "index": index, "label": labels[index], "sha256": digest, **fixed})
-        writer.close()
-    tables.write_table(folder / "metadata.parquet", rows, tables.GENERATED)
-    (folder / "contact_sheet.png").write_bytes(b"a sheet")
-    preprocess = dict(zip(("height", "width", "channels"), shape, strict=True))
-    manifest = {"type": "ImageSet", "recipe": {"preprocess": preprocess}}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return pixels
 
 
 def source_in(folder: Path) -> Source:

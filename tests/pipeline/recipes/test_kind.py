@@ -1,0 +1,96 @@
+"""What kind of source a path is, where several would be possible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.image_sets import COUNT, LABELS, write_set
+from PIL import Image
+
+from pipeline.recipes.kind import source_at
+from pipeline.recipes.look import look
+from schemas.errors import UsageError
+
+
+def write_image(path: Path) -> Path:
+    """Write an image of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = int.from_bytes(path.name.encode(), "big")
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (9, 9, 3), np.uint8)).save(path)
+    return path
+
+
+def write_parquet(path: Path, count: int) -> None:
+    """Write a data set as the Hub has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = write_image(path.with_suffix(".png")).read_bytes()
+    path.with_suffix(".png").unlink()
+    images = [{"bytes": data, "path": None}] * count
+    pq.write_table(pa.table({"image": images, "label": [n % 2 for n in range(count)]}), path)
+
+
+@pytest.mark.parametrize(
+    ("format", "label_folders"),
+    [
+        ("png", False),
+        ("png", True),
+        ("webp", False),
+        *((each, False) for each in ("parquet", "webdataset", "tfrecord", "npy")),
+    ],
+)
+def test_what_generate_wrote_is_understood_with_its_labels(tmp_path: Path, format: str, label_folders: bool) -> None:
+    write_set(tmp_path / "set", format, label_folders=label_folders)
+    seen = look(source_at(str(tmp_path / "set")), choose=True)
+    assert (seen.images, seen.labels, seen.rejected) == (COUNT, Counter(LABELS), {})
+    assert set(seen.sizes) == {(8, 10)}
+    assert not seen.splits
+
+
+def test_a_record_file_of_such_a_set_is_one_and_of_others_is_named(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", "tfrecord")
+    [first, *_] = sorted((tmp_path / "set" / "data").iterdir())
+    assert source_at(str(first)).kind == "tfrecord"
+    with pytest.raises(UsageError, match=r"found TFRecord: write its images as files, or as Parquet"):
+        source_at(str(first.rename(tmp_path / "a.tfrecord")))
+
+
+def test_a_data_set_with_a_thumbnail_is_not_a_folder_of_one_image(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "data" / "train-00000-of-00001.parquet", 20)
+    write_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", 5)
+    write_image(tmp_path / "thumbnail.png")
+    seen = look(source_at(str(tmp_path)), choose=True)
+    assert (seen.settings.kind, seen.images, seen.splits) == ("parquet", 25, {"train": 20, "test": 5})
+
+
+def test_arrays_with_a_preview_are_not_a_folder_of_one_image(tmp_path: Path) -> None:
+    np.save(tmp_path / "x_train.npy", np.full((20, 8, 8), 200, np.uint8))
+    np.save(tmp_path / "y_train.npy", np.arange(20) % 2)
+    write_image(tmp_path / "preview.png")
+    seen = look(source_at(str(tmp_path)), choose=True)
+    assert (seen.settings.kind, seen.images, seen.labels) == ("array", 20, {"0": 10, "1": 10})
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: pq.write_table(pa.table({"url": ["u"] * 50, "caption": ["c"] * 50}), folder / "0.parquet"),
+        lambda folder: pq.write_table(pa.table({"file_name": ["0.png"] * 50, "label": [1] * 50}), folder / "0.parquet"),
+        lambda folder: np.save(folder / "features.npy", np.zeros((50, 16))),
+        lambda folder: np.save(folder / "pixels.npy", np.zeros((3, 8, 8), np.uint8)),
+        lambda folder: (folder / "0.parquet").write_bytes(b"no table"),
+        lambda folder: (folder / "0.npz").write_bytes(b"no arrays"),
+    ],
+    ids=["captions", "labels", "features", "fewer images", "a broken table", "broken arrays"],
+)
+def test_images_with_tables_or_arrays_beside_them_are_a_folder(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    for number in range(6):
+        write_image(tmp_path / f"{number}.png")
+    write(tmp_path)
+    seen = look(source_at(str(tmp_path)), choose=True)
+    assert (seen.settings.kind, seen.images) == ("folder", 6)
