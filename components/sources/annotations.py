@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ Name = TypeVar("Name")
 def label_text(value: object) -> str | None:
     """Return a label as text: true and false as in JSON, whole numbers without a point; None for no label.
 
+    Text is without spaces around it, and composed (NFC): `é` is one character, whatever system wrote it.
+
     Raises:
         ValueError: It is neither text nor a number.
     """
@@ -38,9 +41,10 @@ def label_text(value: object) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        value = value.decode("utf-8", "replace")
     if isinstance(value, str | int | float):
-        return str(value).encode("utf-8", "replace").decode()  # JSON and NumPy can hold half of a surrogate pair
+        text = str(value).encode("utf-8", "replace").decode()  # JSON and NumPy can hold half of a surrogate pair
+        return unicodedata.normalize("NFC", text.strip()) or None
     raise ValueError(f"expected a label of text or a number, found {type(value).__name__}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -22,6 +22,7 @@ from schemas.errors import DataError, UsageError
 
 _MAX_DISTINCT = 100_000  # different labels that are counted
 _MISSING = ("", "nan", "na", "none", "null")  # how tools write a missing number
+_MANY = 60  # columns: no table of paths has so many, and the smallest images in rows have more
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
@@ -181,7 +182,7 @@ class PathTable:
         for place, record in islice(self._records(), 1, None):
             try:
                 path = _path(record.get(chosen.path))
-                label = _label(record.get(chosen.label)) if chosen.label else None
+                label = label_text(record.get(chosen.label)) if chosen.label else None
                 split = _split(record.get(chosen.split), strict=strict) if chosen.split else None
             except ValueError as error:
                 raise DataError(f"{place}: {error}") from None
@@ -227,11 +228,6 @@ def _path(value: object) -> str:
     return value
 
 
-def _label(value: object) -> str | None:
-    text = label_text(value)
-    return None if text is None or not text.strip() else text
-
-
 def _split(value: object, *, strict: bool) -> str | None:
     if value is None or value == "":
         return None
@@ -244,7 +240,9 @@ def _split(value: object, *, strict: bool) -> str | None:
     return word or None
 
 
-def _advice(names: Iterable[str]) -> str:
+def _advice(names: Sequence[str]) -> str:
     if any(name.lower().endswith(_IMAGE_ENDINGS) for name in names):
         return "put a line such as path,label before it"
+    if len(names) > _MANY or "pixels" in map(columns.plain, names):
+        return "if its rows are pixels, write them as an array, .npy"
     return "name it by sources.image"

@@ -15,7 +15,7 @@ from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from components.sources import files
-from components.sources.annotations import remark_on_evaluation, split_word_of_path, splits_by_word
+from components.sources.annotations import label_text, remark_on_evaluation, split_word_of_path, splits_by_word
 from components.sources.base import Item, ReadError, SourceImage, own_split
 from components.sources.tar import TarArchives
 from components.sources.tar_file import Archive, Member, open_archive
@@ -141,7 +141,8 @@ class WebDataset(TarArchives):
         """Return sentences on the first samples of the first archive, and on archives named after evaluation."""
         remarks = []
         with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
-            first = _first_samples(archive)
+            first = _first_samples(archive, read="json")
+        remarks += self._remarks_on_label(first)
         endings = [sorted(file.ending for file in self._choose(sample)) for sample in first]
         several = next((each for each in endings if len(each) > 1 and each[0] not in IMAGES), None)
         if several:
@@ -153,6 +154,26 @@ class WebDataset(TarArchives):
             words = {word for word in self._words.values() if word}
             remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
         return remarks
+
+    def _remarks_on_label(self, first: list[list[_File]]) -> list[str]:
+        """Return a sentence on the fields that could be the label, if the first samples have none."""
+        fields: dict[str, object] = {}
+        for file in (file for sample in first for file in sample):
+            if file.ending == "cls":
+                return []
+            if file.ending == "json" and isinstance(file.raw, bytes):
+                try:
+                    content = json.loads(file.raw)
+                except (ValueError, RecursionError):
+                    continue  # listing rejects its image
+                fields |= content if isinstance(content, dict) else {}
+        names = [f"`{name}`" for name, value in fields.items() if isinstance(value, str | int)]
+        if self.settings.label_field in fields or not names:
+            return []
+        return [
+            f"No image has a label: the .json have no `{self.settings.label_field}`; `label_field: …` takes one, of "
+            f"{', '.join(names):.200}."
+        ]
 
     def _label(self, annotations: dict[str, bytes | ReadError]) -> str | None:
         try:
@@ -195,9 +216,11 @@ def holds_samples(path: str) -> bool:
     return any(kinds_of_one & IMAGES and kinds_of_one & {"cls", "json"} for kinds_of_one in kinds)
 
 
-def _first_samples(archive: Archive) -> list[list[_File]]:
+def _first_samples(archive: Archive, *, read: str = "") -> list[list[_File]]:
+    """Return the first samples, and the bytes of their files with one ending."""
     named = (file for member in islice(archive.members(), _FIRST) if (file := _file_of(member)))
-    return [list(sample) for _, sample in samples(named)]
+    some_read = (file._replace(raw=_read(archive, file.member)) if file.ending == read else file for file in named)
+    return [list(sample) for _, sample in samples(some_read)]
 
 
 def _file_of(member: Member) -> _File | None:
@@ -233,7 +256,7 @@ def _as_label(value: object, where: str) -> str | None:
         case float() if value.is_integer():
             return str(int(value))
         case str() if value.strip() and not _NOT_IN_WORDS.search(value):
-            return value.strip()
+            return label_text(value)
     raise ReadError(f"expected a word or a whole number in {where}, found {value!r:.60}")
 
 

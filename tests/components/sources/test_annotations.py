@@ -30,6 +30,16 @@ def test_a_whole_number_is_the_same_label_as_int_and_as_float(value: int) -> Non
     assert label_text(float(value)) == label_text(value) == str(value)
 
 
+@pytest.mark.parametrize("value", ["cafe\u0301", " caf\u00e9\n", "cafe\u0301".encode()])
+def test_one_word_is_one_label_however_it_is_written(value: object) -> None:
+    assert label_text(value) == "caf\u00e9"
+
+
+@pytest.mark.parametrize("value", [None, "", " ", b"", float("nan")])
+def test_what_is_empty_is_no_label(value: object) -> None:
+    assert label_text(value) is None
+
+
 def test_what_is_neither_text_nor_number_is_no_label() -> None:
     with pytest.raises(ValueError, match="expected a label of text or a number, found list"):
         label_text([1])

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import unicodedata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +26,8 @@ ROWS = [("a.png", "cat", "train"), ("deep/b.png", "dog", "test"), ("é 図, 1.pn
 EXPECTED = [("a.png", "cat", "train"), ("deep/b.png", "dog", "test"), ("é 図, 1.png", None, None)]
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=9)
 paths = text.filter(str.strip).filter(lambda path: path[0] != " " and "\\" not in path)
-labels = text.filter(str.strip).map(lambda label: f"l{label}")  # no numbers, whose spelling may change
+# Neither numbers nor spaces, and composed: these are spelt in one way.
+labels = text.map(lambda label: unicodedata.normalize("NFC", f"l{label}l"))
 
 
 def source_at(path: Path | str, *, max_bytes: int = 1 << 20) -> Source:
@@ -167,6 +169,12 @@ def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_that_it_is(tmp_p
             "a.csv",
             "picture,class\na.png,1\n",
             ", line 1: expected a header with a column of paths .*, found picture, class; name",
+        ),
+        ("a.csv", "emotion,pixels\n1,0 0 0\n", ", line 1: .*; if its rows are pixels, write them as an array, .npy"),
+        (
+            "a.csv",
+            f"label,{','.join(f'pixel{n}' for n in range(784))}\n",
+            ", line 1: .*; if its rows are pixels, write",
         ),
         ("a.csv", "a.png,1\nb.png,2\n", ", line 1: .*, found a.png, 1; put a line such as path,label before it"),
         ("a.csv", "path,path\na,b\n", ", line 1: expected a header with one column path, found path, path"),

@@ -243,7 +243,20 @@ def test_of_a_sample_with_very_many_images_the_rest_is_rejected(tmp_path: Path, 
 
 def test_captions_beside_images_are_no_labels(tmp_path: Path) -> None:
     files = {"0.jpg": b"x", "0.txt": b"a blob", "0.json": b'{"caption": "a blob", "url": "u", "status": "success"}'}
-    assert labels(source_at(pack(tmp_path / "00000.tar", files))) == {"0": None}
+    source = source_at(pack(tmp_path / "00000.tar", files))
+    assert labels(source) == {"0": None}
+    assert source.remarks() == [
+        "No image has a label: the .json have no `label`; `label_field: …` takes one, of `caption`, `url`, `status`."
+    ]
+
+
+def test_a_label_under_another_name_is_said(tmp_path: Path) -> None:
+    files = {"0.jpg": b"x", "0.json": b'{"breed": "collie", "boxes": []}', "1.jpg": b"y", "1.json": b"{"}
+    path = pack(tmp_path / "00000.tar.gz", files)
+    (remark,) = source_at(path).remarks()
+    assert remark.endswith("`label_field: …` takes one, of `breed`.")
+    assert source_at(path, label_field="breed").remarks() == []
+    assert source_at(pack(tmp_path / "cls.tar", {**files, "0.cls": b"7"})).remarks() == []
 
 
 @pytest.mark.parametrize(
