@@ -104,7 +104,7 @@ class Parquet(Source):
                 splits = batch.column(split).to_pylist() if split else [None] * len(images)
                 for value, number_or_text, word in zip(images, labels, splits, strict=True):
                     key = f"{name}#{number:06d}"
-                    own = own_split(key, self.settings.test) or file_split or None
+                    own = own_split(key, self.settings.test, self.settings.validation) or file_split or None
                     if word is not None:
                         own = self._split_of_word[_word(word)]
                     text = label_text(columns.word_of(number_or_text, words))
@@ -128,7 +128,7 @@ class Parquet(Source):
             remarks.append(f"`{chosen.image}` was taken as the images; `image: {others[0]}` takes another column.")
         if self.settings.label is None:
             remarks += self._remarks_on_label(schema, chosen)
-        if not self.settings.test:
+        if not self._has_patterns:
             words = {word for word in self._words.values() if word} if any(self._splits.values()) else set()
             words |= set(self._split_of_word)
             remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
@@ -162,6 +162,10 @@ class Parquet(Source):
         except (OSError, ReadError, ValueError) as error:  # ValueError: a null character
             return error if not isinstance(error, ValueError) else ReadError(str(error))
 
+    @property
+    def _has_patterns(self) -> bool:
+        return bool(self.settings.test or self.settings.validation)
+
     @cached_property
     def _words(self) -> dict[str, str | None]:
         """The split word in each file's name, or in a folder's."""
@@ -175,7 +179,7 @@ class Parquet(Source):
     @cached_property
     def _split_of_word(self) -> dict[str, str]:
         """The split of each word in the columns `split`; empty unless all values are such words and divide the images."""
-        if self.settings.test or any(self._splits.values()) or not _split_column(_schema_of(self.files[0])):
+        if self._has_patterns or any(self._splits.values()) or not _split_column(_schema_of(self.files[0])):
             return {}
         words: set[str] = set()
         for path in self.files:

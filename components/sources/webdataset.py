@@ -62,7 +62,7 @@ class WebDataset(TarArchives):
 
     A sample whose label cannot be read is rejected, rather than taken as one without a label. Beside an image with a simple
     ending, `0001.jpg`, others such as `0001.mask.png` are skipped; without one, `0001.left.jpg` and `0001.right.jpg` are two
-    images of the sample. If archives or their folders are named after splits, and `test` is empty, these are the splits.
+    images of the sample. If archives or their folders are named after splits, and no patterns are set, these are the splits.
     """
 
     settings: WebDatasetSource
@@ -114,7 +114,7 @@ class WebDataset(TarArchives):
         for number, file in enumerate(chosen):
             own_key = f"{key}.{file.ending.rpartition('.')[0]}" if several else key
             place = None if file.member.problem else self.place(name, archive, file.member)
-            split = own_split(key, self.settings.test) or self._splits[name]
+            split = own_split(key, self.settings.test, self.settings.validation) or self._splits[name]
             raw: bytes | ReadError = wrong or ReadError("a second image of its sample")
             if not wrong and (several or number == 0):
                 raw = _read(archive, file.member) if file.raw is None else file.raw
@@ -135,7 +135,8 @@ class WebDataset(TarArchives):
 
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        return dict.fromkeys(self.archives) if self.settings.test else splits_by_word(self._words)
+        patterns = self.settings.test or self.settings.validation
+        return dict.fromkeys(self.archives) if patterns else splits_by_word(self._words)
 
     def remarks(self) -> list[str]:
         """Return sentences on the first samples of the first archive, and on archives named after evaluation."""

@@ -67,8 +67,8 @@ class TarSource(ImageFiles):
 class WebDatasetSource(Section):
     """WebDataset: tar archives of samples, where the label of `0001.jpg` is in `0001.cls` or `0001.json`.
 
-    If archives or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` is empty,
-    these are the splits.
+    If archives or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` and
+    `validation` are empty, these are the splits.
     """
 
     kind: Literal["webdataset"]
@@ -87,16 +87,19 @@ class WebDatasetSource(Section):
     )
     test: tuple[str, ...] = Field(
         (),
-        description="Names of the source's own test images, such as `*-val-*`. []: the names of the archives decide, and "
+        description="Names of the source's own test images, such as `*-test-*`. []: the names of the archives decide, and "
         "else a share of all images is taken.",
+    )
+    validation: tuple[str, ...] = Field(
+        (), description="Names of the source's own validation images, such as `*-val-*`. []: as for `test`."
     )
 
 
 class ParquetSource(Section):
     """Parquet files with a column of images, as Hugging Face's data sets have it, of plain bytes, or of paths.
 
-    If files or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` is empty, these
-    are the splits; or else what a column `split` says.
+    If files or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` and `validation`
+    are empty, these are the splits; or else what a column `split` says.
     """
 
     kind: Literal["parquet"]
@@ -114,6 +117,9 @@ class ParquetSource(Section):
     test: tuple[str, ...] = Field(
         (),
         description="Keys of the source's own test images, such as `data/eval-*`. []: the names of the files decide.",
+    )
+    validation: tuple[str, ...] = Field(
+        (), description="Keys of the source's own validation images, such as `data/dev-*`. []: as for `test`."
     )
 
 

@@ -171,6 +171,8 @@ def test_keys_that_match_are_the_test_split_for_any_names_of_files(tmp_path: Pat
     write(tmp_path / "test.parquet", {"image": IMAGES[:1]})
     splits = {item.key: item.split for item in items_of(source_at(tmp_path, test=["train*1"]))}
     assert splits == {"test.parquet#000000": "train", "train.parquet#000000": "train", "train.parquet#000001": "test"}
+    splits = {item.key: item.split for item in items_of(source_at(tmp_path, validation=["train*0"], test=["test*"]))}
+    assert list(splits.values()) == ["test", "validation", "train"]
 
 
 def test_a_row_without_bytes_is_one_image_that_cannot_be_read(tmp_path: Path) -> None:

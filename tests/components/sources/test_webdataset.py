@@ -280,3 +280,4 @@ def test_archives_and_folders_keep_the_splits_in_their_names(
         ["`eval` was taken as the test split; `test: [...]` names other test images."] if "eval-0.tar" in names else []
     )
     assert {item.split for item in items_of(source_at(tmp_path, test=["*train*", "*Train*"]))} >= {"test"}
+    assert {item.split for item in items_of(source_at(tmp_path, validation=["*"]))} == {"validation"}
