@@ -124,7 +124,7 @@ class Parquet(Source):
         if unread := [files.name_in(self.root, path) for path in self._all_files if path not in self.files]:
             remarks.append(f"Files without a column of images are not read: {', '.join(unread):.200}.")
         others = [name for name in columns.image_columns(schema) if name != chosen.image]
-        if self.settings.image is None and others:
+        if self._image_setting is None and others:
             remarks.append(f"`{chosen.image}` was taken as the images; `image: {others[0]}` takes another column.")
         if self.settings.label is None:
             remarks += self._remarks_on_label(schema, chosen)
@@ -161,6 +161,12 @@ class Parquet(Source):
             return read_listed_file(find_listed_file(path, name), max_bytes=self.preprocess.max_bytes)
         except (OSError, ReadError, ValueError) as error:  # ValueError: a null character
             return error if not isinstance(error, ValueError) else ReadError(str(error))
+
+    @property
+    def _image_setting(self) -> str | None:
+        """The column of images that the recipe names; None for the usual name, which other columns can stand in for."""
+        usual = type(self.settings).model_fields["image"].default
+        return None if self.settings.image == usual else self.settings.image
 
     @property
     def _has_patterns(self) -> bool:
@@ -212,7 +218,7 @@ class Parquet(Source):
         return counts
 
     def _columns(self, schema: pa.Schema, path: str) -> _Columns:
-        image = columns.image_column(schema, self.settings.image, path=path)
+        image = columns.image_column(schema, self._image_setting, path=path)
         if self.settings.label is not None:
             label = columns.named_label(schema, self.settings.label, path=path)
         else:

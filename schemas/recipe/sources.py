@@ -104,10 +104,10 @@ class ParquetSource(Section):
 
     kind: Literal["parquet"]
     path: str | None = Field(None, description="Path of a file, or of a folder of `*.parquet` with its subfolders.")
-    image: str | None = Field(
-        None,
-        description="Name of the column of images: bytes, a struct of `bytes` and `path`, or paths. Default: the only such "
-        "column, or `image` or `img` if there are several.",
+    image: str = Field(
+        "image",
+        description="Name of the column of images: bytes, a struct of `bytes` and `path`, or paths. If there is no `image`, "
+        "the only such column is taken, or `img` if there are several.",
     )
     label: str | None = Field(
         None,
