@@ -20,11 +20,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from helpers.ingest_command import children
 from helpers.paths import ROOT
+from helpers.waits import wait_until
 
 from pipeline.cli.app import app, guarded
 from pipeline.core import chain, run, stage_process
 from pipeline.recipes.load import load_recipe
+from schemas.artifacts import locks
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model, ModelEvaluation
 from schemas.artifacts.manifest import Artifact, Manifest
 from schemas.recipe.recipe import Recipe
@@ -120,6 +123,26 @@ def start(recipe_path: Path) -> Callable[..., subprocess.Popen[str]]:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "helpers" / "kill_at"), **environment},
         )
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def start_paused(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., tuple[subprocess.Popen[str], int]]:
+    """Return a function that starts a stage and waits until its process has checked its inputs, and stands still.
+
+    It returns the command's process, and the number of the stage's, which goes on by SIGCONT.
+    """
+
+    def command(target: str, runs: Runs) -> tuple[subprocess.Popen[str], int]:
+        process = start(target, runs, PYTHONPATH=str(ROOT / "tests" / "helpers" / "pause_at"))
+
+        def stopped() -> list[int]:
+            assert process.poll() is None, process.communicate()
+            return children(process.pid, state="T")
+
+        (stage,) = wait_until(stopped, "the stage has checked its inputs")
+        return process, stage
 
     return command
 
@@ -224,6 +247,73 @@ def test_a_stage_killed_at_a_write_resumes_to_the_same_bytes(
     else:
         run_here(stage.name, copied)
     assert_same(artifact(stage.output, copied), expected)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("stage", chain.STAGES, ids=lambda stage: stage.name)
+def test_a_stage_whose_input_is_replaced_before_it_reads_it_names_no_other(
+    stage: Stage,
+    copied: Runs,
+    recipe_path: Path,
+    start_paused: Callable[..., tuple[subprocess.Popen[str], int]],
+    artifact: Callable[..., Artifact],
+) -> None:
+    """The other one is put in its place by hand, as by a machine that does not see this one's locks."""
+    output = artifact(stage.output, copied)
+    shutil.rmtree(output.path)
+    process, number = start_paused(stage.name, copied)
+    source = recipe_path.with_name("bars.npz")
+    before = source.read_bytes()
+    try:
+        if stage.inputs:
+            read = artifact(stage.inputs[0], copied)
+            read.path.rename(read.path.with_name("former"))
+            other = type(read)(shutil.copytree(read.path.with_name("former"), read.path))
+            fields = ("inputs", "counts", "recipe", "versions", "duration_seconds", "created")
+            other.seal(settings={"seed": 1}, **other.manifest.model_dump(include=set(fields)))
+            expected = (
+                f"error: {read.path}: expected the same {read.TYPE} until everything was read, found another run's"
+            )
+        else:
+            images, labels = draw_bars(301)
+            np.savez(source, images=images, labels=labels)
+            expected = (
+                "error: sources: expected the same content until everything was read, found that some of it was changed"
+            )
+        os.kill(number, signal.SIGCONT)
+        _, errors = process.communicate()
+    finally:
+        source.write_bytes(before)
+    assert (process.returncode, errors.count("\n")) == (1, 1)
+    assert errors.startswith(expected)
+    assert not output.exists
+    assert not list(copied.rglob(".partial-*"))
+
+
+@pytest.mark.process
+def test_an_ingest_with_other_settings_does_not_replace_what_a_paused_train_reads(
+    copied: Runs,
+    recipe_path: Path,
+    start_paused: Callable[..., tuple[subprocess.Popen[str], int]],
+    artifact: Callable[..., Artifact],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(run, "run_process", lambda task, **_: stage_process.run_task(task))
+    model, examples = artifact(Model, copied), artifact(Examples, copied)
+    expected, digest = model.manifest, examples.digest
+    shutil.rmtree(model.path)
+    process, number = start_paused("train", copied)
+    other = ["ingest", "--recipe", str(recipe_path), "--runs", str(copied), "--set", "seed=1"]
+    assert guarded(lambda: app(other)) == 1
+    message = f"error: {examples.path}: expected nobody to read what is to be replaced, found a run that does; when it has ended"
+    assert capsys.readouterr().err.startswith(message)
+    os.kill(number, signal.SIGCONT)
+    assert (*process.communicate(), process.returncode)[1:] == ("", 0)
+    assert_same(artifact(Model, copied), expected)
+    assert guarded(lambda: app(other)) == 0
+    assert examples.digest != digest
 
 
 @pytest.mark.kills

@@ -18,6 +18,7 @@ from components.generate.component import STAGE as GENERATE
 from components.ingest.component import STAGE as INGEST
 from components.train.component import STAGE as TRAIN
 from components.tune.component import STAGE as TUNE
+from schemas.artifacts import locks
 from schemas.artifacts.kinds import Examples, ImageSet
 from schemas.artifacts.manifest import Artifact
 from schemas.artifacts.staging import Staging, recover
@@ -50,6 +51,7 @@ class Status:
         inputs: Digests of the inputs that it would read now; None while it waits for another stage.
         reason: Why it has to run; empty if it is fresh.
         damaged: Whether the reason is that its artifact differs from its manifest.
+        busy: Whether the reason is that another run is making its artifact.
     """
 
     stage: Stage
@@ -58,6 +60,7 @@ class Status:
     inputs: dict[str, str] | None
     reason: str
     damaged: bool = False
+    busy: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -138,7 +141,9 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
         DataError: The manifest of an input is broken.
     """
     output = stage.output(artifact_path(recipe, stage.output, runs=runs))
-    recover(output.path)
+    busy = locks.is_written(output.path)
+    if not busy:
+        recover(output.path)
     settings = stage.settings.of(recipe)
     used = used_inputs(stage, recipe)
     for other in before:
@@ -167,6 +172,8 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
                     )
                 digest = manifest.inputs[name]
             inputs[name] = digest
+    if manifest is None and busy:
+        return Status(stage, output, settings, inputs, "another run is making it", busy=True)
     if manifest is None:
         interrupted = Status(stage, output, settings, inputs, "-").staging().root.exists()
         return Status(stage, output, settings, inputs, "was interrupted, resumes" if interrupted else "never ran")

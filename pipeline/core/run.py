@@ -57,7 +57,7 @@ def run_stages(
             if not printed:
                 print_recipe(recipe, full=verbose)
                 printed = True
-            verb = "would run" if dry_run else "runs"
+            verb = "would run" if dry_run else "waits" if status.busy else "runs"
             console.print(f"[bold]{stage.name:<9}[/bold] {verb}: ", end="")
             console.print(status.reason, markup=False)
             if not dry_run:

@@ -7,14 +7,12 @@ descriptor FD.
 from __future__ import annotations
 
 import errno
-import fcntl
 import importlib.metadata
 import json
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -22,6 +20,8 @@ from typing import Any, TypedDict
 from components.workers.child import run_as_child
 from pipeline.core import trust
 from pipeline.core.chain import STAGES, Status, kinds_of
+from pipeline.core.inputs import Inputs, InputsChanged
+from schemas.artifacts import locks
 from schemas.artifacts.kinds import Generator
 from schemas.artifacts.manifest import Artifact
 from schemas.artifacts.staging import Staging
@@ -29,8 +29,6 @@ from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.settings import StageSettings
 from schemas.stage import Stage
-
-LOCK_SECONDS = 10.0  # the last process of a killed run ends sooner
 
 
 class Task(TypedDict):
@@ -112,22 +110,34 @@ def run_task(task: Task) -> None:
 
     Raises:
         UsageError: A setting cannot be used.
-        DataError: The data cannot be used, or another process runs the same stage.
+        DataError: The data cannot be used, or another process runs the same stage or reads its artifact.
+        InputsChanged: Another run has replaced an artifact, or somebody has changed other data, that the stage reads.
     """
     stage = stage_of(task)
     settings = stage.settings.from_json(task["settings"])
     final = stage.output(Path(task["final"]))
     staging = staging_of(task)
     kinds = kinds_of(stage)
-    artifacts = [None if path is None else kinds[name](Path(path)) for name, path in task["artifacts"].items()]
-    for artifact in artifacts:
-        if artifact is not None:
-            artifact.check(thorough=True)
-    began = time.monotonic()
+    artifacts = {name: None if path is None else kinds[name](Path(path)) for name, path in task["artifacts"].items()}
+    inputs = Inputs(
+        {name: artifact for name, artifact in artifacts.items() if artifact is not None},
+        task["digests"],
+        external=lambda: {} if stage.external is None else stage.external(settings),
+    )
     staging.root.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(staging.root.parent / f".lock-{final.path.name}"):
-        output = staging.open(stage.output)
-        counts = stage.run(*artifacts, output, settings)
+    with locks.writing(final.path):
+        if final.exists:
+            with locks.replacing(final.path):  # says at once, and not after hours, that somebody reads it
+                pass
+        try:
+            with inputs.held() as editions:
+                began = time.monotonic()
+                staging.keep_only(editions)
+                output = staging.open(stage.output)
+                counts = stage.run(*artifacts.values(), output, settings)
+        except InputsChanged:
+            staging.discard()  # which has been made of others than its name stands for
+            raise
         output.seal(
             inputs=task["digests"],
             settings=settings.content(),
@@ -139,7 +149,8 @@ def run_task(task: Task) -> None:
         )
         if isinstance(output, Generator):
             trust.remember(output)
-        staging.publish()
+        with locks.replacing(final.path):
+            staging.publish()
 
 
 def stage_of(task: Task) -> Stage:
@@ -158,24 +169,6 @@ def versions_of(stage: Stage) -> dict[str, str]:
     """Return the versions for the manifest: of Python, this project, and the packages that the stage declares."""
     versions = {"python": platform.python_version(), "latent-mill": importlib.metadata.version("latent-mill")}
     return versions | {name: importlib.metadata.version(name) for name in stage.packages}
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock, which the system releases when the process ends, even when it is killed."""
-    with path.open("wb") as file:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise DataError(
-                        f"{path.parent}: expected no other run, found one that is writing there; wait for it, or stop it"
-                    ) from None
-                time.sleep(0.1)
-        yield
 
 
 if __name__ == "__main__":

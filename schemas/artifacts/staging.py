@@ -26,6 +26,20 @@ class Staging:
         """The folder of scratch files, which an interrupted run leaves for the next one."""
         return self.root / "work"
 
+    def keep_only(self, editions: str) -> None:
+        """Discard the work of an interrupted run that read other editions of its inputs.
+
+        The fingerprint stands for their content. An input may have been another one in between, and the former one again.
+        """
+        record = self.root / "inputs"
+        if record.is_file() and record.read_text() != editions:
+            self.discard()
+        atomic.write_text(record, editions)
+
+    def discard(self) -> None:
+        """Remove all that was written."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
     def open(self, kind: type[Artifact]) -> Artifact:
         """Return the artifact to write, in new folders or in those of an interrupted run.
 

@@ -74,11 +74,13 @@ def assert_same(examples: Examples, expected: Manifest) -> None:
     assert examples.manifest.digest == expected.digest
 
 
-def children(parent: int) -> list[int]:
-    """Return the living processes that a process has started."""
+def children(parent: int, *, state: str = "") -> list[int]:
+    """Return the living processes that a process has started; only those in a state of `ps`, such as T for stopped."""
     table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
     rows = [line.split() for line in table.stdout.splitlines()]
-    return [int(pid) for pid, of, state in rows if int(of) == parent and not state.startswith("Z")]
+    return [
+        int(pid) for pid, of, its in rows if int(of) == parent and not its.startswith("Z") and its.startswith(state)
+    ]
 
 
 def alive(processes: Iterable[int]) -> list[int]:

@@ -12,6 +12,7 @@ from helpers.chain_by_hand import NAMES, STAGE, Make, finish, stale
 
 from pipeline.core import chain, run
 from pipeline.core.chain import STAGES, Status, all_statuses, artifact_path, stages_for
+from schemas.artifacts import locks
 from schemas.artifacts.kinds import Examples, HyperParameters, ImageSet, Model
 from schemas.artifacts.manifest import MANIFEST
 from schemas.artifacts.staging import Staging
@@ -77,6 +78,14 @@ def test_a_stage_that_was_interrupted_resumes(make: Make, runs: Path) -> None:
     status_in("ingest", make(), runs).staging().open(Examples)
     assert stale(make(), runs)["ingest"] == "was interrupted, resumes"
     assert stale(make({"preprocess.height": 32}), runs)["ingest"] == "never ran"
+
+
+def test_a_stage_that_another_run_is_making_is_not_called_interrupted(make: Make, runs: Path) -> None:
+    status = status_in("ingest", make(), runs)
+    status.staging().open(Examples)
+    with locks.writing(status.output.path):
+        assert stale(make(), runs)["ingest"] == "another run is making it"
+    assert stale(make(), runs)["ingest"] == "was interrupted, resumes"
 
 
 @pytest.mark.parametrize(

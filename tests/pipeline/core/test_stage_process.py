@@ -15,6 +15,7 @@ from helpers.chain_by_hand import STAGE, Make
 from pipeline.core import stage_process
 from pipeline.core.chain import artifact_path
 from pipeline.core.stage_process import main, run_task, task_for
+from schemas.artifacts import locks
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
@@ -54,7 +55,7 @@ def test_an_error_without_a_number_is_a_bug_and_no_line(monkeypatch: pytest.Monk
 
 
 def test_a_second_run_of_the_same_stage_is_refused(make: Make, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_process, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.0)
     path = artifact_path(make(), Examples, runs=runs)
     path.parent.mkdir(parents=True)
     with (path.parent / f".lock-{path.name}").open("w") as lock:
