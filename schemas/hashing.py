@@ -14,9 +14,9 @@ LARGE = 1 << 20
 MAX_QUEUED = 1000  # files whose digests are computed ahead of the reader
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path | str) -> str:
     """Return the sha256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
+    with open(path, "rb", buffering=0) as file:  # `file_digest` has a buffer of its own
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -33,7 +33,7 @@ def digests(paths: Iterable[Path | str], digest: Callable[[str], str]) -> Iterat
 
 def sha256_of_each(paths: Iterable[Path]) -> Iterator[str]:
     """Yield the sha256 of each file's bytes, as hex, in order."""
-    return digests(paths, lambda path: sha256_of(Path(path)))
+    return digests(paths, sha256_of)
 
 
 def _small(path: Path | str) -> bool:

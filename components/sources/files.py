@@ -13,7 +13,6 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -212,7 +211,10 @@ def open_file(path: str) -> IO[bytes]:
 
 def is_odd(path: str) -> bool:
     """Return whether a path on this machine is a folder, a pipe or a device; opening a pipe would wait for ever."""
-    return not is_remote(path) and os.path.exists(path) and not os.path.isfile(path)
+    try:
+        return not is_remote(path) and not stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def size_of(path: str) -> int:
@@ -226,7 +228,7 @@ def size_of(path: str) -> int:
 def digest_of(path: str) -> str:
     """Return the sha256 (hex) of a file's bytes; for a remote file, that of its size and its storage's checksum."""
     if not is_remote(path):
-        return hashing.sha256_of(Path(path))
+        return hashing.sha256_of(path)
     with _file_system(path) as file_systems:
         return hashlib.sha256(f"{size_of(path)} {file_systems.checksum(path)}".encode()).hexdigest()
 

@@ -79,7 +79,10 @@ class _Watched(GrpcWorkerHandler):
             # Beam only tells this to workers that have connected; a thread may still do so.
             self.control_conn.push(BeamFnControlServicer._DONE_MARKER)
         self.data_conn._exception = None  # which it would raise instead of closing
-        super().close()
+        try:
+            super().close()
+        finally:
+            self.stop_worker()
 
     def _connected(self) -> bool:
         return bool(self.control_conn._state != BeamFnControlServicer.UNSTARTED_STATE)

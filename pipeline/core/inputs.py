@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from schemas.artifacts import locks
@@ -21,8 +22,8 @@ class InputsChanged(DataError):
 class Inputs:
     """What a stage reads, and the digests that its manifest will name.
 
-    Locks keep runs apart that see each other's locks. Other machines may not see them, and nobody locks a source, so everything
-    is also compared again at the end.
+    `held` surrounds the stage's work, and `compared` the sealing. Locks keep runs apart that see each other's locks. Other
+    machines may not see them, and nobody locks a source, so everything is also compared again.
 
     Args:
         artifacts: The artifacts that the stage reads, by their names in the manifest.
@@ -64,6 +65,23 @@ class Inputs:
                 raise
             self._expect_the_same(before)
 
+    @contextmanager
+    def compared(self) -> Iterator[None]:
+        """Compare the external data again while the artifact is sealed, which takes about as long.
+
+        Raises:
+            InputsChanged: It is not what the manifest names.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            now = pool.submit(self.external)
+            yield
+            for name, digest in now.result().items():
+                if digest is not None and digest != self.digests.get(name, digest):
+                    raise InputsChanged(
+                        f"{name}: expected the same content until everything was read, found that some of it was changed, added "
+                        f"or removed; {AGAIN} when nobody writes there"
+                    )
+
     def _expect_the_same(self, before: Mapping[str, tuple[str, int]], cause: Exception | None = None) -> None:
         for name, artifact in self.artifacts.items():
             if _edition(artifact) != before[name]:
@@ -71,14 +89,6 @@ class Inputs:
                     f"{artifact.path}: expected the same {name} until everything was read, found another run's in its place; "
                     f"{AGAIN}"
                 ) from cause
-        if cause is not None:
-            return
-        for name, digest in self.external().items():
-            if digest is not None and digest != self.digests.get(name, digest):
-                raise InputsChanged(
-                    f"{name}: expected the same content until everything was read, found that some of it was changed, added or "
-                    f"removed; {AGAIN} when nobody writes there"
-                )
 
 
 def _edition(artifact: Artifact) -> tuple[str, int]:

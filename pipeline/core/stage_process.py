@@ -135,18 +135,19 @@ def run_task(task: Task) -> None:
                 staging.keep_only(editions)
                 output = staging.open(stage.output)
                 counts = stage.run(*artifacts.values(), output, settings)
+            with inputs.compared():
+                output.seal(
+                    inputs=task["digests"],
+                    settings=settings.content(),
+                    counts=counts,
+                    recipe=task["recipe"],
+                    versions=versions_of(stage),
+                    duration_seconds=round(time.monotonic() - began, 3),
+                    created=datetime.now(UTC).isoformat(timespec="seconds"),
+                )
         except InputsChanged:
             staging.discard()  # which has been made of others than its name stands for
             raise
-        output.seal(
-            inputs=task["digests"],
-            settings=settings.content(),
-            counts=counts,
-            recipe=task["recipe"],
-            versions=versions_of(stage),
-            duration_seconds=round(time.monotonic() - began, 3),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
         if isinstance(output, Generator):
             trust.remember(output)
         with locks.replacing(final.path):

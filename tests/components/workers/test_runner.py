@@ -63,6 +63,7 @@ def test_an_error_that_a_person_can_mend_has_no_words_of_beams(tmp_path: Path, w
 
 @pytest.mark.process
 @pytest.mark.usefixtures("importable")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of Beam's own threads
 def test_an_error_of_the_system_in_a_worker_process_is_raised_as_one(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left on device") as error:
         run(tmp_path, "disk-full", "one", workers=2)

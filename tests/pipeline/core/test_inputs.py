@@ -121,9 +121,7 @@ def test_an_input_that_was_replaced_before_the_stage_began_is_found(
     task = task_of(name, recipe, runs)
     kind = STAGE[name].inputs[0]
     put_another(kind(artifact_path(recipe, kind, runs=runs)), settings={"seed": 9})
-    with pytest.raises(
-        InputsChanged, match=rf"expected {kind.TYPE} \w{{12}}…, found \w{{12}}…, put there by another run"
-    ):
+    with pytest.raises(InputsChanged, match=rf"expected {kind.TYPE} \w{{12}}…, found \w{{12}}… of another run"):
         run(task, nothing)
     assert not Path(task["final"]).exists()
 
