@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
 from components.images.colour import is_grey
-from components.images.decode import decode, read_header
+from components.images.decode import Decoder, read_header
 from components.images.geometry import Cover
 from components.images.rejected import Rejected, require_image
 from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, open_source
@@ -16,6 +17,7 @@ from components.sources.beside import find_table, read_tables, tables_among
 from components.sources.endings import ending_of, is_image, is_other
 from components.sources.layout import Layout, folders_of, named
 from components.sources.naming import NamedBy, Naming
+from components.workers.isolated import IsolatedDecoder
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ImageFiles
 from schemas.recipe.sources import Source as SourceSettings
@@ -26,6 +28,8 @@ LISTED_BYTES = 1 << 28  # of them
 PARTS = 200  # of such a source that are begun
 PROBED = 4  # files of each ending that may be an image's
 SIDE = 64  # pixels of an opened image's smaller side: enough to tell grey from colour
+
+PREPROCESS = PreprocessSettings(channels=3)
 
 Read = RawImage | OSError | ReadError
 
@@ -79,15 +83,26 @@ def look(settings: SourceSettings, *, choose: bool) -> Look:
     """
     source = open_source(settings)
     seen = Look(settings)
-    if isinstance(source, NamedFiles):
-        _look_at_files(source, seen, choose=choose)
-    else:
-        _look_at_items(source, seen)
+    with _decoder(source) as decoder:
+        if isinstance(source, NamedFiles):
+            _look_at_files(source, seen, decoder, choose=choose)
+        else:
+            _look_at_items(source, seen, decoder)
     seen.remarks += source.remarks()
     return seen
 
 
-def _look_at_files(source: NamedFiles, seen: Look, *, choose: bool) -> None:
+@contextmanager
+def _decoder(source: Source) -> Iterator[Decoder]:
+    """Yield what decodes a source's images: files in processes of their own, because a file can crash its decoder."""
+    if not source.encoded:
+        yield Decoder(PREPROCESS)
+        return
+    with IsolatedDecoder(PREPROCESS) as decoder:
+        yield decoder
+
+
+def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: bool) -> None:
     keys = list(source.names())
     others = {
         ending
@@ -97,7 +112,7 @@ def _look_at_files(source: NamedFiles, seen: Look, *, choose: bool) -> None:
     images = [key for key in keys if ending_of(key) not in others]
     seen.images = len(images)
     seen.beside = Counter(ending for ending in map(ending_of, keys) if ending in others)
-    _open_sample(seen, _sample(source, images))
+    _open_sample(seen, _sample(source, images), decoder)
     table: dict[str, NamedBy] | None
     if choose:
         layout = Layout(folders_of(images))
@@ -129,7 +144,7 @@ def _look_at_files(source: NamedFiles, seen: Look, *, choose: bool) -> None:
     seen.left_out = dict(source.left_out)
 
 
-def _look_at_items(source: Source, seen: Look) -> None:
+def _look_at_items(source: Source, seen: Look, decoder: Decoder) -> None:
     """Read a source from front to back, but not all of a large one."""
     parts = list(source.parts())
     chosen = parts[:: max(1, -(-len(parts) // PARTS))]
@@ -157,7 +172,7 @@ def _look_at_items(source: Source, seen: Look) -> None:
         _count(seen, item.label, item.split)
         if number % step == 0 and opened < SAMPLE:
             opened += 1
-            _open_sample(seen, [(item.key, raw)])
+            _open_sample(seen, [(item.key, raw)], decoder)
     seen.exact &= len(chosen) == len(parts)
     if not seen.exact:
         seen.images = max(seen.images, total)
@@ -170,7 +185,7 @@ def _holds_images(source: NamedFiles, keys: list[str], ending: str) -> bool:
     first = islice((key for key in keys if ending_of(key) == ending), PROBED)
     for _, raw in _sample(source, list(first)):
         try:
-            read_header(require_image(raw), PreprocessSettings())
+            read_header(require_image(raw), PREPROCESS)
         except Rejected as error:
             if error.reason in ("unknown_format", "empty"):
                 continue
@@ -193,15 +208,15 @@ def _sample(source: NamedFiles, keys: list[str]) -> Iterator[tuple[str, Read]]:
         yield item.key, raw
 
 
-def _open_sample(seen: Look, files: Iterable[tuple[str, Read]]) -> None:
+def _open_sample(seen: Look, files: Iterable[tuple[str, Read]], decoder: Decoder) -> None:
     """Open images one after another, each small, so that photographs need little memory."""
     for key, raw in files:
         try:
             image = require_image(raw)
-            header = read_header(image, PreprocessSettings(channels=3))
+            header = read_header(image, PREPROCESS)
             scale = min(1.0, SIDE / min(header.height, header.width))
             frame = Cover(max(1, round(scale * header.height)), max(1, round(scale * header.width)))
-            pixels = decode(image, PreprocessSettings(channels=3), geometry=frame)
+            pixels = decoder.decode(image, geometry=frame).pixels
         except Rejected as error:
             count, first = seen.rejected.get(error.reason, (0, f"{key}: {error.detail}"))
             seen.rejected[error.reason] = (count + 1, first)

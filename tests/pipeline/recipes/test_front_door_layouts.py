@@ -6,14 +6,17 @@ import shutil
 import tarfile
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+import pytest
 from helpers.small_images import png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.images.decode import Decoder
 from pipeline.recipes import load, new
 from pipeline.recipes.kind import source_at
 from pipeline.recipes.load import load_recipe
@@ -83,6 +86,22 @@ def write(truth: Truth, root: Path) -> Path:
 def labels_of(truth: Truth) -> dict[str, int]:
     """Count the images of each label."""
     return dict(Counter(label for label, _ in truth.images.values() if label))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick() -> Iterator[None]:
+    """Decode in this process: starting another one for each layout takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.recipes.look.IsolatedDecoder", _DecoderHere)
+        yield
+
+
+class _DecoderHere(Decoder):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
 
 @given(truths())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.paths import ROOT
 from PIL import Image
 
 from pipeline.recipes import load, new
@@ -148,3 +150,17 @@ def test_an_invalid_name_is_an_error(tmp_path: Path) -> None:
         new_recipe("My Photos", str(tmp_path))
     with pytest.raises(UsageError, match="expected at most 100 characters, found 150"):
         new_recipe("a" * 150, str(tmp_path))
+
+
+@pytest.mark.process
+def test_a_file_that_crashes_its_decoder_is_one_file_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = photos(tmp_path / "photos", size=(32, 32), mode="RGB")
+    Image.new("RGB", (13, 17)).save(source / "3.png")
+    monkeypatch.setenv("CRASH_AT", "13x17")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers" / "crash_at")]))
+    _, seen = new_recipe("mine", str(source))
+    assert len(seen.sizes) == 11
+    assert seen.rejected["crashed"][0] == 1
+    assert seen.rejected["crashed"][1].startswith("3.png: ")
