@@ -25,7 +25,7 @@ from schemas.artifacts import locks
 from schemas.artifacts.kinds import Generator
 from schemas.artifacts.manifest import Artifact
 from schemas.artifacts.staging import Staging
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.settings import StageSettings
 from schemas.stage import Stage
@@ -147,6 +147,9 @@ def run_task(task: Task) -> None:
                 )
         except InputsChanged:
             staging.discard()  # which has been made of others than its name stands for
+            raise
+        except (UsageError, DataError):
+            staging.discard_unused()  # refused before the work: nothing was interrupted
             raise
         if isinstance(output, Generator):
             trust.remember(output)

@@ -6,6 +6,7 @@ The system releases them when a process ends, even when it is killed.
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,17 +20,25 @@ LOCK_SECONDS = 10.0  # the last process of a killed run ends sooner
 
 @contextmanager
 def writing(artifact: Path) -> Iterator[None]:
-    """Hold the lock of the one process that writes an artifact of this name.
+    """Hold the lock of the one process that writes an artifact of this name. Its file is gone when it is released.
 
     Raises:
         DataError: Another process holds it.
     """
-    with _lock_of_writer(artifact).open("wb") as file:
-        if not _locked(file, fcntl.LOCK_EX):
-            raise DataError(
-                f"{artifact.parent}: expected no other run, found one that is writing there; wait for it, or stop it"
-            )
-        yield
+    path = _lock_of_writer(artifact)
+    while True:
+        with path.open("wb") as file:
+            if not _locked(file, fcntl.LOCK_EX):
+                raise DataError(
+                    f"{artifact.parent}: expected no other run, found one that is writing there; wait for it, or stop it"
+                )
+            if not _is_at(file, path):
+                continue  # the process that held it has removed it: a third one may hold a new one
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def is_written(artifact: Path) -> bool:
@@ -90,6 +99,14 @@ def _lock_of_writer(artifact: Path) -> Path:
 
 def _lock_of_readers(artifact: Path) -> Path:
     return artifact.with_name(f".readers-{artifact.name}")
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Return whether an open file is still the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(file: IO[bytes], kind: int) -> bool:

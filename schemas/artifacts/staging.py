@@ -32,13 +32,19 @@ class Staging:
         The fingerprint stands for their content. An input may have been another one in between, and the former one again.
         """
         record = self.root / "inputs"
-        if record.is_file() and record.read_text() != editions:
+        if record.is_file() and record.read_text(encoding="utf-8") != editions:
             self.discard()
         atomic.write_text(record, editions)
 
     def discard(self) -> None:
         """Remove all that was written."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+    def discard_unused(self) -> None:
+        """Remove the folders in which nothing has been written yet."""
+        folders = (self.root / "artifact", self.work)
+        if not any(path.is_file() for folder in folders for path in folder.rglob("*")):
+            self.discard()
 
     def open(self, kind: type[Artifact]) -> Artifact:
         """Return the artifact to write, in new folders or in those of an interrupted run.

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from pipeline.core.chain import artifact_path
 from pipeline.core.stage_process import main, run_task, task_for
 from schemas.artifacts import locks
 from schemas.artifacts.kinds import Examples
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,21 @@ def test_a_second_run_of_the_same_stage_is_refused(make: Make, runs: Path, monke
         with pytest.raises(DataError, match="expected no other run, found one that is writing there; wait for it"):
             run_task(task_for(STAGE["ingest"], make(), artifacts={}, digests={"sources": "12"}, final=path))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("error", [UsageError, DataError])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_stage_that_is_refused_before_its_work_leaves_nothing(
+    make: Make, runs: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], begun: bool
+) -> None:
+    def refuse(output: Examples, _: object) -> dict[str, int]:
+        if begun:
+            (output.work / "finished").write_text("a shard")
+        raise error("a setting that does not fit")
+
+    stage = replace(STAGE["ingest"], run=refuse, external=None)
+    monkeypatch.setattr(stage_process, "stage_of", lambda _: stage)
+    path = artifact_path(make(), Examples, runs=runs)
+    with pytest.raises(error, match="a setting that does not fit"):
+        run_task(task_for(stage, make(), artifacts={}, digests={}, final=path))
+    assert bool(list(path.parent.iterdir())) == begun
