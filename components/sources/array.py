@@ -116,7 +116,7 @@ class Array(Source):
             if choice.channels_first(header.shape):
                 remarks.append(f"{self._short(place)}: {header.text} was taken as [N, C, H, W], channels first.")
         for place, labels in self._arrays.items():
-            if labels and self.settings.labels is None and labels.path == place.path and labels.name.startswith("arr_"):
+            if labels and self.settings.labels is None and choice.is_guess(place, labels):
                 remarks.append(
                     f"{self._short(labels)} was taken as the labels of {self._short(place)}; `labels: none` takes none."
                 )

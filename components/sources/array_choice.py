@@ -131,6 +131,14 @@ def labels_of(
     return _labels_beside(place, setting, count=headers[place.name].count, alone=alone and alone_in_folder)
 
 
+def is_guess(place: ArrayPlace, labels: ArrayPlace) -> bool:
+    """Return whether an array is labels by its place alone, and not by a name that goes with that of the images."""
+    if labels.path == place.path:
+        return labels.name.startswith("arr_")
+    stems = [os.path.splitext(os.path.basename(each.path))[0] for each in (place, labels)]
+    return os.path.basename(labels.path) != TABLE and stems[1] not in _label_names_of(stems[0])
+
+
 def _positional_labels(image_name: str, headers: dict[str, ArrayHeader]) -> str | None:
     """Return the other array of `np.savez(file, images, labels)`, which names them arr_0 and arr_1."""
     if not all(re.fullmatch(r"arr_\d+", name) for name in headers):
@@ -144,13 +152,16 @@ def _labels_beside(place: ArrayPlace, setting: str | None, *, count: int, alone:
     """Return the place of labels in another file of the same folder."""
     folder, base = os.path.split(place.path)
     stem, ending = os.path.splitext(base)
-    names = [setting] if setting else [*_label_names_of(stem), *(_LABEL_NAMES_IF_ALONE if alone else ())]
+    sure = [setting] if setting else _label_names_of(stem)
+    names = [*sure, *(_LABEL_NAMES_IF_ALONE if alone and not setting else ())]
     endings = [ending, *(other for other in _ENDINGS if other != ending.lower())]
     paths = [os.path.join(folder, f"{name}{end}") for name in names for end in endings]
     for path in filter(files.is_file, paths):
-        if not path.lower().endswith(".npz"):
-            return ArrayPlace(path, "")
         headers = headers_in(path, PreprocessSettings())
+        if "" in headers:
+            if os.path.splitext(os.path.basename(path))[0] in sure or could_be_labels(headers[""], count=count):
+                return ArrayPlace(path, "")
+            continue
         names_inside = [name for name, header in headers.items() if could_be_labels(header, count=count)]
         if len(names_inside) == 1:
             return ArrayPlace(path, names_inside[0])

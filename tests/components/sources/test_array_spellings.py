@@ -89,6 +89,20 @@ def test_pairs_of_files_keep_the_splits_in_their_names(tmp_path: Path, images: s
     assert len(said) == (test == "eval")
 
 
+def test_labels_beside_the_only_array_are_taken_if_they_fit_and_said(tmp_path: Path) -> None:
+    path = save(tmp_path / "photos.npy", IMAGES)
+    save(tmp_path / "labels.npy", LABELS)
+    assert [item.label for item in items_of(source_at(path))] == WORDS
+    assert source_at(path).remarks() == [
+        "`labels.npy` was taken as the labels of `photos.npy`; `labels: none` takes none."
+    ]
+    save(tmp_path / "labels.npy", LABELS[:5])
+    assert {item.label for item in items_of(source_at(path))} == {None}
+    save(tmp_path / "labels.npy", LABELS)
+    save(tmp_path / "drawings.npy", IMAGES)
+    assert {item.label for item in items_of(source_at(tmp_path))} == {None}
+
+
 def test_arrays_that_are_no_images_are_left_out_and_said(tmp_path: Path) -> None:
     save(tmp_path / "photos.npy", IMAGES)
     save(tmp_path / "codes.npy", np.zeros((6, 16)))
