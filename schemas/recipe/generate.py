@@ -154,6 +154,8 @@ class GenerateSection(Section):
             parts.append("nocopies-")
         if self.drop_unlikely:
             parts.append(f"likely{1 - self.drop_unlikely:g}-")
+        if self.label_folders:
+            parts.append("label-folders-")
         return "".join([*parts, self.format])
 
     @property

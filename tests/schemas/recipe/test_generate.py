@@ -63,6 +63,12 @@ def test_a_labels_folder_of_a_set_is_one_name_that_every_file_system_takes(label
     assert len(folder.encode()) < 200
 
 
+def test_a_set_with_a_folder_per_label_is_beside_the_one_without() -> None:
+    without, sorted_by_label = (GenerateSection(labels="balanced", label_folders=value) for value in (False, True))
+    assert without.folder == "1000-seed0-balanced-png"
+    assert sorted_by_label.folder == "1000-seed0-balanced-label-folders-png"
+
+
 def test_long_labels_that_begin_alike_have_folders_of_their_own() -> None:
     first, second = (GenerateSection(label="x" * 300 + end).folder for end in "ab")
     assert first != second
