@@ -195,7 +195,7 @@ explorer: ## Build the explorer's page from explorer/, with Node
 	@cd explorer && npm ci --silent --ignore-scripts && npm test --silent && npm run --silent build
 bench: setup ## Measure beside peers, in one run
 	@$(VENV)/bin/python -m benchmarks.train
-	@$(VENV)/bin/python -m benchmarks.systems --runs="$$RUNS"
+	@$(VENV)/bin/python -m benchmarks.systems --runs="$$RUNS" $(if $(DATA),--data="$$DATA")
 lock: setup ## Resolve the locks again: one per supported Python, and those of uv, TFX and Playwright
 	@for version in 3.11 3.12 3.13; do $(VENV)/bin/uv pip compile --quiet --universal --python-version $$version --generate-hashes \
 		--no-header --no-annotate --upgrade setup.py --extra demo --extra onnx --extra litert --extra dev -o requirements/py$$version.txt || exit 1; done

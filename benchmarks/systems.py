@@ -1,6 +1,6 @@
 """The published systems after training, beside what the articles' own loops reach: on the same test images, in one run.
 
-    .venv/bin/python -m benchmarks.systems --runs runs --reference articles.jsonl
+    .venv/bin/python -m benchmarks.systems --runs runs --data data --reference articles.jsonl
 
 Reads each recipe's model from `runs`. Test images are the source's own test split, as the articles prepare them: the centre,
 resized to the network's size. MSE per pixel; BCE and KL in nats per image, from one sampled code. The objective is what the
@@ -43,9 +43,28 @@ from schemas.artifacts.kinds import Examples, Model
 from schemas.artifacts.records import read_statistics
 from schemas.recipe.recipe import Recipe
 
+# The images of each recipe, below the folder of all data; `make systems` trains on the same.
+IMAGES = {
+    "mnist_dense": "mnist",
+    "mnist_conv": "mnist",
+    "mnist_conv_sum": "mnist",
+    "fashion_conv": "fashion-mnist",
+    "fashion_ae": "fashion-mnist",
+    "fashion_bn": "fashion-mnist",
+    "fashion_products": "clothing",
+    "cartoon_faces": "avatars.zip",
+}
 ROUNDS = 3
 PIXELS = 5_000_000  # trained on per round and loop
 BATCH_PIXELS = 256 * 64 * 64
+
+
+def with_images(recipe: Recipe, data: Path | None) -> Recipe:
+    """Return a recipe whose source has a path: a manifest holds none."""
+    if data is None or recipe.name not in IMAGES:
+        return recipe
+    [source] = recipe.sources
+    return recipe.model_copy(update={"sources": (source.model_copy(update={"path": str(data / IMAGES[recipe.name])}),)})
 
 
 def read_test_images(recipe: Recipe) -> NDArray[np.uint8] | None:
@@ -127,11 +146,11 @@ def speeds(recipe: Recipe, examples: Examples) -> dict[str, float]:
     }
 
 
-def examine(runs: Path, name: str, reference: dict[str, Any] | None) -> dict[str, Any] | None:
+def examine(runs: Path, name: str, reference: dict[str, Any] | None, *, data: Path | None) -> dict[str, Any] | None:
     """Measure one system; return its row, or None if its sources have no test images of their own."""
     model, examples = Model(runs / name / "model"), Examples(runs / name / "examples")
     recipe = Recipe.model_validate(model.manifest.recipe)
-    images = read_test_images(Recipe.model_validate(examples.manifest.recipe))
+    images = read_test_images(with_images(Recipe.model_validate(examples.manifest.recipe), data))
     if images is None:
         return None
     vae = keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
@@ -151,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help="default: every recipe that has a model")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--data", type=Path, help="folder with mnist/, fashion-mnist/, clothing/ and avatars.zip")
     parser.add_argument("--reference", type=Path, help="what the articles' loops reach, as JSON lines")
     options = parser.parse_args()
     device = prepare_device()
@@ -163,7 +183,7 @@ def main() -> None:
     rows = []
     print(f"{device}; ours / the article's loop\n")
     for name in names:
-        row = examine(options.runs, name, references.get(name))
+        row = examine(options.runs, name, references.get(name), data=options.data)
         if row is None:
             print(f"{name:<17}   left out: its sources have no test images of their own", flush=True)
             continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from schemas.artifacts.kinds import Examples, HyperParameters, Model, ModelEvaluation
+from schemas.hashing import sha256_of
+from schemas.paths import user_path
 from schemas.recipe.settings import EvaluateSettings
 from schemas.stage import Stage
 
@@ -35,6 +37,17 @@ def evaluate(
     return run(examples, model, hyperparameters, evaluation, settings)
 
 
+def feature_model_digest(settings: EvaluateSettings) -> dict[str, str | None]:
+    """Return the sha256 of the user's own model, if there is one; "missing" where it is named and is not there.
+
+    Inception needs none: it is always the same file.
+    """
+    if settings.evaluate.feature_model is None:
+        return {}
+    path = user_path(settings.evaluate.feature_model)
+    return {"feature_model": sha256_of(path) if path.is_file() else "missing"}
+
+
 STAGE = Stage(
     name="evaluate",
     doc="Measure the model on test images, and write a report.",
@@ -43,5 +56,6 @@ STAGE = Stage(
     output=ModelEvaluation,
     settings=EvaluateSettings,
     run=evaluate,
+    external=feature_model_digest,
     packages=("tensorflow", "keras", "numpy", "scikit-learn", "matplotlib"),
 )

@@ -19,6 +19,7 @@ from components.examples.training_images import MEMORY_SHARE, TrainingImages
 from components.reporting.console import say
 from components.reporting.numbers import data_size, setting
 from components.train.ema import AveragedWeights
+from components.train.event_files import remove_host
 from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, print_epochs
@@ -56,6 +57,7 @@ def fit(
         )
         _train_within_memory(images, model, settings, state, engine=engine, device=device)
     make_film(model.progress_path)
+    remove_host(model.logs_path)
     best = _best_model(settings, images.statistics, state)
     return _write(model, best, state)
 

@@ -26,6 +26,7 @@ from schemas.artifacts.kinds import Generator
 from schemas.artifacts.manifest import Artifact
 from schemas.artifacts.staging import Staging
 from schemas.errors import DataError, UsageError
+from schemas.recipe.published import published
 from schemas.recipe.recipe import Recipe
 from schemas.recipe.settings import StageSettings
 from schemas.stage import Stage
@@ -37,7 +38,7 @@ class Task(TypedDict):
     Attributes:
         stage: Name of the stage.
         settings: The settings that it reads.
-        recipe: The whole recipe, for the manifest alone.
+        recipe: The recipe, for the manifest alone, without paths.
         artifacts: Paths of its inputs, in order, by their names in the manifest; None: that optional input is not used.
         digests: Digests of its inputs and of the external data that it reads, by their names in the manifest.
         final: Path of its artifact.
@@ -98,7 +99,7 @@ def make_task(
     return {
         "stage": stage.name,
         "settings": settings.to_json(),
-        "recipe": dict(recipe),
+        "recipe": published(recipe),
         "artifacts": {name: None if artifact is None else str(artifact.path) for name, artifact in artifacts.items()},
         "digests": dict(digests),
         "final": str(final),

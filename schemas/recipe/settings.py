@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -23,6 +23,9 @@ from schemas.recipe.search import TRIAL_TRAIN_KEYS
 from schemas.recipe.sources import Source
 
 FORMATS_BEFORE_AVIF = ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
+
+
+EVALUATE_FILES = ("feature_model", "inception")  # settings of `evaluate` that name a file
 
 
 class StageSettings:
@@ -67,8 +70,11 @@ class StageSettings:
 
         So a new setting makes nothing stale until it is used. What this version cannot read is returned as it is.
         """
-        names = {key: field.name for key, field in zip(cls.KEYS, fields(cls), strict=True)}  # type: ignore[arg-type]
-        data = {name: content.get(key, {} if key in cls.RUNTIME else None) for key, name in names.items()}
+        data = {
+            field.name: content.get(key, {} if key in cls.RUNTIME else None)
+            for key, field in zip(cls.KEYS, fields(cls), strict=True)  # type: ignore[arg-type]
+            if key in content or field.default is MISSING
+        }
         try:
             return cls.from_json(data).content()
         except ValidationError:
@@ -151,6 +157,14 @@ class EvaluateSettings(StageSettings):
     seed: int
     evaluate: EvaluateSection
     use_tuned: bool = True
+
+    def content(self) -> dict[str, Any]:
+        """Return the settings that decide the evaluation, without the paths of files, because their content counts."""
+        content = super().content()
+        content["evaluate"] |= {
+            name: None if getattr(self.evaluate, name) is None else "given" for name in EVALUATE_FILES
+        }
+        return content
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ def test_images_that_the_engine_copied_are_the_source(
     monkeypatch.setenv(RECIPE, recipe.model_dump_json())
     words = arguments("ingest", recipe, runs / "examples", external="null", source=str(source_folder))
     assert main(words) == 0
-    assert tasks[0]["recipe"]["sources"][0]["path"] == str(source_folder)
+    assert tasks[0]["settings"]["sources"][0]["path"] == str(source_folder)
+    assert tasks[0]["recipe"]["sources"][0]["path"] is None
     assert len(tasks[0]["digests"]["sources"]) == 64
 
 
