@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from components.generate.derived_codes import DerivedCodes
 from components.generate.labels import found_label, shown_labels
 from components.images.prepare import prepare_image
-from components.images.rejected import Rejected, require_image
+from components.images.rejected import Rejected, is_beside, require_image
 from components.reporting.console import counted, say
 from components.sources import Source, open_source
 from components.sources.base import chunks
@@ -213,7 +213,8 @@ def _codes_of_images(
                 try:
                     pixels = prepare_image(require_image(raw), preprocess)
                 except Rejected as error:
-                    rejected.append(f"{item.key} ({error})")
+                    if not is_beside(item.key, error):
+                        rejected.append(f"{item.key} ({error})")
                     continue
                 names.append(item.key)
                 # Not as ingest understands folders: here one folder alone says a label, too.

@@ -1,8 +1,9 @@
-"""The exception for images that cannot be used, and the conversion of a source's errors to it."""
+"""The exception for images that cannot be used, the conversion of a source's errors to it, and which files are no images."""
 
 from __future__ import annotations
 
 from components.sources import MissingError, RawImage, ReadError
+from components.sources.endings import is_image, is_other
 from schemas.artifacts.tables import Reason
 
 
@@ -28,3 +29,10 @@ def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
     if isinstance(raw, OSError | ReadError):
         raise Rejected(Reason.UNREADABLE, str(raw))
     return raw
+
+
+def is_beside(key: str, error: Rejected) -> bool:
+    """Return whether a file that cannot be used is no image at all, by its ending and its first bytes."""
+    if is_image(key):
+        return False
+    return error.reason in (Reason.UNKNOWN_FORMAT, Reason.EMPTY) or is_other(key)

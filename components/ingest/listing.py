@@ -17,7 +17,7 @@ from apache_beam.metrics.metric import Metrics
 
 from components.images.contact_sheet import pillow_images
 from components.images.decode import Decoder
-from components.images.rejected import Rejected, require_image
+from components.images.rejected import Rejected, is_beside, require_image
 from components.ingest.catalogue import BESIDE, LISTED, Catalogue
 from components.ingest.findings import Listing
 from components.ingest.naming import name_images
@@ -25,14 +25,12 @@ from components.ingest.perceptual import perceptual_hash
 from components.ingest.unpacked import UnpackedWriter
 from components.reporting.console import watched
 from components.sources import RawImage, Source, files, open_source
-from components.sources.endings import is_image, is_other
 from components.workers.attempts import attempt
 from components.workers.isolated import open_decoder
 from components.workers.runner import UnitDoFn, run_units
 from components.workers.tally import Tally, TotalTally
 from schemas import atomic
 from schemas.artifacts import tables
-from schemas.artifacts.tables import Reason
 from schemas.errors import DataError
 from schemas.recipe.settings import IngestSettings
 
@@ -203,13 +201,6 @@ class ListDoFn(UnitDoFn):
                 self.listed.inc()
                 self.tally.add(done=1)
         self.tally.flush()
-
-
-def is_beside(key: str, error: Rejected) -> bool:
-    """Return whether a file that cannot be used is no image at all, by its ending and its first bytes."""
-    if is_image(key):
-        return False
-    return error.reason in (Reason.UNKNOWN_FORMAT, Reason.EMPTY) or is_other(key)
 
 
 def _signed_hash(raw: RawImage, decoder: Decoder) -> int:

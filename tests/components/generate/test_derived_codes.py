@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -85,6 +86,20 @@ def test_a_persons_own_images_are_reconstructed(
     images = make_images(tmp_path, codes=str(photos))
     np.testing.assert_allclose(codes(images), encoded(generator, photos), atol=1e-5)
     assert rows(images)["source"].to_pylist() == ["a.png", "b.png", "c.png"]
+
+
+def test_only_images_that_cannot_be_used_are_counted_as_skipped(
+    make_images: MakeImages, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ZipFile(tmp_path / "pets.zip", "w") as pets:
+        for path in photos.iterdir():
+            pets.write(path, path.name)
+        pets.writestr("a.json", "{}")
+        pets.writestr("broken.png", (photos / "a.png").read_bytes()[:30])
+    make_images(tmp_path / "set", around=str(tmp_path / "pets.zip"), count=3)
+    out = capsys.readouterr().out
+    assert "skips   1 file that cannot be used, the first: broken.png (" in out
+    assert "reads   3 images from" in out
 
 
 def test_around_takes_each_image_in_turn_and_spreads_with_its_strength(
