@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from components.reporting.console import console
+from components.reporting.console import console, counted
 from components.reporting.numbers import data_size
 from pipeline.cli.options import (
     RUNS,
@@ -44,6 +44,8 @@ def _add_stage(name: str, doc: str) -> None:
     ) -> None:
         overrides = all_overrides(overrides, settings=settings, inception=inception)
         loaded = load_recipe(recipe, source=source, overrides=overrides)
+        if name in ("all", "generate"):
+            _print_unused_count(loaded, overrides)
         run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose, trust=trust)
         if name in ("all", "generate"):
             if dry_run:
@@ -57,6 +59,14 @@ def _add_stage(name: str, doc: str) -> None:
 for _stage in chain.STAGES:
     _add_stage(_stage.name, _stage.doc)
 _add_stage("all", "All six stages.")
+
+
+def _print_unused_count(recipe: Recipe, overrides: list[str]) -> None:
+    """Say that labels with numbers of images replace a number that was asked for, which the recipe's own need not be."""
+    is_set = any(override.startswith("generate.count=") for override in overrides)
+    if is_set and isinstance(recipe.generate.labels, dict):
+        images = sum(recipe.generate.labels.values())
+        console.print(f"N is not used: labels makes {counted(images, 'image')}", markup=False)
 
 
 def _print_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:

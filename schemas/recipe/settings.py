@@ -185,8 +185,13 @@ class GenerateSettings(StageSettings):
     beam: BeamSection
 
     def content(self) -> dict[str, Any]:
-        """Return the settings that decide the images, without the paths of codes, because their content counts."""
+        """Return the settings that decide the images.
+
+        Paths of codes are left out, because their content counts, and so is a number of images that labels replace.
+        """
         content = super().content()
+        if isinstance(self.generate.labels, dict):
+            del content["generate"]["count"]
         content["generate"] |= {
             kind: None if getattr(self.generate, kind) is None else "given" for kind in CODE_SOURCES
         }

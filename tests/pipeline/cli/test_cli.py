@@ -166,6 +166,13 @@ def test_a_dry_run_says_what_would_run_and_how_large_the_set_would_be(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_number_of_images_that_labels_replace_is_said_not_to_be_used(pipeline: Pipeline) -> None:
+    command = ("generate", "--recipe", "mnist_conditional", "--dry-run", "--set", "generate.labels={1: 50, 2: 25}")
+    unused = "N is not used: labels makes 75 images"
+    assert unused not in pipeline(*command)[1]
+    assert unused in pipeline(*command, "--set", "generate.count=20")[1].splitlines()
+
+
 def test_verbose_prints_every_setting(pipeline: Pipeline) -> None:
     assert "deterministic: false" not in pipeline("train", "--dry-run")[1]
     assert "deterministic: false" in pipeline("train", "--dry-run", "--verbose")[1]

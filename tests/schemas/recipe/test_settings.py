@@ -155,6 +155,15 @@ def test_a_changed_key_changes_the_content_only_of_the_stages_that_read_it(
     assert changed == stale
 
 
+def test_a_number_of_images_counts_only_if_labels_do_not_replace_it(make_recipe: MakeRecipe) -> None:
+    labels = {"model.conditional": True, "generate.labels": {"cat": 50, "dog": 25}}
+    before, after = (GenerateSettings.of(make_recipe(labels | {"generate.count": count})) for count in (1000, 20))
+    assert before.content() == after.content()
+    older = before.content()
+    older["generate"]["count"] = 1000
+    assert GenerateSettings.updated(older) == after.content()
+
+
 def test_the_learning_rate_counts_for_a_search_that_does_not_search_it(make_recipe: MakeRecipe) -> None:
     space = {"tune.space": {"model.latent_dim": [2, 3]}}
     before, after = make_recipe(space), make_recipe({**space, "train.learning_rate": 0.5})
