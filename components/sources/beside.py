@@ -6,12 +6,14 @@ import io
 import json
 import posixpath
 from collections.abc import Collection, Iterator
+from functools import partial
+from itertools import islice
 
 from components.sources import files
 from components.sources.annotations import label_text
 from components.sources.base import NamedFiles
 from components.sources.endings import ending_of
-from components.sources.naming import NamedBy
+from components.sources.naming import NamedBy, TableRows
 from components.sources.path_table import PathTable, Row
 from schemas.errors import DataError, UsageError
 
@@ -19,10 +21,11 @@ DATASET_JSON = "dataset.json"  # of StyleGAN's dataset_tool: {"labels": [["00000
 USUAL = ("metadata.csv", "metadata.jsonl", "metadata.parquet", DATASET_JSON)
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 MOST = 20  # tables that are looked at
+_MOST_REMARKS = 3  # on tables of one name, of which each folder may have one
 ENOUGH = 0.5  # of the images: a table of fewer is not about them
 
 
-def read_tables(source: NamedFiles) -> dict[str, NamedBy] | None:
+def read_tables(source: NamedFiles) -> TableRows | None:
     """Return what the tables beside the images say, by the image's key; None without the setting `table`.
 
     Raises:
@@ -38,9 +41,7 @@ def read_tables(source: NamedFiles) -> dict[str, NamedBy] | None:
     return rows
 
 
-def find_table(
-    source: NamedFiles, keys: Collection[str], *, others: Collection[str]
-) -> tuple[str, dict[str, NamedBy]] | None:
+def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[str]) -> tuple[str, TableRows] | None:
     """Find the table beside the images that says the labels of at least half of them.
 
     Args:
@@ -58,7 +59,9 @@ def find_table(
             rows = _rows_named(source, name)
         except (DataError, UsageError):
             continue  # a table of something else
-        if rows and sum(key in rows and rows[key].label is not None for key in keys) >= ENOUGH * len(keys):
+        if rows and sum(
+            key in rows and rows[key].label is not None for key in map(rows.spelling, keys)
+        ) >= ENOUGH * len(keys):
             return name, rows
     return None
 
@@ -69,22 +72,33 @@ def tables_among(keys: Collection[str]) -> list[str]:
     return sorted(name for name in names if name == DATASET_JSON or ending_of(name) in ENDINGS)
 
 
-def _rows_named(source: NamedFiles, name: str) -> dict[str, NamedBy] | None:
-    """Return the rows of all tables of a name, by key; None if there is none."""
+def _rows_named(source: NamedFiles, name: str) -> TableRows | None:
+    """Return the rows of all tables of a name, by key; None if there is none.
+
+    Of several labels or splits of one image, the first counts.
+    """
     rows: dict[str, NamedBy] = {}
+    remarks: dict[str, None] = {}
+    contradicted: dict[str, dict[str, None]] = {"label": {}, "split": {}}  # images
     count = 0
     for key, data in source.tables(name):
         count += 1
         folder = files.unquote(posixpath.dirname(key))
-        for row in _rows(key, data):
-            rows[files.quote(posixpath.normpath(posixpath.join(folder, row.path)))] = NamedBy(row.label, row.split)
-    return rows if count else None
-
-
-def _rows(name: str, data: bytes) -> Iterator[Row]:
-    if posixpath.basename(name) == DATASET_JSON:
-        return _dataset_json(name, data)
-    return PathTable(name, lambda: io.BytesIO(data)).rows()
+        table = None if name == DATASET_JSON else PathTable(key, partial(io.BytesIO, data))
+        for row in table.rows() if table else _dataset_json(key, data):
+            image = files.quote(posixpath.normpath(posixpath.join(folder, row.path)))
+            first = rows.get(image, NamedBy(None, None))
+            for what, now, then in (("label", row.label, first.label), ("split", row.split, first.split)):
+                if None not in (now, then) and now != then:
+                    contradicted[what][image] = None
+            rows[image] = NamedBy(first.label or row.label, first.split or row.split)
+        remarks |= dict.fromkeys(table.remarks() if table else ())
+    said = [f"Of {name}: {remark} These are keys of `kind: table`." for remark in islice(remarks, _MOST_REMARKS)]
+    for what, images in contradicted.items():
+        if images:
+            some = "1 image" if len(images) == 1 else f"{len(images):,} images"
+            said.append(f"{name} gives {some} more than one {what}, and the first counts: {next(iter(images)):.80}.")
+    return TableRows(rows, said) if count else None
 
 
 def _dataset_json(name: str, data: bytes) -> Iterator[Row]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from components.sources.base import own_split
@@ -16,6 +17,28 @@ class NamedBy(NamedTuple):
 
     label: str | None
     split: str | None
+
+
+class TableRows(dict[str, NamedBy]):
+    """What tables beside the images say, by the image's name.
+
+    Attributes:
+        remarks: Sentences on how the tables were understood.
+    """
+
+    def __init__(
+        self, rows: Mapping[str, NamedBy] | Iterable[tuple[str, NamedBy]] = (), remarks: Iterable[str] = ()
+    ) -> None:
+        super().__init__(rows)
+        self.remarks = list(remarks)
+        # macOS decomposes names of files, and tables are mostly written with composed ones.
+        self._composed = {unicodedata.normalize("NFC", name): name for name in self if not name.isascii()}
+
+    def spelling(self, name: str) -> str:
+        """Return an image's name as the tables spell it; if they do not list it, as it is."""
+        if name in self or name.isascii():
+            return name
+        return self._composed.get(unicodedata.normalize("NFC", name), name)
 
 
 class Naming:
@@ -32,8 +55,9 @@ class Naming:
     ) -> None:
         self.settings = settings
         self.layout = Layout(folders)
-        self.table = table
+        self.table = TableRows(table) if table is not None and not isinstance(table, TableRows) else table
         self._listed: set[str] = set()
+        self._elsewhere: dict[str, None] = {}  # images that the table puts in another split than the patterns
         self._use_splits = bool(settings.validation or settings.test)
         self._labels = {
             folder: self.layout.label(folder, settings.label, use_splits=self._use_splits) for folder in folders
@@ -42,6 +66,7 @@ class Naming:
     def label(self, name: str) -> str | None:
         """Return the label of an image."""
         if self.table is not None:
+            name = self.table.spelling(name)
             row = self.table.get(name)
             if row is None:
                 return None
@@ -50,14 +75,23 @@ class Naming:
         return self._labels.get(tuple(name.split("/")[:-1]))
 
     def split(self, name: str) -> str | None:
-        """Return the split that the source itself puts an image in."""
+        """Return the split that the source itself puts an image in: a table's before that of patterns."""
         own = own_split(name, self.settings.test, self.settings.validation)
-        row = self.table.get(name) if own is None and self.table is not None else None
-        return row.split if row else own
+        row = self.table.get(self.table.spelling(name)) if self.table is not None else None
+        if row is None or row.split is None:
+            return own
+        if own not in (None, row.split):
+            self._elsewhere[name] = None
+        return row.split
 
     def unused(self) -> list[str]:
-        """Return a sentence for each thing that folders and tables say and that was not used, once all labels were asked for."""
-        sentences = []
+        """Return a sentence for each thing that folders and tables say and that was not used, once all were asked for."""
+        sentences = list(self.table.remarks) if self.table is not None else []
+        if self._elsewhere:
+            sentences.append(
+                f"{self.settings.table} puts {len(self._elsewhere):,} images in another split than the patterns of "
+                f"`validation` and `test` do, the first {next(iter(self._elsewhere)):.80}; its splits count."
+            )
         missing = sorted(set(self.table or ()) - self._listed)
         if missing:
             sentences.append(

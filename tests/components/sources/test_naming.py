@@ -131,3 +131,54 @@ def test_names_that_only_the_table_has_are_said() -> None:
     names = Naming(FolderSource(kind="folder", table="t.csv"), folders_of(["a.png"]), rows)
     names.label("a.png")
     assert names.unused() == ["t.csv lists 2 names of no image that can be used, the first b/gone.png."]
+
+
+def test_of_contradicting_rows_the_first_counts_and_that_is_said(tmp_path: Path) -> None:
+    lists = {
+        "img/metadata.csv": b"file_name,label,split\na.png,cat,train\na.png,dog,train\nb.png,cat,\n",
+        "metadata.csv": b"file_name,label,split\nimg/b.png,dog,test\nimg/c.png,,test\nimg/a.png,cat,test\n",
+    }
+    rows = read_tables(folder(tmp_path, lists, table="metadata.csv"))
+    assert rows == {"img/a.png": ("cat", "test"), "img/b.png": ("dog", "test"), "img/c.png": (None, "test")}
+    assert rows.remarks == [
+        "metadata.csv gives 2 images more than one label, and the first counts: img/a.png.",
+        "metadata.csv gives 1 image more than one split, and the first counts: img/a.png.",
+    ]
+    names = Naming(FolderSource(kind="folder", table="metadata.csv"), folders_of(list(rows)), rows)
+    assert [names.label(name) for name in rows] == ["dog", None, "cat"]
+    assert names.unused() == rows.remarks
+
+
+def test_how_a_table_beside_the_images_was_understood_is_said(tmp_path: Path) -> None:
+    table = b"file_name,class,category,subset\na.png,cat,x,holdout\n"
+    rows = read_tables(folder(tmp_path, {"labels.csv": table}, table="labels.csv"))
+    assert rows is not None
+    assert [remark.partition(",")[0] for remark in rows.remarks] == [
+        "Of labels.csv: `class` was taken as the label; `label: category` takes another. These are keys of `kind: table`.",
+        "Of labels.csv: `subset` was not taken as the split",
+    ]
+
+
+def test_the_splits_of_a_table_go_before_those_of_folders(tmp_path: Path) -> None:
+    rows = {
+        "train/a.png": NamedBy("x", "validation"),
+        "val/b.png": NamedBy("x", None),
+        "val/c.png": NamedBy("x", "test"),
+    }
+    names = Naming(FolderSource(kind="folder", table="t.csv", validation=("val/*",)), folders_of(list(rows)), rows)
+    assert [names.split(name) for name in rows] == ["validation", "validation", "test"]
+    assert [names.label(name) for name in rows] == ["x"] * 3
+    assert names.unused() == [
+        "t.csv puts 2 images in another split than the patterns of `validation` and `test` do, the first train/a.png; its "
+        "splits count."
+    ]
+
+
+def test_composed_and_decomposed_names_are_the_same(tmp_path: Path) -> None:
+    decomposed, composed = "cafe\u0301.png", "caf\u00e9.png"
+    table = f"file_name,label\n{composed},x\n".encode()
+    source = folder(tmp_path, {"metadata.csv": table})
+    choice = find_table(source, [decomposed], others=["metadata.csv"])
+    assert choice is not None
+    names = Naming(FolderSource(kind="folder", table="metadata.csv"), folders_of([decomposed]), choice[1])
+    assert (names.label(decomposed), names.label(composed), names.unused()) == ("x", "x", [])
