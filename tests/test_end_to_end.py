@@ -61,6 +61,11 @@ Runs = Path
 RunStages = Callable[[str, Runs], str]
 
 
+def hooked_by(helper: str) -> str:
+    """Return the PYTHONPATH of a process that loads a hook of the tests' helpers at its start."""
+    return os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers" / helper)))
+
+
 def draw_bars(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Bright bars on grey noise, lying where the label is 0 and standing where it is 1: [count, 12, 12] and [count]."""
     rng = np.random.default_rng(0)
@@ -121,7 +126,7 @@ def start(recipe_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "helpers" / "kill_at"), **environment},
+            env={**os.environ, "PYTHONPATH": hooked_by("kill_at"), **environment},
         )
 
     return command
@@ -135,7 +140,7 @@ def start_paused(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., t
     """
 
     def command(target: str, runs: Runs) -> tuple[subprocess.Popen[str], int]:
-        process = start(target, runs, PYTHONPATH=str(ROOT / "tests" / "helpers" / "pause_at"))
+        process = start(target, runs, PYTHONPATH=hooked_by("pause_at"))
 
         def stopped() -> list[int]:
             assert process.poll() is None, process.communicate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ CONNECT_SECONDS = 300.0  # importing Beam takes seconds, or a minute where the f
 END_SECONDS = 30.0  # an idle process ends sooner
 POLL_SECONDS = 0.2
 CRASH_SECONDS = 5.0  # from the end of a crashed process's connection to its own
+_NO_MEMORY = r"can't start new thread|^(\w+: )?MemoryError\b"  # Beam hands a worker's error over as text
 FEWER = f"set fewer workers; {RESUME_HINT}"
 
 
@@ -202,7 +204,7 @@ def watching() -> Iterator[None]:
     except Exception as error:  # Beam may have its own words for the end of a worker
         if _Watched.failure is not None:
             raise _Watched.failure from error
-        if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        if isinstance(error, MemoryError) or re.search(_NO_MEMORY, str(error), re.MULTILINE):
             raise DataError(f"beam.workers: expected memory for all workers, found too little; {FEWER}") from error
         raise
 

@@ -137,10 +137,18 @@ def test_a_worker_thread_that_ends_before_it_has_connected_ends_the_work_with_on
         run(tmp_path, "one", "two", "three", workers=2, threads=True)
 
 
-def test_too_little_memory_for_threads_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_threads(_: object) -> None:
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        RuntimeError("Traceback\nMemoryError: MemoryError [while …"),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(watched.WorkerProcess, "start_worker", no_threads)
+    monkeypatch.setattr(watched.WorkerProcess, "start_worker", refuse)
     with pytest.raises(DataError, match=r"^beam.workers: expected memory for all workers, found too little; set fewer"):
         run(tmp_path, "one", "two", "three", workers=2)
