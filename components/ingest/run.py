@@ -45,7 +45,7 @@ def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
         _check_rejected(catalogue, settings, examples.work, total=total)
         _check_patterns(catalogue, settings)
         if counts := catalogue.beside():
-            say(f"beside  {_counts(counts)}: files that are no images")
+            say(f"beside  {_counts(counts)}: not images")
         early_notes = [*listing.remarks, *listing.unused]  # before the work: a person may want to stop here
         for note in early_notes:
             say(f"note    {note}")

@@ -95,8 +95,8 @@ class Naming:
         missing = sorted(set(self.table or ()) - self._listed)
         if missing:
             sentences.append(
-                f"{self.settings.table} lists {len(missing):,} {'name' if len(missing) == 1 else 'names'} of no image that "
-                f"can be used, the first {missing[0]}."
+                f"{self.settings.table} names {len(missing):,} {'image' if len(missing) == 1 else 'images'} that cannot be used "
+                f"or are not there, the first {missing[0]}."
             )
         if self.layout.split_folders and not self._use_splits and not self._split_by_table():
             patterns = [

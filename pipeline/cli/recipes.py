@@ -49,14 +49,20 @@ def write_recipe(
     from pipeline.recipes.show import print_look
 
     if check:
-        for settings in load_recipe(name, source=source).sources:
-            print_look(look(settings, choose=False))
+        recipe = load_recipe(name, source=source)
+        console.print(f"recipe {recipe.name}", markup=False)
+        for settings in recipe.sources:
+            print_look(look(settings, choose=False), preprocess=recipe.preprocess, conditional=recipe.model.conditional)
         return
     if not source:
         raise UsageError("SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)")
     path, seen = new_recipe(name, source, image=image_column, label=label_column)
-    print_look(seen)
-    console.print(f"wrote {path}; next: make all RECIPE={name}", markup=False)
+    recipe = load_recipe(name)
+    print_look(seen, preprocess=recipe.preprocess, conditional=recipe.model.conditional)
+    sheet = f"runs/{name}/examples/contact_sheet.png"
+    console.print(
+        f"wrote {path}; next: make ingest RECIPE={name}, look at {sheet}, then make all RECIPE={name}", markup=False
+    )
 
 
 @app.command("fetch")

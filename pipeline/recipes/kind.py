@@ -35,6 +35,7 @@ KINDS = {  # of source, by a file's ending
     ".tsv": "table",
     ".jsonl": "table",
 }
+ARCHIVES = (".zip", ".tar", ".npy", ".npz", ".7z", ".rar", ".h5", ".hdf5")  # that could hold images, beside images
 STARTS = {  # first bytes of files whose endings say nothing
     b"PK\x03\x04": "zip",
     b"PAR1": "parquet",
@@ -89,6 +90,24 @@ def source_at(path: str, *, image: str | None = None, label: str | None = None) 
     return settings
 
 
+def not_read(settings: SourceSettings) -> list[str]:
+    """Return a sentence about other images in a source's folder, which are not part of it."""
+    path = getattr(settings, "path", None)
+    if settings.kind == "digits" or path is None or not files.is_folder(path):
+        return []
+    inside = list(islice(files.walk(path), MOST))
+    if settings.kind == "folder":
+        others = [name for name in inside if _ending(name) in ARCHIVES]
+        advice = "give one as SOURCE to use it"
+    else:
+        others = [name for name in inside if is_image(name) and not is_contact_sheet(name, files.is_file)]
+        advice = "sources.kind=folder takes them instead"
+    if not others:
+        return []
+    what = "archives or arrays" if settings.kind == "folder" else "image files"
+    return [f"Not read: {len(others):,} {what} beside, the first {files.name_in(path, others[0])}; {advice}."]
+
+
 def _file(path: str) -> str:
     ending = _ending(path)
     if ending == ".tar" and holds_samples(path):
@@ -132,7 +151,7 @@ def _folder(path: str) -> tuple[str, str]:
     endings = Counter(map(_ending, inside))
     images = sum(is_image(name) and not is_contact_sheet(name, files.is_file) for name in inside)
     tars = [name for name in inside if _ending(name) == ".tar"]
-    if tars and _holds_samples(tars[0]):
+    if tars and not images and _holds_samples(tars[0]):
         return "webdataset", path
     if any("images" in (name := os.path.basename(each)) and "idx3" in name for each in inside):
         return "idx", path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -127,10 +127,10 @@ def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: 
         seen.remarks += [] if name else layout.remarks()
         if tables := [table for table in tables_among(beside) if table != name]:
             seen.remarks.append(
-                f"Not used: {named(tables)}. A table beside the images says their labels if it has a column of file names, from "
-                "its own folder, and one of labels."
+                f"Not used: {named(tables)}. A table says labels if it has a column of file names, counted from its own folder, "
+                "and one of labels."
             )
-        if name and layout.rule != "none":
+        if name and table and layout.rule != "none" and layout.labels(layout.rule) != _labels(table, images):
             seen.remarks.append(
                 f"The labels are those of {name}. The folders could be labels too: sources.table=null and "
                 f"sources.label={layout.rule} take them."
@@ -178,6 +178,10 @@ def _look_at_items(source: Source, seen: Look, decoder: Decoder) -> None:
         seen.images = max(seen.images, total)
 
 
+def _labels(table: Mapping[str, NamedBy], keys: Iterable[str]) -> Counter[str]:
+    return Counter(row.label for key in keys if (row := table.get(key)) and row.label is not None)
+
+
 def _holds_images(source: NamedFiles, keys: list[str], ending: str) -> bool:
     """Return whether files of an ending that is no image's are images all the same, by the first of them."""
     if is_other(f"x{ending}") and any(map(is_image, keys)):
@@ -223,6 +227,12 @@ def _open_sample(seen: Look, files: Iterable[tuple[str, Read]], decoder: Decoder
             continue
         seen.sizes.append((header.height, header.width))
         seen.grey &= is_grey(pixels)
+
+
+def span(lengths: Sequence[int]) -> str:
+    """Return the smallest and the largest of some lengths, as text."""
+    least, most = min(lengths), max(lengths)
+    return f"{least}" if least == most else f"{least}–{most}"
 
 
 def _count(seen: Look, label: str | None, split: str | None) -> None:

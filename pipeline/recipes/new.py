@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from pipeline.recipes.kind import UNREADABLE, source_at
+from pipeline.recipes.kind import UNREADABLE, not_read, source_at
 from pipeline.recipes.load import FOLDER
-from pipeline.recipes.look import Look, look
+from pipeline.recipes.look import Look, look, span
 from schemas import atomic
 from schemas.errors import UsageError
 from schemas.recipe.patterns import IN_WORDS, MAX_NAME, RECIPE_NAME
@@ -40,7 +40,9 @@ def new_recipe(name: str, source: str, *, image: str | None = None, label: str |
     path = FOLDER / f"{name}.yaml"
     if path.exists():
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or set another NAME")
-    seen = look(source_at(source, image=image, label=label), choose=True)
+    settings = source_at(source, image=image, label=label)
+    seen = look(settings, choose=True)
+    seen.remarks += not_read(settings)
     if not seen.sizes:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used{_why_none(seen)}")
     data = _recipe(name, seen)
@@ -111,8 +113,8 @@ def _text(data: dict[str, Any], seen: Look) -> str:
     smaller = sum(min(pair) < size for pair in seen.sizes)
     lines = [
         "# yaml-language-server: $schema=recipe.schema.json",
-        f"# Written after opening {seen.opened} of {seen.images:,} images: {min(widths)}–{max(widths)} pixels wide, "
-        f"{min(heights)}–{max(heights)} high, {len(seen.labels) or 'no'} labels.",
+        f"# Written after opening {seen.opened} of {seen.images:,} images: {span(widths)} × {span(heights)} "
+        f"pixels, {len(seen.labels) or 'no'} labels.",
         f"# height, width: {size}, "
         + (
             "the size of all images."
@@ -123,14 +125,22 @@ def _text(data: dict[str, Any], seen: Look) -> str:
         f"# channels: {1 if grey else 3}, because {'no image has' if grey else 'at least one image has'} colour.",
         f"# encoder, decoder: {strides} strides of 2, down to a map of {size >> strides}×{size >> strides} before the "
         "latent space.",
-        "# latent_dim: a first value; tune searches the values below. validation, test: a tenth of the images each.",
+        "# latent_dim: a first value; tune searches the values below.",
     ]
     source = data["sources"][0]
     if source.get("label") in ("first_folder", "last_folder"):
         lines.append("# label: the names of the folders.")
     if source.get("table"):
         lines.append("# table: the labels are in these tables beside the images.")
-    if source.get("validation") or source.get("test"):
-        lines.append("# validation, test: the source's own. What it lacks is taken from its training images.")
+    if seen.splits:
+        lines.append(
+            f"# The source's own splits: {', '.join(seen.splits)}. What it lacks is a tenth of its training images."
+        )
+    else:
+        lines.append("# validation, test: a tenth of the images each.")
+    if len(seen.labels) > 1:
+        lines.append(
+            "# The model does not use the labels. With `conditional: true` in `model`, generate makes images by label."
+        )
     lines += [f"# {' '.join(remark.split())}" for remark in seen.remarks]
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)

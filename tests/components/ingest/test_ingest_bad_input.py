@@ -135,7 +135,7 @@ def test_files_beside_the_images_are_not_rejected(
     examples, counts = ingest_into(tmp_path, photos, max_rejected=0.0)
     assert counts["rejected"] == 0
     assert read_table(examples.images_path, IMAGES).num_rows == 40
-    assert "beside  40 .txt: files that are no images" in capsys.readouterr().out
+    assert "beside  40 .txt: not images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("limit", [0.1, 1.0], ids=["strict", "lenient"])

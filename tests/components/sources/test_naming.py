@@ -130,7 +130,7 @@ def test_names_that_only_the_table_has_are_said() -> None:
     rows = {name: NamedBy("x", None) for name in ("a.png", "gone.png", "b/gone.png")}
     names = Naming(FolderSource(kind="folder", table="t.csv"), folders_of(["a.png"]), rows)
     names.label("a.png")
-    assert names.unused() == ["t.csv lists 2 names of no image that can be used, the first b/gone.png."]
+    assert names.unused() == ["t.csv names 2 images that cannot be used or are not there, the first b/gone.png."]
 
 
 def test_of_contradicting_rows_the_first_counts_and_that_is_said(tmp_path: Path) -> None:

@@ -322,15 +322,19 @@ def test_a_recipe_is_written_and_the_next_command_is_named(
     status, out, _ = pipeline("recipe", "--name", "mine", "--source", photos, runs=None)
     assert status == 0
     expected = [
-        f"  kind      folder, {photos}",
-        "  images    3; 3 opened, 3 of them usable",
-        "  size      28 × 28 pixels, grey",
-        "  labels    cat 2, dog 1",
-        "  splits    2 train, 1 test, the source's own; validation will be taken from train",
-        "  beside    .txt 1: no images",
+        f"  source      folder {photos}",
+        "  images      3 (3 tried, all usable)",
+        "  size        28 × 28 pixels, grey; the network gets 28 × 28",
+        "  labels      2, from folders: cat (2), dog (1)",
+        "              the model does not use them; with model.conditional=true, generate makes images by label",
+        "  splits      2 train, 1 test, the source's own; validation is taken from train",
+        "  not images  1 .txt",
     ]
-    assert out.splitlines() == [*expected, f"wrote {tmp_path / 'mine.yaml'}; next: make all RECIPE=mine"]
-    assert pipeline("recipe", "--check", "--name", "mine", runs=None) == (0, "\n".join(expected) + "\n", "")
+    sheet = "runs/mine/examples/contact_sheet.png"
+    last = f"wrote {tmp_path / 'mine.yaml'}; next: make ingest RECIPE=mine, look at {sheet}, then make all RECIPE=mine"
+    assert out.splitlines() == [*expected, last]
+    status, out, _ = pipeline("recipe", "--check", "--name", "mine", runs=None)
+    assert (status, out.splitlines()) == (0, ["recipe mine", *expected])
 
 
 def test_a_recipe_is_not_written_for_an_empty_source(pipeline: Pipeline) -> None:
