@@ -21,6 +21,7 @@ from components.ingest.plan import ShardUnit, assign_splits, fill_empty_splits, 
 from components.ingest.shards import ShardFolders, ShardResult, write_shards
 from components.ingest.statistics import statistics_of
 from components.reporting.console import say
+from components.sources.base import own_split
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples
@@ -138,7 +139,12 @@ def _check_patterns(catalogue: Catalogue, settings: IngestSettings) -> None:
     for number, source in enumerate(settings.sources):
         for split in ("validation", "test"):
             patterns = getattr(source, split, ())
-            if patterns and split not in own_splits.get(number, ()):
+            if not patterns or split in own_splits.get(number, ()):
+                continue
+            # Where images match that cannot be used, others fill the split, and an anomaly says so.
+            start = f"{number}/" if len(settings.sources) > 1 else ""
+            rejected = (row["key"].removeprefix(start) for row in catalogue.rejected())
+            if not any(own_split(key, patterns) == "test" for key in rejected):
                 raise UsageError(
                     f"sources.{number}.{split}: expected names that match images, found none that match "
                     f"{', '.join(patterns)}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Literal
 
-from components.sources.annotations import SPLIT_WORDS
+from components.sources.annotations import SPLIT_WORDS, split_in
 
 Folder = tuple[str, ...]
 LabelRule = Literal["none", "first_folder", "last_folder"]
@@ -25,6 +26,12 @@ _BESIDE_SPLIT_WORDS = frozenset({
     "photos", "split", "folder", "files", "final", "original", "zip", "tar", "gz", "tgz", "bz", "xz",
 })  # fmt: skip
 _ARCHIVE = re.compile(r"(?<=.)\.(zip|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)  # several archives are folders, too
+_MASKS = frozenset(
+    ("mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "gt", "truth", "ground")
+)
+_PICTURES = frozenset(
+    ("image", "images", "img", "imgs", "jpeg", "jpegs", "picture", "pictures", "photos", "class", "object")
+)
 _HELD_OUT = frozenset(("validation", "test"))
 SHARD_FILL = 0.8  # of the fullest: shards, other than the last, hold about the same number of images
 MANY_LABELS = 20  # with fewer images than twice as many, each folder seems to be one thing, not a class
@@ -38,9 +45,9 @@ def folders_of(keys: Iterable[str]) -> Counter[Folder]:
 
 def split_meant_by(name: str) -> str | None:
     """Return the split that a folder's name means, such as `Testing`, `val2017` or `train_images`; None: it means none."""
-    words = re.findall("[a-z]+", name.lower())
+    words = re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower())
     splits = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
-    others = [word for word in words if word not in SPLIT_WORDS and word not in _BESIDE_SPLIT_WORDS]
+    others = [word for word in words if len(word) > 1 and word not in (SPLIT_WORDS.keys() | _BESIDE_SPLIT_WORDS)]
     return splits[0] if len(set(splits)) == 1 and not others else None
 
 
@@ -117,8 +124,16 @@ class Layout:
         if level is None:
             return ()
         leading = next((folder[: self.shared] for folder in self.folders if len(folder) >= self.shared), ())
-        start = "".join(f"{_escaped(name)}/" for name in leading) + ("*/" if level > self.shared else "")
-        return tuple(f"{start}{_escaped(name)}/*" for name, its in self.split_folders.items() if its == split)
+        start = "".join(f"{_escaped(name)}/" for name in leading)
+        ends = [f"{_escaped(name)}/*" for name, its in self.split_folders.items() if its == split]
+        if level == self.shared:
+            return tuple(f"{start}{end}" for end in ends)
+        patterns = tuple(f"{start}*/{end}" for end in ends)
+        if all((self.split(folder) == split) == _matches(folder, patterns) for folder in self.folders):
+            return patterns
+        # A folder of such a name is somewhere else, too, and `*` stands for any number of folders.
+        parents = sorted({folder[: level + 1] for folder in self.folders if self.split(folder) == split})
+        return tuple(f"{'/'.join(map(_escaped, parent))}/*" for parent in parents)
 
     def label(self, folder: Folder, rule: LabelRule, *, use_splits: bool = True) -> str | None:
         """Return the label of a folder's images.
@@ -169,6 +184,7 @@ class Layout:
                 f"{splits} beside {named(self.beside_splits)}: taken as a split of the source, not as a label. If it is a "
                 "label, remove sources.test and sources.validation."
             )
+        sentences += self._remarks_on_words()
         for name in filter(_is_evaluation, self.split_folders):
             split = self.split_folders[name]
             other = "validation" if split == "test" else "test"
@@ -176,6 +192,19 @@ class Layout:
                 f"{name} is taken as the {split} split. If it is for {other}, write its pattern into sources.{other}."
             )
         return sentences
+
+    def _remarks_on_words(self) -> Iterator[str]:
+        """Yield sentences about names that hold a split's word and something else."""
+        by_split: dict[str, list[str]] = {}
+        for name, split in self.split_folders.items():
+            by_split.setdefault(split, []).append(name)
+        for split, names in by_split.items():
+            if len(names) > 1:
+                yield f"The folders {named(names)} are all taken as the {split} split, and not as labels."
+        if self.rule != "none":
+            labels = [label for label in self.labels(self.rule) if split_in(label)]
+            if len(labels) > 1:
+                yield f"The labels {named(labels)} hold a split's word. If they are splits, write patterns into sources.test."
 
     @cached_property
     def _reading(self) -> tuple[LabelRule, list[str]]:
@@ -188,7 +217,9 @@ class Layout:
             if rule not in candidates or (rule == "last_folder" and first == last):
                 continue
             what = (
-                "numbered and about equally full, as shards are"
+                "images and masks by their names, and all of them are trained on"
+                if _MASKS & _words_of(labels) and not _words_of(labels) - _MASKS - _PICTURES
+                else "numbered and about equally full, as shards are"
                 if are_shards(labels)
                 else "almost as many as the images"
                 if sum(labels.values()) < 2 * len(labels) and len(labels) > MANY_LABELS
@@ -237,12 +268,28 @@ class Layout:
         if level is None or len(folder) <= level or not (use_splits or self._no_labels_beside):
             return names
         place = level - self.shared
-        if self._trains or split_meant_by(folder[level]):
-            split = split_meant_by(folder[level])
+        split = split_meant_by(folder[level])
+        if not self._trains and not split:
+            return names
+        names = names[:place] + names[place + 1 :]
+        if split and folder[: level + 2] in self._doubled:
             names = names[:place] + names[place + 1 :]
-            while len(names) > place and split and split_meant_by(names[place]) == split:
-                names = names[:place] + names[place + 1 :]  # the second of `test_set/test_set/cat`
+        while not split and len(names) > place and split_meant_by(names[place]):
+            names = names[:place] + names[place + 1 :]  # `train` of another copy, `data/train`, beside `train`
         return names
+
+    @cached_property
+    def _doubled(self) -> set[Folder]:
+        """The second folders of `test_set/test_set/cat`, which stand alone in the first."""
+        level = self.split_level or 0
+        seconds: dict[Folder, set[str]] = {}
+        for folder in (folder for folder in self.folders if len(folder) > level):
+            seconds.setdefault(folder[: level + 1], set()).add(folder[level + 1] if len(folder) > level + 1 else "")
+        return {
+            (*first, *names)
+            for first, names in seconds.items()
+            if len(names) == 1 and split_meant_by("".join(names)) == split_meant_by(first[-1]) is not None
+        }
 
     def _training_labels(self) -> list[str]:
         return sorted(name for name in self._names(self.shared) if split_meant_by(name)) if self.rule != "none" else []
@@ -295,6 +342,14 @@ def _shared(folders: Iterable[Folder]) -> int:
     while len({folder[level] for folder in folders if len(folder) > level}) == 1:
         level += 1
     return level
+
+
+def _words_of(names: Iterable[str]) -> set[str]:
+    return {word.lower() for name in names for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def _matches(folder: Folder, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase("/".join((*folder, "x")), pattern) for pattern in patterns)
 
 
 def _is_evaluation(name: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -36,6 +38,7 @@ KINDS = {  # of source, by a file's ending
     ".jsonl": "table",
 }
 ARCHIVES = (".zip", ".tar", ".npy", ".npz", ".7z", ".rar", ".h5", ".hdf5")  # that could hold images, beside images
+OWN_ENDINGS = {"zip": (".zip",), "tar": (".tar",), "webdataset": (".tar",), "array": (".npy", ".npz")}
 STARTS = {  # first bytes of files whose endings say nothing
     b"PK\x03\x04": "zip",
     b"PAR1": "parquet",
@@ -78,7 +81,7 @@ def source_at(path: str, *, image: str | None = None, label: str | None = None) 
     path = path if files.is_remote(path) else str(user_path(path))
     _, paths = files.find(SimpleNamespace(path=path, kind=""))
     if len(paths) == 1:
-        kind, path = _folder(path) if files.is_folder(paths[0]) else (_file(paths[0]), path)
+        kind, path = _folder(paths[0]) if files.is_folder(paths[0]) else (_file(paths[0]), path)
     else:
         kind = _several(path, paths)
     columns = {key: value for key, value in (("image", image), ("label", label)) if value is not None}
@@ -90,22 +93,32 @@ def source_at(path: str, *, image: str | None = None, label: str | None = None) 
     return settings
 
 
-def not_read(settings: SourceSettings) -> list[str]:
-    """Return a sentence about other images in a source's folder, which are not part of it."""
-    path = getattr(settings, "path", None)
-    if settings.kind == "digits" or path is None or not files.is_folder(path):
+def not_read(settings: SourceSettings, path: str) -> list[str]:
+    """Return sentences about what a person's folder holds besides the source, which is not read.
+
+    Args:
+        settings: The source that the folder was taken for.
+        path: The folder, as the person gave it.
+    """
+    path = path if files.is_remote(path) else str(user_path(path))
+    if not files.is_folder(path):
         return []
-    inside = list(islice(files.walk(path), MOST))
-    if settings.kind == "folder":
-        others = [name for name in inside if _ending(name) in ARCHIVES]
-        advice = "give one as SOURCE to use it"
-    else:
-        others = [name for name in inside if is_image(name) and not is_contact_sheet(name, files.is_file)]
-        advice = "sources.kind=folder takes them instead"
-    if not others:
-        return []
-    what = "archives or arrays" if settings.kind == "folder" else "image files"
-    return [f"Not read: {len(others):,} {what} beside, the first {files.name_in(path, others[0])}; {advice}."]
+    inside = [name for name in islice(files.walk(path), MOST) if not is_contact_sheet(name, files.is_file)]
+    own = OWN_ENDINGS.get(settings.kind, ())
+    others = [name for name in inside if _ending(name) in ARCHIVES and _ending(name) not in own]
+    sentences = []
+    if others:
+        first = files.name_in(path, others[0])
+        sentences.append(
+            f"Not read: {len(others):,} archives or arrays beside, the first {first}; give it as SOURCE to use it."
+        )
+    images = [] if settings.kind == "folder" else list(filter(is_image, inside))
+    if images:
+        first = files.name_in(path, images[0])
+        sentences.append(
+            f"Not read: {len(images):,} image files beside, the first {first}; sources.kind=folder takes them instead."
+        )
+    return sentences
 
 
 def _file(path: str) -> str:
@@ -161,11 +174,18 @@ def _folder(path: str) -> tuple[str, str]:
         return "parquet", path
     if endings[".npy"] or endings[".npz"]:
         return "array", path
-    for ending, kind in ((".zip", "zip"), (".tar", "tar")):
-        if endings[ending]:
-            [first, *others] = [name for name in inside if _ending(name) == ending]
-            return kind, f"{path.rstrip('/')}/**/*{os.path.splitext(first)[1]}" if others else first
-    return "folder", path
+    archives = {kind: [name for name in inside if _ending(name) == f".{kind}"] for kind in ("zip", "tar")}
+    kind = max(archives, key=lambda kind: len(archives[kind]))
+    if not archives[kind]:
+        return "folder", path
+    return kind, archives[kind][0] if len(archives[kind]) == 1 else _pattern(path, archives[kind])
+
+
+def _pattern(path: str, archives: list[str]) -> str:
+    """Return a pattern for archives below a folder, whose endings may differ: ``.tar``, ``.tar.gz``, ``.TGZ``."""
+    endings = sorted({re.search(r"(\.tar)?\.\w+$", name, re.IGNORECASE)[0] for name in archives})  # type: ignore[index]
+    ending = endings[0] if len(endings) == 1 else f"{{{','.join(endings)}}}"
+    return f"{glob.escape(path).rstrip('/')}/**/*{ending}"
 
 
 def _fuller(path: str, endings: Counter[str], *, images: int) -> str:

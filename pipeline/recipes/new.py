@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from components.sources import files
 from pipeline.recipes.kind import UNREADABLE, not_read, source_at
 from pipeline.recipes.load import FOLDER
 from pipeline.recipes.look import Look, look, span
@@ -17,6 +18,7 @@ from schemas.errors import UsageError
 from schemas.recipe.patterns import IN_WORDS, MAX_NAME, RECIPE_NAME
 from schemas.recipe.recipe import Recipe
 
+_NOT_IN_YAML = re.compile("[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SIZES = (32, 64, 128)  # that a laptop can train on
 
 
@@ -42,7 +44,7 @@ def new_recipe(name: str, source: str, *, image: str | None = None, label: str |
         raise UsageError(f"NAME={name}: expected a new name, found {path}; remove it, or set another NAME")
     settings = source_at(source, image=image, label=label)
     seen = look(settings, choose=True)
-    seen.remarks += not_read(settings)
+    seen.remarks += not_read(settings, source)
     if not seen.sizes:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used{_why_none(seen)}")
     data = _recipe(name, seen)
@@ -72,7 +74,7 @@ def _recipe(name: str, seen: Look) -> dict[str, Any]:
     filters = [min(32 * 2**layer, 128) for layer in range(depth)]
     return {
         "name": name,
-        "title": f"{Path(getattr(source, 'path', '') or name).name}, {seen.images:,} images",
+        "title": f"{files.quote(Path(getattr(source, 'path', '') or name).name)}, {seen.images:,} images",
         "sources": [source.model_dump(mode="json", exclude_defaults=True)],
         "preprocess": {
             "height": size,
@@ -143,4 +145,5 @@ def _text(data: dict[str, Any], seen: Look) -> str:
             "# The model does not use the labels. With `conditional: true` in `model`, generate makes images by label."
         )
     lines += [f"# {' '.join(remark.split())}" for remark in seen.remarks]
+    lines = [_NOT_IN_YAML.sub("�", line) for line in lines]
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)

@@ -66,6 +66,15 @@ def splits(layout: Layout) -> dict[str | None, int]:
         ("train/a train/b eval/a test/a", {"a": 60, "b": 20}, {"train": 40, "validation": 20, "test": 20}),
         ("val/a val/b test/a test/b", {"a": 40, "b": 40}, {None: 80}),
         ("test/a test/b", {"a": 20, "b": 20}, {None: 40}),
+        ("trainA trainB testA testB", {}, {"train": 40, "test": 40}),
+        (
+            "train/train train/car train/bus test/train test/car",
+            {"train": 40, "car": 40, "bus": 20},
+            {"train": 60, "test": 40},
+        ),
+        ("x/train/n x/train/p x/test/n x/x/train/n x/x/train/p", {"n": 60, "p": 40}, {"train": 80, "test": 20}),
+        ("train/images train/masks", {}, {None: 40}),
+        ("JPEGImages SegmentationClass SegmentationObject", {}, {None: 60}),
         ("car plane train", {"car": 20, "plane": 20, "train": 20}, {None: 60}),
         ("train extra", {}, {None: 40}),
         ("train/a train/b extra/a", {"a": 40, "b": 20}, {None: 60}),
@@ -114,6 +123,12 @@ def test_padded_consecutive_numbers_about_equally_full_are_shards(fill: dict[str
         ("cat dog test", "test beside cat, dog: taken as a split .*, not as a label"),
         ("train test extra", "images of extra, beside test, train, are taken for training"),
         ("val/a val/b test/a", "test, val name splits, but do not divide the images"),
+        ("trainA trainB testA", "trainA, trainB are all taken as the train split, and not as labels"),
+        ("train_cat train_dog test_cat", "labels test_cat, train_cat, train_dog hold a split's word"),
+        (
+            "train/images train/masks",
+            "images, masks are images and masks by their names, and all of them are trained on",
+        ),
         ("car plane train", "train is taken as a label, as no folder beside it is named for validation or test"),
         ("train/a train/b eval/a", "eval is taken as the test split"),
         (" ".join(f"id{number}" for number in range(30)), None),
@@ -122,6 +137,14 @@ def test_padded_consecutive_numbers_about_equally_full_are_shards(fill: dict[str
 def test_where_another_reading_is_plausible_a_sentence_names_its_setting(folders: str, remark: str | None) -> None:
     remarks = "\n".join(layout_of(folders).remarks())
     assert re.search(remark, remarks) if remark else not remarks
+
+
+def test_a_pattern_matches_the_folders_of_a_split_alone() -> None:
+    layout = layout_of("cat/train cat/val dog/train dog/val cat/train/val")
+    assert splits(layout) == {"train": 60, "validation": 40}
+    assert layout.patterns("validation") == ("cat/val/*", "dog/val/*")
+    for folder in layout.folders:
+        assert own_split("/".join((*folder, "0.png")), (), layout.patterns("validation")) == layout.split(folder)
 
 
 def test_folders_almost_as_many_as_images_are_no_labels() -> None:

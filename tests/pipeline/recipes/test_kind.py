@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.image_sets import COUNT, LABELS, write_set
+from helpers.small_images import png
 from PIL import Image
 
-from pipeline.recipes.kind import source_at
+from pipeline.recipes.kind import not_read, source_at
 from pipeline.recipes.look import look
 from schemas.errors import UsageError
 
@@ -94,3 +98,38 @@ def test_images_with_tables_or_arrays_beside_them_are_a_folder(tmp_path: Path, w
     write(tmp_path)
     seen = look(source_at(str(tmp_path)), choose=True)
     assert (seen.settings.kind, seen.images) == ("folder", 6)
+
+
+def test_archives_of_one_kind_are_read_whatever_their_endings(tmp_path: Path) -> None:
+    folder = tmp_path / "sets [1]"
+    folder.mkdir()
+    for name, mode in (("train.tar", "w"), ("test.tar.gz", "w:gz"), ("extra.TGZ", "w:gz")):
+        with tarfile.open(folder / name, mode) as archive:  # type: ignore[call-overload]
+            for number in range(3):
+                info = tarfile.TarInfo(f"{number}.png")
+                data = png(sum(map(ord, name)) + number)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    (folder / "labels.csv.gz").write_bytes(b"no archive")
+    seen = look(source_at(str(folder)), choose=True)
+    assert (seen.settings.kind, seen.images, dict(seen.splits)) == ("tar", 9, {"train": 6, "test": 3})
+
+
+def test_what_a_folder_holds_besides_its_source_is_said(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.png").write_bytes(png(1))
+    with zipfile.ZipFile(tmp_path / "photos" / "more.zip", "w") as archive:
+        archive.writestr("2.png", png(2))
+    with tarfile.open(tmp_path / "photos" / "samples.tar", "w") as tar:
+        tar.add(tmp_path / "photos" / "1.png", "1.png")
+    settings = source_at(str(tmp_path / "photos"))
+    assert settings.kind == "folder"
+    assert not_read(settings, str(tmp_path / "photos")) == [
+        "Not read: 2 archives or arrays beside, the first more.zip; give it as SOURCE to use it."
+    ]
+
+
+def test_a_pattern_that_matches_one_folder_is_that_folder(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.png").write_bytes(png(1))
+    assert look(source_at(str(tmp_path / "pho*")), choose=True).images == 1

@@ -164,3 +164,14 @@ def test_a_file_that_crashes_its_decoder_is_one_file_that_cannot_be_used(
     assert len(seen.sizes) == 11
     assert seen.rejected["crashed"][0] == 1
     assert seen.rejected["crashed"][1].startswith("3.png: ")
+
+
+def test_a_recipe_can_be_read_whatever_the_names_of_the_folders(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    for number in range(2):
+        photos(root / f"a\x1b[31m{number}" / "b", size=(32, 32), mode="L")
+        photos(root / f"a\x1b[31m{number}" / "c", size=(32, 32), mode="L")
+    new_recipe("mine", str(root))
+    recipe = load_recipe("mine")
+    assert recipe.title == "caf%E9, 48 images"
+    assert recipe.model_dump_json(exclude={"sources"})
