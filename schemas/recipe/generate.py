@@ -135,6 +135,15 @@ class GenerateSection(Section):
         return next(((kind, path) for kind in CODE_SOURCES if (path := getattr(self, kind)) is not None), None)
 
     @property
+    def label_setting(self) -> tuple[str, str, str] | None:
+        """The setting that only a conditional model allows: its key, the value for other models, and what was found."""
+        if self.label is not None:
+            return "label", "none", self.label
+        if self.labels:
+            return "labels", "none", self.labels if self.labels == "balanced" else next(iter(self.labels))
+        return ("label_folders", "false", "true") if self.label_folders else None
+
+    @property
     def has_filters(self) -> bool:
         """Whether some images are replaced by others."""
         return self.drop_near_copies or self.drop_unlikely > 0

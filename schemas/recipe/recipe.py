@@ -293,3 +293,16 @@ class Recipe(Section):
                         f"found {size}"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _check_conditional(self) -> Recipe:
+        """Refuse settings that need labels before a model without labels is trained. A search may turn labels on."""
+        if self.model.conditional or "model.conditional" in self.tune.space:
+            return self
+        if setting := self.generate.label_setting:
+            key, expected, value = setting
+            raise ValueError(
+                f"generate.{key}: expected {expected}, as model.conditional is off, found {value}; set "
+                "model.conditional=true and train again"
+            )
+        return self

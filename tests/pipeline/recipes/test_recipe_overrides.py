@@ -58,7 +58,7 @@ def test_an_error_in_set_names_set(write_recipe: WriteRecipe, override: str, exp
 
 @pytest.mark.parametrize("text", ["{shoe:500,bag:100}", "{shoe: 500, bag: 100}"])
 def test_numbers_of_images_by_label_need_no_space(write_recipe: WriteRecipe, text: str) -> None:
-    recipe = load_recipe(write_recipe(), overrides=[f"generate.labels={text}"])
+    recipe = load_recipe(write_recipe(), overrides=["model.conditional=true", f"generate.labels={text}"])
     assert recipe.generate.labels == {"shoe": 500, "bag": 100}
 
 

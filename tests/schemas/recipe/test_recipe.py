@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -249,9 +250,32 @@ def test_the_folder_of_an_image_set_is_its_name_or_made_from_its_settings(make_r
 
 def test_the_folder_of_a_set_of_one_label_names_the_label(make_recipe: MakeRecipe) -> None:
     for label, folder in [("cat", "5-seed7-cat-png"), ("a/b c", "5-seed7-a-b-c-png"), (3, "5-seed7-3-png")]:
-        section = make_recipe({"generate.count": 5, "generate.seed": 7, "generate.label": label}).generate
+        changes = {"model.conditional": True, "generate.count": 5, "generate.seed": 7, "generate.label": label}
+        section = make_recipe(changes).generate
         assert section.folder == folder
         assert section.label == str(label)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected", "found"),
+    [
+        ("label", "cat", "none", "cat"),
+        ("labels", "balanced", "none", "balanced"),
+        ("labels", {"cat": 5, "dog": 5}, "none", "cat"),
+        ("label_folders", True, "false", "true"),
+    ],
+)
+def test_settings_of_labels_need_a_conditional_model(
+    make_recipe: MakeRecipe, key: str, value: object, expected: str, found: str
+) -> None:
+    changes = {f"generate.{key}": value}
+    message = (
+        f"generate.{key}: expected {expected}, as model.conditional is off, found {found}; set model.conditional=true"
+    )
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        make_recipe(changes)
+    make_recipe(changes | {"model.conditional": True})
+    make_recipe(changes | {"tune.space": {"model.conditional": [True, False]}})
 
 
 def test_no_part_of_a_recipe_can_be_changed(make_recipe: MakeRecipe) -> None:

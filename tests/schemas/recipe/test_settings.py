@@ -142,7 +142,7 @@ def test_settings_that_this_version_cannot_read_are_left_as_they_are() -> None:
         ("evaluate.scatter_images", 10, {EvaluateSettings}),
         ("export.tolerance", 0.1, {ExportSettings}),
         ("generate.count", 3, {GenerateSettings}),
-        ("generate.label", "cat", {GenerateSettings}),
+        ("generate.temperature", 0.5, {GenerateSettings}),
         ("beam.workers", 2, set()),
         ("beam.options", ["--runner=FlinkRunner"], set()),
     ],
