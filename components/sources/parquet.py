@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +22,7 @@ from components.sources.annotations import (
 )
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
 from components.sources.columns import named, nearly_all_differ
-from components.sources.listed_file import find_listed_file, read_listed_file
+from components.sources.listed_file import ListedFiles
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # imported below where it is needed, because commands like st
 
 _ROWS = 8  # decoded at a time; more could be much memory, as a dictionary can repeat one large image in many rows
 _BUFFER = 1 << 20
+_FIRST = 100  # rows that tell in which folder the files are
 _SAMPLE = 10_000  # rows that tell whether a column's values repeat
 
 
@@ -57,6 +58,7 @@ class Parquet(Source):
     def __init__(self, settings: ParquetSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
         self.root, self._all_files = files.find_files(settings, endings=(".parquet",))
+        self._listed_of: dict[str, ListedFiles] = {}
 
     @cached_property
     def files(self) -> list[str]:
@@ -108,7 +110,7 @@ class Parquet(Source):
                     if word is not None:
                         own = self._split_of_word[_word(word)]
                     text = label_text(columns.word_of(number_or_text, words))
-                    yield Item(key, text, own), self._image(value, path)
+                    yield Item(key, text, own), self._image(value, path, own)
                     number += 1
 
     def read(self, place: str) -> RawImage:
@@ -128,6 +130,8 @@ class Parquet(Source):
             remarks.append(f"`{chosen.image}` was taken as the images; `image: {others[0]}` takes another column.")
         if self.settings.label is None:
             remarks += self._remarks_on_label(schema, chosen)
+        if columns.holds_text(schema.field(chosen.image).type):
+            remarks += [remark for path in self.files for remark in self._listed(path).remarks()]
         if not self._has_patterns:
             words = {word for word in self._words.values() if word} if any(self._splits.values()) else set()
             words |= set(self._split_of_word)
@@ -150,17 +154,30 @@ class Parquet(Source):
             remarks.append(f"No column was taken as the label; `label: …` takes one, of {names:.200}.")
         return remarks
 
-    def _image(self, value: Any, path: str) -> bytes | ReadError | OSError:
+    def _image(self, value: Any, path: str, split: str | None) -> bytes | ReadError | OSError:
         data = value.get("bytes") if isinstance(value, dict) else value
         if isinstance(data, bytes):
             return data[: self.preprocess.max_bytes + 1]
-        name = value.get("path") if isinstance(value, dict) else value
-        if not name or not isinstance(name, str):
+        name = _name(value)
+        if not name:
             return ReadError("the row holds no image")
         try:
-            return read_listed_file(find_listed_file(path, name), max_bytes=self.preprocess.max_bytes)
+            return self._listed(path).read(name, split, max_bytes=self.preprocess.max_bytes)
         except (OSError, ReadError, ValueError) as error:  # ValueError: a null character
             return error if not isinstance(error, ValueError) else ReadError(str(error))
+
+    def _listed(self, path: str) -> ListedFiles:
+        """Return the files that a Parquet file's rows name."""
+        if path not in self._listed_of:
+            self._listed_of[path] = ListedFiles(path, partial(self._first_names, path))
+        return self._listed_of[path]
+
+    def _first_names(self, path: str) -> list[str]:
+        with _open_file(path) as file:
+            image = columns.image_column(file.schema_arrow, self._image_setting, path=path)
+            count = _FIRST if columns.holds_text(file.schema_arrow.field(image).type) else _ROWS
+            batch = next(file.iter_batches(count, columns=[image], use_threads=False), None)
+        return [name for value in (batch.column(0).to_pylist() if batch else ()) if (name := _name(value))]
 
     @property
     def _image_setting(self) -> str | None:
@@ -266,6 +283,12 @@ def _split_column(schema: pa.Schema) -> str | None:
     """Return the column that says the split of each row, if there is one."""
     texts = [field.name for field in schema if columns.holds_text(field.type) and schema.names.count(field.name) == 1]
     return next(iter(named(texts, ("split",))), None)
+
+
+def _name(value: Any) -> str | None:
+    """Return the path of a row's image; None if it has none."""
+    name = value.get("path") if isinstance(value, dict) else value
+    return name if isinstance(name, str) and name else None
 
 
 def _word(value: Any) -> str:

@@ -22,6 +22,7 @@ from schemas.errors import DataError, UsageError
 
 _MAX_DISTINCT = 100_000  # different labels that are counted
 _MISSING = ("", "nan", "na", "none", "null")  # how tools write a missing number
+_FIRST = 100  # rows that tell in which folder the files are
 _MANY = 60  # columns: no table of paths has so many, and the smallest images in rows have more
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -117,6 +118,16 @@ class PathTable:
             path = row.path.replace("\\", "/") if separators else row.path
             label = whole_number(row.label) if numbers and row.label is not None else row.label
             yield Row(path, label, splits[row.split] if row.split else None)
+
+    def first_paths(self) -> list[str]:
+        """Return the first paths, with `/` between folders, without reading the rest.
+
+        Raises:
+            DataError, UsageError: As for `rows`.
+        """
+        _, header = next(self._records())
+        rows = self._rows_as_written(self._choose(list(header)))
+        return [row.path.replace("\\", "/") for row in islice(rows, _FIRST)]
 
     def remarks(self) -> list[str]:
         """Return sentences on how the table was understood where another reading is plausible."""

@@ -160,16 +160,62 @@ def test_files_that_were_never_there_are_missing(photos: Path, tmp_path: Path, i
     ]
 
 
-def test_names_without_folder_or_ending_are_looked_for_beside_the_table(tmp_path: Path) -> None:
-    for name in ("train/10_left.jpeg", "train/10_right.png", "test/11_left.jpeg", "twice/a.png", "test/a.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(name.encode())
-    names = ["10_left", "10_right.png", "11_left", "a.png", "10_left.png", "train"]
+def images_in(folder: Path, *names: str) -> None:
+    """Write a file of each name, which holds its name."""
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+
+
+def test_names_without_folder_or_ending_are_looked_for_in_the_folder_that_holds_most(tmp_path: Path) -> None:
+    images_in(tmp_path, "train/10_left.jpeg", "train/10_right.png", "test/11_left.jpeg", "train/a.png", "test/a.png")
+    names = ["10_left", "10_right.png", "a.png", "11_left", "10_left.png", "train"]
     source = source_at(write(tmp_path / "labels.csv", "image,level\n" + "".join(f"{name},1\n" for name in names)))
     raws = {item.key: raw for item, raw in read_all(source)}
-    assert list(raws.values())[:3] == [b"train/10_left.jpeg", b"train/10_right.png", b"test/11_left.jpeg"]
+    assert list(raws.values())[:3] == [b"train/10_left.jpeg", b"train/10_right.png", b"train/a.png"]
     assert [type(raws[name]) for name in names[3:]] == [MissingError, MissingError, ReadError]
+    assert str(raws["11_left"]).endswith("; not taken: test/11_left.jpeg")
     assert {item.key: source.read(item.place or "") for item in items_of(source)[:3]} == dict(list(raws.items())[:3])
+    assert source.remarks()[-1:] == [
+        "The files that labels.csv names were looked for in the folder train, and in no other beside it."
+    ]
+
+
+def test_names_that_two_folders_hold_are_taken_by_the_split_alone(tmp_path: Path) -> None:
+    images_in(tmp_path, "train_images/0.jpg", "train_images/1.jpg", "test_images/0.jpg", "test_images/1.jpg")
+    rows = "image,split\n0.jpg,{}\n1.jpg,{}\n"
+
+    def raws(name: str, *splits: str) -> list[str]:
+        source = source_at(write(tmp_path / name, rows.format(*splits)))
+        return [raw.decode() if isinstance(raw, bytes) else str(raw) for _, raw in read_all(source)]
+
+    assert raws("train.csv", "", "") == ["train_images/0.jpg", "train_images/1.jpg"]
+    assert raws("a.csv", "test", "train") == ["test_images/0.jpg", "train_images/1.jpg"]
+    assert raws("b.csv", "", "") == [
+        f"there is no file {tmp_path}/{n}.jpg; two files of that name: test_images/{n}.jpg and train_images/{n}.jpg"
+        for n in range(2)
+    ]
+    assert source_at(tmp_path / "b.csv").remarks()[-1] == (
+        "The names of b.csv fit files in test_images and in train_images: none of these was taken."
+    )
+
+
+def test_a_file_in_a_folder_of_another_split_is_not_taken(tmp_path: Path) -> None:
+    images_in(tmp_path, "train/0.jpg", "train/1.jpg")
+    raws = [raw for _, raw in read_all(source_at(write(tmp_path / "test.csv", "image,label\n0.jpg,1\n")))]
+    raws += [raw for _, raw in read_all(source_at(write(tmp_path / "a.csv", "image,split\n0.jpg,test\n1.jpg,val\n")))]
+    assert [type(raw) for raw in raws] == [MissingError, MissingError, bytes]
+    assert str(raws[0]).endswith("; not taken: train/0.jpg")
+
+
+def test_tables_named_after_splits_say_those_of_rows_without(tmp_path: Path) -> None:
+    images_in(tmp_path, *(f"d/{n}.png" for n in range(3)))
+    write(tmp_path / "d/train.csv", "path,split\n0.png,\n1.png,val\n")
+    write(tmp_path / "d/test.csv", "path\n2.png\n")
+    expected = {"train.csv/0.png": "train", "train.csv/1.png": "validation", "test.csv/2.png": "test"}
+    path = tmp_path / "d/{train,test}.csv"
+    assert {item.key: item.split for item in items_of(source_at(path))} == expected
+    assert {item.split for item in items_of(source_at(path, split="none"))} == {None}
 
 
 def test_columns_that_are_named_go_before_the_usual_ones(tmp_path: Path) -> None:
