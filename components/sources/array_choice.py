@@ -92,7 +92,9 @@ def image_names(path: str, headers: dict[str, ArrayHeader], setting: str | None)
     names = [name for name, header in headers.items() if could_be_images(header)]
     words = [split_word_in(name) for name in names]
     if len(names) > 1 and (None in words or len(set(words)) < len(words)):
-        raise UsageError(f"sources.images: expected the name of one of {', '.join(names)} in {path}, found none")
+        raise UsageError(
+            f"sources.images: expected the name of one of {', '.join(names)} in {path}, found none (make recipe: IMAGE_COLUMN=…)"
+        )
     return names
 
 

@@ -8,6 +8,11 @@ IMAGE_ENDINGS = frozenset({
     ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".ico", ".tga", ".exr",
     ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".svg", ".hdr", ".pcx",
 })  # fmt: skip
+# Of images that Pillow opens, with the packages that this project names.
+READABLE_ENDINGS = IMAGE_ENDINGS - {
+    ".jxl", ".jp2", ".j2k", ".psd", ".ico", ".tga", ".exr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
+    ".dcm", ".svg", ".hdr", ".pcx",
+}  # fmt: skip
 # Of files that people keep beside images.
 OTHER_ENDINGS = frozenset({
     ".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".db", ".parquet", ".md", ".html", ".htm", ".pdf", ".yaml",
@@ -27,6 +32,12 @@ def ending_of(name: str) -> str:
 def is_other(name: str) -> bool:
     """Return whether a file's ending says that it is no image."""
     return ending_of(name) in OTHER_ENDINGS
+
+
+def may_be_used(name: str) -> bool:
+    """Return whether nothing in a file's name speaks against its use: its ending, or folders that lead out of an archive."""
+    unreadable = is_image(name) and ending_of(name) not in READABLE_ENDINGS
+    return not unreadable and not name.startswith("/") and ".." not in name.split("/")
 
 
 def is_image(name: str) -> bool:

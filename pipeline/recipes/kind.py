@@ -39,6 +39,11 @@ KINDS = {  # of source, by a file's ending
 }
 ARCHIVES = (".zip", ".tar", ".npy", ".npz", ".7z", ".rar", ".h5", ".hdf5")  # that could hold images, beside images
 OWN_ENDINGS = {"zip": (".zip",), "tar": (".tar",), "webdataset": (".tar",), "array": (".npy", ".npz")}
+COLUMNS = {
+    "parquet": ("image", "label"),
+    "table": ("image", "label"),
+    "array": ("images", "labels"),
+}  # of images and labels
 STARTS = {  # first bytes of files whose endings say nothing
     b"PK\x03\x04": "zip",
     b"PAR1": "parquet",
@@ -72,8 +77,8 @@ def source_at(path: str, *, image: str | None = None, label: str | None = None) 
 
     Args:
         path: A file, a folder, or a pattern for several.
-        image: Name of the column of images, of a table or Parquet.
-        label: Name of the column of labels.
+        image: Name of the column of images, of a table or Parquet, or of the array.
+        label: Name of the column, or of the array, of labels.
 
     Raises:
         UsageError: Nothing is there, or nothing that can be read.
@@ -84,10 +89,11 @@ def source_at(path: str, *, image: str | None = None, label: str | None = None) 
         kind, path = _folder(paths[0]) if files.is_folder(paths[0]) else (_file(paths[0]), path)
     else:
         kind = _several(path, paths)
-    columns = {key: value for key, value in (("image", image), ("label", label)) if value is not None}
-    if columns and kind not in ("parquet", "table"):
+    keys = COLUMNS.get(kind, ())
+    columns = {key: value for key, value in zip(keys, (image, label), strict=False) if value is not None}
+    if not keys and (image or label):
         raise UsageError(
-            f"--{next(iter(columns))}-column: expected a table or Parquet, found the kind {kind} at {path}"
+            f"--{'image' if image else 'label'}-column: expected a table, Parquet or arrays, found the kind {kind} at {path}"
         )
     settings: SourceSettings = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": path, **columns})
     return settings

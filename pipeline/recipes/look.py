@@ -14,7 +14,7 @@ from components.images.geometry import Cover
 from components.images.rejected import Rejected, require_image
 from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, open_source
 from components.sources.beside import find_table, read_tables, tables_among
-from components.sources.endings import ending_of, is_image, is_other
+from components.sources.endings import ending_of, is_image, is_other, may_be_used
 from components.sources.layout import Layout, folders_of, named
 from components.sources.naming import NamedBy, Naming
 from components.workers.isolated import IsolatedDecoder
@@ -115,7 +115,7 @@ def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: 
     _open_sample(seen, _sample(source, images), decoder)
     table: dict[str, NamedBy] | None
     if choose:
-        layout = Layout(folders_of(images))
+        layout = Layout(folders_of(filter(may_be_used, images)))
         patterns = {split: layout.patterns(split) for split in ("validation", "test")}
         beside = [key for key in keys if ending_of(key) in others]
         named_by = find_table(source, images, others=beside)
@@ -137,7 +137,7 @@ def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: 
             )
     else:
         chosen, table = source.settings, read_tables(source)
-    naming = Naming(chosen, folders_of(images), table)
+    naming = Naming(chosen, folders_of(filter(may_be_used, images)), table)
     for key in images:
         _count(seen, naming.label(key), naming.split(key))
     seen.remarks += naming.unused()

@@ -133,3 +133,20 @@ def test_a_pattern_that_matches_one_folder_is_that_folder(tmp_path: Path) -> Non
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.png").write_bytes(png(1))
     assert look(source_at(str(tmp_path / "pho*")), choose=True).images == 1
+
+
+def test_the_array_of_images_can_be_named(tmp_path: Path) -> None:
+    pixels = np.arange(5 * 8 * 8, dtype=np.uint16).reshape(5, 8, 8).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", images=pixels, masks=pixels, classes=np.arange(5))
+    with pytest.raises(UsageError, match=r"sources\.images: expected the name of one"):
+        look(source_at(str(tmp_path / "a.npz")), choose=True)
+    seen = look(source_at(str(tmp_path / "a.npz"), image="images", label="classes"), choose=True)
+    assert (seen.images, len(seen.labels)) == (5, 5)
+
+
+def test_files_that_cannot_be_used_do_not_shape_the_layout(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        write_image(tmp_path / "pets" / label / f"{label}.png")
+    (tmp_path / "logo").mkdir()
+    (tmp_path / "logo" / "logo.svg").write_text("<svg/>")
+    assert dict(look(source_at(str(tmp_path)), choose=True).labels) == {"cat": 1, "dog": 1}

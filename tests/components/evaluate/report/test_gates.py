@@ -186,7 +186,9 @@ def test_a_gate_with_other_limits_is_refused(limits: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("part", GATE_SECTIONS)
 def test_a_recipe_may_demand_any_measured_section(part: str) -> None:
-    key = f"{part}.{'ssim' if part == 'metrics' else 'something'}"  # only the names of metrics are known before the work
+    key = (
+        f"{part}.{'ssim' if part == 'metrics' else 'something'}"  # only the names of metrics are known before the work
+    )
     assert EvaluateSection.model_validate({"gates": {key: {"at_most": 1}}}).gates == {key: Gate(at_most=1)}
 
 
