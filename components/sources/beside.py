@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
@@ -22,6 +22,7 @@ USUAL = ("metadata.csv", "metadata.jsonl", "metadata.parquet", DATASET_JSON)
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 MOST = 20  # tables that are looked at
 _MOST_REMARKS = 3  # on tables of one name, of which each folder may have one
+_MOST_OTHERS = 5  # tables that are looked at for what the chosen one lacks
 ENOUGH = 0.5  # of the images: a table of fewer is not about them
 
 
@@ -54,7 +55,8 @@ def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[
     """
     names = set(tables_among(others))
     usual = [name for name in USUAL if name in names]
-    for name in [*usual, *sorted(names - set(usual))][:MOST]:
+    candidates = [*usual, *sorted(names - set(usual))][:MOST]
+    for name in candidates:
         try:
             rows = _rows_named(source, name)
         except (DataError, UsageError):
@@ -62,8 +64,28 @@ def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[
         if rows and sum(
             key in rows and rows[key].label is not None for key in map(rows.spelling, keys)
         ) >= ENOUGH * len(keys):
+            rows.remarks += _unread(source, keys, rows, [other for other in candidates if other != name])
             return name, rows
     return None
+
+
+def _unread(source: NamedFiles, keys: Collection[str], rows: TableRows, others: Iterable[str]) -> list[str]:
+    """Return a sentence on each other table that says labels of images that the chosen one lacks."""
+    remarks = []
+    for other in islice(others, _MOST_OTHERS):
+        try:
+            more = _rows_named(source, other) or TableRows()
+        except (DataError, UsageError):
+            continue  # a table of something else
+        lacking = (more.spelling(key) for key in keys if rows.spelling(key) not in rows)
+        count = sum(key in more and more[key].label is not None for key in lacking)
+        if count:
+            some = "1 other image" if count == 1 else f"{count:,} other images"
+            remarks.append(
+                f"{other} says the labels of {some} and is not read, because `table` names tables of one name: "
+                "join them, or give both to `kind: table`."
+            )
+    return remarks
 
 
 def tables_among(keys: Collection[str]) -> list[str]:

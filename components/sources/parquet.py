@@ -21,7 +21,7 @@ from components.sources.annotations import (
     splits_of_words,
 )
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
-from components.sources.columns import named, nearly_all_differ
+from components.sources.columns import LABELS, named, nearly_all_differ
 from components.sources.listed_file import ListedFiles
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
@@ -136,7 +136,17 @@ class Parquet(Source):
             words = {word for word in self._words.values() if word} if any(self._splits.values()) else set()
             words |= set(self._split_of_word)
             remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
+            remarks += self._remarks_on_split(schema)
         return remarks
+
+    def _remarks_on_split(self, schema: pa.Schema) -> list[str]:
+        column = _split_column(schema)
+        if any(self._splits.values()) or not column:
+            return []
+        return [
+            f"`{column}` was not taken as the split, because it holds {other!r:.40}; write train, validation or test instead."
+            for other in sorted(self._words_in_column - SPLIT_WORDS.keys())[:1]
+        ]
 
     def _remarks_on_label(self, schema: pa.Schema, chosen: _Columns) -> list[str]:
         remarks = [
@@ -152,6 +162,12 @@ class Parquet(Source):
         if not chosen.label and not remarks and rest:
             names = ", ".join(f"`{name}`" for name in rest)
             remarks.append(f"No column was taken as the label; `label: …` takes one, of {names:.200}.")
+        single = [field for field in schema if schema.names.count(field.name) == 1]
+        unfit = {field.name: field.type for field in single if not columns.holds_labels(field.type)}
+        for name in named(unfit, LABELS)[:1] if not chosen.label else []:
+            remarks.append(
+                f"`{name}` was not taken as the label: expected one text or number, found {unfit[name]!s:.60}."
+            )
         return remarks
 
     def _image(self, value: Any, path: str, split: str | None) -> bytes | ReadError | OSError:
@@ -204,16 +220,22 @@ class Parquet(Source):
         """The split of each word in the columns `split`; empty unless all values are such words and divide the images."""
         if self._has_patterns or any(self._splits.values()) or not _split_column(_schema_of(self.files[0])):
             return {}
+        words = self._words_in_column
+        if not words <= SPLIT_WORDS.keys():
+            return {}
+        splits = splits_of_words(words)
+        return splits if any(splits_if_divided(splits).values()) else {}
+
+    @cached_property
+    def _words_in_column(self) -> set[str]:
+        """All values of the columns `split`, in small letters."""
         words: set[str] = set()
         for path in self.files:
             with _open_file(path) as file:
                 column = _split_column(file.schema_arrow)
                 for batch in file.iter_batches(NAMES_PER_PART, columns=[column], use_threads=False) if column else ():
                     words |= {_word(value) for value in batch.column(0).unique().to_pylist() if value is not None}
-        if not words <= SPLIT_WORDS.keys():
-            return {}
-        splits = splits_of_words(words)
-        return splits if any(splits_if_divided(splits).values()) else {}
+        return words
 
     @cached_property
     def _repeats(self) -> dict[str, tuple[int, int]]:

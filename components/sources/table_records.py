@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import IO, Any
 
-from components.sources.columns import PATHS, plain
+from components.sources.columns import LABELS, PATHS, SPLITS, plain
 from schemas.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}  # what an ending promises; a header that says otherwise is believed
+_SINGLE = {*PATHS, *LABELS, *SPLITS}  # columns of which a table may not have two: it cannot be said which counts
 _MAX_LINE = 1 << 20  # characters
 _BUFFER = 1 << 20
 _FIRST_ROWS = 1_000  # of JSON, whose keys are the columns; and of Parquet, at a time
@@ -77,8 +78,10 @@ def _separated_records(lines: Iterator[str], name: str, image: str) -> Iterator[
             place = f"{name}, line {reader.line_num + skipped}"
             if header is None:
                 header = [column.strip() for column in values]
-                twice = next((column for column in header if column and header.count(column) > 1), None)
-                if twice and plain(twice) in PATHS:
+                twice = next(
+                    (column for column in header if header.count(column) > 1 and plain(column) in _SINGLE), None
+                )
+                if twice:
                     raise DataError(f"{place}: expected a header with one column {twice}, found {', '.join(header)}")
                 yield place, dict.fromkeys(header)
             elif len(values) > len(header):

@@ -182,3 +182,14 @@ def test_composed_and_decomposed_names_are_the_same(tmp_path: Path) -> None:
     assert choice is not None
     names = Naming(FolderSource(kind="folder", table="metadata.csv"), folders_of([decomposed]), choice[1])
     assert (names.label(decomposed), names.label(composed), names.unused()) == ("x", "x", [])
+
+
+def test_a_second_table_of_other_images_is_said(tmp_path: Path) -> None:
+    lists = {name: b"file_name,label\n%s.png,x\n" % name.encode() for name in ("train.csv", "test.csv")}
+    lists |= {"train.csv": lists["train.csv"] + b"b.png,y\n", "again.csv": b"file_name,label\nb.png,y\n"}
+    choice = find_table(folder(tmp_path, lists), ["train.csv.png", "b.png", "test.csv.png"], others=list(lists))
+    assert choice is not None
+    assert choice[0] == "train.csv"
+    assert [remark.partition(" and is not read")[0] for remark in choice[1].remarks] == [
+        "test.csv says the labels of 1 other image"
+    ]

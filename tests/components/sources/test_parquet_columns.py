@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.read_through import images_of, items_of
+from helpers.read_through import images_of, items_of, read_all
 
 from components.sources import Source, open_source
 from components.sources.parquet import holds_images
@@ -202,3 +202,19 @@ def test_the_hubs_files_become_examples_with_words_as_labels(
     examples, counts = ingest_into(tmp_path / "run", ParquetSource(kind="parquet", path=str(tmp_path / "hub")))
     assert (counts["train"] + counts["validation"], counts["test"], counts["rejected"]) == (30, 10, 0)
     assert Statistics.model_validate_json(examples.statistics_path.read_text()).labels == WORDS
+
+
+def test_a_list_as_label_and_other_words_as_split_are_said(tmp_path: Path) -> None:
+    columns = {"image": PICTURES, "label": [[1, 2]] * COUNT, "split": ["train", "holdout"] * (COUNT // 2)}
+    source = source_at(write(tmp_path / "a.parquet", columns))
+    assert {(item.label, item.split) for item in items_of(source)} == {(None, None)}
+    said = "\n".join(source.remarks())
+    assert "`label` was not taken as the label: expected one text or number, found list<" in said
+    assert "`split` was not taken as the split, because it holds 'holdout'; write train, validation or test" in said
+
+
+def test_an_image_as_text_is_one_that_is_not_there(tmp_path: Path) -> None:
+    source = source_at(write(tmp_path / "a.parquet", {"image": ["/9j/4AAQSkZJRgABAQ" * 1000]}))
+    ((_, error),) = read_all(source)
+    assert isinstance(error, Exception)
+    assert len(str(error)) <= 200

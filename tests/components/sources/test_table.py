@@ -179,6 +179,11 @@ def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_that_it_is(tmp_p
         ),
         ("a.csv", "a.png,1\nb.png,2\n", ", line 1: .*, found a.png, 1; put a line such as path,label before it"),
         ("a.csv", "path,path\na,b\n", ", line 1: expected a header with one column path, found path, path"),
+        (
+            "a.csv",
+            "path,label,label\na,b,c\n",
+            ", line 1: expected a header with one column label, found path, label, label",
+        ),
         ("a.csv", "", ": expected a header with a column path, found an empty file"),
         ("a.csv", "path,label\na.png,1\n,2\n", ", line 3: expected a path, found none"),
         (
