@@ -115,7 +115,10 @@ def expected_calls(value: str) -> dict[str, list[list[str]]]:
         "fetch": [[*command, "fetch", recipe]],
         "schema": [[*command, "schema"]],
         "tfx": [[*command, "tfx", "run", *read, "--verbose"]],
-        "bench": [["python", "-m", "benchmarks.train"], ["python", "-m", "benchmarks.systems", runs]],
+        "bench": [
+            ["python", "-m", "benchmarks.train"],
+            ["python", "-m", "benchmarks.systems", runs, f"--data={value}"],
+        ],
         "tensorboard": [["tensorboard", f"--logdir={value}/{value.rsplit('/')[-1]}/model/logs", "--host", "localhost"]],
     }
 
