@@ -15,8 +15,17 @@ from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from components.sources import files
-from components.sources.annotations import label_text, remark_on_evaluation, split_word_of_path, splits_by_word
+from components.sources.annotations import (
+    SPLIT_WORDS,
+    label_text,
+    remark_on_evaluation,
+    split_word_of_path,
+    splits_by_word,
+    splits_if_divided,
+    splits_of_words,
+)
 from components.sources.base import Item, ReadError, SourceImage, own_split
+from components.sources.columns import LABELS, named
 from components.sources.tar import TarArchives
 from components.sources.tar_file import Archive, Member, open_archive
 from schemas.errors import DataError, UsageError
@@ -33,6 +42,7 @@ _SIMPLE_ENDING = re.compile("[a-z][a-z0-9_]*")
 _UNDECIDED = 16  # files of a sample that are held in memory at most, until one has a simple ending
 _MOST_IMAGES = 64  # of a sample
 _FIRST = 64  # members that tell what an archive holds
+_MOST_LISTED = 5_000  # members among which a second folder is looked for
 _NOT_IN_WORDS = re.compile("[\0-\x1f\x7f\ud800-\udfff]")  # JSON can spell half of a surrogate pair
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -62,7 +72,8 @@ class WebDataset(TarArchives):
 
     A sample whose label cannot be read is rejected, rather than taken as one without a label. Beside an image with a simple
     ending, `0001.jpg`, others such as `0001.mask.png` are skipped; without one, `0001.left.jpg` and `0001.right.jpg` are two
-    images of the sample. If archives or their folders are named after splits, and no patterns are set, these are the splits.
+    images of the sample. If archives or their folders are named after splits, or folders in the only archive, and no patterns
+    are set, these are the splits.
     """
 
     settings: WebDatasetSource
@@ -115,6 +126,7 @@ class WebDataset(TarArchives):
             own_key = f"{key}.{file.ending.rpartition('.')[0]}" if several else key
             place = None if file.member.problem else self.place(name, archive, file.member)
             split = own_split(key, self.settings.test, self.settings.validation) or self._splits[name]
+            split = split or self._splits_of_folders.get(_split_folder(key))
             raw: bytes | ReadError = wrong or ReadError("a second image of its sample")
             if not wrong and (several or number == 0):
                 raw = _read(archive, file.member) if file.raw is None else file.raw
@@ -138,6 +150,21 @@ class WebDataset(TarArchives):
         patterns = self.settings.test or self.settings.validation
         return dict.fromkeys(self.archives) if patterns else splits_by_word(self._words)
 
+    @cached_property
+    def _splits_of_folders(self) -> dict[str | None, str | None]:
+        """The split of each word that folders in the only archive are named by; empty unless they divide its images."""
+        if self.settings.test or self.settings.validation or len(self.archives) > 1:
+            return {}
+        with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
+            members = (file for member in archive.members() if (file := _file_of(member)))
+            first = list(islice(members, _FIRST))
+            if not any(_split_folder(file.member.name) for file in first):
+                return {}  # the whole archive need not be read
+            words = {_split_folder(file.member.name) for file in chain(first, members) if file.kind in IMAGES}
+        splits = splits_of_words(word for word in words if word)
+        divided = splits_if_divided({word: splits[word] if word else None for word in words})
+        return {word: split for word, split in divided.items() if split}
+
     def remarks(self) -> list[str]:
         """Return sentences on the first samples of the first archive, and on archives named after evaluation."""
         remarks = []
@@ -154,10 +181,11 @@ class WebDataset(TarArchives):
         if any(self._splits.values()):
             words = {word for word in self._words.values() if word}
             remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
-        return remarks
+        words = {word for word in self._splits_of_folders if word}
+        return remarks + remark_on_evaluation(words, other="`test: [...]` names other test images")
 
     def _remarks_on_label(self, first: list[list[_File]]) -> list[str]:
-        """Return a sentence on the fields that could be the label, if the first samples have none."""
+        """Return sentences on the fields and folders that could be the labels, if the first samples have none."""
         fields: dict[str, object] = {}
         for file in (file for sample in first for file in sample):
             if file.ending == "cls":
@@ -168,13 +196,32 @@ class WebDataset(TarArchives):
                 except (ValueError, RecursionError):
                     continue  # listing rejects its image
                 fields |= content if isinstance(content, dict) else {}
-        names = [f"`{name}`" for name, value in fields.items() if isinstance(value, str | int)]
-        if self.settings.label_field in fields or not names:
+        if fields.get(self.settings.label_field) is not None:
             return []
-        return [
-            f"No image has a label: the .json have no `{self.settings.label_field}`; `label_field: …` takes one, of "
-            f"{', '.join(names):.200}."
-        ]
+        names = [name for name, value in fields.items() if isinstance(value, str | int)]
+        usual = named(names, LABELS)
+        said = "No image has a label"
+        if len(usual) == 1:
+            said += f": the .json have no `{self.settings.label_field}`; `label_field: {usual[0]}` takes this one."
+        elif names:
+            said += f": the .json have no `{self.settings.label_field}`; `label_field: …` takes one, of "
+            said += f"{', '.join(f'`{name}`' for name in names):.200}."
+        remarks = [said] if names else []
+        if self._has_class_folders():
+            remarks.append("The folders in the archive are not taken as labels; `kind: tar` takes them.")
+        return remarks
+
+    def _has_class_folders(self) -> bool:
+        """Return whether images are in several folders, beside those that name splits."""
+        folders: set[str] = set()
+        with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
+            for file in map(_file_of, islice(archive.members(), _MOST_LISTED)):
+                folder = file.member.name.rpartition("/")[0].rpartition("/")[2] if file and file.kind in IMAGES else ""
+                if folder and folder.lower() not in SPLIT_WORDS:
+                    folders.add(folder)
+                if len(folders) > 1:
+                    return True
+        return False
 
     def _label(self, annotations: dict[str, bytes | ReadError]) -> str | None:
         try:
@@ -240,6 +287,11 @@ def _at_last_dot(file: _File) -> _File:
     if about.lower() in _ABOUT_IMAGES:
         sample, ending = beside, f"{about}.{ending}"
     return file._replace(sample=folder + slash + sample, ending=ending.lower())
+
+
+def _split_folder(name: str) -> str | None:
+    """Return the word of the outermost folder that is named after a split."""
+    return next((part for part in name.lower().split("/")[:-1] if part in SPLIT_WORDS), None)
 
 
 def _text(raw: bytes | ReadError) -> str:

@@ -281,3 +281,31 @@ def test_archives_and_folders_keep_the_splits_in_their_names(
     )
     assert {item.split for item in items_of(source_at(tmp_path, test=["*train*", "*Train*"]))} >= {"test"}
     assert {item.split for item in items_of(source_at(tmp_path, validation=["*"]))} == {"validation"}
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_folders_in_the_only_archive_keep_the_splits_in_their_names(tmp_path: Path, suffix: str) -> None:
+    names = ["set/train/0", "set/train/1", "set/Test/0", "set/eval/0"]
+    files = {"readme.txt": b"", **{f"{name}.{ending}": b"7" for name in names for ending in ("jpg", "cls")}}
+    source = source_at(pack(tmp_path / f"all{suffix}", files))
+    assert {item.key: item.split for item in items_of(source)} == dict(
+        zip(names, ["train", "train", "test", "validation"], strict=True)
+    )
+    assert source.remarks() == ["`eval` was taken as the validation split; `test: [...]` names other test images."]
+    assert {item.split for item in items_of(source_at(tmp_path / f"all{suffix}", validation=["*"]))} == {"validation"}
+    only = pack(tmp_path / f"only{suffix}", {f"train/{n}.jpg": b"x" for n in range(3)})
+    assert {item.split for item in items_of(source_at(only))} == {None}
+
+
+def test_labels_that_are_not_taken_are_said_with_what_takes_them(tmp_path: Path) -> None:
+    fields = b'{"class": "cat", "width": 9}'
+    files = {f"{name}.{ending}": fields for name in ("cat/0", "dog/1") for ending in ("jpg", "json")}
+    source = source_at(pack(tmp_path / "classes.tar", files))
+    folders = "The folders in the archive are not taken as labels; `kind: tar` takes them."
+    assert source.remarks() == [
+        "No image has a label: the .json have no `label`; `label_field: class` takes this one.",
+        folders,
+    ]
+    assert source_at(tmp_path / "classes.tar", label_field="class").remarks() == []
+    empty = {name: b"{}" if name.endswith("json") else b"x" for name in files}
+    assert source_at(pack(tmp_path / "empty.tar", empty)).remarks() == [folders]
