@@ -57,7 +57,7 @@ class Naming:
         self.layout = Layout(folders)
         self.table = TableRows(table) if table is not None and not isinstance(table, TableRows) else table
         self._listed: set[str] = set()
-        self._elsewhere: dict[str, None] = {}  # images that the table puts in another split than the patterns
+        self._elsewhere: set[str] = set()  # images that the table puts in another split than the patterns
         self._use_splits = bool(settings.validation or settings.test)
         self._labels = {
             folder: self.layout.label(folder, settings.label, use_splits=self._use_splits) for folder in folders
@@ -81,7 +81,7 @@ class Naming:
         if row is None or row.split is None:
             return own
         if own not in (None, row.split):
-            self._elsewhere[name] = None
+            self._elsewhere.add(name)
         return row.split
 
     def unused(self) -> list[str]:
@@ -90,7 +90,7 @@ class Naming:
         if self._elsewhere:
             sentences.append(
                 f"{self.settings.table} puts {len(self._elsewhere):,} images in another split than the patterns of "
-                f"`validation` and `test` do, the first {next(iter(self._elsewhere)):.80}; its splits count."
+                f"`validation` and `test` do, the first {min(self._elsewhere):.80}; its splits count."
             )
         missing = sorted(set(self.table or ()) - self._listed)
         if missing:
