@@ -42,7 +42,11 @@ def test_the_smallest_recipe_has_the_kinds_of_its_source_network_and_loss() -> N
         ({"model": {"network": "resnet", "latent_dim": 2}}, "model", ["resnet", "latent_dim 2"]),  # conv's default
         ({"loss": {"likelihood": "gaussian", "kl": "mean"}}, "loss", ["gaussian", "kl mean"]),
         ({"seed": 7}, "seed", ["7"]),
-        ({"generate": {"labels": {"cat": 5}}}, "generate", ["labels.cat 5"]),
+        (
+            {"generate": {"labels": {"cat": 5}}, "model": {"network": "conv", "conditional": True}},
+            "generate",
+            ["labels.cat 5"],
+        ),
         (
             {"tune": {"space": {"model.latent_dim": [2, 4], "train.learning_rate": {"low": 1e-4, "high": 0.01, "log": True}}}},
             "tune.space",
