@@ -100,3 +100,13 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Once]:
 
 def _times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def decode_here() -> Iterator[None]:
+    """Let `recipe` decode in the test's process, and not in one that survives a decoder's crash and takes a second to start."""
+    from helpers.decoder_here import DecoderHere
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.recipes.look.IsolatedDecoder", DecoderHere)
+        yield

@@ -47,6 +47,7 @@ def write_home(home: Path) -> Path:
         "tune": {"max_trials": 1, "epochs": 1, "space": {"model.latent_dim": [2, 3]}},
         "evaluate": {"feature_model": str(home / "features.keras")},
         "generate": {"around": str(home / "photos" / "dark"), "count": 20, "format": "webdataset"},
+        "export": {"formats": ["onnx"]},
         "beam": {"workers": 1},
     }
     (home / "photos.yaml").write_text(json.dumps(recipe))  # JSON is YAML
@@ -55,7 +56,7 @@ def write_home(home: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of runs in a home, with all artifacts, in every form whose packages are installed."""
+    """Return a folder of runs in a home, with all artifacts; a generator as SavedModel and as ONNX."""
     home = tmp_path_factory.mktemp("homes") / HOME
     home.mkdir()
     recipe = write_home(home)

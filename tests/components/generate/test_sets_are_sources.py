@@ -12,6 +12,8 @@ from pipeline.recipes.kind import source_at
 from pipeline.recipes.look import look
 from schemas.artifacts.kinds import Generator, ImageSet
 
+pytestmark = pytest.mark.usefixtures("decode_here")
+
 
 @pytest.mark.parametrize(
     ("format", "settings"),

@@ -65,17 +65,20 @@ def test_in_one_process_the_command_goes_on_and_names_the_images(one_process: Ma
     assert one_process.counts["rejected"] == 2
 
 
+@pytest.mark.kills
 def test_in_several_processes_it_gives_the_same_bytes(home: Path, one_process: Manifest) -> None:
     run(home, "two", workers=2)
     check(home, "two")
     assert_same(examples(home, "two"), one_process)
 
 
+@pytest.mark.kills
 def test_a_crash_while_images_are_listed_costs_one_image_too(home: Path) -> None:
     run(home, "listed", ["preprocess.near_duplicates=2"], workers=1)
     check(home, "listed")
 
 
+@pytest.mark.kills
 def test_a_process_that_is_killed_is_no_crash(home: Path) -> None:
     """A person, or the system that runs out of memory, kills: the command ends, and the next one resumes."""
     command = ingest(home, "killed", environment={**CRASHING, "CRASH_BY": "SIGKILL"}, workers=1)

@@ -18,6 +18,8 @@ from schemas.artifacts.records import Statistics, encode_example, frame
 from schemas.errors import DataError
 from schemas.recipe.sources import Source as SourceSettings
 
+pytestmark = pytest.mark.usefixtures("decode_here")
+
 KINDS = {"parquet": "parquet", "webdataset": "webdataset", "tfrecord": "tfrecord", "npy": "array"}
 formats = pytest.mark.parametrize("format", KINDS)
 

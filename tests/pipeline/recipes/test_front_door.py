@@ -19,6 +19,8 @@ from schemas.artifacts.records import read_statistics
 from schemas.artifacts.tables import IMAGES, REJECTED, read_table
 from schemas.recipe.settings import IngestSettings
 
+pytestmark = pytest.mark.usefixtures("decode_here")
+
 THREE = {"0": 20, "1": 20, "2": 20}
 PETS = {"bird": 20, "cat": 20, "dog": 20}
 

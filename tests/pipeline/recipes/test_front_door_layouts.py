@@ -6,17 +6,15 @@ import shutil
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pytest
 from helpers.small_images import png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.images.decode import Decoder
 from pipeline.recipes import load, new
 from pipeline.recipes.kind import source_at
 from pipeline.recipes.load import load_recipe
@@ -25,6 +23,8 @@ from pipeline.recipes.new import new_recipe
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.tables import IMAGES, read_table
 from schemas.recipe.settings import IngestSettings
+
+pytestmark = pytest.mark.usefixtures("decode_here")
 
 SPELLINGS = {
     "train": ("train", "Training", "TRAIN", "train_images"),
@@ -88,22 +88,6 @@ def labels_of(truth: Truth) -> dict[str, int]:
     return dict(Counter(label for label, _ in truth.images.values() if label))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    """Decode in this process: starting another one for each layout takes a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.recipes.look.IsolatedDecoder", _DecoderHere)
-        yield
-
-
-class _DecoderHere(Decoder):
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-
 @given(truths())
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_recipe_understands_every_layout_in_every_container(truth: Truth) -> None:
@@ -118,7 +102,7 @@ def test_recipe_understands_every_layout_in_every_container(truth: Truth) -> Non
 
 
 @given(truths())
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 def test_ingest_makes_what_recipe_wrote(truth: Truth) -> None:
     from components.ingest.component import ingest
 

@@ -21,6 +21,8 @@ from pipeline.recipes.kind import not_read, source_at
 from pipeline.recipes.look import look
 from schemas.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("decode_here")
+
 
 def write_image(path: Path) -> Path:
     """Write an image of noise."""

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.paths import ROOT
 from PIL import Image
 
 from pipeline.recipes import load, new
@@ -19,6 +18,8 @@ from pipeline.recipes.new import new_recipe
 from schemas.errors import UsageError
 from schemas.recipe.model import ConvModel
 from schemas.recipe.sources import FolderSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
+
+pytestmark = pytest.mark.usefixtures("decode_here")
 
 
 @pytest.fixture(autouse=True)
@@ -150,20 +151,6 @@ def test_an_invalid_name_is_an_error(tmp_path: Path) -> None:
         new_recipe("My Photos", str(tmp_path))
     with pytest.raises(UsageError, match="expected at most 100 characters, found 150"):
         new_recipe("a" * 150, str(tmp_path))
-
-
-@pytest.mark.process
-def test_a_file_that_crashes_its_decoder_is_one_file_that_cannot_be_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = photos(tmp_path / "photos", size=(32, 32), mode="RGB")
-    Image.new("RGB", (13, 17)).save(source / "3.png")
-    monkeypatch.setenv("CRASH_AT", "13x17")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers" / "crash_at")]))
-    _, seen = new_recipe("mine", str(source))
-    assert len(seen.sizes) == 11
-    assert seen.rejected["crashed"][0] == 1
-    assert seen.rejected["crashed"][1].startswith("3.png: ")
 
 
 def test_a_recipe_can_be_read_whatever_the_names_of_the_folders(tmp_path: Path) -> None:
