@@ -15,40 +15,20 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Literal
 
-from components.sources.annotations import SPLIT_WORDS, split_in
+from components.sources.annotations import split_in
+from components.sources.folder_names import are_pictures_and_masks, are_shards, is_evaluation, named, split_meant_by
 
 Folder = tuple[str, ...]
 LabelRule = Literal["none", "first_folder", "last_folder"]
 
-# Words that stand beside a split's in the name of a folder, as in `test_set`, `train_images` or `val.zip`.
-_BESIDE_SPLIT_WORDS = frozenset({
-    "a", "the", "my", "set", "sets", "data", "dataset", "image", "images", "img", "imgs", "pic", "pics", "pictures",
-    "photos", "split", "folder", "files", "final", "original", "zip", "tar", "gz", "tgz", "bz", "xz",
-})  # fmt: skip
 _ARCHIVE = re.compile(r"(?<=.)\.(zip|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)  # several archives are folders, too
-_MASKS = frozenset(
-    ("mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "gt", "truth", "ground")
-)
-_PICTURES = frozenset(
-    ("image", "images", "img", "imgs", "jpeg", "jpegs", "picture", "pictures", "photos", "class", "object")
-)
 _HELD_OUT = frozenset(("validation", "test"))
-SHARD_FILL = 0.8  # of the fullest: shards, other than the last, hold about the same number of images
 MANY_LABELS = 20  # with fewer images than twice as many, each folder seems to be one thing, not a class
-NAMED = 3  # folders that a sentence names
 
 
 def folders_of(keys: Iterable[str]) -> Counter[Folder]:
     """Count the images in each folder."""
     return Counter(tuple(key.split("/")[:-1]) for key in keys)
-
-
-def split_meant_by(name: str) -> str | None:
-    """Return the split that a folder's name means, such as `Testing`, `val2017` or `train_images`; None: it means none."""
-    words = re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower())
-    splits = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
-    others = [word for word in words if len(word) > 1 and word not in (SPLIT_WORDS.keys() | _BESIDE_SPLIT_WORDS)]
-    return splits[0] if len(set(splits)) == 1 and not others else None
 
 
 @dataclass(frozen=True)
@@ -97,7 +77,7 @@ class Layout:
         """The split of each folder that names one, if some images are held out and others are not."""
         names = sorted(self._names(self.split_level)) if self.split_level is not None else []
         splits = {name: split for name in names if (split := split_meant_by(name))}
-        evaluations = list(filter(_is_evaluation, splits))
+        evaluations = list(filter(is_evaluation, splits))
         others = {split for name, split in splits.items() if name not in evaluations}
         if "test" in others and "validation" not in others:
             splits |= dict.fromkeys(evaluations, "validation")
@@ -185,7 +165,7 @@ class Layout:
                 "label, remove sources.test and sources.validation."
             )
         sentences += self._remarks_on_words()
-        for name in filter(_is_evaluation, self.split_folders):
+        for name in filter(is_evaluation, self.split_folders):
             split = self.split_folders[name]
             other = "validation" if split == "test" else "test"
             sentences.append(
@@ -218,7 +198,7 @@ class Layout:
                 continue
             what = (
                 "images and masks by their names, and all of them are trained on"
-                if _MASKS & _words_of(labels) and not _words_of(labels) - _MASKS - _PICTURES
+                if are_pictures_and_masks(labels)
                 else "numbered and about equally full, as shards are"
                 if are_shards(labels)
                 else "almost as many as the images"
@@ -315,26 +295,6 @@ class Layout:
         return names
 
 
-def are_shards(fill: Mapping[str, int]) -> bool:
-    """Return whether folders are shards of storage: padded consecutive numbers, decimal or hexadecimal, about equally full.
-
-    Args:
-        fill: Number of images by the folder's name.
-    """
-    names = sorted(fill)
-    width = len(names[0]) if names else 0
-    if len(names) < 2 or width < 2 or any(len(name) != width for name in names):
-        return False
-    for base, digits in ((10, r"[0-9]+"), (16, r"[0-9a-f]+|[0-9A-F]+")):
-        if all(re.fullmatch(digits, name) for name in names):
-            numbers = [int(name, base) for name in names]
-            padded = names[0].startswith("0") and (base == 10 or numbers[0] == 0)
-            if padded and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-                *others, last = (fill[name] for name in names)
-                return min(others) >= SHARD_FILL * max(others) and last * SHARD_FILL <= max(others)
-    return False
-
-
 def _shared(folders: Iterable[Folder]) -> int:
     """Return the number of leading names that are the same in all folders that have so many."""
     folders = list(folders)
@@ -344,25 +304,10 @@ def _shared(folders: Iterable[Folder]) -> int:
     return level
 
 
-def _words_of(names: Iterable[str]) -> set[str]:
-    return {word.lower() for name in names for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
-
-
 def _matches(folder: Folder, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase("/".join((*folder, "x")), pattern) for pattern in patterns)
-
-
-def _is_evaluation(name: str) -> bool:
-    return bool(re.search("(?<![a-z])eval", name.lower()))
 
 
 def _escaped(name: str) -> str:
     """Write a name as a pattern that matches it alone."""
     return re.sub(r"([*?\[])", r"[\1]", name)
-
-
-def named(names: Iterable[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    names = sorted(names)
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")

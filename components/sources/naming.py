@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from components.sources.base import own_split
-from components.sources.layout import Folder, Layout, named
+from components.sources.folder_names import named
+from components.sources.layout import Folder, Layout
 from schemas.recipe.sources import ImageFiles
 
 

@@ -15,7 +15,8 @@ from components.images.rejected import Rejected, require_image
 from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, open_source
 from components.sources.beside import find_table, read_tables, tables_among
 from components.sources.endings import ending_of, is_image, is_other, may_be_used
-from components.sources.layout import Layout, folders_of, named
+from components.sources.folder_names import named
+from components.sources.layout import Layout, folders_of
 from components.sources.naming import NamedBy, Naming
 from components.workers.isolated import IsolatedDecoder
 from schemas.recipe.preprocess import PreprocessSettings

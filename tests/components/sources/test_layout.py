@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.sources.base import own_split
-from components.sources.layout import Layout, are_shards, folders_of
+from components.sources.folder_names import are_shards
+from components.sources.layout import Layout, folders_of
 
 SPLIT_NAMES = {
     "train": ("train", "Training", "TRAIN", "training_set", "train2017"),
