@@ -133,10 +133,10 @@ def _numbering(section: GenerateSection, description: Description) -> Callable[[
             return -1
         if label is None or label not in numbers:
             kind, source = section.code_source or ("", "")
-            found = "none" if label is None else found_label(label, description)
+            problem = "none" if label is None else found_label(label, description)
             raise UsageError(
                 f"generate.{kind}: expected a label for each image in {source}, one of {shown_labels(description)}, found "
-                f"{found}; the label is the name of the first folder, or a table's column `label`; or set generate.label"
+                f"{problem}; the label is the name of the first folder, or a table's column `label`; or set generate.label"
             )
         return numbers[label]
 

@@ -44,9 +44,9 @@ def without_large_metadata(raw: bytes) -> tuple[bytes, bool]:
     text = [chunk for chunk in chunks if chunk.kind in TEXT]
     if any(_unpacks_beyond(raw, chunk) for chunk in text) or _most_bytes(text) > PngImagePlugin.MAX_TEXT_MEMORY:
         first = {_keyword(raw, chunk): chunk for chunk in reversed(text)}
-        kept = [first[keyword] for keyword in ORIENTATION if keyword in first]
-        kept = [chunk for chunk in kept if not _unpacks_beyond(raw, chunk)]
-        text = [chunk for chunk in text if chunk not in kept]
+        candidates = [first[keyword] for keyword in ORIENTATION if keyword in first]
+        orientation = [chunk for chunk in candidates if not _unpacks_beyond(raw, chunk)]
+        text = [chunk for chunk in text if chunk not in orientation]
     else:
         text = []
     if not text and not profile:

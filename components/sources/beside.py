@@ -115,12 +115,14 @@ def _rows_named(source: NamedFiles, name: str) -> TableRows | None:
                     contradicted[what][image] = None
             rows[image] = NamedBy(first.label or row.label, first.split or row.split)
         remarks |= dict.fromkeys(table.remarks() if table else ())
-    said = [f"Of {name}: {remark} These are keys of `kind: table`." for remark in islice(remarks, _MOST_REMARKS)]
+    sentences = [f"Of {name}: {remark} These are keys of `kind: table`." for remark in islice(remarks, _MOST_REMARKS)]
     for what, images in contradicted.items():
         if images:
             some = "1 image" if len(images) == 1 else f"{len(images):,} images"
-            said.append(f"{name} gives {some} more than one {what}, and the first counts: {next(iter(images)):.80}.")
-    return TableRows(rows, said) if count else None
+            sentences.append(
+                f"{name} gives {some} more than one {what}, and the first counts: {next(iter(images)):.80}."
+            )
+    return TableRows(rows, sentences) if count else None
 
 
 def _dataset_json(name: str, data: bytes) -> Iterator[Row]:

@@ -202,16 +202,16 @@ class PathTable:
     def _choose(self, names: list[str]) -> _Columns:
         """Choose columns by the settings, or by their names."""
         image, label, split = self._settings
-        found = ", ".join(name for name in names if name) or "nothing"
+        header = ", ".join(name for name in names if name) or "nothing"
         path = (
             columns.column_of_setting(image, names) if image else next(iter(columns.named(names, columns.PATHS)), None)
         )
         if path is None and image:
-            raise UsageError(f"sources.image: expected a column of {self.name}, found {image!r}; it has {found}")
+            raise UsageError(f"sources.image: expected a column of {self.name}, found {image!r}; it has {header}")
         if path is None:
             raise DataError(
                 f"{self.name}, line 1: expected a header with a column of paths (path, file_name, filename or image), found "
-                f"{found[:200]}; {_advice(names)}"
+                f"{header[:200]}; {_advice(names)}"
             )
         chosen: list[str | None] = []
         for key, setting, usual in (("label", label, columns.LABELS), ("split", split, columns.SPLITS)):
@@ -222,7 +222,7 @@ class PathTable:
                 column = columns.column_of_setting(setting, names)
                 if column is None:
                     raise UsageError(
-                        f"sources.{key}: expected a column of {self.name}, or none, found {setting!r}; it has {found}"
+                        f"sources.{key}: expected a column of {self.name}, or none, found {setting!r}; it has {header}"
                     )
             chosen.append(column)
         return _Columns(path, *chosen)

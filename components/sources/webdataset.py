@@ -200,13 +200,13 @@ class WebDataset(TarArchives):
             return []
         names = [name for name, value in fields.items() if isinstance(value, str | int)]
         usual = named(names, LABELS)
-        said = "No image has a label"
+        sentence = "No image has a label"
         if len(usual) == 1:
-            said += f": the .json have no `{self.settings.label_field}`; `label_field: {usual[0]}` takes this one."
+            sentence += f": the .json have no `{self.settings.label_field}`; `label_field: {usual[0]}` takes this one."
         elif names:
-            said += f": the .json have no `{self.settings.label_field}`; `label_field: …` takes one, of "
-            said += f"{', '.join(f'`{name}`' for name in names):.200}."
-        remarks = [said] if names else []
+            sentence += f": the .json have no `{self.settings.label_field}`; `label_field: …` takes one, of "
+            sentence += f"{', '.join(f'`{name}`' for name in names):.200}."
+        remarks = [sentence] if names else []
         if self._has_class_folders():
             remarks.append("The folders in the archive are not taken as labels; `kind: tar` takes them.")
         return remarks

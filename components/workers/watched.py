@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -41,7 +42,7 @@ class WorkerCrashed(DataError):
     exit_status = WORKER_CRASHED
 
 
-class _Watched(GrpcWorkerHandler):
+class _Watched(GrpcWorkerHandler, ABC):
     """A worker that a thread watches until it is closed.
 
     Beam's own handlers wait for ever for a worker that has died, that dies before it has connected, or that has lost its
@@ -55,17 +56,17 @@ class _Watched(GrpcWorkerHandler):
         super().__init__(*arguments)
         self._closing = threading.Event()
 
+    @abstractmethod
     def alive(self) -> bool:
         """Return whether the worker can still do something."""
-        raise NotImplementedError
 
     def crashed(self) -> bool:
         """Return whether the worker, which cannot go on, has crashed."""
         return False
 
+    @abstractmethod
     def kill(self) -> None:
         """End the worker at once, if that is possible."""
-        raise NotImplementedError
 
     def watch(self) -> None:
         """Start the thread that watches the worker."""

@@ -126,8 +126,8 @@ def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: 
         )
         seen.settings = chosen  # type: ignore[assignment]
         seen.remarks += [] if name else layout.remarks()
-        said = " ".join(table.remarks) if table else ""
-        if tables := [other for other in tables_among(beside) if other != name and other not in said]:
+        remarks_on_table = " ".join(table.remarks) if table else ""
+        if tables := [other for other in tables_among(beside) if other != name and other not in remarks_on_table]:
             seen.remarks.append(
                 f"Not used: {named(tables)}. A table says labels if it has a column of file names, counted from its own folder, "
                 "and one of labels."
