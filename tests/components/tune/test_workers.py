@@ -152,12 +152,7 @@ def test_a_search_killed_with_its_worker_loses_the_running_trial_only(
     )
     try:
         wait_until(
-            lambda: (
-                search.poll() is not None
-                or (
-                    state(hyperparameters)["oracle"]["end_order"] and state(hyperparameters)["oracle"]["ongoing_trials"]
-                )
-            ),
+            lambda: search.poll() is not None or has_ended_one_and_runs_another(),
             "a finished trial and a running one",
         )
         assert search.poll() is None
