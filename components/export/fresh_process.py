@@ -5,6 +5,8 @@ It imports nothing of this project, which is not installed where a generator is 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib.metadata
 import json
 import resource
@@ -148,4 +150,5 @@ PACKAGES = {
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # the last search for garbage takes a second with TensorFlow
     main(*sys.argv[1:])

@@ -68,3 +68,24 @@ def alive(process: int) -> bool:
         return False
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
     return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+
+
+ENDING = """
+import atexit, sys
+from components.workers.lifetime import end_without_collection
+if sys.argv[1] == "without":
+    end_without_collection()
+atexit.register(print, "atexit")
+class Garbage:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("collected")
+Garbage()
+"""
+
+
+@pytest.mark.parametrize(("way", "printed"), [("with", ["atexit", "collected"]), ("without", ["atexit"])])
+def test_without_a_last_collection_functions_of_atexit_still_run(way: str, printed: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING, way], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == printed
