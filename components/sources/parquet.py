@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,16 +22,14 @@ from components.sources.annotations import (
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
 from components.sources.columns import LABELS, named, nearly_all_differ
 from components.sources.listed_file import ListedFiles
-from schemas.errors import DataError
+from components.sources.parquet_file import open_parquet, schema_of
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
 
 if TYPE_CHECKING:  # imported below where it is needed, because commands like status open sources too
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 _ROWS = 8  # decoded at a time; more could be much memory, as a dictionary can repeat one large image in many rows
-_BUFFER = 1 << 20
 _FIRST = 100  # rows that tell in which folder the files are
 _SAMPLE = 10_000  # rows that tell whether a column's values repeat
 
@@ -65,7 +62,7 @@ class Parquet(Source):
         """The files that are read."""
         if len(self._all_files) == 1:
             return self._all_files
-        schemas = {path: _schema_of(path) for path in self._all_files}
+        schemas = {path: schema_of(path) for path in self._all_files}
         pictures = [path for path, schema in schemas.items() if columns.holds_pictures(schema)]
         return (
             pictures or [path for path, schema in schemas.items() if columns.image_columns(schema)] or self._all_files
@@ -79,7 +76,7 @@ class Parquet(Source):
     def parts(self) -> Iterator[Part]:
         """Yield row groups of a file, together at least a thousand rows except at its end."""
         for path in self.files:
-            with _open_file(path) as file:
+            with open_parquet(path) as file:
                 chosen = self._columns(file.schema_arrow, path)
                 counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
             name = files.name_in(self.root, path)
@@ -96,7 +93,7 @@ class Parquet(Source):
         name, file_split, image, label, split = names[:5]
         first, stop = map(int, names[5:])
         path = files.path_in(self.root, name)
-        with _open_file(path) as file:
+        with open_parquet(path) as file:
             words = columns.class_names(file.schema_arrow, label)
             number = sum(file.metadata.row_group(group).num_rows for group in range(first))
             row_groups, column_names = range(first, stop), [column for column in (image, label, split) if column]
@@ -120,7 +117,7 @@ class Parquet(Source):
     def remarks(self) -> list[str]:
         """Return sentences on the columns and files that were chosen, and on those that were not."""
         path = self.files[0]
-        schema = _schema_of(path)
+        schema = schema_of(path)
         chosen = self._columns(schema, path)
         remarks = []
         if unread := [files.name_in(self.root, path) for path in self._all_files if path not in self.files]:
@@ -140,7 +137,7 @@ class Parquet(Source):
         return remarks
 
     def _remarks_on_split(self, schema: pa.Schema) -> list[str]:
-        column = _split_column(schema)
+        column = columns.split_column(schema)
         if any(self._splits.values()) or not column:
             return []
         return [
@@ -189,7 +186,7 @@ class Parquet(Source):
         return self._listed_of[path]
 
     def _first_names(self, path: str) -> list[str]:
-        with _open_file(path) as file:
+        with open_parquet(path) as file:
             image = columns.image_column(file.schema_arrow, self._image_setting, path=path)
             count = _FIRST if columns.holds_text(file.schema_arrow.field(image).type) else _ROWS
             batch = next(file.iter_batches(count, columns=[image], use_threads=False), None)
@@ -218,7 +215,7 @@ class Parquet(Source):
     @cached_property
     def _split_of_word(self) -> dict[str, str]:
         """The split of each word in the columns `split`; empty unless all values are such words and divide the images."""
-        if self._has_patterns or any(self._splits.values()) or not _split_column(_schema_of(self.files[0])):
+        if self._has_patterns or any(self._splits.values()) or not columns.split_column(schema_of(self.files[0])):
             return {}
         words = self._words_in_column
         if not words <= SPLIT_WORDS.keys():
@@ -231,8 +228,8 @@ class Parquet(Source):
         """All values of the columns `split`, in small letters."""
         words: set[str] = set()
         for path in self.files:
-            with _open_file(path) as file:
-                column = _split_column(file.schema_arrow)
+            with open_parquet(path) as file:
+                column = columns.split_column(file.schema_arrow)
                 for batch in file.iter_batches(NAMES_PER_PART, columns=[column], use_threads=False) if column else ():
                     words |= {_word(value) for value in batch.column(0).unique().to_pylist() if value is not None}
         return words
@@ -244,7 +241,7 @@ class Parquet(Source):
         if self.settings.label is not None:
             return counts
         path = self.files[0]
-        with _open_file(path) as file:
+        with open_parquet(path) as file:
             for column in columns.label_columns(file.schema_arrow):
                 if columns.is_sure(file.schema_arrow, column):
                     break
@@ -266,45 +263,8 @@ class Parquet(Source):
             }
             likely = [name for name in columns.label_columns(schema) if name != image and name not in differ]
             label = next(iter(likely), None)
-        split = _split_column(schema) if self._split_of_word else None
+        split = columns.split_column(schema) if self._split_of_word else None
         return _Columns(image, label, split)
-
-
-def holds_images(path: str) -> bool:
-    """Return whether a Parquet file has a column of bytes or of structs with bytes, which may be images.
-
-    Raises:
-        DataError: It is no Parquet file, or a broken one.
-    """
-    return columns.holds_pictures(_schema_of(path))
-
-
-@contextmanager
-def _open_file(path: str) -> Iterator[pq.ParquetFile]:
-    """Open a file with a buffer size: without one, pyarrow reads a column's whole row group at once."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with (
-            files.open_file(path) as raw,
-            pq.ParquetFile(raw, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True) as file,
-        ):
-            yield file
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: expected a whole Parquet file, found something else ({reason[:200]})") from None
-
-
-def _schema_of(path: str) -> pa.Schema:
-    with _open_file(path) as file:
-        return file.schema_arrow
-
-
-def _split_column(schema: pa.Schema) -> str | None:
-    """Return the column that says the split of each row, if there is one."""
-    texts = [field.name for field in schema if columns.holds_text(field.type) and schema.names.count(field.name) == 1]
-    return next(iter(named(texts, ("split",))), None)
 
 
 def _name(value: Any) -> str | None:

@@ -99,6 +99,12 @@ def is_sure(schema: pa.Schema, column: str) -> bool:
     return plain(column) == "label" or bool(class_names(schema, column))
 
 
+def split_column(schema: pa.Schema) -> str | None:
+    """Return the column that says the split of each row, if there is one."""
+    texts = [field.name for field in schema if holds_text(field.type) and schema.names.count(field.name) == 1]
+    return next(iter(named(texts, ("split",))), None)
+
+
 def other_columns(schema: pa.Schema, known: Iterable[str | None]) -> list[str]:
     """Return the columns that a person might mean by the label, beside those that are known."""
     known = set(known)

@@ -1,9 +1,4 @@
-"""WebDataset: tar archives of samples (https://github.com/webdataset/webdataset).
-
-Files that stand beside each other and share their name up to the first dot of its last part are one sample:
-`train/0001.jpg`, `train/0001.cls` and `train/0001.json` are the sample `train/0001`. Where that leaves no file of a sample
-a simple ending, as in `v2.0 (clean).jpg`, the last dot counts instead.
-"""
+"""WebDataset: tar archives of samples (https://github.com/webdataset/webdataset)."""
 
 from __future__ import annotations
 
@@ -11,8 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain, groupby, islice
-from typing import NamedTuple
+from itertools import chain, islice
 
 from components.sources import files
 from components.sources.annotations import (
@@ -27,44 +21,23 @@ from components.sources.annotations import (
 from components.sources.base import Item, ReadError, SourceImage, own_split
 from components.sources.columns import LABELS, named
 from components.sources.tar import TarArchives
-from components.sources.tar_file import Archive, Member, open_archive
+from components.sources.tar_file import Archive, open_archive
+from components.sources.webdataset_samples import (
+    FIRST,
+    IMAGES,
+    SampleFile,
+    file_of,
+    first_samples,
+    read_or_error,
+    samples,
+)
 from schemas.errors import DataError, UsageError
-from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import WebDatasetSource
 
-IMAGES = frozenset({
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "avif", "heic", "heif", "jxl",
-})  # fmt: skip
-_ABOUT_IMAGES = frozenset(
-    ("mask", "masks", "seg", "segmentation", "depth", "alpha", "edges", "label", "thumb", "thumbnail")
-)
-_SIMPLE_ENDING = re.compile("[a-z][a-z0-9_]*")
-_UNDECIDED = 16  # files of a sample that are held in memory at most, until one has a simple ending
 _MOST_IMAGES = 64  # of a sample
-_FIRST = 64  # members that tell what an archive holds
 _MOST_LISTED = 5_000  # members among which a second folder is looked for
 _NOT_IN_WORDS = re.compile("[\0-\x1f\x7f\ud800-\udfff]")  # JSON can spell half of a surrogate pair
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-
-
-class _File(NamedTuple):
-    """A file of a sample: its sample's name, its ending in small letters (`jpg`, `left.jpg`), its bytes if they are read."""
-
-    sample: str
-    ending: str
-    member: Member
-    raw: bytes | ReadError | None = None
-
-    @property
-    def kind(self) -> str:
-        """The last part of the ending."""
-        return self.ending.rpartition(".")[2]
-
-    @property
-    def is_image(self) -> bool:
-        """Whether it is an image, and none about another, such as a mask."""
-        beside, _, kind = self.ending.rpartition(".")
-        return kind in IMAGES and beside.rpartition(".")[2] not in _ABOUT_IMAGES
 
 
 class WebDataset(TarArchives):
@@ -91,11 +64,13 @@ class WebDataset(TarArchives):
 
     def _images(self, name: str, prefix: str, archive: Archive) -> Iterator[SourceImage]:
         earlier_samples: set[str] = set()
-        named = (file for member in archive.members() if (file := _file_of(member)))
+        named = (file for member in archive.members() if (file := file_of(member)))
         needed = IMAGES | {"cls", "json"}
         # Of a compressed archive, only the latest member can be read.
         read = (
-            file._replace(raw=_read(archive, file.member)) if archive.compressed and file.kind in needed else file
+            file._replace(raw=read_or_error(archive, file.member))
+            if archive.compressed and file.kind in needed
+            else file
             for file in named
         )
         for sample, members in samples(read, first_dot=self.settings.image is not None):
@@ -107,15 +82,15 @@ class WebDataset(TarArchives):
             earlier_samples.add(sample)
             yield from self._sample(name, prefix + sample, archive, members)
 
-    def _sample(self, name: str, key: str, archive: Archive, members: Iterable[_File]) -> Iterator[SourceImage]:
-        candidates: list[_File] = []
+    def _sample(self, name: str, key: str, archive: Archive, members: Iterable[SampleFile]) -> Iterator[SourceImage]:
+        candidates: list[SampleFile] = []
         annotations: dict[str, bytes | ReadError] = {}  # by extension
         for file in members:
             if file.kind in IMAGES:
                 too_many = ReadError(f"more than {_MOST_IMAGES} images in its sample")
                 candidates.append(file if len(candidates) < _MOST_IMAGES else file._replace(raw=too_many))
             elif file.ending in ("cls", "json"):
-                annotations[file.ending] = _read(archive, file.member) if file.raw is None else file.raw
+                annotations[file.ending] = read_or_error(archive, file.member) if file.raw is None else file.raw
         try:
             label, wrong = self._label(annotations), None
         except ReadError as error:
@@ -129,10 +104,10 @@ class WebDataset(TarArchives):
             split = split or self._splits_of_folders.get(_split_folder(key))
             raw: bytes | ReadError = wrong or ReadError("a second image of its sample")
             if not wrong and (several or number == 0):
-                raw = _read(archive, file.member) if file.raw is None else file.raw
+                raw = read_or_error(archive, file.member) if file.raw is None else file.raw
             yield Item(own_key, label, split, place), raw
 
-    def _choose(self, candidates: list[_File]) -> list[_File]:
+    def _choose(self, candidates: list[SampleFile]) -> list[SampleFile]:
         """Choose the images among the files of a sample."""
         if self.settings.image is not None:
             ending = self.settings.image.lower().lstrip(".")
@@ -156,8 +131,8 @@ class WebDataset(TarArchives):
         if self.settings.test or self.settings.validation or len(self.archives) > 1:
             return {}
         with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
-            members = (file for member in archive.members() if (file := _file_of(member)))
-            first = list(islice(members, _FIRST))
+            members = (file for member in archive.members() if (file := file_of(member)))
+            first = list(islice(members, FIRST))
             if not any(_split_folder(file.member.name) for file in first):
                 return {}  # the whole archive need not be read
             words = {_split_folder(file.member.name) for file in chain(first, members) if file.kind in IMAGES}
@@ -169,7 +144,7 @@ class WebDataset(TarArchives):
         """Return sentences on the first samples of the first archive, and on archives named after evaluation."""
         remarks = []
         with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
-            first = _first_samples(archive, read="json")
+            first = first_samples(archive, read="json")
         remarks += self._remarks_on_label(first)
         endings = [sorted(file.ending for file in self._choose(sample)) for sample in first]
         several = next((each for each in endings if len(each) > 1 and each[0] not in IMAGES), None)
@@ -184,7 +159,7 @@ class WebDataset(TarArchives):
         words = {word for word in self._splits_of_folders if word}
         return remarks + remark_on_evaluation(words, other="`test: [...]` names other test images")
 
-    def _remarks_on_label(self, first: list[list[_File]]) -> list[str]:
+    def _remarks_on_label(self, first: list[list[SampleFile]]) -> list[str]:
         """Return sentences on the fields and folders that could be the labels, if the first samples have none."""
         fields: dict[str, object] = {}
         for file in (file for sample in first for file in sample):
@@ -215,7 +190,7 @@ class WebDataset(TarArchives):
         """Return whether images are in several folders, beside those that name splits."""
         folders: set[str] = set()
         with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
-            for file in map(_file_of, islice(archive.members(), _MOST_LISTED)):
+            for file in map(file_of, islice(archive.members(), _MOST_LISTED)):
                 folder = file.member.name.rpartition("/")[0].rpartition("/")[2] if file and file.kind in IMAGES else ""
                 if folder and folder.lower() not in SPLIT_WORDS:
                     folders.add(folder)
@@ -232,61 +207,6 @@ class WebDataset(TarArchives):
             return _as_label(fields.get(name), name) if isinstance(fields, dict) else None
         except (ReadError, ValueError, RecursionError) as error:
             raise ReadError(f"its .{'cls' if 'cls' in annotations else 'json'}: {error}") from None
-
-
-def samples(named: Iterable[_File], *, first_dot: bool = False) -> Iterator[tuple[str, Iterable[_File]]]:
-    """Yield every sample's name and its files, which must be taken before the next sample.
-
-    Args:
-        named: Files, with their names divided at the first dot.
-        first_dot: Whether the first dot counts in any case.
-    """
-    for sample, group in groupby(named, key=lambda file: file.sample):
-        first: list[_File] = []
-        simple = first_dot
-        while not simple and len(first) < _UNDECIDED and (file := next(group, None)):
-            first.append(file)
-            simple = _SIMPLE_ENDING.fullmatch(file.ending) is not None
-        if simple:
-            yield sample, chain(first, group)
-        else:
-            yield from groupby(map(_at_last_dot, chain(first, group)), key=lambda file: file.sample)
-
-
-def holds_samples(path: str) -> bool:
-    """Return whether an archive begins with images that have a `.cls` or a `.json` beside them.
-
-    Raises:
-        DataError: It is no archive, or a broken one.
-    """
-    with open_archive(path, PreprocessSettings()) as archive:
-        kinds = [{file.kind for file in sample} for sample in _first_samples(archive)]
-    return any(kinds_of_one & IMAGES and kinds_of_one & {"cls", "json"} for kinds_of_one in kinds)
-
-
-def _first_samples(archive: Archive, *, read: str = "") -> list[list[_File]]:
-    """Return the first samples, and the bytes of their files with one ending."""
-    named = (file for member in islice(archive.members(), _FIRST) if (file := _file_of(member)))
-    some_read = (file._replace(raw=_read(archive, file.member)) if file.ending == read else file for file in named)
-    return [list(sample) for _, sample in samples(some_read)]
-
-
-def _file_of(member: Member) -> _File | None:
-    """Return a member as a file of a sample, with its name divided at the first dot; None where nothing is before or after."""
-    folder, slash, last = member.name.rpartition("/")
-    sample, _, ending = last.partition(".")
-    name = folder + slash + sample
-    return _File(name, ending.lower(), member) if name and ending else None
-
-
-def _at_last_dot(file: _File) -> _File:
-    """Return the file with its name divided at the last dot, or before the word for what is about an image: `mask.png`."""
-    folder, slash, last = file.member.name.rpartition("/")
-    sample, _, ending = last.rpartition(".")
-    beside, _, about = sample.rpartition(".")
-    if about.lower() in _ABOUT_IMAGES:
-        sample, ending = beside, f"{about}.{ending}"
-    return file._replace(sample=folder + slash + sample, ending=ending.lower())
 
 
 def _split_folder(name: str) -> str | None:
@@ -311,10 +231,3 @@ def _as_label(value: object, where: str) -> str | None:
         case str() if value.strip() and not _NOT_IN_WORDS.search(value):
             return label_text(value)
     raise ReadError(f"expected a word or a whole number in {where}, found {value!r:.60}")
-
-
-def _read(archive: Archive, member: Member) -> bytes | ReadError:
-    try:
-        return archive.read(member)
-    except ReadError as error:
-        return error

@@ -17,8 +17,9 @@ from components.sources import files
 from components.sources.base import is_contact_sheet
 from components.sources.endings import ending_of, is_image
 from components.sources.image_set import kind_of_set
-from components.sources.parquet import Parquet, holds_images
-from components.sources.webdataset import holds_samples
+from components.sources.parquet import Parquet
+from components.sources.parquet_file import holds_images
+from components.sources.webdataset_samples import holds_samples
 from schemas.errors import DataError, UsageError
 from schemas.paths import user_path
 from schemas.recipe.sources import Source as SourceSettings

@@ -10,18 +10,16 @@ from tempfile import TemporaryDirectory
 import pytest
 from helpers.read_through import images_of, items_of, read_all
 from helpers.tars import pack
+from helpers.webdatasets import SAMPLES, labels, source_at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sources import Source, open_source
-from components.sources.webdataset import holds_samples
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics
 from schemas.artifacts.tables import IMAGES, read_table
 from schemas.errors import DataError, UsageError
 from schemas.recipe.sources import WebDatasetSource
 
-SAMPLES = {"000.jpg": b"zero", "000.cls": b"7", "001.cls": b"3\n", "001.jpg": b"one"}
 samples = st.dictionaries(
     st.text("abc%é/0", min_size=1, max_size=20).filter(lambda name: not any(not part for part in name.split("/"))),
     st.tuples(
@@ -31,16 +29,6 @@ samples = st.dictionaries(
     ),
     max_size=6,
 )
-
-
-def source_at(path: Path, **settings: object) -> Source:
-    """Return the archives as a source."""
-    return open_source(WebDatasetSource.model_validate({"kind": "webdataset", "path": str(path), **settings}))
-
-
-def labels(source: Source) -> dict[str, str | None]:
-    """Every image's label."""
-    return {item.key: item.label for item in items_of(source)}
 
 
 def label_or_reason(folder: Path, files: dict[str, bytes], **settings: object) -> str | None:
@@ -167,11 +155,6 @@ def test_a_folder_without_archives_is_a_usage_error(tmp_path: Path) -> None:
         source_at(tmp_path)
 
 
-def test_samples_are_told_from_other_archives_by_what_is_beside_the_images(tmp_path: Path) -> None:
-    assert holds_samples(str(pack(tmp_path / "samples.tar", SAMPLES)))
-    assert not holds_samples(str(pack(tmp_path / "photos.tar", {"000.jpg": b"x", "about.json": b"{}"})))
-
-
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
 def test_shards_become_examples_with_their_labels(
     tmp_path: Path, write_photos: Callable[..., Path], ingest_into: Callable[..., tuple[Examples, object]], suffix: str
@@ -185,32 +168,6 @@ def test_shards_become_examples_with_their_labels(
     assert Statistics.model_validate_json(examples.statistics_path.read_text()).labels == ["0", "1", "2"]
     rows = read_table(examples.images_path, IMAGES).to_pylist()
     assert {row["key"]: row["label"] for row in rows} == {f"{number:03d}": str(number % 3) for number in range(29)}
-
-
-def test_dots_within_names_divide_no_sample(tmp_path: Path) -> None:
-    files: dict[str, bytes] = {}
-    for number in range(40):
-        name = f"set/track {number % 2} v{number}.0 (clean)"
-        files |= {f"{name}.jpg": b"%d" % number, f"{name}.cls": b"%d" % (number % 3), f"{name}.mask.png": b"no image"}
-    path = pack(tmp_path / "dots.tar", files)
-    names = [f"set/track {number % 2} v{number}.0 (clean)" for number in range(40)]
-    assert labels(source_at(path)) == {name: str(number % 3) for number, name in enumerate(names)}
-    assert list(images_of(source_at(path)).values()) == [b"%d" % number for number in range(40)]
-    assert holds_samples(str(path))
-
-
-def test_frames_numbered_after_a_dot_are_images(tmp_path: Path) -> None:
-    path = pack(tmp_path / "frames.tar", {f"frame.{number:04d}.PNG": b"x" for number in range(100)})
-    assert list(images_of(source_at(path))) == [f"frame.{number:04d}" for number in range(100)]
-    assert set(labels(source_at(path)).values()) == {None}
-
-
-def test_endings_may_be_in_capitals(tmp_path: Path) -> None:
-    path = pack(
-        tmp_path / "upper.tar", {"IMG_0.JPG": b"zero", "IMG_0.CLS": b"7", "IMG_1.JPG": b"one", "IMG_1.CLS": b"3"}
-    )
-    assert labels(source_at(path)) == {"IMG_0": "7", "IMG_1": "3"}
-    assert holds_samples(str(path))
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
