@@ -177,7 +177,7 @@ def _folder(path: str) -> tuple[str, str]:
         return "idx", path
     if images:
         return _fuller(path, endings, images=images), path
-    if endings[".parquet"] and _has_images(path):
+    if endings[".parquet"] and _images_in(path, "parquet", elsewhere=True) is not None:
         return "parquet", path
     if endings[".npy"] or endings[".npz"]:
         return "array", path
@@ -197,32 +197,32 @@ def _pattern(path: str, archives: list[str]) -> str:
 
 def _fuller(path: str, endings: Counter[str], *, images: int) -> str:
     """Return the kind of a folder of images: that of files beside them which hold more, such as a data set and its thumbnail."""
-    from components.sources import open_source
-
     for kind, its_endings in (("parquet", (".parquet",)), ("array", (".npy", ".npz"))):
-        if not any(endings[ending] for ending in its_endings):
-            continue
-        settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": path})
-        try:
-            source = open_source(settings)
-            if isinstance(source, Parquet) and not all(map(holds_images, source.files)):
-                continue  # tables of the images
-            if sum(part.images for part in source.parts()) > images:
+        if any(endings[ending] for ending in its_endings):
+            count = _images_in(path, kind, elsewhere=False)
+            if count is not None and count > images:
                 return kind
-        except (UsageError, DataError):
-            continue
     return "folder"
 
 
-def _has_images(path: str) -> bool:
-    """Return whether Parquet files have a column of images, rather than being tables beside other files."""
+def _images_in(path: str, kind: str, *, elsewhere: bool) -> int | None:
+    """Return the number of images that the files of a kind hold, below a folder; None if they cannot be read as this kind.
+
+    Args:
+        path: The folder.
+        kind: Of source.
+        elsewhere: Whether Parquet files may hold the paths of images; otherwise these are tables beside the images.
+    """
     from components.sources import open_source
 
-    settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": "parquet", "path": path})
+    settings: Any = TypeAdapter(SourceSettings).validate_python({"kind": kind, "path": path})
     try:
-        return next(iter(open_source(settings).parts()), None) is not None
+        source = open_source(settings)
+        if isinstance(source, Parquet) and not elsewhere and not all(map(holds_images, source.files)):
+            return None
+        return sum(part.images for part in source.parts())
     except (UsageError, DataError):
-        return False
+        return None
 
 
 def _holds_samples(path: str) -> bool:
