@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from components.ingest.anomalies import Facts, SplitFacts, anomalies, fitting_size
+from components.ingest.anomalies import anomalies
 from components.ingest.catalogue import Catalogue
+from components.ingest.facts import Facts, SplitFacts, fitting_size
 from components.ingest.findings import Findings
 from components.ingest.normalise import constants, moments
 from components.ingest.shards import ShardResult
