@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
@@ -15,27 +15,11 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from models.erf import erf
+
 Kind = Literal["normal", "prior", "uniform", "mixture", "posterior"]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-
-# Of erf(x) = x · P(x²) / Q(x²) on [-4, 4]: P's coefficients, then Q's, of rising powers.
-_ERF_ABOVE = (
-    -1.60960333262415e-02,
-    -2.95459980854025e-03,
-    -7.34990630326855e-04,
-    -5.69250639462346e-05,
-    -2.10102402082508e-06,
-    2.77068142495902e-08,
-    -2.72614225801306e-10,
-)
-_ERF_BELOW = (
-    -1.42647390514189e-02,
-    -7.37332916720468e-03,
-    -1.68282697438203e-03,
-    -2.13374055278905e-04,
-    -1.45660718464996e-05,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +134,7 @@ class UniformBox(CodeSampler):
 
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         """Return codes in the box: each normal draw becomes Φ(x) = (1 + erf(x / √2)) / 2, its position between the ends."""
-        centred = 0.5 * _erf(ops.cast(normal, "float32") / math.sqrt(2.0))  # Φ(x) - ½
+        centred = 0.5 * erf(ops.cast(normal, "float32") / math.sqrt(2.0))  # Φ(x) - ½
         return self.low + (self.high - self.low) * (0.5 + temperature * centred)
 
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
@@ -272,24 +256,6 @@ def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
             starts = np.asarray(arrays["starts"], np.int32)
             return AggregatePosterior(floats["means"], floats["deviations"], starts, float(arrays["bandwidth"]))
     raise ValueError(f"kind: expected a kind of sampler, found {kind!r}")
-
-
-def _erf(x: Any) -> Any:
-    """Return the error function of a float32 tensor, within 5e-7, by the rational function that Eigen uses too.
-
-    `keras.ops.erf` becomes an operation that LiteRT lacks; this is made of those that every form of a generator has.
-    """
-    x = ops.clip(x, -4.0, 4.0)  # beyond, it is 1 in float32
-    above, below = (_polynomial(ops.square(x), coefficients) for coefficients in (_ERF_ABOVE, _ERF_BELOW))
-    return ops.clip(x * above / below, -1.0, 1.0)
-
-
-def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
-    """Return ``c₀ + c₁ x + c₂ x² + …`` by Horner's rule."""
-    *lower, value = coefficients
-    for coefficient in reversed(lower):
-        value = value * x + coefficient
-    return value
 
 
 def _log_normal(codes: Doubles) -> Doubles:
