@@ -15,7 +15,8 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from schemas.recipe.generate import BLOCK, hashed_name, short_name
+from schemas.recipe.file_names import hashed_name, short_name
+from schemas.recipe.generate import BLOCK
 
 FILE_BYTES = 2**26  # at most, of raw pixels, in a file of many images, unless one block has more
 FILE_BLOCKS = 128  # at most, in a file of many images

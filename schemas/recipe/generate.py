@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.recipe.file_names import file_name, short_hash
 from schemas.recipe.patterns import FILE_NAME, INDICES, MAX_NAME
 from schemas.recipe.section import Section
 from schemas.recipe.values import shown
@@ -18,7 +17,6 @@ from schemas.recipe.values import shown
 # Number of images that are decoded together: with more, activations leave a processor's cache (docs/benchmarks.md). An image is
 # always decoded at the same position of its block, because the last bit of its pixels may depend on the batch size.
 BLOCK = 64
-PART_BYTES = 64  # of a label or a path in the name of a set's folder; with all other parts it stays below 255
 MAX_INDICES = 10_000_000  # images listed one by one, because the list is held in memory
 MAX_IMAGES = 10**15  # of a seed: the counters of their noise (components/latents/noise.py) stay far below 2**64
 CODE_SOURCES = ("codes", "around", "between")  # settings from which codes are read, instead of being drawn
@@ -154,7 +152,7 @@ class GenerateSection(Section):
         if self.name:
             return self.name
         count = "" if self._fixed_count else f"{len(self.indices_of(None))}-"
-        selection = "" if self.indices is None else f"only-{_short_hash(self.indices)}-"
+        selection = "" if self.indices is None else f"only-{short_hash(self.indices)}-"
         seed = "" if self._fixed_count else f"seed{self.seed}-"
         parts = [count, selection, seed, self._code_part, self._label_part]
         if self.temperature != 1:
@@ -179,7 +177,7 @@ class GenerateSection(Section):
             return "" if self.sampler == "auto" else f"{self.sampler}-"
         kind, path = self.code_source
         amount = {"codes": "", "around": f"x{self.strength:g}-", "between": f"by{self.steps}-"}[kind]
-        return f"{kind}-{_file_name(PurePath(path).stem)}-{amount}"
+        return f"{kind}-{file_name(PurePath(path).stem)}-{amount}"
 
     @property
     def _label_part(self) -> str:
@@ -187,8 +185,8 @@ class GenerateSection(Section):
         if self.labels == "balanced":
             return "balanced-"
         if self.labels:
-            return f"labels-{_short_hash(json.dumps(list(self.labels.items()), ensure_ascii=False))}-"
-        return "" if self.label is None else f"{_file_name(self.label)}-"
+            return f"labels-{short_hash(json.dumps(list(self.labels.items()), ensure_ascii=False))}-"
+        return "" if self.label is None else f"{file_name(self.label)}-"
 
     def indices_of(self, available: int | None) -> Sequence[int]:
         """Return the numbers of the images, ascending.
@@ -291,23 +289,3 @@ def _counts_of_labels(counts: object) -> dict[str, int]:
             raise ValueError(f"labels: expected each label once, found {label} twice")
         labels[label] = count
     return labels
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
-
-
-def _file_name(text: str) -> str:
-    """Return a part of a folder's name, from a label or the name of a file; a long one ends in a hash."""
-    return short_name(re.sub(r"[^\w.-]+", "-", text), text=text, limit=PART_BYTES)
-
-
-def short_name(name: str, *, text: str, limit: int) -> str:
-    """Return the name of a file; one of more than `limit` bytes is cut, and ends in a hash of the text that it stands for."""
-    return name if len(name.encode()) <= limit else hashed_name(name, text=text, limit=limit)
-
-
-def hashed_name(name: str, *, text: str, limit: int) -> str:
-    """Return the name of a file, of at most `limit` bytes, that ends in a hash of the text that it stands for."""
-    end = f"-{_short_hash(text)}"
-    return name.encode()[: limit - len(end)].decode(errors="ignore") + end

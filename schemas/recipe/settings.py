@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.generate import CODE_SOURCES, GenerateSection
 from schemas.recipe.model import LossSettings, ModelSettings
 from schemas.recipe.preprocess import FORMATS, PreprocessSettings
 from schemas.recipe.recipe import (
     BeamSection,
-    EvaluateSection,
     ExportSection,
     Recipe,
     TrainSection,

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from schemas.artifacts.kinds import Examples, Model, ModelEvaluation
-from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.settings import EvaluateSettings
 
 FIGURE_DPI = 20  # enough for a file of each figure: what figures look like is tested beside them

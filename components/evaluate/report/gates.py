@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from schemas.recipe.recipe import Gate
+from schemas.recipe.evaluate import Gate
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from components.evaluate.samples.features import FeatureSpace
 from schemas.errors import UsageError
 from schemas.hashing import sha256_of
 from schemas.paths import user_path
-from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.evaluate import EvaluateSection
 
 MODEL, INCEPTION = "evaluate.feature_model", "evaluate.inception"  # the settings that name a file
 WEIGHTS = "inception-2015-12-05.pt"

@@ -18,7 +18,7 @@ from components.evaluate.report.gates import check_gates
 from components.evaluate.samples import judge
 from components.evaluate.samples.features import FeatureSpace
 from schemas.artifacts.kinds import Examples, Model
-from schemas.recipe.recipe import Gate
+from schemas.recipe.evaluate import Gate
 
 MakeExamples = Callable[..., Examples]
 MakeModel = Callable[..., Model]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from schemas.recipe import model, sources
+from schemas.recipe import evaluate, model, sources
 from schemas.recipe import recipe as settings
 from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, MseLoss
 from schemas.recipe.recipe import Recipe
@@ -22,7 +22,7 @@ MakeRecipe = Callable[..., Recipe]
 
 def sections() -> list[type[Section]]:
     """Return all classes of sections."""
-    values = {**vars(settings), **vars(model), **vars(sources)}.values()
+    values = {**vars(settings), **vars(evaluate), **vars(model), **vars(sources)}.values()
     classes = [value for value in values if isinstance(value, type) and issubclass(value, Section)]
     return [section for section in classes if section is not Section]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluate.reconstruction.metrics import METRICS, mse, psnr, ssim
-from schemas.recipe.recipe import METRICS as METRICS_OF_GATES
+from schemas.recipe.evaluate import METRICS as METRICS_OF_GATES
 
 
 def terms(targets: Any, reconstructions: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluate.report.gates import Outcome, check_gates, document
-from schemas.recipe.recipe import GATE_SECTIONS, EvaluateSection, Gate
+from schemas.recipe.evaluate import GATE_SECTIONS, EvaluateSection, Gate
 
 METRICS: dict[str, Any] = {
     "images": 30,

@@ -30,7 +30,7 @@ from components.evaluate.samples.usefulness import Usefulness
 from models.code_samplers import Normal, UniformBox
 from schemas.artifacts.kinds import Examples, Model
 from schemas.artifacts.tables import HISTORY
-from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.settings import EvaluateSettings
 
 FIGURES = 9  # with a 2-D latent space; training is drawn as curves

@@ -24,8 +24,9 @@ from components.evaluate.samples.judge import Judgement
 from models.code_samplers import Normal
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.tables import HISTORY
+from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.model import BernoulliLoss, ConvModel
-from schemas.recipe.recipe import EvaluateSection, Recipe, TrainSection
+from schemas.recipe.recipe import Recipe, TrainSection
 from schemas.recipe.settings import EvaluateSettings
 
 STYLE = (HERE / "report.css").read_text(encoding="utf-8")

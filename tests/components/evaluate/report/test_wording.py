@@ -20,7 +20,7 @@ from components.evaluate.samples.privacy import Memorisation, Nearest
 from components.evaluate.samples.sampler_choice import SamplerResult
 from components.evaluate.samples.usefulness import Usefulness
 from models.code_samplers import CodeSampler, Normal, UniformBox
-from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.evaluate import EvaluateSection
 
 BOX = UniformBox(np.zeros(2, np.float32), np.ones(2, np.float32))
 USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=0.9123)

@@ -24,7 +24,7 @@ from components.evaluate.samples.judge import document
 from components.evaluate.samples.own_features import extra_spaces, inception_space, own_space
 from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import UsageError
-from schemas.recipe.recipe import EvaluateSection
+from schemas.recipe.evaluate import EvaluateSection
 
 Array = np.ndarray[Any, Any]
 GREY, RGB = (8, 8, 1), (8, 8, 3)
