@@ -1,78 +1,17 @@
-"""The split and the shard of an image depend on content and name, not on other images or their order."""
+"""The split of an image depends on its content, not on other images or their order."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-
 import pytest
+from helpers.planned import SPLITS, contents, plan, row, rows_of, sha256, splits_by_key
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from components.ingest.catalogue import LISTED, Catalogue
-from components.ingest.plan import SHARD_BYTES, SHARD_RECORDS, assign_splits, fill_empty_splits, plan_shards, split_of
-from schemas.artifacts import tables
+from components.ingest.plan import split_of
 from schemas.recipe.preprocess import PreprocessSettings
 
-SPLITS = ("train", "validation", "test")
-contents = st.lists(st.binary(max_size=8), max_size=60)
 own_splits = st.sampled_from([None, "train", "validation", "test"])
 held_out = st.sets(st.sampled_from(["validation", "test"]))
-Row = dict[str, Any]
-
-
-THIRDS = PreprocessSettings(validation=0.3, test=0.3)
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def row(number: int, content: bytes, *, own_split: str | None = None, perceptual: int | None = None) -> Row:
-    """Return an image of the listing."""
-    return {"key": f"{number:05d}.png", "sha256": sha256(content), "own_split": own_split, "perceptual": perceptual}
-
-
-def rows_of(images: Sequence[bytes]) -> list[Row]:
-    """Images with these contents, named by their place."""
-    return [row(number, content) for number, content in enumerate(images)]
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A planned shard."""
-
-    split: str
-    name: str
-    stem: str
-    rows: tuple[Row, ...]
-
-
-def plan(rows: Sequence[Row], *, seed: int = 0, **settings: Any) -> list[Shard]:
-    """Deals images to shards; duplicates are kept unless the settings say otherwise."""
-    preprocess = PreprocessSettings(**{"duplicates": "keep", **settings})
-    fixed = {"source": 0, "format": "PNG", "width": 3, "height": 5, "bytes": 7}
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        tables.write_rows(folder / "listed.parquet", [{**fixed, **row} for row in rows], LISTED)
-        with Catalogue(folder / "catalogue.sqlite") as catalogue:
-            catalogue.add(folder / "listed.parquet")
-            assign_splits(catalogue, preprocess, seed=seed)
-            fill_empty_splits(catalogue, preprocess)
-            units = plan_shards(catalogue, preprocess, folder=folder)
-        assert all(unit.images == len(unit.rows()) and unit.pixels == 15 * unit.images for unit in units)
-        return [Shard(unit.split, unit.name, unit.stem, tuple(unit.rows())) for unit in units]
-
-
-def splits_by_key(units: Sequence[Shard]) -> dict[str, str]:
-    """Return the split of each image."""
-    return {row["key"]: unit.split for unit in units for row in unit.rows}
 
 
 @given(content=st.binary(max_size=16), own_split=own_splits, others=held_out)
@@ -91,7 +30,10 @@ def test_the_split_depends_on_nothing_but_the_content(content: bytes, own_split:
 def test_adding_images_moves_none_to_another_split_where_none_was_empty(
     images: list[bytes], added: list[bytes]
 ) -> None:
-    drawn = {split_of(sha256(image), None, own_splits=(), preprocess=THIRDS) for image in images}
+    drawn = {
+        split_of(sha256(image), None, own_splits=(), preprocess=PreprocessSettings(validation=0.3, test=0.3))
+        for image in images
+    }
     assume(drawn == set(SPLITS))
     before = splits_by_key(plan(rows_of(images), validation=0.3, test=0.3))
     after = splits_by_key(plan(rows_of(images + added), validation=0.3, test=0.3))
@@ -180,55 +122,6 @@ def test_of_a_sources_own_training_split_a_validation_share_is_taken() -> None:
     assert splits.count("validation") == pytest.approx(400, abs=60)
 
 
-@given(images=contents, seed=st.integers(0, 9), height=st.sampled_from([4, 1024]), crops=st.sampled_from([1, 5]))
-def test_every_image_is_in_just_one_shard_of_its_split(images: list[bytes], seed: int, height: int, crops: int) -> None:
-    rows = rows_of(images)
-    units = plan(rows, seed=seed, height=height, width=height, crop="baked", crops_per_image=crops)
-    placed = list(chain.from_iterable(unit.rows for unit in units))
-    assert sorted(item["key"] for item in placed) == [item["key"] for item in rows]
-    assert all(unit.name.startswith(f"Split-{unit.split}/") for unit in units)
-    assert len({unit.name for unit in units} | {unit.stem for unit in units}) == 2 * len(units)
-
-
-@pytest.mark.parametrize("store", ["uint8", "float32"])
-@pytest.mark.parametrize("crops", [1, 7])
-@pytest.mark.parametrize("size", [4, 28, 512, 1024])
-def test_shards_are_bounded_in_records_and_bytes(size: int, crops: int, store: str) -> None:
-    rows = rows_of([str(number).encode() for number in range(5_000 if size < 512 else 50)])
-    units = plan(rows, channels=3, height=size, width=size, crop="baked", crops_per_image=crops, store=store)
-    record_bytes = size * size * 3 * (4 if store == "float32" else 1)
-    for unit in units:
-        records = len(unit.rows) * (crops if unit.split == "train" else 1)
-        assert 0 < records <= SHARD_RECORDS
-        assert records * record_bytes <= SHARD_BYTES or len(unit.rows) == 1
-    # As few as can be, and of one length, so that workers finish together.
-    for split in SPLITS:
-        lengths = [len(unit.rows) for unit in units if unit.split == split]
-        assert max(lengths) - min(lengths) <= 1
-        longer = math.ceil(sum(lengths) / max(1, len(lengths) - 1)) * (crops if split == "train" else 1)
-        assert len(lengths) == 1 or longer > SHARD_RECORDS or longer * record_bytes > SHARD_BYTES
-
-
-def test_shards_are_numbered_as_tfrecords_are() -> None:
-    units = plan(rows_of([str(number).encode() for number in range(5_000)]), validation=0.01, test=0.01)
-    train = [unit.name for unit in units if unit.split == "train"]
-    assert train == [f"Split-train/data_tfrecord-{number:05d}-of-00003" for number in range(3)]
-
-
-@given(images=contents, data=st.data())
-def test_the_order_of_the_listing_changes_nothing(images: list[bytes], data: st.DataObject) -> None:
-    rows = rows_of(images)
-    shuffled = data.draw(st.permutations(rows))
-    assert plan(shuffled, height=1024, width=1024, channels=3) == plan(rows, height=1024, width=1024, channels=3)
-
-
-def test_neighbours_in_the_sources_are_strangers_in_the_shards_and_the_seed_says_how() -> None:
-    rows = rows_of([str(number).encode() for number in range(500)])
-    orders = [[item["key"] for unit in plan(rows, seed=seed) for item in unit.rows] for seed in (0, 0, 1)]
-    assert orders[0] == orders[1] != orders[2]
-    assert sum(int(b[:5]) - int(a[:5]) == 1 for a, b in zip(orders[0], orders[0][1:], strict=False)) < 10
-
-
 @given(images=contents, twice=contents)
 def test_of_images_with_the_same_bytes_one_is_kept_and_the_others_are_listed(
     images: list[bytes], twice: list[bytes]
@@ -284,85 +177,3 @@ def test_near_duplicates_are_all_in_one_split(looks: list[tuple[int, int, str | 
 def test_images_that_are_no_near_duplicates_are_divided_as_ever() -> None:
     rows = [row(number, str(number).encode(), perceptual=number * 0x0123_4567_89AB) for number in range(300)]
     assert splits_by_key(plan(rows, near_duplicates=0)) == splits_by_key(plan(rows))
-
-
-# --- no split is left empty --------------------------------------------------------------------------------------------
-
-
-def counts_of(splits: dict[str, str]) -> dict[str, int]:
-    """Return the number of images in each split."""
-    return {split: list(splits.values()).count(split) for split in SPLITS}
-
-
-@given(
-    images=st.sets(st.binary(max_size=8), min_size=3, max_size=12).map(sorted),
-    validation=st.floats(0.001, 0.49),
-    test=st.floats(0.001, 0.49),
-    data=st.data(),
-)
-def test_three_images_fill_all_splits_the_same_in_any_order(
-    images: list[bytes], validation: float, test: float, data: st.DataObject
-) -> None:
-    rows = rows_of(images)
-    splits = splits_by_key(plan(rows, validation=validation, test=test))
-    assert set(splits.values()) == set(SPLITS)
-    assert splits_by_key(plan(data.draw(st.permutations(rows)), validation=validation, test=test)) == splits
-
-
-@given(images=st.sets(st.binary(max_size=8), max_size=60).map(sorted))
-def test_only_a_split_without_images_is_added_to(images: list[bytes]) -> None:
-    splits = splits_by_key(plan(rows_of(images), validation=0.3, test=0.3))
-    drawn = {key: split_of(sha256(image), None, own_splits=(), preprocess=THIRDS) for key, image in _keyed(images)}
-    moved = {key for key, split in drawn.items() if splits[key] != split}
-    assert {splits[key] for key in moved}.isdisjoint(drawn.values())
-    if set(drawn.values()) == set(SPLITS) or len(images) < 3:
-        assert not moved
-
-
-def _keyed(images: list[bytes]) -> list[tuple[str, bytes]]:
-    return [(f"{number:05d}.png", image) for number, image in enumerate(images)]
-
-
-def test_an_empty_split_gets_its_share_of_the_images_with_the_nearest_draws() -> None:
-    # These 100 images would all be drawn for training.
-    few = PreprocessSettings(validation=0.1, test=0.1)
-    numbers = (str(number).encode() for number in range(1_000))
-    training = [image for image in numbers if split_of(sha256(image), None, own_splits=(), preprocess=few) == "train"][
-        :100
-    ]
-    splits = splits_by_key(plan(rows_of(training), validation=0.1, test=0.1))
-    assert counts_of(splits) == {"train": 80, "validation": 10, "test": 10}
-
-    def draw(image: bytes) -> float:
-        return int(hashlib.sha256(f"/{sha256(image)}".encode()).hexdigest()[:16], 16) / 2**64
-
-    in_order = [splits[f"{training.index(image):05d}.png"] for image in sorted(training, key=draw)]
-    assert in_order == ["validation"] * 10 + ["test"] * 10 + ["train"] * 80
-
-
-def test_copies_and_near_duplicates_move_together_to_an_empty_split() -> None:
-    rows = [row(number, b"same", perceptual=0) for number in range(3)]
-    rows += [row(3 + number, str(number).encode(), perceptual=0xFFFF) for number in range(3)]
-    rows += [row(6, b"other", perceptual=0xFFFF_FFFF_0000)]
-    splits = splits_by_key(plan(rows, near_duplicates=2, validation=0.01, test=0.01))
-    groups = [{splits[f"{number:05d}.png"] for number in numbers} for numbers in ((0, 1, 2), (3, 4, 5), (6,))]
-    assert sorted(map(sorted, groups)) == [["test"], ["train"], ["validation"]]
-
-
-def test_images_that_the_source_holds_out_stay_where_they_are() -> None:
-    rows = [row(number, str(number).encode(), own_split="train") for number in range(3)]
-    rows += [row(3 + number, f"held {number}".encode(), own_split="test") for number in range(9)]
-    splits = splits_by_key(plan(rows, validation=0.01))
-    assert counts_of(splits) == {"train": 2, "validation": 1, "test": 9}
-    assert {splits[f"{number:05d}.png"] for number in range(3, 12)} == {"test"}
-
-
-def test_two_images_do_not_fill_three_splits() -> None:
-    splits = splits_by_key(plan(rows_of([b"a", b"b"]), validation=0.01, test=0.01))
-    assert counts_of(splits) == {"train": 2, "validation": 0, "test": 0}
-    held = [row(0, b"a", own_split="train"), *(row(1 + n, bytes([n]), own_split="test") for n in range(5))]
-    assert counts_of(splits_by_key(plan(held, validation=0.01))) == {"train": 1, "validation": 0, "test": 5}
-
-
-def test_no_images_make_no_shards() -> None:
-    assert plan([]) == []
