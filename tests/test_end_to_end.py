@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from helpers.bars import RECIPE, assert_same, draw_bars, times
 from helpers.ingest_command import children
 from helpers.paths import ROOT
 from helpers.waits import wait_until
@@ -29,22 +30,10 @@ from pipeline.core import chain, run, stage_process
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts import locks
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model, ModelEvaluation
-from schemas.artifacts.manifest import Artifact, Manifest
+from schemas.artifacts.manifest import Artifact
 from schemas.recipe.recipe import Recipe
 from schemas.stage import Stage
 
-RECIPE = {
-    "name": "bars",
-    "title": "Bars, lying and standing",
-    "sources": [{"kind": "array", "path": "bars.npz"}],
-    "preprocess": {"height": 12, "width": 12, "channels": 1, "validation": 0.2, "test": 0.2},
-    "model": {"network": "dense", "latent_dim": 3, "hidden": [16]},
-    "loss": {"likelihood": "bernoulli"},
-    "train": {"epochs": 3, "batch_size": 32, "deterministic": True},
-    "tune": {"max_trials": 3, "epochs": 1, "space": {"model.latent_dim": [2, 3]}},
-    "export": {"formats": []},
-    "generate": {"count": 300, "shards": 3, "format": "parquet"},
-}
 # A write in the middle of each stage's work, and which of them: what was finished before it must not be done again.
 WRITES = {
     "ingest": ("data_tfrecord-*", 2),
@@ -64,17 +53,6 @@ RunStages = Callable[[str, Runs], str]
 def hooked_by(helper: str) -> str:
     """Return the PYTHONPATH of a process that loads a hook of the tests' helpers at its start."""
     return os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers" / helper)))
-
-
-def draw_bars(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bright bars on grey noise, lying where the label is 0 and standing where it is 1: [count, 12, 12] and [count]."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 60, (count, 12, 12), dtype=np.uint8)
-    labels = np.arange(count) % 2
-    for image, label in zip(images, labels, strict=True):
-        place = rng.integers(1, 10)
-        (image if label == 0 else image.T)[place : place + 2] = 255
-    return images, labels
 
 
 @pytest.fixture(scope="module")
@@ -170,19 +148,6 @@ def copied(finished: Runs, tmp_path: Path) -> Runs:
 def artifact(recipe: Recipe) -> Callable[[type[Artifact], Runs], Artifact]:
     """Return an artifact of the chain, by its type: ``artifact(Model, runs)``."""
     return lambda kind, runs: kind(chain.artifact_path(recipe, kind, runs=runs))
-
-
-def times(folder: Path) -> dict[Path, int]:
-    """When each file was last written."""
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-
-
-def assert_same(made: Artifact, expected: Manifest) -> None:
-    """Check that an artifact is whole, and its files are the expected ones but for those that hold wall-clock times."""
-    assert made.damage(thorough=True) == []
-    assert made.manifest.digest == expected.digest
-    lasting = {name for name in expected.files if not name.startswith(made.VOLATILE or ("\0",))}
-    assert {name: made.manifest.files[name] for name in lasting} == {name: expected.files[name] for name in lasting}
 
 
 def test_every_artifact_is_whole_and_nothing_unfinished_is_left(
