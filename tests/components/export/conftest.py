@@ -87,3 +87,21 @@ def export_to(tiny_examples: Examples, evaluation: ModelEvaluation, seal: Callab
 def generator(tmp_path: Path) -> Generator:
     """Return a place for a generator."""
     return Generator(tmp_path / "generator")
+
+
+@pytest.fixture(scope="module")
+def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the SavedModel of a module's fixture `vae`."""
+    from components.export.saved_model import write_saved_model
+
+    path: Path = tmp_path_factory.mktemp("export") / "saved_model"
+    write_saved_model(vae, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(saved_model: Path) -> Any:
+    """Return the SavedModel, loaded; its signatures do not hold its weights."""
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(saved_model))

@@ -60,20 +60,6 @@ def vae(make_vae: MakeVae) -> Any:
     return make_vae(labels=COUNTS)
 
 
-@pytest.fixture(scope="module")
-def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its SavedModel."""
-    path: Path = tmp_path_factory.mktemp("conditional") / "saved_model"
-    write_saved_model(vae, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def loaded(saved_model: Path) -> Any:
-    """Return the SavedModel, loaded; its signatures do not hold its weights."""
-    return tf.saved_model.load(str(saved_model))
-
-
 def generate(loaded: Any, *, seed: int = 7, start: int = 0, count: int, label: int | list[int]) -> dict[str, Array]:
     """Call the signature `generate`."""
     result = loaded.signatures["generate"](

@@ -46,20 +46,6 @@ def vae(make_vae: Callable[..., Any]) -> Any:
     return make_vae(channels=3, latent_dim=LATENT_DIM)
 
 
-@pytest.fixture(scope="module")
-def saved_model(vae: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its SavedModel."""
-    path: Path = tmp_path_factory.mktemp("export") / "saved_model"
-    write_saved_model(vae, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def loaded(saved_model: Path) -> Any:
-    """Return the SavedModel, loaded; its signatures do not hold its weights."""
-    return tf.saved_model.load(str(saved_model))
-
-
 def described(specs: dict[str, Any]) -> dict[str, Any]:
     """Return the shape and type of each tensor, by name."""
     return {name: (tuple(spec.shape), spec.dtype) for name, spec in specs.items()}
