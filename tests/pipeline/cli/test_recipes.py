@@ -1,0 +1,62 @@
+"""`recipes`, `recipe` and `schema`: what they list and write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.paths import ROOT
+from PIL import Image
+
+Pipeline = Callable[..., tuple[int, str, str]]
+
+
+def test_recipes_are_listed_with_their_titles(pipeline: Pipeline) -> None:
+    _, out, _ = pipeline("recipes", runs=None)
+    columns = set()
+    for name, title in (("demo", "MNIST's"), ("fashion_mnist_conditional", "Fashion-MNIST, by label")):
+        line = next(line for line in out.splitlines() if line.startswith(f"{name} "))
+        columns.add(line.index(title))
+    assert len(columns) == 1  # titles stand below each other
+
+
+def test_a_recipe_is_written_and_the_next_command_is_named(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.recipes.new.FOLDER", tmp_path)
+    monkeypatch.setattr("pipeline.recipes.load.FOLDER", tmp_path)
+    photos = tmp_path / "photos"
+    for name in ("train/cat/1.png", "train/dog/1.png", "test/cat/1.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28)).save(photos / name)
+    (photos / "notes.txt").write_text("words")
+    status, out, _ = pipeline("recipe", "--name", "mine", "--source", photos, runs=None)
+    assert status == 0
+    expected = [
+        f"  source      folder {photos}",
+        "  images      3 (3 tried, all usable)",
+        "  size        28 × 28 pixels, grey; the network gets 28 × 28",
+        "  labels      2, from folders: cat (2), dog (1)",
+        "              the model does not use them; with model.conditional=true, generate makes images by label",
+        "  splits      2 train, 1 test, the source's own; validation is taken from train",
+        "  not images  1 .txt",
+    ]
+    sheet = "runs/mine/examples/contact_sheet.png"
+    last = f"wrote {tmp_path / 'mine.yaml'}; next: make ingest RECIPE=mine, look at {sheet}, then make all RECIPE=mine"
+    assert out.splitlines() == [*expected, last]
+    status, out, _ = pipeline("recipe", "--check", "--name", "mine", runs=None)
+    assert (status, out.splitlines()) == (0, ["recipe mine", *expected])
+
+
+def test_a_recipe_is_not_written_for_an_empty_source(pipeline: Pipeline) -> None:
+    status, _, err = pipeline("recipe", "--name", "new", "--source", "", runs=None)
+    assert status == 2
+    assert err == "error: SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)\n"
+
+
+def test_the_schema_is_written(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.cli.recipes.FOLDER", tmp_path)
+    path = tmp_path / "recipe.schema.json"
+    assert pipeline("schema", runs=None) == (0, f"wrote {path}\n", "")
+    assert path.read_bytes() == (ROOT / "recipes" / "recipe.schema.json").read_bytes()
