@@ -31,6 +31,20 @@ LATENT_DIM, LEARNING_RATE = "model.latent_dim", "train.learning_rate"
 ORACLES = ["random", "bayesian", "hyperband"]
 EPOCHS = 3
 TRIALS = 8  # bayesian draws six at random and then asks a Gaussian process
+TuneHere = Callable[..., tuple[HyperParameters, dict[str, int]]]
+
+
+@pytest.fixture
+def tune_here(
+    tiny_examples: Examples, make_settings: MakeSettings, open_hyperparameters: Open, tmp_path: Path
+) -> TuneHere:
+    """Search in a folder of the test: ``tune_here("one", max_trials=4)`` gives the results and the counts."""
+
+    def run(folder: str = "search", **settings: Any) -> tuple[HyperParameters, dict[str, int]]:
+        hyperparameters = open_hyperparameters(tmp_path / folder)
+        return hyperparameters, tune(tiny_examples, hyperparameters, make_settings(**settings))
+
+    return run
 
 
 # --- its results ---------------------------------------------------------------------------------------------------
@@ -38,17 +52,10 @@ TRIALS = 8  # bayesian draws six at random and then asks a Gaussian process
 
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
-    oracle: str,
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    oracle: str, tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epochs = judge_by_formula(monkeypatch, whole_results=oracle == "random")
-    hyperparameters = open_hyperparameters(tmp_path)
-    settings = make_settings(oracle=oracle, max_trials=TRIALS, epochs=4)
-    counts = tune(tiny_examples, hyperparameters, settings)
+    hyperparameters, counts = tune_here(oracle=oracle, max_trials=TRIALS, epochs=4)
     rows = trials(hyperparameters)
     early = sum(row["epochs_run"] < row["epochs"] for row in rows)
     assert counts == {"trials": len(epochs), "failed": 0, "ended_early": early}
@@ -74,12 +81,7 @@ def test_a_search_names_the_best_of_its_trials_and_stays_within_the_ranges(
 
 
 def test_trials_have_the_same_number_on_the_screen_in_the_table_in_the_summary_and_in_the_figure(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     judge_by_formula(monkeypatch, failing=lambda learning_rate: learning_rate > 2e-3)
     figures: list[tuple[list[str], str]] = []
@@ -89,8 +91,7 @@ def test_trials_have_the_same_number_on_the_screen_in_the_table_in_the_summary_a
         return Figure()
 
     monkeypatch.setattr(search, "search_figure", record)
-    hyperparameters = open_hyperparameters(tmp_path)
-    tune(tiny_examples, hyperparameters, make_settings(max_trials=TRIALS, epochs=2))
+    hyperparameters, _ = tune_here(max_trials=TRIALS, epochs=2)
     numbers = [row["trial"] for row in trials(hyperparameters)]
     screen = capsys.readouterr().out
     summary = json.loads(hyperparameters.summary_path.read_text())
@@ -103,28 +104,18 @@ def test_trials_have_the_same_number_on_the_screen_in_the_table_in_the_summary_a
 
 @pytest.mark.parametrize("oracle", ["random", "bayesian"])
 def test_a_search_runs_the_number_of_trials_of_the_recipe(
-    oracle: str,
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    oracle: str, tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epochs = judge_by_formula(monkeypatch)
-    tune(tiny_examples, open_hyperparameters(tmp_path), make_settings(oracle=oracle, max_trials=4, epochs=3))
+    tune_here(oracle=oracle, max_trials=4, epochs=3)
     assert epochs == [3] * 4
 
 
 def test_hyperband_gives_few_epochs_and_images_to_many_trials_and_many_to_few(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epochs = judge_by_formula(monkeypatch)
-    hyperparameters = open_hyperparameters(tmp_path)
-    tune(tiny_examples, hyperparameters, make_settings(oracle="hyperband", max_trials=50, epochs=9))
+    hyperparameters, _ = tune_here(oracle="hyperband", max_trials=50, epochs=9)
     assert epochs[:20] == [2] * 10 + [3] * 5 + [5] * 3 + [9] * 2  # the first bracket
     assert max(epochs) == 9
     # Short trials see a part of the 64 images only, by the square root of the share of epochs.
@@ -133,17 +124,11 @@ def test_hyperband_gives_few_epochs_and_images_to_many_trials_and_many_to_few(
 
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_a_learning_rate_may_be_given_as_one_value(
-    oracle: str,
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    oracle: str, tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_by_formula(monkeypatch)
-    hyperparameters = open_hyperparameters(tmp_path)
     space = {LATENT_DIM: [2, 3, 4], LEARNING_RATE: [2e-3]}
-    tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=2, space=space))
+    hyperparameters, _ = tune_here(oracle=oracle, max_trials=TRIALS, epochs=2, space=space)
     rows = trials(hyperparameters)
     assert {row[LEARNING_RATE] for row in rows} == {2e-3}
     # Three sizes are all that can be tried; what can be tried is not tried twice with as many epochs.
@@ -152,19 +137,10 @@ def test_a_learning_rate_may_be_given_as_one_value(
 
 
 @pytest.mark.parametrize("seed", [0, 2**31 - 1])
-def test_the_seed_decides_what_is_tried(
-    seed: int,
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_seed_decides_what_is_tried(seed: int, tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch) -> None:
     judge_by_formula(monkeypatch)
-    once, again = (open_hyperparameters(tmp_path / name) for name in ("once", "again"))
-    for hyperparameters in (once, again):
-        tune(tiny_examples, hyperparameters, make_settings(seed=seed))
-    assert results(once) == results(again)
+    once, again = (results(tune_here(name, seed=seed)[0]) for name in ("once", "again"))
+    assert once == again
 
 
 # --- trials that fail ------------------------------------------------------------------------------------------------
@@ -172,16 +148,10 @@ def test_the_seed_decides_what_is_tried(
 
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_continues(
-    oracle: str,
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    oracle: str, tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_by_formula(monkeypatch, failing=lambda learning_rate: learning_rate > 1e-3)
-    hyperparameters = open_hyperparameters(tmp_path)
-    counts = tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=7, epochs=4))
+    hyperparameters, counts = tune_here(oracle=oracle, max_trials=7, epochs=4)
     rows = trials(hyperparameters)
     for row in rows:
         if row[LEARNING_RATE] > 1e-3:
@@ -195,37 +165,26 @@ def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_continues(
 
 
 def test_a_search_whose_trials_all_fail_is_an_error_with_the_reason(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tune_here: TuneHere, open_hyperparameters: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_by_formula(monkeypatch, failing=lambda _: True)
-    hyperparameters = open_hyperparameters(tmp_path)
     expected = r"^tune: expected at least one trial to succeed, found \d+ that failed \(out of memory\)$"
     with pytest.raises(DataError, match=expected):
-        tune(tiny_examples, hyperparameters, make_settings())
-    assert not hyperparameters.best_path.exists()
+        tune_here("failed")
+    assert not open_hyperparameters(tmp_path / "failed").best_path.exists()
 
 
 # --- trials that are not worth finishing -------------------------------------------------------------------------------
 
 
 def test_a_trial_behind_the_median_is_ended_as_completed_at_its_last_value(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     judge_by_formula(monkeypatch)
-    ended, whole = (open_hyperparameters(tmp_path / name) for name in ("ended", "whole"))
-    counts = tune(tiny_examples, ended, make_settings(max_trials=TRIALS, epochs=EPOCHS))
+    ended, counts = tune_here("ended", max_trials=TRIALS, epochs=EPOCHS)
     assert counts["ended_early"] > 0
     assert "(ended after 1 of 3 epochs: behind the median)" in capsys.readouterr().out
-    unhurried = tune(tiny_examples, whole, make_settings(max_trials=TRIALS, epochs=EPOCHS, stop_early=False))
+    whole, unhurried = tune_here("whole", max_trials=TRIALS, epochs=EPOCHS, stop_early=False)
     assert unhurried == {"trials": TRIALS, "failed": 0, "ended_early": 0}
     for row, full in zip(trials(ended), trials(whole), strict=True):
         assert row["status"] == "COMPLETED"
@@ -235,15 +194,10 @@ def test_a_trial_behind_the_median_is_ended_as_completed_at_its_last_value(
 
 
 def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epochs = judge_by_formula(monkeypatch)
-    hyperparameters = open_hyperparameters(tmp_path)
-    counts = tune(tiny_examples, hyperparameters, make_settings(max_trials=TRIALS, max_minutes=1e-6))
+    hyperparameters, counts = tune_here(max_trials=TRIALS, max_minutes=1e-6)
     assert counts["trials"] == len(epochs) == 1  # the first is always begun
     assert best(hyperparameters)[LATENT_DIM] == trials(hyperparameters)[0][LATENT_DIM]
 
@@ -253,12 +207,7 @@ def test_when_time_is_up_no_trial_is_begun_and_the_best_so_far_wins(
 
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_any_key_can_be_searched_and_is_in_the_table_and_in_the_best_values(
-    oracle: str,
-    tiny_examples: Examples,
-    make_settings: MakeSettings,
-    open_hyperparameters: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    oracle: str, tune_here: TuneHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[TuneSettings] = []
 
@@ -269,7 +218,6 @@ def test_any_key_can_be_searched_and_is_in_the_table_and_in_the_best_values(
         return epochs, -100.0 - len(tried)
 
     monkeypatch.setattr(tuner, "run_trial", run_trial)
-    hyperparameters = open_hyperparameters(tmp_path)
     space = {
         "model.hidden": [[8], [16, 8]],
         "model.latent_dim": {"low": 2, "high": 16, "log": True, "step": 2},
@@ -277,7 +225,7 @@ def test_any_key_can_be_searched_and_is_in_the_table_and_in_the_best_values(
         "train.batch_size": {"low": 8, "high": 32, "step": 8},
         "train.learning_rate": ["1e-3", "1e-2"],  # YAML reads them as text
     }
-    tune(tiny_examples, hyperparameters, make_settings(oracle=oracle, max_trials=TRIALS, epochs=4, space=space))
+    hyperparameters, _ = tune_here(oracle=oracle, max_trials=TRIALS, epochs=4, space=space)
     rows = trials(hyperparameters)
     assert len(rows) == len(tried) > 1
     for row, settings in zip(rows, tried, strict=True):
