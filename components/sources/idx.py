@@ -31,14 +31,10 @@ from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import IdxSource
 
 _UBYTE = 0x08
-_TYPES = {
-    _UBYTE: ">u1",
-    0x09: ">i1",
-    0x0B: ">i2",
-    0x0C: ">i4",
-    0x0D: ">f4",
-    0x0E: ">f8",
-}  # of values, by the third byte
+# Of values, by the third byte.
+_TYPES = {_UBYTE: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_IMAGES_MAGIC = bytes((0, 0, _UBYTE, 3))
+_IMAGES_HEADER = 16  # bytes
 _IMAGES_PER_PART = 50_000
 _IMAGE_WORDS = {"images", "image", "imgs", "img"}
 _LABEL_WORDS = {"labels", "label"}
@@ -81,7 +77,7 @@ class Idx(Source):
         """Yield each gzipped file whole, and the others in stretches of 50,000 images."""
         for path in self.files:
             packed = path.endswith(".gz")
-            with _open_array(path, dimensions=3) as array:
+            with _open_images(path) as array:
                 count = array.header.count
                 if not packed:
                     array.check_file_size(files.size_of(path))
@@ -96,7 +92,7 @@ class Idx(Source):
         """Yield images in the file's order, keyed `<file>#<number>`; those of a gzipped file have no place."""
         name, *stretch = names
         path = files.path_in(self.root, name)
-        with _open_array(path, dimensions=3) as array:
+        with _open_images(path) as array:
             labels = _read_labels(path, count=array.header.count)
             first, stop = map(int, stretch or (0, array.header.count))
             for number, data in enumerate(array.items(first, stop), start=first):
@@ -110,7 +106,7 @@ class Idx(Source):
     def read(self, place: str) -> NDArray[np.uint8]:
         """Return one image: [H, W], uint8."""
         name, number = place.rsplit("#", 1)
-        with _open_array(files.path_in(self.root, name), dimensions=3) as array:
+        with _open_images(files.path_in(self.root, name)) as array:
             return _pixels(array.item(int(number)), array.header)
 
     def remarks(self) -> list[str]:
@@ -148,30 +144,20 @@ class Idx(Source):
         return files.name_in(self.root, path)
 
 
-def read_idx(path: str | os.PathLike[str], *, dimensions: int) -> NDArray[np.uint8]:
-    """Read a whole IDX file of unsigned bytes that has this number of dimensions.
-
-    Raises:
-        DataError: It is not such a file, or its length is not what its header says.
-    """
-    with _open_array(os.fspath(path), dimensions=dimensions) as array:
-        values = array.values()
-        array.check_end()
-    return values
-
-
 @contextmanager
-def _open_array(path: str, *, dimensions: int) -> Iterator[RawArray]:
-    """Open a file of unsigned bytes, gzipped or not, for as long as the block lasts."""
+def _open_images(path: str) -> Iterator[RawArray]:
+    """Open a file of images, gzipped or not, for as long as the block lasts: [n, H, W], unsigned bytes."""
     with _open(path) as file:
-        offset = 4 + 4 * dimensions
-        start = file.read(offset)
-        if len(start) < offset or start[:4] != bytes((0, 0, _UBYTE, dimensions)):
+        start = file.read(_IMAGES_HEADER)
+        if len(start) < _IMAGES_HEADER or start[:4] != _IMAGES_MAGIC:
             raise DataError(
-                f"{path}: expected an IDX header of unsigned bytes in {dimensions} dimensions "
-                f"(00 00 08 {dimensions:02x}), found {start[:4].hex(' ') or 'an empty file'}"
+                f"{path}: expected an IDX header of unsigned bytes in 3 dimensions (00 00 08 03), "
+                f"found {start[:4].hex(' ') or 'an empty file'}"
             )
-        yield _raw_array(path, file, start)
+        array = _raw_array(path, file, start)
+        if array.header.count and not array.header.item_bytes:  # a few bytes could promise billions of them
+            raise DataError(f"{path}: expected images with pixels, found {array.header.text}")
+        yield array
 
 
 @contextmanager
@@ -209,7 +195,7 @@ def _holds_images(path: str) -> bool:
     """Return whether a file begins as images in IDX do."""
     try:
         with _open(path) as file:
-            return file.read(4) == bytes((0, 0, _UBYTE, 3))
+            return file.read(4) == _IMAGES_MAGIC
     except (DataError, OSError):
         return False
 
@@ -241,10 +227,8 @@ def _labels_path(images_path: str) -> str | None:
     folder, name = os.path.split(images_path)
     name = name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
     beside = os.path.basename(folder).replace("images", "labels").replace("idx3", "idx1")
-    for place in (
-        folder,
-        os.path.join(os.path.dirname(folder), beside),
-    ):  # Kaggle unpacks each file into its own folder
+    # Kaggle unpacks each file into its own folder.
+    for place in (folder, os.path.join(os.path.dirname(folder), beside)):
         for path in (os.path.join(place, name), os.path.join(place, f"{name}.gz")):
             if path != images_path and files.is_file(path):
                 return path
