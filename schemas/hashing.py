@@ -24,9 +24,8 @@ def digests(paths: Iterable[Path | str], digest: Callable[[str], str]) -> Iterat
     """Yield `digest(path)` of each file, in order. Large files, and files on another machine, are read in one thread per core."""
     remaining = iter(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while batch := list(
-            islice(remaining, MAX_QUEUED)
-        ):  # in batches, so that memory does not grow with the number of files
+        # In batches, so that memory does not grow with the number of files.
+        while batch := list(islice(remaining, MAX_QUEUED)):
             results = [digest(str(path)) if _small(path) else pool.submit(digest, str(path)) for path in batch]
             yield from (result.result() if isinstance(result, Future) else result for result in results)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from components.sources import Source, open_source
 from components.sources.base import chunks
 from schemas.artifacts.generator import Description
 from schemas.errors import DataError, UsageError
+from schemas.hashing import sha256_of
 from schemas.paths import user_path
 from schemas.recipe.generate import BLOCK, GenerateSection
 from schemas.recipe.preprocess import PreprocessSettings
@@ -55,8 +55,7 @@ def digest_of(section: GenerateSection) -> str:
     """
     path = _checked_path(section)
     if path.suffix == ".parquet":
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     return _open_images(path, preprocess=None).digest()
 
 

@@ -124,11 +124,8 @@ def select(
                 "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"
             )
     names = loaded.description.labels
-    selection, most, start = (
-        Selection(),
-        _images_per_label(section, count=count, labels=list(loaded.trained_labels)),
-        0,
-    )
+    most = _images_per_label(section, count=count, labels=list(loaded.trained_labels))
+    selection, start = Selection(), 0
     while len(selection.indices) < count:
         # As many as are missing, and up to a block more.
         blocks = min(BLOCKS_AT_ONCE, 1 + (count - len(selection.indices)) // BLOCK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ def check_labels(section: GenerateSection, description: Description) -> None:
 
 def shown_labels(description: Description) -> str:
     """Return the labels that a recipe may ask for, as an error lists them."""
-    names = list(description.trained_labels)
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+    return _first(list(description.trained_labels))
 
 
 def found_label(label: str, description: Description) -> str:
@@ -54,8 +53,7 @@ def describe_labels(section: GenerateSection, description: Description) -> str:
     if section.labels == "balanced":
         missing = [label for label in description.labels if label not in description.trained_labels]
         if missing:
-            names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else "")
-            return f"balanced, without {names}: no training image has {'it' if len(missing) == 1 else 'them'}"
+            return f"balanced, without {_first(missing)}: no training image has {'it' if len(missing) == 1 else 'them'}"
     return str(section.label or section.labels or "each by its share in training")
 
 
@@ -80,3 +78,8 @@ def labels_of_block(section: GenerateSection, trained_labels: Mapping[str, int],
         places = np.searchsorted(ends, indices % ends[-1], side="right")
         return np.asarray(numbers[places])
     return np.full(BLOCK, DRAWN, np.int64)
+
+
+def _first(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")

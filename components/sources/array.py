@@ -149,7 +149,7 @@ class Array(Source):
                 self._headers[place.path],
                 self.settings.labels,
                 alone=len(names[place.path]) == 1,
-                alone_in_folder=choice.common_folder(places, place) == 1,
+                alone_in_folder=choice.count_in_folder(places, place) == 1,
             )
             for place in places
         }

@@ -181,7 +181,7 @@ def _label_names_of(image_name: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != image_name]
 
 
-def common_folder(places: Iterable[ArrayPlace], place: ArrayPlace) -> int:
+def count_in_folder(places: Iterable[ArrayPlace], place: ArrayPlace) -> int:
     """Return how many arrays are in the folder of one of them."""
     folder = os.path.dirname(place.path)
     return sum(os.path.dirname(other.path) == folder for other in places)

@@ -193,7 +193,6 @@ def _geometry(kind: str, fields: dict[str, Any]) -> Geometry:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter(
-        "ignore"
-    )  # of Python 3.12, about a fork beside threads: those of pyarrow, which is not used here
+    # Python 3.12 warns of a fork beside threads: those of pyarrow, which is not used here.
+    warnings.simplefilter("ignore")
     _serve()

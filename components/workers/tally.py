@@ -31,9 +31,8 @@ class Tally:
 
     def flush(self) -> None:
         """Write the counts to the file."""
-        os.pwrite(
-            self.file, _COUNTS.pack(self.done, self.rejected), 0
-        )  # in place, so that no reader sees an empty file
+        # In place, so that no reader sees an empty file.
+        os.pwrite(self.file, _COUNTS.pack(self.done, self.rejected), 0)
         self.last_write = time.monotonic()
 
 

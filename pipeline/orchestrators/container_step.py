@@ -86,9 +86,8 @@ def _run(options: argparse.Namespace) -> None:
         external = {name: digest for name, digest in read.items() if digest is not None}
         if len(external) < len(read):
             raise UsageError("sources: expected a path in the container, or a URI that the engine knows, found none")
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # the output may be a mounted bucket, in which folders cannot be renamed
+    # The output may be a mounted bucket, in which folders cannot be renamed.
+    with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"
         run_task(task_for(stage, recipe, artifacts=artifacts, digests=digests | external, final=whole))
         shutil.copytree(whole, options.output, dirs_exist_ok=True)

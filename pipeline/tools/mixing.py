@@ -183,7 +183,7 @@ def _decode(
     if not generator.exists:
         raise DataError(f"{generator.path}: expected a Generator, found none; run make export RECIPE={recipe}")
     if generator.labels_path.exists() and label is None:
-        names = ", ".join(generator.describe().labels[:MOST_LABELS])
+        names = ", ".join(list(generator.describe().trained_labels)[:MOST_LABELS])
         raise UsageError(f"{command}: expected --label for a model that takes labels, one of {names}, found none")
     preprocess = preprocess_of(generator)
     images = np.stack([read_image(path, preprocess) for path in (first, second)])

@@ -23,8 +23,6 @@ from schemas.recipe.search import TRIAL_TRAIN_KEYS
 from schemas.recipe.sources import Source
 
 FORMATS_BEFORE_AVIF = ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
-
-
 EVALUATE_FILES = ("feature_model", "inception")  # settings of `evaluate` that name a file
 
 

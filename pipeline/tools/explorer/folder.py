@@ -50,9 +50,8 @@ def build(recipe: Recipe, *, runs: Path, out: Path | None, trust: bool = False) 
             f"{generator.path}: expected ONNX files, which browsers run, found none; "
             f'run make export RECIPE={recipe.name} SET="export.formats=[onnx]"'
         )
-    expect_trusted(
-        generator, trust=trust
-    )  # also where the page is there already: who made the one may have made the other
+    # Also where the page is there already: who made the one may have made the other.
+    expect_trusted(generator, trust=trust)
     folder = runs / recipe.name / "explorer" if out is None else out
     made_from = {"generator": generator.digest, "examples": examples.digest, "page": page_digest()}
     if _made_from(folder) == made_from:
