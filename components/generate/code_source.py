@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +219,7 @@ def _codes_of_images(
                 names.append(item.key)
                 # Not as ingest understands folders: here one folder alone says a label, too.
                 first, slash, _ = item.key.partition("/")
-                labels.append(first if labelled and slash else None)
+                labels.append(unicodedata.normalize("NFC", first) if labelled and slash else None)
                 yield pixels
 
     done = 0
