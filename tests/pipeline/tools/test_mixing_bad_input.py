@@ -94,13 +94,14 @@ def test_a_changed_generator_is_not_loaded(
     assert status == 1
 
 
-def test_a_conditional_generator_needs_a_label(
+def test_a_conditional_generator_needs_a_label_that_it_was_trained_on(
     command: Callable[..., tuple[int, str, str]], photos: tuple[Path, Path], tmp_path: Path
 ) -> None:
     generator = Generator(tmp_path / "runs" / "grey" / "generator")
     generator.labels_path.parent.mkdir(parents=True)
-    generator.labels_path.write_text('["cat", "dog"]')
-    about = Description(sampler="normal", latent_dim=3, image_shape=(8, 8, 1), labels=("cat", "dog"))
+    generator.labels_path.write_text('["cat", "dog", "owl"]')
+    labels = {"labels": ("cat", "dog", "owl"), "label_shares": (0.5, 0.5, 0.0)}
+    about = Description(sampler="normal", latent_dim=3, image_shape=(8, 8, 1), **labels)
     generator.description_path.write_text(about.model_dump_json())
     seal(generator, write_recipe(tmp_path, "grey"))
     for name in ("mix", "interpolate"):
