@@ -24,7 +24,7 @@ from components.sources.annotations import (
     split_word_of_path,
     splits_by_word,
 )
-from components.sources.base import Item, Part, Source, SourceImage
+from components.sources.base import Item, Part, ReadError, Source, SourceImage
 from components.sources.raw_array import ArrayHeader, RawArray
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
@@ -106,8 +106,11 @@ class Idx(Source):
     def read(self, place: str) -> NDArray[np.uint8]:
         """Return one image: [H, W], uint8."""
         name, number = place.rsplit("#", 1)
-        with _open_images(files.path_in(self.root, name)) as array:
-            return _pixels(array.item(int(number)), array.header)
+        try:
+            with _open_images(files.path_in(self.root, name)) as array:
+                return _pixels(array.item(int(number)), array.header)
+        except DataError as error:
+            raise ReadError(f"listed, then another file: {error}") from None
 
     def remarks(self) -> list[str]:
         """Return sentences on files of several data sets, on labels with several columns, and on evaluation files."""

@@ -35,7 +35,9 @@ def test_images_of_a_plain_file_can_be_read_again_by_their_place(tmp_path: Path,
     np.testing.assert_array_equal(again, IMAGES)
 
 
-def test_an_image_that_was_cut_off_after_it_was_listed_cannot_be_read(tmp_path: Path, write_idx: WriteIdx) -> None:
+def test_a_file_that_is_another_when_it_is_read_again_is_one_image_that_cannot_be_read(
+    tmp_path: Path, write_idx: WriteIdx
+) -> None:
     path = write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
     source = idx(tmp_path)
     places = [item.place or "" for item in items_of(source)]
@@ -43,6 +45,9 @@ def test_an_image_that_was_cut_off_after_it_was_listed_cannot_be_read(tmp_path: 
     np.testing.assert_array_equal(source.read(places[-2]), IMAGES[-2])
     with pytest.raises(ReadError, match="the file has become shorter"):
         source.read(places[-1])
+    path.write_bytes(b"gone")
+    with pytest.raises(ReadError, match="listed, then another file"):
+        source.read(places[0])
 
 
 def test_images_of_a_gzipped_file_have_no_place(tmp_path: Path, write_idx: WriteIdx) -> None:
