@@ -197,6 +197,7 @@ def test_figures_are_drawn_anew_without_training(
 def test_a_stage_killed_at_a_write_resumes_to_the_same_bytes(
     stage: Stage,
     copied: Runs,
+    recipe: Recipe,
     start: Callable[..., subprocess.Popen[str]],
     run_here: RunStages,
     artifact: Callable[..., Artifact],
@@ -207,7 +208,11 @@ def test_a_stage_killed_at_a_write_resumes_to_the_same_bytes(
     process = start(stage.name, copied, KILL_AT=name, KILL_AT_TIME=str(time))
     _, errors = process.communicate()
     assert process.returncode == 1
-    assert errors.startswith(f"error: {stage.name}: ended unexpectedly (signal {signal.SIGKILL:d})"), errors
+    log = copied / recipe.name / ".logs" / f"{stage.name}.log"
+    assert errors == (
+        f"error: {stage.name}: was interrupted (signal {signal.SIGKILL:d}) by somebody, or by the system, as when memory "
+        f"runs out; run the same command again to resume; the log: {log}\n"
+    )
     assert not artifact(stage.output, copied).exists
     if stage.name == "evaluate":  # of all stages it loads most libraries: none of them writes on the screen
         process = start(stage.name, copied)

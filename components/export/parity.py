@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from components.export import fresh_process
 from components.latents.noise import sampled_codes, seeded_labels
+from components.workers.child import failure_in
 from models.code_samplers import CodeSampler
 from models.vae import VAE
 from schemas.artifacts.generator import DRAWN
@@ -143,8 +144,9 @@ def call_in_fresh_process(form: str, generator: Path, arguments: Arrays, *, work
     environment = {**os.environ, "PYTHONPATH": ""}
     process = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if process.returncode:
-        last_line = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DataError(f"{generator / form}: expected a form that loads in a fresh process, found: {last_line}")
+        status = process.returncode
+        reason = failure_in(process.stderr) or (f"signal {-status}" if status < 0 else f"status {status}")
+        raise DataError(f"{generator / form}: expected a form that loads in a fresh process, found: {reason}")
     with np.load(outputs, allow_pickle=False) as results:
         return dict(results)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ WORKER_CRASHED = 3  # exit status of a process that is whole itself
 # Signals with which a process's own code ends it. SIGKILL is none of them: it comes from a person, or from the system when
 # memory runs out.
 CRASHES = frozenset((signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP))
+TRACEBACK = "Traceback (most recent call last):"
+# How Python, C++ and absl say why a process crashes.
+FATAL = re.compile(r"Fatal Python error: |terminate called |F\d{4} \d\d:")
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,22 @@ def report_error(pipe: int, message: str) -> None:
     """Send an error's message to the parent."""
     with os.fdopen(pipe, "wb") as file:
         file.write(message.encode())
+
+
+def failure_in(log: str) -> str:
+    """Return the line of a process's log that says why it failed: its last exception, or fatal error; "" where there is none.
+
+    Whatever else libraries log, such as warnings, is no reason, even if it comes last.
+    """
+    lines, failure = log.splitlines(), ""
+    for number, line in enumerate(lines):
+        if line.strip() == TRACEBACK:  # below it, the calls are indented, and the exception is not
+            failure = next(
+                (below for below in lines[number + 1 :] if below.strip() and not below[0].isspace()), failure
+            )
+        elif FATAL.match(line):
+            failure = line
+    return failure.strip()
 
 
 def _environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from components.reporting.console import console
-from components.workers.child import start_child
+from components.workers.child import INTERRUPTED, Child, failure_in, start_child
 
 
 class StageFailed(Exception):
@@ -66,14 +66,23 @@ def run_module(
         error = child.error()
         status = child.process.wait()
         log.seek(0)
-        lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+        text = log.read().decode(errors="replace")
     if error:
         raise StageFailed(error, 1 if child.crashed() else status, crashed=child.crashed())
     if status:
-        parts = [f"{name}: ended unexpectedly ({child.ending()})" + "".join(f": {line[:200]}" for line in lines[-1:])]
+        parts = [f"{name}: {_ending(child, text)}"]
         parts += [hint] if hint else []
         parts += [f"the log: {log_path}"] if log_path is not None else []
         raise StageFailed("; ".join(parts), 1, crashed=child.crashed())
+
+
+def _ending(child: Child, log: str) -> str:
+    """Say how a process ended; and why, if its log says so. Of a process that was killed, no log says why."""
+    status = child.process.wait()
+    if status == INTERRUPTED or (status < 0 and not child.crashed()):
+        return f"was interrupted ({child.ending()}) by somebody, or by the system, as when memory runs out"
+    reason = failure_in(log)
+    return f"ended unexpectedly ({child.ending()}){f': {reason[:200]}' if reason else ''}"
 
 
 @contextmanager

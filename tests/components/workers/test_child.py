@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from components.workers import child
-from components.workers.child import ROOT, start_child
+from components.workers.child import ROOT, failure_in, start_child
 from schemas.errors import UsageError
 
 
@@ -60,3 +60,28 @@ def test_the_status_says_how_a_child_ended(
             raise raised
 
     assert child.run_as_child(main) == status
+
+
+LIBRARIES = (
+    "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+    "E0000 00:00:1796068468.901743   27482 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error\n"
+    "WARNING:root:apitools not found\n"
+)
+TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    work()\n'
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("", ""),
+        (LIBRARIES, ""),
+        (f"{TRACEBACK}ValueError: no graph\nof this name\n{LIBRARIES}", "ValueError: no graph"),
+        (f"{TRACEBACK}KeyError: 1\n\nDuring handling of it:\n\n{TRACEBACK}a.b.Error: two\n", "a.b.Error: two"),
+        (f"{TRACEBACK}", ""),  # the process was killed while it wrote
+        (f"terminate called without an active exception\n{LIBRARIES}", "terminate called without an active exception"),
+        ("F0000 00:00:17.1   27 a.cc:5] Check failed: x\n", "F0000 00:00:17.1   27 a.cc:5] Check failed: x"),
+        ("Fatal Python error: Aborted\n\nThread 0x1:\n", "Fatal Python error: Aborted"),
+    ],
+)  # fmt: skip
+def test_what_libraries_log_is_no_reason_of_a_failure(log: str, reason: str) -> None:
+    assert failure_in(log) == reason

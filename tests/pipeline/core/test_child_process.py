@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,6 @@ def test_a_loud_child_prints_on_the_screen_and_logs_beside_it(
     [
         ("raise ValueError('no graph')", r"status 1\): ValueError: no graph", False),
         ("import os; os.abort()", r"signal 6\)", True),
-        ("import os; os.kill(os.getpid(), 9)", r"signal 9\)", False),
     ],
 )
 def test_an_unexpected_end_is_one_line_with_hint_and_log(
@@ -49,7 +49,19 @@ def test_an_unexpected_end_is_one_line_with_hint_and_log(
     assert (error.value.exit_status, error.value.crashed) == (1, crashed)
 
 
-def test_without_a_log_its_last_line_is_in_the_message() -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_that_is_killed_was_interrupted_whatever_libraries_logged(number: int, tmp_path: Path) -> None:
+    statement = f"import os, sys; print('W0000 00:00: a warning', file=sys.stderr, flush=True); os.kill(os.getpid(), {number:d})"
+    with pytest.raises(StageFailed) as error:
+        run(statement, log_path=tmp_path / "log", hint="try it again")
+    assert str(error.value) == (
+        f"mix: was interrupted (signal {number:d}) by somebody, or by the system, as when memory runs out; try it again; "
+        f"the log: {tmp_path / 'log'}"
+    )
+    assert not error.value.crashed
+
+
+def test_without_a_log_its_exception_is_in_the_message() -> None:
     with pytest.raises(StageFailed, match=r"^mix: ended unexpectedly \(status 1\): ValueError: no graph$"):
         run("raise ValueError('no graph')")
 
