@@ -116,7 +116,7 @@ def run(
     )
     say(f"metrics {_main_metrics(measurement)}")
     say(f"latent  {wording.dimensions(measurement)}")
-    for head, line in wording.judgement(judgement):
+    for head, line in wording.judgement(judgement, sampler=settings.evaluate.sampler):
         say(f"{head:<8}{line}")
     for outcome in outcomes:
         say(f"gate    {wording.gate(outcome)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.reporting.html import templates
+from components.reporting.numbers import with_interval
 from models.vae import VAE
 from schemas.artifacts.kinds import Model, ModelEvaluation
 from schemas.artifacts.records import Statistics
@@ -66,8 +67,15 @@ def model_card(
             },
             evaluation=json.loads(evaluation.metrics_path.read_bytes()),
             infra=infra,
+            kernel=_kernel,
         )
     )
+
+
+def _kernel(side: dict[str, Any]) -> str:
+    """Return the kernel distance of a side of a comparison in `metrics.json`, rounded as its 95% interval allows."""
+    kernel = side["kernel"]
+    return with_interval(kernel["value"], kernel.get("low"), kernel.get("high"))[0]
 
 
 def _yaml_text(text: str) -> str:

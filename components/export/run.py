@@ -92,7 +92,10 @@ def _write_and_check(
                 f"{differences[result]:.3g} in {result} of {form.title}"
             )
     values = max(difference for result, difference in differences.items() if result.endswith(".values"))
-    say(f"wrote   {form.title}, {data_size(_size(folder))}; in a fresh process within {values:.1e} of the Keras model")
+    say(
+        f"wrote   {form.title}, {data_size(_size(folder))}; loaded on its own, its pixels are within {general(values, digits=2)} "
+        "of the Keras model's (scale 0 to 1)"
+    )
     return {"largest_absolute_difference": differences, "bound": bounds}, time_and_memory(generator.work)
 
 

@@ -20,7 +20,7 @@ from components.ingest.normalise import store_float32
 from components.ingest.plan import ShardUnit, assign_splits, fill_empty_splits, plan_shards
 from components.ingest.shards import ShardFolders, ShardResult, write_shards
 from components.ingest.statistics import statistics_of
-from components.reporting.console import say
+from components.reporting.console import counted, say
 from components.sources.base import own_split
 from schemas import atomic
 from schemas.artifacts import tables
@@ -30,6 +30,11 @@ from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import IngestSettings
 
 SHEET = 100  # images on the contact sheet
+_SCALES = {
+    "unit": "numbers from 0 to 1",
+    "symmetric": "numbers from −1 to 1",
+    "standardise": "numbers with mean 0 and deviation 1",
+}
 
 
 def run(examples: Examples, settings: IngestSettings) -> dict[str, int]:
@@ -214,12 +219,16 @@ def _write_contact_sheet(examples: Examples, shards: list[Path], statistics: Sta
 
 def _print_summary(statistics: Statistics) -> None:
     images = statistics.images
-    shape = f"{statistics.height}×{statistics.width}×{statistics.channels}"
-    labels = f", {len(statistics.labels)} labels" if statistics.labels else ""
+    labels = f"; {counted(len(statistics.labels), 'label')}" if statistics.labels else ""
     say(f"images  {images['train']:,} train, {images['validation']:,} validation, {images['test']:,} test{labels}")
-    say(f"pixels  {shape} {statistics.store}, normalised: {statistics.normalise}")
+    grey = "grey" if statistics.channels == 1 else "colour"
+    stored = ", which the records hold" if statistics.store == "float32" else ""
+    say(
+        f"pixels  {statistics.width} × {statistics.height}, {grey}; the network gets {_SCALES[statistics.normalise]} "
+        f"(normalise: {statistics.normalise}){stored}"
+    )
     if statistics.duplicates:
-        say(f"dropped {statistics.duplicates:,} duplicates (see duplicates.parquet)")
+        say(f"dropped {counted(statistics.duplicates, 'duplicate')} (see duplicates.parquet)")
     if statistics.rejected:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in statistics.rejected.items())
         say(f"rejected {sum(statistics.rejected.values()):,} (see rejected.parquet): {reasons}")

@@ -8,11 +8,11 @@ from pathlib import Path
 import jinja2
 
 from components.reporting.markdown import as_markdown
-from components.reporting.numbers import fixed, general
+from components.reporting.numbers import as_distance, as_percent, fixed, general, with_error
 
 
 def templates(folder: Path, *, html: bool = True) -> jinja2.Environment:
-    """Return the templates in a folder, which can call `fixed` and `general`; a name that a template does not get is an error.
+    """Return the templates in a folder, which can call functions of `numbers`; a name that a template does not get is an error.
 
     Args:
         folder: Where the templates are.
@@ -25,7 +25,8 @@ def templates(folder: Path, *, html: bool = True) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(fixed=fixed, general=general)
+    for function in (as_distance, as_percent, fixed, general, with_error):
+        environment.globals[function.__name__] = function
     environment.filters["markdown"] = as_markdown
     return environment
 

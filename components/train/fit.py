@@ -16,8 +16,8 @@ from components.engine.optimizer import make_optimizer
 from components.engine.probe import Engine, choose_engine, halve_batches
 from components.examples.dataset import readable
 from components.examples.training_images import MEMORY_SHARE, TrainingImages
-from components.reporting.console import say
-from components.reporting.numbers import data_size, setting
+from components.reporting.console import counted, say
+from components.reporting.numbers import as_setting, data_size
 from components.train.ema import AveragedWeights
 from components.train.event_files import remove_host
 from components.train.importance_weighted import ImportanceWeighted
@@ -39,12 +39,13 @@ def fit(
 ) -> dict[str, int]:
     """Train a model and write it: see `components.train.component.train`."""
     device = prepare_device(deterministic=settings.train.deterministic)
-    settings, tuned_keys = with_tuned(settings, hyperparameters)
+    settings, tuned_values = with_tuned(settings, hyperparameters)
     images = TrainingImages(examples)
     state = TrainingState.read(model.work / "state.npz")
     if not state.finished(settings.train.epochs):
-        if tuned_keys:
-            say(f"tuned   {', '.join(tuned_keys)} from the search (train.use_tuned=false uses the recipe's values)")
+        if tuned_values:
+            values = ", ".join(f"{key} {as_setting(value)}" for key, value in tuned_values.items())
+            say(f"tuned   {values} from the search (train.use_tuned=false uses the recipe's values)")
         engine = choose_engine(
             settings.train.engine,
             settings.model,
@@ -164,8 +165,8 @@ def _print_start(
 ) -> None:
     section = settings.train
     say(f"model   {settings.model.network}, {vae.count_params():,} weights, latent_dim {vae.latent_dim}, on {device}")
-    rate = setting(section.learning_rate, digits=3)
-    say(f"trains  on {images.count:,} images, {section.batch_size} per step, learning rate {rate}")
+    rate = as_setting(section.learning_rate)
+    say(f"trains  on {counted(images.count, 'image')}, {section.batch_size:,} per step, learning rate {rate}")
     if vae.conditional:
         say(f"labels  {len(vae.labels):,}, conditioning encoder and decoder")
     if replicas.count > 1:

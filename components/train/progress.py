@@ -12,7 +12,7 @@ import keras
 
 from components.examples.dataset import keys_of_batches
 from components.reporting.console import bar, say
-from components.reporting.numbers import fixed
+from components.reporting.numbers import as_loss, setting
 from schemas import atomic
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
@@ -48,7 +48,7 @@ class EpochProgress(keras.callbacks.Callback):
         if now - self.drawn > 0.2:
             self.drawn = now
             means = logs or {}
-            loss, reconstruction, kl = (fixed(means[name], decimals=3) for name in ("loss", "reconstruction", "kl"))
+            loss, reconstruction, kl = (as_loss(means[name]) for name in ("loss", "reconstruction", "kl"))
             note = f"loss {loss}  reconstruction {reconstruction}  KL {kl}"
             self.update(min(self.images, (batch + 1) * self.batch_size), note)
 
@@ -62,9 +62,12 @@ class EpochProgress(keras.callbacks.Callback):
         self.resources.close()
         means = logs or {}
         rate = self.images / (self.training_seconds or time.monotonic() - self.began)
+        loss, reconstruction, kl, validation = (
+            as_loss(means[name]) for name in ("loss", "reconstruction", "kl", "val_loss")
+        )
         say(
-            f"epoch {epoch + 1:>3}/{self.epochs}  loss {means['loss']:9.3f}  reconstruction {means['reconstruction']:9.3f}"
-            f"  KL {means['kl']:7.3f}  validation {means['val_loss']:9.3f}  {rate:7,.0f} images/s"
+            f"epoch {epoch + 1:>3}/{self.epochs}  loss {loss:>8}  reconstruction {reconstruction:>8}  KL {kl:>7}  "
+            f"validation loss {validation:>8}  {rate:7,.0f} images/s"
         )
 
 
@@ -116,7 +119,7 @@ class StopWhenLost(keras.callbacks.Callback):
         loss = "validation loss" if name == "val_loss" else "loss"
         return DataError(
             f"train.learning_rate: expected a {loss} that stays finite, found {(logs or {})[name]} {when} with "
-            f"{self.learning_rate:g}; try {self.learning_rate / 10:g}{more}"
+            f"{setting(self.learning_rate)}; try {setting(self.learning_rate / 10)}{more}"
         )
 
 
@@ -128,14 +131,15 @@ def print_epochs(history: list[dict[str, Any]], *, best: int, stopped: bool) -> 
         best: The best epoch, from 0.
         stopped: Whether early stopping ended the training.
     """
-    reason = "stopped early" if stopped else "all epochs run"
+    reason = "stopped early: no later epoch was better" if stopped else "all that the recipe asks for"
     say(f"best    epoch {best + 1} of {len(history)} ({reason}); its weights are saved")
     rows = {0: "first", len(history) - 1: "last", best: "best"}  # called best also where it is the first or the last
     say("                       loss  reconstruction       KL   validation: loss  reconstruction       KL")
     for epoch, name in sorted(rows.items()):
         row = history[epoch]
         figures = "".join(
-            f"{row[f'{split}loss']:{width}.3f} {row[f'{split}reconstruction']:15.3f} {row[f'{split}kl']:8.3f}"
+            f"{as_loss(row[f'{split}loss']):>{width}} {as_loss(row[f'{split}reconstruction']):>15} "
+            f"{as_loss(row[f'{split}kl']):>8}"
             for split, width in (("", 11), ("val_", 19))
         )
         say(f"{name:<7} epoch {epoch + 1:>4} {figures}")

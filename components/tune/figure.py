@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
-from components.reporting.numbers import fixed, setting
+from components.reporting.numbers import as_setting, fixed, setting
 from components.tune.importance import position
-from components.tune.space import readable_value
 from schemas.recipe.search import Range
 
 COLOURS = colormaps["viridis"]
@@ -138,7 +137,7 @@ def _scale(axes: Axes, column: int, ticks: list[tuple[float, str]]) -> None:
 
 def _ticks(values: Any) -> list[tuple[float, str]]:
     if not isinstance(values, Range):
-        labels = [readable_value(value) for value in values]
+        labels = [as_setting(value) for value in values]
         short = [label if len(label) <= LABEL_LENGTH else f"{label[: LABEL_LENGTH - 1]}…" for label in labels]
         return [(position(value, values), label) for value, label in zip(values, short, strict=True)]
     places = np.linspace(0, 1, 5)

@@ -12,11 +12,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from components.engine.device import prepare_device
 from components.examples.dataset import readable
 from components.reporting.console import counted, say
+from components.reporting.numbers import as_loss, as_setting
 from components.tune.bookkeeping import Bookkeeping
 from components.tune.figure import search_figure
 from components.tune.importance import importance
 from components.tune.oracles import make_oracle
-from components.tune.space import readable_space, readable_value, values_of
+from components.tune.space import readable_space, values_of
 from components.tune.tuner import Tuner, images_for
 from components.tune.verdict import verdict, winner_of
 from schemas import atomic
@@ -36,7 +37,7 @@ def search(examples: Examples, hyperparameters: HyperParameters, settings: TuneS
     oracle = make_oracle(settings, state_path=work / "search.json")
     say(f"searches {readable_space(section.space)}")
     say(
-        f"with    {section.oracle}, {counted(section.max_trials, 'trial')}, {counted(section.epochs, 'epoch')} of "
+        f"with    {section.oracle} search, {counted(section.max_trials, 'trial')}, {counted(section.epochs, 'epoch')} of "
         f"{counted(images, 'image')} each, on {device}"
     )
     oracle.restore()
@@ -82,11 +83,11 @@ def number_of(trial: Trial) -> int:
 
 
 def _print_trial(row: dict[str, Any], settings: TuneSettings) -> None:
-    values = "  ".join(f"{key.rpartition('.')[2]} {readable_value(row[key])}" for key in settings.tune.space)
+    values = "  ".join(f"{key.rpartition('.')[2]} {as_setting(row[key])}" for key in settings.tune.space)
     if row["val_elbo"] is None:
         result = f"failed: {row['reason']}"
     else:
-        result = f"validation ELBO {row['val_elbo']:9.3f}"
+        result = f"validation ELBO {as_loss(row['val_elbo']):>8}"
         if row["epochs_run"] < row["epochs"]:
             result += f"  (ended after {row['epochs_run']} of {row['epochs']} epochs: behind the median)"
         elif row["epochs"] < settings.tune.epochs:
@@ -115,7 +116,9 @@ def _write(hyperparameters: HyperParameters, rows: list[dict[str, Any]], setting
     atomic.write_text(hyperparameters.summary_path, json.dumps(summary, indent=1) + "\n")
     with atomic.replacing(hyperparameters.figure_path) as temporary:
         search_figure(rows, space=space, best=best["trial"], shares=shares).savefig(temporary, format="png")
-    say(f"best    {sentence}")
+    best_line, _, more_line = sentence.replace(" -", " −").rpartition("; ")
+    say(f"best    {best_line}")
+    say(f"        {more_line}")
     early = sum(row["epochs_run"] < row["epochs"] for row in finished)
     return {"trials": len(rows), "failed": len(rows) - len(finished), "ended_early": early}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras_tuner
 
-from components.reporting.numbers import setting
+from components.reporting.numbers import as_setting, setting
 from schemas.recipe.search import Range
 from schemas.recipe.settings import TuneSettings, value_at, with_values
 
@@ -41,16 +41,11 @@ def values_of(hyperparameters: keras_tuner.HyperParameters, settings: TuneSettin
     }
 
 
-def readable_value(value: Any) -> str:
-    """Return a value as text for people."""
-    return setting(value, digits=3) if isinstance(value, float) else json.dumps(value).replace('"', "")
-
-
 def readable_space(space: dict[str, Any]) -> str:
     """Return a space as text for people, such as `model.latent_dim: 2, 4, 8 × train.learning_rate: 0.0001 to 0.01`."""
     return " × ".join(
         f"{key}: {setting(values.low)} to {setting(values.high)}"
         if isinstance(values, Range)
-        else f"{key}: {', '.join(readable_value(value) for value in values)}"
+        else f"{key}: {', '.join(as_setting(value) for value in values)}"
         for key, values in space.items()
     )

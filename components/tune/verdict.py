@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from components.reporting.numbers import as_setting
 from components.tune.importance import position
-from components.tune.space import readable_value
 from schemas.recipe.search import Range
 
 MIN_FINISHED = 6  # trials; with fewer, it says nothing about more of them
@@ -29,7 +29,7 @@ def verdict(trials: list[dict[str, Any]], space: dict[str, Any]) -> str:
         space: The recipe's `tune.space`.
     """
     best = winner_of(trials)
-    values = ", ".join(f"{key} {readable_value(best[key])}" for key in space)
+    values = ", ".join(f"{key} {as_setting(best[key])}" for key in space)
     sentence = f"trial {best['trial']} won with {values}: validation ELBO {best['val_elbo']:.2f} nats per image"
     # Compared with the trials that ran as long: what a trial that was ended early would have reached is not known.
     peers = [trial["val_elbo"] for trial in trials if _is_peer(trial, best)]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from components.reporting.numbers import fixed, significant
+from components.reporting.numbers import as_distance, as_loss, with_error
 
 FEW_EPOCHS = 10
 STILL_FALLING = 0.01  # share of the validation loss's whole fall, in the last tenth of all epochs
@@ -26,6 +26,7 @@ class Findings:
         dims: Latent dimensions.
         active: Those in use; None: unknown.
         ssim: Mean of the reconstructions.
+        ssim_error: Its standard error; None: unknown.
         history: Columns of the model's history, one value per epoch.
         flagged: Whether new images give training images away.
         sampler_setting: `evaluate.sampler`.
@@ -43,6 +44,7 @@ class Findings:
     sampler_setting: str
     sampler: str
     held_out: Mapping[str, float]
+    ssim_error: float | None = None
 
     @property
     def best(self) -> int | None:
@@ -118,7 +120,7 @@ def overfit(findings: Findings) -> str | None:
     lead, gain = validation[best] - training[best], validation[0] - validation[best]
     if not (lead > OVERFIT * abs(gain) and lead > 0):
         return None
-    losses = [significant(loss[best], digits=4) for loss in (validation, training)]
+    losses = [as_loss(loss[best]) for loss in (validation, training)]
     return (
         f"In the best epoch the reconstruction loss is {losses[0]} on validation images and {losses[1]} on training images, "
         "which it memorises: try more images, a smaller network, or train.optimizer: adamw with "
@@ -130,10 +132,10 @@ def too_few_dims(findings: Findings) -> str | None:
     """Advise on poor reconstructions where all latent dimensions are in use."""
     if findings.active != findings.dims or findings.ssim >= POOR or not findings.single_level:
         return None
+    ssim, _ = with_error(findings.ssim, findings.ssim_error)
     subject = "the only latent dimension is" if findings.dims == 1 else f"all {findings.dims:,} latent dimensions are"
     return (
-        f"Reconstructions reach a mean SSIM of {fixed(findings.ssim, decimals=2)}, and {subject} in use: try model.latent_dim: "
-        f"{2 * findings.dims}."
+        f"Reconstructions reach a mean SSIM of {ssim}, and {subject} in use: try model.latent_dim: {2 * findings.dims}."
     )
 
 
@@ -145,7 +147,7 @@ def other_sampler(findings: Findings) -> str | None:
     best = min(candidates, key=lambda kind: candidates[kind])
     if not candidates[best] < FAR_BETTER * candidates[findings.sampler]:
         return None
-    lower, higher = (significant(candidates[kind], digits=3) for kind in (best, findings.sampler))
+    lower, higher = (as_distance(candidates[kind]) for kind in (best, findings.sampler))
     return (
         f"Codes from {best} make images at a Fréchet distance of {lower} from validation images, those from "
         f"{findings.sampler} at {higher}: try evaluate.sampler: auto."
@@ -157,7 +159,7 @@ def learned_prior(findings: Findings) -> str | None:
     mixture, normal = (findings.held_out.get(kind) for kind in ("mixture", "normal"))
     if mixture is None or normal is None or not mixture < FAR_BETTER * normal:
         return None
-    lower, higher = (significant(distance, digits=3) for distance in (mixture, normal))
+    lower, higher = (as_distance(distance) for distance in (mixture, normal))
     return (
         f"Codes do not fill N(0, I): images from a mixture fitted afterwards lie at a Fréchet distance of {lower} from "
         f"validation images, those from N(0, I) at {higher}. Try model.prior_components: 100, a prior learned in training."

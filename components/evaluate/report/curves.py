@@ -7,14 +7,14 @@ keeps its size.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from components.evaluate.report.search import Search
-from components.reporting.numbers import fixed, general, setting, significant
+from components.reporting.numbers import as_loss, as_setting, fixed
 
 PLACES = 1000  # of a polyline, from the left and from the top
 LABEL_GAP = 9.0  # per cent between the labels of two curves
@@ -48,6 +48,7 @@ class Panel:
         series: Its curves, at least one.
         log: Whether the scale is logarithmic.
         wide: Whether it takes the page's width.
+        text: Returns a value as text.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Panel:
     series: tuple[Series, ...]
     log: bool = False
     wide: bool = False
+    text: Callable[[float], str] = as_loss
 
     @property
     def range(self) -> tuple[float, float]:
@@ -74,7 +76,7 @@ class Panel:
         """Positions and numbers of the horizontal lines."""
         low, high = self.range
         if self.log:
-            return [(self.place(value), general(value, digits=3)) for value in _powers(10**low, 10**high)]
+            return [(self.place(value), self.text(value)) for value in _powers(10**low, 10**high)]
         step = _step(high - low, most=5)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         first_step = math.ceil(low / step - 1e-9)
@@ -94,6 +96,10 @@ class Panel:
                 polylines[-1].append(f"{x},{y}")
         return [" ".join(points) for points in polylines if points]
 
+    def printed_value(self, value: Value) -> str:
+        """Return a value as text."""
+        return "–" if value is None else self.text(value)
+
     def places(self, series: Series) -> str:
         """Return the position of each epoch's value, "-" where there is none: the script moves dots by it."""
         return " ".join("-" if value is None else f"{self.place(value):g}" for value in series.values)
@@ -105,7 +111,7 @@ class Panel:
 
     def printed(self, series: Series) -> str:
         """Return a curve's values as text, for the script."""
-        return "|".join(printed(value) for value in series.values)
+        return "|".join(self.printed_value(value) for value in series.values)
 
     @property
     def labels(self) -> list[tuple[float, str, str]]:
@@ -125,7 +131,7 @@ class Panel:
         """Return the chart in words, for a screen reader."""
         named = [series for series in self.series if series.name]
         runs = [
-            f"{series.name} from {printed(series.values[0])} to {printed(_last(series.values))}"
+            f"{series.name} from {self.printed_value(series.values[0])} to {self.printed_value(_last(series.values))}"
             for series in named
             if _last(series.values) is not None
         ]
@@ -186,7 +192,9 @@ class Curves:
         mark = f" ({self.mark})" if index == self.marked else ""
         parts = [
             f"{panel.title}: "
-            + ", ".join(f"{series.name} {printed(series.values[index])}" for series in panel.series if series.name)
+            + ", ".join(
+                f"{series.name} {panel.printed_value(series.values[index])}" for series in panel.series if series.name
+            )
             for panel in self.panels
         ]
         return f"Epoch {self.epochs[index]:,}{mark} – {'; '.join(parts)}"
@@ -199,7 +207,10 @@ class Curves:
     @property
     def rows(self) -> list[list[str]]:
         """The table's rows, one for each epoch."""
-        return [[printed(series.values[index]) for _, series in self._named] for index in range(len(self.epochs))]
+        return [
+            [panel.printed_value(series.values[index]) for panel, series in self._named]
+            for index in range(len(self.epochs))
+        ]
 
     @property
     def _named(self) -> list[tuple[Panel, Series]]:
@@ -227,7 +238,9 @@ def training(history: pa.Table, *, unit: str) -> Curves:
     rates = columns["learning_rate"]
     if len(set(rates)) > 1:  # a constant rate needs no chart
         positive = tuple(rate if rate is not None and rate > 0 else None for rate in rates)
-        panels.append(Panel("Learning rate", "logarithmic", (Series("rate", "only", positive),), log=True))
+        panels.append(
+            Panel("Learning rate", "logarithmic", (Series("rate", "only", positive),), log=True, text=as_setting)
+        )
     epochs = tuple(int(epoch) for epoch in history["epoch"].to_pylist())
     losses = [math.inf if loss is None else loss for loss in columns["val_loss"]]
     marked = losses.index(min(losses)) if min(losses) < math.inf else None
@@ -264,9 +277,9 @@ def trials_table(search: Search) -> tuple[list[str], list[tuple[bool, list[str]]
             str(trial["trial"]) == search.winner,
             [
                 str(trial["trial"]),
-                *(_setting(trial[key]) for key in keys),
+                *(as_setting(trial[key]) for key in keys),
                 f"{trial['epochs_run']:,}",
-                printed(finite(trial["val_elbo"])),
+                "–" if (elbo := finite(trial["val_elbo"])) is None else as_loss(elbo),
             ],
         )
         for trial in ordered
@@ -282,15 +295,6 @@ def across(index: int, count: int) -> float:
 def finite(value: Any) -> Value:
     """Return a finite number, or None."""
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def printed(value: Value) -> str:
-    """Return a value as text, with five digits."""
-    return "–" if value is None else significant(value, digits=5)
-
-
-def _setting(value: Any) -> str:
-    return setting(value, digits=4) if isinstance(value, float) else str(value)
 
 
 def _last(values: Sequence[Value]) -> Value:

@@ -25,7 +25,7 @@ from components.evaluate.samples.distances import Compared, Comparison
 from components.evaluate.samples.judge import Judgement
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
-from components.reporting.numbers import fixed, setting, significant, with_error
+from components.reporting.numbers import as_distance, as_setting, fixed, with_error
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
 from schemas.recipe.settings import EvaluateSettings, by_key
@@ -145,7 +145,10 @@ def render(
             introduction=_introduction(subject, measurement=measurement),
             facts=_facts(subject, measurement=measurement),
             verdict=[
-                (label, _parts(sentence)) for label, sentence in verdict(measurement, judgement, gates, advice=advice)
+                (label, _parts(sentence))
+                for label, sentence in verdict(
+                    measurement, judgement, gates, advice=advice, sampler=subject.settings.evaluate.sampler
+                )
             ],
             summary=wording.summary(measurement),
             tiles={
@@ -171,6 +174,7 @@ def render(
             samplers=_samplers(judgement),
             space=judgement.space,
             why_not_chosen=judgement.why_not_chosen,
+            codes=wording.codes(judgement, sampler=subject.settings.evaluate.sampler),
             useful=wording.sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),
             gates=gates,
@@ -205,6 +209,7 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         dims=len(measurement.active),
         active=None if measurement.active_dims_unknown else int(measurement.active.sum()),
         ssim=measurement.estimates["ssim"].value,
+        ssim_error=measurement.estimates["ssim"].standard_error,
         history={name: subject.history[name].to_pylist() for name in subject.history.column_names},
         flagged=not isinstance(judgement.memorisation, str) and judgement.memorisation.flagged,
         sampler_setting=subject.settings.evaluate.sampler,
@@ -237,7 +242,7 @@ def _introduction(subject: Subject, *, measurement: Measurement) -> str:
 def _rates(history: pa.Table) -> str:
     """Say what the learning rate was, where it stayed the same."""
     rates = set(history["learning_rate"].to_pylist())
-    return f"The learning rate was {setting(rates.pop(), digits=3)} throughout." if len(rates) == 1 else ""
+    return f"The learning rate was {as_setting(rates.pop())} throughout." if len(rates) == 1 else ""
 
 
 def _tile(metric: Metric, *, measurement: Measurement) -> _Tile:
@@ -256,12 +261,14 @@ def _tile(metric: Metric, *, measurement: Measurement) -> _Tile:
 
 def _space_tables(compared: Compared) -> list[_SpaceTable]:
     def row(side: Comparison) -> list[str]:
-        kernel, manifold = side.kernel, side.manifold
-        kernel_text = significant(kernel.value, digits=3)
-        if kernel.low is not None and kernel.high is not None:
-            kernel_text += f" ({significant(kernel.low, digits=3)} to {significant(kernel.high, digits=3)})"
+        manifold = side.manifold
+        kernel, interval = wording.kernel(side)
         shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
-        return [significant(side.frechet, digits=3), kernel_text, *(fixed(share, decimals=3) for share in shares)]
+        return [
+            as_distance(side.frechet),
+            f"{kernel} ({interval})" if interval else kernel,
+            *(fixed(share, decimals=3) for share in shares),
+        ]
 
     return [
         _SpaceTable(
@@ -288,7 +295,7 @@ def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:
             wording.SAMPLERS[result.sampler.kind],
             result.sampler is judgement.sampler,
             [
-                "–" if value is None else significant(value, digits=3)
+                "–" if value is None else as_distance(value)
                 for value in (result.held_out, result.kernel, result.frechet)
             ],
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from components.evaluate.reconstruction.measure import Measurement
-from components.reporting.numbers import fixed
+from components.evaluate.report.wording import mean
+from components.reporting.numbers import as_loss, with_error
 
 NONE = "There is no floor: it depends on the images. Compare it between models of the same images."
 
@@ -13,11 +14,10 @@ NONE = "There is no floor: it depends on the images. Compare it between models o
 def reference(name: str, measurement: Measurement) -> str:
     """Return a metric's reference in a sentence; `name` is a `Metric.name`."""
     if name in measurement.plain_colour:
-        plain, decimals = measurement.plain_colour[name], {"psnr": 1, "ssim": 2}.get(name, 4)
-        value = fixed(plain, decimals=decimals)
+        value = with_error(measurement.plain_colour[name], None)[0]
         return f"One colour, the training images’ mean, in place of every reconstruction reaches {value}."
     if name == "iwae" and "elbo" in measurement.estimates:
-        return f"Its floor is the ELBO, {fixed(measurement.estimates['elbo'].value, decimals=1)}."
+        return f"Its floor is the ELBO, {mean(measurement.estimates['elbo'])}."
     if name == "bits_per_dim":
         return "Pixels as they are take 8 bits."
     if name == "kl":
@@ -25,5 +25,5 @@ def reference(name: str, measurement: Measurement) -> str:
         gap = measurement.aggregate.gap if measurement.aggregate else math.nan
         if not math.isfinite(gap):
             return floor
-        return f"{floor} Of it, {fixed(gap, decimals=1)} nats are the divergence of all codes together from N(0, I)."
+        return f"{floor} Of it, {as_loss(gap)} nats are the divergence of all codes together from N(0, I)."
     return NONE

@@ -11,15 +11,17 @@ from components.evaluate.samples.distances import Compared
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.privacy import LIMITS
 from components.reporting.console import counted
-from components.reporting.numbers import fixed
+from components.reporting.numbers import as_distance, as_percent, fixed
 
 Line = tuple[str, str]  # its label and a sentence
 
 
-def verdict(measurement: Measurement, judgement: Judgement, gates: Sequence[Outcome], *, advice: str) -> list[Line]:
-    """Return the five lines, each with the number that decides and its floor."""
+def verdict(
+    measurement: Measurement, judgement: Judgement, gates: Sequence[Outcome], *, advice: str, sampler: str = "auto"
+) -> list[Line]:
+    """Return the five lines, each with the number that decides and its floor; `sampler` is the recipe's `evaluate.sampler`."""
     return [
-        ("Quality", quality(judgement.compared)),
+        ("Quality", " ".join([quality(judgement.compared), *_sampler(judgement, sampler)])),
         ("Use of the latent space", latent_space(measurement)),
         ("Memorisation", memorisation(judgement)),
         ("Gates", gate_outcomes(gates)),
@@ -34,14 +36,22 @@ def quality(compared: Compared | str) -> str:
     best = compared.distances[-1]
     name = wording.DISTANCE_NAMES.get(best.space.name, ("Fréchet distance",))[0]
     new, floor = best.synthetic, best.floor
-    value, floor_value = (fixed(side.frechet, decimals=3) for side in (new, floor))
+    value, floor_value = (as_distance(side.frechet) for side in (new, floor))
     times = f", {_times(new.frechet / floor.frechet)} the floor" if floor.frechet > 0 else ", above the floor"
-    coverage, floor_coverage = (f"{fixed(100 * side.manifold.coverage, decimals=0)}%" for side in (new, floor))
+    coverage, floor_coverage = (as_percent(side.manifold.coverage) for side in (new, floor))
+    below = f" {wording.sentence(wording.below_floor(best))}" if wording.is_below_floor(best) else ""
     return (
         f"New images lie at a {name} of {value} from test images{times} of {floor_value} that training images set "
         f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {coverage} of the test images, where training "
-        f"images cover {floor_coverage}."
+        f"images cover {floor_coverage}.{below}"
     )
+
+
+def _sampler(judgement: Judgement, sampler: str) -> list[str]:
+    """Say where codes come from if their sampler was not chosen, although new images were compared."""
+    if not judgement.why_not_chosen or not wording.why_not_chosen(judgement, sampler=sampler):
+        return []
+    return [f"Codes come {wording.codes(judgement, sampler=sampler)}."]
 
 
 def latent_space(measurement: Measurement) -> str:

@@ -6,13 +6,14 @@ import math
 
 from components.evaluate.reconstruction.latent import STEPS, Smoothness
 from components.evaluate.reconstruction.measure import Measurement
+from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
-from components.evaluate.samples.distances import Compared
+from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.privacy import Memorisation
 from components.evaluate.samples.usefulness import Usefulness
 from components.reporting.console import counted
-from components.reporting.numbers import fixed, general
+from components.reporting.numbers import as_distance, as_loss, as_percent, fixed, general, with_error, with_interval
 
 # Lowest mean SSIM of each verdict. The bounds are this project's, and the report states them.
 VERDICTS = (
@@ -54,7 +55,7 @@ def between_codes(measurement: Measurement, smoothness: Smoothness | None) -> st
     """Say where codes lie, and how images change between them, in sentences; "" where neither is known."""
     sentences = []
     if measurement.aggregate and math.isfinite(gap := measurement.aggregate.gap):
-        sentences.append(f"All codes together lie {fixed(gap, decimals=1)} nats from N(0, I).")
+        sentences.append(f"All codes together lie {as_loss(gap)} nats from N(0, I).")
     if smoothness:
         length, step = (fixed(value, decimals=1) for value in (smoothness.length, smoothness.largest_step))
         sentences.append(
@@ -80,15 +81,41 @@ SAMPLERS = {
 }
 
 
-def judgement(judged: Judgement) -> list[tuple[str, str]]:
-    """Return the results about new images as lines for a terminal, each with a heading word."""
+def judgement(judged: Judgement, *, sampler: str = "auto") -> list[tuple[str, str]]:
+    """Return the results about new images as lines for a terminal, each with a heading word.
+
+    Args:
+        judged: The results.
+        sampler: The recipe's `evaluate.sampler`.
+    """
     lines = [("new", distances(judged.compared))]
-    if not isinstance(judged.samplers, str):
-        lines.append(("codes", f"from {SAMPLERS[judged.sampler.kind]}"))
+    if not isinstance(judged.compared, str) and judged.compared.distances:
+        best = judged.compared.distances[-1]
+        lines += [("floor", below_floor(best))] if is_below_floor(best) else []
+    lines.append(("codes", codes(judged, sampler=sampler)))
     if not isinstance(judged.usefulness, str):
         lines.append(("useful", usefulness(judged.usefulness)))
     lines.append(("copies", copies(judged.memorisation)))
     return lines
+
+
+def codes(judged: Judgement, *, sampler: str) -> str:
+    """Say where the codes of new images come from, as a clause; and why, where none could be chosen.
+
+    Args:
+        judged: The results.
+        sampler: The recipe's `evaluate.sampler`: auto, or the one to take.
+    """
+    clause = f"from {SAMPLERS[judged.sampler.kind]}"
+    why = why_not_chosen(judged, sampler=sampler)
+    return f"{clause}; no better sampler was looked for: {why}" if why else clause
+
+
+def why_not_chosen(judged: Judgement, *, sampler: str) -> str | None:
+    """Return why the sampler of codes was not chosen by distances, as a clause; None: it was, or the recipe names it."""
+    if sampler != "auto":
+        return None
+    return judged.samplers if isinstance(judged.samplers, str) else judged.why_not_chosen
 
 
 def distances(compared: Compared | str) -> str:
@@ -100,15 +127,32 @@ def distances(compared: Compared | str) -> str:
     best = compared.distances[-1]
     names = DISTANCE_NAMES.get(best.space.name, ("Fréchet distance",))
     synthetic, floor = (
-        [fixed(side.frechet, decimals=3), fixed(side.kernel.value, decimals=5)][: len(names)]
-        for side in (best.synthetic, best.floor)
+        [as_distance(side.frechet), kernel(side)[0]][: len(names)] for side in (best.synthetic, best.floor)
     )
     values = " and ".join(f"{name} {value}" for name, value in zip(names, synthetic, strict=True))
-    coverage = fixed(100 * best.synthetic.manifold.coverage, decimals=0)
+    coverage = as_percent(best.synthetic.manifold.coverage)
     space = SPACES.get(best.space.name, f"in the features “{best.space.name}”")
     return (
-        f"{counted(best.images, 'new image')}: {values} from test images {space}, where training images "
-        f"have {' and '.join(floor)}; they cover {coverage}% of the test images"
+        f"{counted(best.images, 'new image')}: {values} from test images {space}, where training images have "
+        f"{' and '.join(floor)}, the floor; the new images cover {coverage} of the test images"
+    )
+
+
+def kernel(side: Comparison) -> tuple[str, str]:
+    """Return a kernel distance and its 95% interval, "" where that is unknown."""
+    return with_interval(side.kernel.value, side.kernel.low, side.kernel.high)
+
+
+def is_below_floor(measured: Distances) -> bool:
+    """Return whether new images are nearer to the test images than training images are."""
+    return measured.synthetic.frechet < measured.floor.frechet
+
+
+def below_floor(measured: Distances) -> str:
+    """Explain a distance below the floor, as a clause."""
+    return (
+        "a distance below the floor does not mean that new images are better than real ones: in these features they are as "
+        f"near to test images as training images are, and both distances are estimates from {counted(measured.images, 'image')}"
     )
 
 
@@ -116,8 +160,7 @@ def usefulness(useful: Usefulness | str) -> str:
     """Say how well new images train a classifier, as a clause; or why it was not measured."""
     if isinstance(useful, str):
         return f"not tried for training a classifier: {useful}"
-    shares = (fixed(100 * share, decimals=1) for share in (useful.synthetic, useful.real, useful.both))
-    synthetic, real, both = (f"{share}%" for share in shares)
+    synthetic, real, both = map(as_percent, (useful.synthetic, useful.real, useful.both))
     return (
         f"a classifier trained on new images names {synthetic} of the test images correctly, one trained on real images {real} "
         f"(ratio {fixed(useful.ratio, decimals=3)}), one trained on both {both}"
@@ -128,7 +171,8 @@ def copies(memorisation: Memorisation | str) -> str:
     """Say whether new images are copies of training images; or why that was not measured."""
     if isinstance(memorisation, str):
         return f"not looked for: {memorisation}"
-    return memorisation.verdict.partition(". ")[0] if memorisation.flagged else memorisation.verdict.partition(": ")[0]
+    clause = memorisation.verdict.partition(". " if memorisation.flagged else ": ")[0]
+    return f"{clause[0].lower()}{clause[1:]}"
 
 
 def gate(outcome: Outcome) -> str:
@@ -139,13 +183,18 @@ def gate(outcome: Outcome) -> str:
 
 def summary(measurement: Measurement) -> str:
     """Say how good the model is, in one sentence."""
-    ssim, psnr = (measurement.estimates[name].value for name in ("ssim", "psnr"))
-    numbers = f"mean SSIM {fixed(ssim, decimals=2)}, mean PSNR {fixed(psnr, decimals=1)} dB"
+    ssim, psnr = (measurement.estimates[name] for name in ("ssim", "psnr"))
+    numbers = f"mean SSIM {mean(ssim)}, mean PSNR {mean(psnr)} dB"
     subject = "its reconstruction is" if measurement.images == 1 else "its reconstructions are"
     return (
-        f"On {counted(measurement.images, 'test image')} that it never trained on, {subject} {verdict(ssim)} "
+        f"On {counted(measurement.images, 'test image')} that it never trained on, {subject} {verdict(ssim.value)} "
         f"({numbers}), and {dimensions(measurement)}."
     )
+
+
+def mean(estimate: Estimate) -> str:
+    """Return a mean without its standard error, to whose second digit it is rounded."""
+    return with_error(estimate.value, estimate.standard_error)[0]
 
 
 def sentence(clause: str) -> str:

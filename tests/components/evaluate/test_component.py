@@ -106,7 +106,7 @@ def test_the_console_names_the_results(whole_evaluation: Evaluation) -> None:
     for line in (
         "codes   from the box that the training images' codes span",
         "useful  a classifier trained on new images names",
-        "copies  No ",
+        "copies  no ",
         "gate    failed: metrics.elbo expected at least 0, found −",
         "gate    passed: metrics.mse expected at least 0, found 0.",
     ):

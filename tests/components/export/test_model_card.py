@@ -25,13 +25,14 @@ SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt; # Head \\| \\[link\\](http://x) �
 def card(tmp_path: Path, seal: Callable[..., None]) -> Callable[..., str]:
     """Return a function that writes a card with a text in every place: ``card("text", licence="MIT")``."""
 
-    def write(text: str, *, licence: str) -> str:
+    def write(text: str, *, licence: str, change: Callable[[dict[str, Any]], None] = lambda document: None) -> str:
         evaluation, model = ModelEvaluation(tmp_path / "evaluation"), Model(tmp_path / "model")
         write_evaluation(evaluation)
         document = json.loads(evaluation.metrics_path.read_text())
         document["metrics"] = {text: {"value": 0.25, "standard_error": None, "unit": text, "better": text}}
         document["memorisation"] = {"left_out": text}
         document["gates"] = [{"gate": text, "expected": text, "found": None, "why": text, "passed": False}]
+        change(document)
         evaluation.metrics_path.write_text(json.dumps(document))
         seal(evaluation)
         model.path.mkdir()
@@ -59,7 +60,7 @@ def test_texts_of_somebody_else_stay_texts(card: Callable[..., str]) -> None:
         f"given ({SHOWN}, cat)",
         f"\n{SHOWN}\n",
         f"**Licence of this generator**: {SHOWN}. ",
-        f"| {SHOWN} | 0.25 | {SHOWN} | {SHOWN} |",
+        f"| {SHOWN} | 0.2500 | {SHOWN} | {SHOWN} |",
         f"**Memorisation**: not measured: {SHOWN}.",
         f"| {SHOWN} | {SHOWN} | {SHOWN} | **no** |",
     ):
@@ -78,3 +79,20 @@ def test_the_head_is_yaml_with_any_licence(card: Callable[..., str], licence: st
     assert written.startswith(f"---\n{line}")
     head = yaml.safe_load(written.split("---\n")[1])
     assert (head["license"], head["library_name"]) == (licence, "keras")
+
+
+def test_numbers_are_rounded_as_in_the_report(card: Callable[..., str]) -> None:
+    def add_numbers(document: dict[str, Any]) -> None:
+        document["metrics"] = {
+            "elbo": {"value": -118.123456, "standard_error": 1.61803, "unit": "nats", "better": "higher"}
+        }
+        sides = {
+            side: {"frechet": frechet, "kernel": {"value": 0.0123456, "low": 0.0102, "high": 0.0145}}
+            for side, frechet in (("synthetic", 1.61251), ("floor", 1.1))
+        }
+        document["distances"] = {"random": {"space": "random features", **sides}}
+
+    written = card("text", licence="MIT", change=add_numbers)
+    assert "| elbo | −118.1 ± 1.6 | nats | higher |" in written
+    assert "| random features | 1.613 | 1.100 | 0.0123 | 0.0123 |" in written
+    assert "a value below it does not mean better images than real ones" in written

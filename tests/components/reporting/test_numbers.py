@@ -72,3 +72,36 @@ def test_rounding_for_a_file_keeps_six_digits(value: float) -> None:
 )
 def test_data_size(count: int, text: str) -> None:
     assert numbers.data_size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-121.2538, "−121.25"), (118.2, "118.20"), (1234.567, "1,234.57"), (0.27312, "0.2731"), (0.0, "0.0000")],
+)
+def test_a_loss(value: float, text: str) -> None:
+    assert numbers.as_loss(value) == text
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_what_is_no_number_has_a_text_too(text: str) -> None:
+    for function in (numbers.as_loss, numbers.as_distance):
+        assert function(float(text)) == text.replace("-", "−")
+
+
+def test_a_distance_a_share_and_settings() -> None:
+    assert [numbers.as_distance(value) for value in (12.3456, 0.5, -0.00123456)] == ["12.35", "0.5000", "−0.001235"]
+    assert numbers.as_percent(0.8734) == "87.3%"
+    settings = (0.00312345, 12, "conv", [7, 5], True, None)
+    assert [numbers.as_setting(value) for value in settings] == ["0.00312", "12", "conv", "[7, 5]", "true", "null"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "texts"),
+    [
+        ((0.012345, 0.0102, 0.0145), ("0.0123", "0.0102 to 0.0145")),
+        ((-0.0123, -0.0456, 0.0789), ("−0.012", "−0.046 to 0.079")),
+        ((0.1, None, None), ("0.1000", "")),
+    ],
+)
+def test_a_value_with_an_interval(interval: tuple[float, float | None, float | None], texts: tuple[str, str]) -> None:
+    assert numbers.with_interval(*interval) == texts

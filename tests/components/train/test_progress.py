@@ -48,7 +48,7 @@ def test_a_table_shows_the_first_best_and_last_epoch(capsys: pytest.CaptureFixtu
     history = [dict.fromkeys(names, float(epoch)) for epoch in range(1, 6)]
     print_epochs(history, best=2, stopped=True)
     output = capsys.readouterr().out
-    assert "best    epoch 3 of 5 (stopped early)" in output
+    assert "best    epoch 3 of 5 (stopped early: no later epoch was better); its weights are saved" in output
     assert [line.split()[:3] for line in output.splitlines()[2:]] == [
         ["first", "epoch", "1"],
         ["best", "epoch", "3"],

@@ -208,7 +208,10 @@ def test_the_values_of_a_search_replace_the_recipes_for_any_key(
     assert settings.model.hidden == (7, 5)
     assert (settings.train.batch_size, settings.train.learning_rate) == (64, 0.02)
     assert settings.loss.reconstruction == "mean"
-    assert f"tuned   {', '.join(values)} from the search" in capsys.readouterr().out
+    assert (
+        "tuned   model.hidden [7, 5], train.batch_size 64, train.learning_rate 0.02, loss.reconstruction mean from the search"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

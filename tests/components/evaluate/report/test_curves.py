@@ -71,7 +71,7 @@ def test_the_lines_and_the_table_hold_the_history() -> None:
             assert values_of(panel, series) == pytest.approx(expected, rel=1e-4)
     assert charts.heads[:2] == ["Loss, training", "Loss, validation"]
     assert [row[0] for row in charts.rows] == ["210.50", "150.25", "120.00", "110.00"]
-    assert charts.rows[3][-1] == "1e−05"
+    assert charts.rows[3][-1] == "1e-05"
 
 
 def test_epochs_have_equal_distances() -> None:
@@ -93,7 +93,7 @@ def test_a_learning_rate_that_changes_is_drawn_on_a_logarithmic_scale() -> None:
     rate = curves.training(history(), unit="nats").panels[-1]
     assert rate.log
     assert values_of(rate, rate.series[0]) == pytest.approx([-3, -3, -4, -5], abs=1e-3)
-    assert [text for _, text in rate.ticks] == ["1e−05", "0.0001", "0.001"]
+    assert [text for _, text in rate.ticks] == ["1e-05", "0.0001", "0.001"]
     steady = curves.training(history(learning_rate=[1e-3] * 4), unit="nats")
     assert [panel.title for panel in steady.panels] == ["Loss", "Reconstruction", "KL divergence"]
 
@@ -183,7 +183,7 @@ def test_trials_stand_in_a_table_from_the_best_on() -> None:
     heads, rows = curves.trials_table(search([-9.0, -5.0], [-4.0], [], winner="0"))
     assert heads == ["Trial", "model.latent_dim", "train.learning_rate", "Epochs", "Validation ELBO"]
     assert rows == [
-        (False, ["1", "2", "0.002469", "1", "−4.0000"]),
-        (True, ["0", "0", "0.001235", "2", "−5.0000"]),
-        (False, ["2", "4", "0.003704", "0", "–"]),
+        (False, ["1", "2", "0.00247", "1", "−4.00"]),
+        (True, ["0", "0", "0.00123", "2", "−5.00"]),
+        (False, ["2", "4", "0.0037", "0", "–"]),
     ]

@@ -196,8 +196,8 @@ def test_every_feature_space_has_its_rows(words_of: Callable[..., str]) -> None:
     spaces = [space_by_hand(), classifier_space(keras.Sequential([keras.Input((1,)), keras.layers.Dense(3)]))]
     all_distances = [distances(space, frechet=frechet) for space, frechet in zip(spaces, (12.34, 5.67), strict=True)]
     words = words_of(judged(compared=Compared(tuple(all_distances), {})))
-    for space, frechet, floor in zip(spaces, ("12.3", "5.67"), ("1.23", "0.567"), strict=True):
-        row = "−0.0123 (−0.0456 to 0.0789) 0.123 0.456 1.234 0.789"
+    for space, frechet, floor in zip(spaces, ("12.34", "5.670"), ("1.234", "0.5670"), strict=True):
+        row = "−0.012 (−0.046 to 0.079) 0.123 0.456 1.234 0.789"
         assert (
             f"In the features of {space.doc} ( {space.digest[:12]} ) New images {frechet} {row} "
             f"Training images: the floor {floor} {row}"
@@ -208,9 +208,9 @@ def test_every_feature_space_has_its_rows(words_of: Callable[..., str]) -> None:
 def test_distances_are_called_fid_and_kid_in_inceptions_features_alone(words_of: Callable[..., str]) -> None:
     all_distances = [distances(space_by_hand(name), frechet=12.34) for name in ("random", "own", "inception")]
     words = words_of(judged(compared=Compared(tuple(all_distances), {})))
-    assert words.count("( 12ab12ab12ab ) New images 12.3") == 2
-    assert words.count("( 12ab12ab12ab ) FID KID (95%) New images 12.3") == 1
-    assert "new images: FID 12.340 and KID −0.01230 from test images in Inception’s features" in words
+    assert words.count("( 12ab12ab12ab ) New images 12.34") == 2
+    assert words.count("( 12ab12ab12ab ) FID KID (95%) New images 12.34") == 1
+    assert "new images: FID 12.34 and KID −0.012 from test images in Inception’s features" in words
 
 
 def test_a_space_that_is_left_out_says_why(words_of: Callable[..., str]) -> None:
@@ -224,8 +224,8 @@ def test_samplers_stand_in_a_table_and_the_used_one_is_marked(words_of: Callable
     results = (SamplerResult(Normal(2), 12.3, 0.0456, 7.89), SamplerResult(BOX, 2.34, -0.0567, 8.91))
     words = words_of(judged(sampler=BOX, samplers=results, space="classifier"))
     assert "Where codes come from" in words
-    assert "the normal distribution N(0, I) 12.3 0.0456 7.89" in words
-    assert "the box that the training images' codes span (used) 2.34 −0.0567 8.91" in words
+    assert "the normal distribution N(0, I) 12.30 0.04560 7.890" in words
+    assert "the box that the training images' codes span (used) 2.340 −0.05670 8.910" in words
     assert words.count("(used)") == 1
     assert "In the features “classifier”." in words
 
@@ -234,7 +234,19 @@ def test_samplers_without_validation_distances_have_a_dash(words_of: Callable[..
     prior = Normal(2)
     results = (SamplerResult(prior, None, 0.0456, 7.89), SamplerResult(BOX, None, 0.0567, 8.91))
     words = words_of(judged(sampler=prior, samplers=results, space="random"))
-    assert "the normal distribution N(0, I) (used) – 0.0456 7.89" in words
+    assert "the normal distribution N(0, I) (used) – 0.04560 7.890" in words
+
+
+def test_a_sampler_that_was_not_chosen_is_said_in_the_verdict_and_beside_the_samplers(
+    words_of: Callable[..., str],
+) -> None:
+    prior, why = Normal(2), "it takes 100 validation images, and there are 12"
+    results = (SamplerResult(prior, None, 0.0456, 7.89),)
+    compared = Compared((distances(space_by_hand(), frechet=1.0),), {})
+    words = words_of(judged(sampler=prior, samplers=results, space="random", compared=compared, why_not_chosen=why))
+    said = f"from the normal distribution N(0, I); no better sampler was looked for: {why}."
+    assert f"Codes come {said} Use of the latent space" in words
+    assert f"Where codes come from Codes of new images come {said}" in words
 
 
 @pytest.mark.parametrize("near", [2, 40])
@@ -255,7 +267,8 @@ def test_parts_that_are_left_out_say_why(words_of: Callable[..., str]) -> None:
     assert "Not compared with test images: it was not asked for." in words
     assert "Not tried for training a classifier: there are no labels." in words
     assert "there are fewer than two training images" in words
-    for absent in ("Compared with test images", "Where codes come from", "(used)", "What the recipe demands"):
+    assert "N(0, I); no better sampler was looked for: it was not asked for." in words
+    for absent in ("Compared with test images", "(used)", "What the recipe demands"):
         assert absent not in words
 
 

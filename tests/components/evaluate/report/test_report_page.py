@@ -225,8 +225,8 @@ def test_motion_respects_the_readers_preference() -> None:
 
 
 def test_each_metric_names_its_reference(page: Page) -> None:
-    assert "One colour, the training images’ mean, in place of every reconstruction reaches 0.25." in page.words
-    assert "in place of every reconstruction reaches 9.5." in page.words
+    assert "One colour, the training images’ mean, in place of every reconstruction reaches 0.2500." in page.words
+    assert "in place of every reconstruction reaches 9.500." in page.words
     assert "Its floor is 0: codes that carry no information." in page.words
     tiles = sum("tile" in (attributes.get("class") or "").split() for attributes in page.of("article"))
     assert tiles - 1 == sum(
@@ -268,8 +268,8 @@ def test_the_same_inputs_make_the_same_bytes(html: str, tmp_path: Path) -> None:
 def test_curves_can_be_read_without_the_script(html: str) -> None:
     without = re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
     words = page_from(without).words
-    assert "Epoch 3 (the best, whose weights were kept) – Loss: training 1.0000, validation 1.0000" in words
-    for row in ("1 3.0000 3.0000", "2 2.0000 2.0000", "3 1.0000 1.0000"):
+    assert "Epoch 3 (the best, whose weights were kept) – Loss: training 1.00, validation 1.00" in words
+    for row in ("1 3.00 3.00", "2 2.00 2.00", "3 1.00 1.00"):
         assert row in words
 
 

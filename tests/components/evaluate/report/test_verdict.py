@@ -65,8 +65,14 @@ def test_there_are_five_lines_and_the_last_is_what_to_try() -> None:
 
 def test_quality_comes_with_its_floor() -> None:
     assert quality(compared(2.5, 0.5)) == (
-        "New images lie at a Fréchet distance of 2.500 from test images, 5.0 times the floor of 0.500 that training images set "
-        "(in a classifier’s features); they cover 79% of the test images, where training images cover 97%."
+        "New images lie at a Fréchet distance of 2.500 from test images, 5.0 times the floor of 0.5000 that training images set "
+        "(in a classifier’s features); they cover 78.9% of the test images, where training images cover 97.0%."
+    )
+    below = quality(compared(0.45, 0.5))
+    assert "0.9 times the floor of 0.5000" in below
+    assert below.endswith(
+        "A distance below the floor does not mean that new images are better than real ones: in these features they are as "
+        "near to test images as training images are, and both distances are estimates from 500 images."
     )
     assert "39 times the floor" in quality(compared(19.5, 0.5))
     assert "lie at a FID of" in quality(compared(19.5, 0.5, space="inception"))

@@ -63,7 +63,7 @@ def test_one_image_tells_nothing_about_dimensions() -> None:
 def test_summary_backs_its_words_with_numbers() -> None:
     assert wording.summary(measurement([1.0, 0.0])) == (
         "On 10,000 test images that it never trained on, its reconstructions are recognisable, with fine detail "
-        "smoothed away (mean SSIM 0.70, mean PSNR 17.7 dB), and 1 of 2 latent dimensions is unused."
+        "smoothed away (mean SSIM 0.7000, mean PSNR 17.660 dB), and 1 of 2 latent dimensions is unused."
     )
 
 
@@ -94,8 +94,8 @@ def judged(**parts: Any) -> Judgement:
 def test_distances_come_with_their_floor() -> None:
     comparison = Compared((distances("random", synthetic=1.23456, floor=0.1),), {})
     assert wording.distances(comparison) == (
-        "10,000 new images: Fréchet distance 1.235 from test images in random features, where training images have 0.100; "
-        "they cover 87% of the test images"
+        "10,000 new images: Fréchet distance 1.235 from test images in random features, where training images have 0.1000, the "
+        "floor; the new images cover 87.0% of the test images"
     )
 
 
@@ -112,11 +112,11 @@ def test_distances_are_called_fid_and_kid_in_inceptions_features_alone() -> None
     ]
     *others, inception = [wording.distances(Compared((item,), {})) for item in all_distances]
     assert inception == (
-        "10,000 new images: FID 12.000 and KID 0.10000 from test images in Inception’s features, where training images have "
-        "3.000 and 0.10000; they cover 87% of the test images"
+        "10,000 new images: FID 12.00 and KID 0.1000 from test images in Inception’s features, where training images have "
+        "3.000 and 0.1000, the floor; the new images cover 87.0% of the test images"
     )
     assert not any(name in line for line in others for name in ("FID", "KID"))
-    assert "Fréchet distance 12.000 from test images in your own model’s features" in others[-1]
+    assert "Fréchet distance 12.00 from test images in your own model’s features" in others[-1]
 
 
 def test_sets_that_were_not_compared_say_why() -> None:
@@ -134,8 +134,8 @@ def test_usefulness_is_reported_as_accuracies() -> None:
 
 
 def test_copies_are_reported_in_a_clause() -> None:
-    assert wording.copies(memorised()) == "No sign of memorised images"
-    assert wording.copies(memorised(exact=1)) == "No clear sign of memorised images"
+    assert wording.copies(memorised()) == "no sign of memorised images"
+    assert wording.copies(memorised(exact=1)) == "no clear sign of memorised images"
     assert wording.copies(memorised(near=40, exact=3)).startswith(
         "40 of 1,000 new images are copies of training images"
     )
@@ -180,6 +180,7 @@ def test_a_judgement_has_a_line_for_each_part() -> None:
 def test_an_empty_judgement_says_why() -> None:
     assert wording.judgement(judged()) == [
         ("new", "not compared with test images: it was not asked for"),
+        ("codes", "from the normal distribution N(0, I); no better sampler was looked for: it was not asked for"),
         ("copies", "not looked for: it was not asked for"),
     ]
 
@@ -204,5 +205,29 @@ def test_where_codes_lie_and_how_images_change_between_them() -> None:
     aggregate.add(np.array([[-1.0], [1.0]]), np.zeros((2, 1)))
     assert (
         wording.between_codes(replace(measured, aggregate=aggregate), None)
-        == "All codes together lie 0.2 nats from N(0, I)."
+        == "All codes together lie 0.1534 nats from N(0, I)."
     )
+
+
+def test_a_distance_below_the_floor_is_explained_on_the_screen() -> None:
+    lower, higher = (
+        judged(compared=Compared((distances("random", synthetic=value, floor=0.5, images=600),), {}))
+        for value in (0.4, 0.6)
+    )
+    assert "floor" not in dict(wording.judgement(higher))
+    assert dict(wording.judgement(lower))["floor"] == (
+        "a distance below the floor does not mean that new images are better than real ones: in these features they are as "
+        "near to test images as training images are, and both distances are estimates from 600 images"
+    )
+
+
+def test_a_sampler_that_was_not_chosen_comes_with_the_reason() -> None:
+    too_few = judged(
+        samplers=(SamplerResult(Normal(2), None, 1.0, 1.0),),
+        why_not_chosen="it takes 100 validation images, and there are 12",
+    )
+    normal = "from the normal distribution N(0, I)"
+    assert dict(wording.judgement(too_few))["codes"] == (
+        f"{normal}; no better sampler was looked for: it takes 100 validation images, and there are 12"
+    )
+    assert dict(wording.judgement(too_few, sampler="normal"))["codes"] == normal  # the recipe names it
