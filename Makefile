@@ -149,7 +149,7 @@ explore: setup ## Walk through RECIPE's latent space, in your browser; OUT=<fold
 	@$(PIPELINE) $@ --recipe="$$RECIPE" --runs="$$RUNS" $(if $(PORT),--port="$$PORT") $(if $(OUT),--out="$$OUT") $(if $(TRUST),--trust)
 tensorboard: setup ## Curves of RECIPE's training in the browser, on this machine alone
 	@name=$${RECIPE##*/}; name=$${name%.yaml}; $(VENV)/bin/tensorboard --logdir="$$RUNS/$${name%.yml}/model/logs" --host localhost
-status: setup ## A line per stage: fresh, or stale and why
+status: setup ## A line per stage: up to date, or to run and why
 	@$(PIPELINE) $@ $(READ)
 verify: setup ## Check every file of RECIPE's artifacts against its sha256
 	@$(PIPELINE) $@ --recipe="$$RECIPE" --runs="$$RUNS"

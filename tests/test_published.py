@@ -85,7 +85,7 @@ def test_no_file_of_an_artifact_says_whose_machine_made_it(runs: Path) -> None:
 def test_what_was_left_out_makes_nothing_stale(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--recipe", str(runs.parent / "photos.yaml"), "--runs", str(runs)]
     assert guarded(lambda: app(["status", *words])) == 0
-    assert capsys.readouterr().out.count("fresh") == 6
+    assert capsys.readouterr().out.count("up to date") == 6
 
 
 def test_another_model_of_features_makes_the_evaluation_stale_and_another_place_does_not(
@@ -102,7 +102,7 @@ def test_another_model_of_features_makes_the_evaluation_stale_and_another_place_
         f"evaluate.feature_model={moved}",
     ]
     assert guarded(lambda: app(["status", *words])) == 0
-    assert "stale" not in capsys.readouterr().out
+    assert "to run" not in capsys.readouterr().out
     moved.write_bytes(b"another")
     assert guarded(lambda: app(["status", *words])) == 0
-    assert "evaluate  stale  feature_model changed: " in capsys.readouterr().out
+    assert "evaluate  to run      feature_model changed: " in capsys.readouterr().out

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from components.reporting.console import console
+from components.reporting.console import console, counted
+from components.reporting.numbers import data_size
 from pipeline.cli.options import (
     RUNS,
     InceptionPath,
@@ -19,6 +20,7 @@ from pipeline.cli.options import (
     all_overrides,
 )
 from pipeline.core import chain
+from pipeline.core.contents import contents
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import open_artifact
 from schemas.errors import DataError
@@ -37,19 +39,20 @@ def status(
     inception: InceptionPath = None,
     runs: RunsFolder = RUNS,
 ) -> None:
-    """Print a line per stage: fresh, or stale and why."""
+    """Print a line per stage: up to date, or to run and why."""
     overrides = all_overrides(overrides, settings=settings, inception=inception)
     loaded = load_recipe(recipe, source=source, overrides=overrides)
     for item in chain.all_statuses(loaded, list(chain.STAGES), runs=runs):
+        state, colour, text = "to run", "yellow", item.reason
         if item.fresh:
-            counts = ", ".join(
-                f"{count:,} {name.replace('_', ' ')}" for name, count in item.output.manifest.counts.items()
-            )
-            console.print(f"[bold]{item.stage.name:<9}[/bold] [green]fresh[/green]  ", end="")
-            console.print(f"{item.output.path}  ({counts})", markup=False)
-        else:
-            console.print(f"[bold]{item.stage.name:<9}[/bold] [yellow]stale[/yellow]  ", end="")
-            console.print(item.reason, markup=False)
+            held = contents(item.output.manifest)
+            state, colour, text = "up to date", "green", f"{item.output.path}  ({held})"
+        elif item.damaged:
+            state, colour, text = "damaged", "red", item.reason.removeprefix("damaged: ")
+        elif item.busy:
+            state = "running"
+        console.print(f"[bold]{item.stage.name:<9}[/bold] [{colour}]{state:<10}[/{colour}]  ", end="")
+        console.print(text, markup=False)
 
 
 @app.command()
@@ -65,25 +68,32 @@ def verify(
         paths = [path for path in paths if not path.name.startswith(".")]
         if not paths:
             raise DataError(f"{root}: expected artifacts, found none; run make all RECIPE={recipe}")
-    damaged = []
+    differences: list[str] = []
+    damaged = files = size = 0
     for path in paths:
         artifact = open_artifact(path)
-        if lines := artifact.damage(thorough=True):
-            damaged += lines
+        lines = artifact.damage(thorough=True)
+        if lines:
+            damaged += 1
+            differences += lines
             console.print("[red]damaged[/red]  ", end="")
             console.print(str(path), markup=False)
             for line in lines[:SHOWN]:
                 console.print(f"         {line}", markup=False)
             if len(lines) > SHOWN:
                 console.print(f"         and {len(lines) - SHOWN:,} more")
-        else:
-            manifest = artifact.manifest
-            size = sum(entry.size for entry in manifest.files.values())
-            console.print("[green]whole[/green]    ", end="")
-            console.print(
-                f"{path}  {manifest.type} {manifest.digest[:12]}, {len(manifest.files):,} files, {size:,} bytes",
-                markup=False,
-            )
-    if damaged:
-        more = f" (and {len(damaged) - 1:,} more)" if len(damaged) > 1 else ""
-        raise DataError(f"{damaged[0]}{more}")
+            continue
+        manifest = artifact.manifest
+        own_size = sum(entry.size for entry in manifest.files.values())
+        files, size = files + len(manifest.files), size + own_size
+        console.print("[green]whole[/green]    ", end="")
+        console.print(
+            f"{path}  {manifest.type} {manifest.digest[:12]}, {counted(len(manifest.files), 'file')}, {data_size(own_size)}",
+            markup=False,
+        )
+    checked = counted(len(paths), "artifact")
+    if differences:
+        console.print(f"checked {checked}: {damaged:,} damaged, with {counted(len(differences), 'difference')}")
+        more = f" (and {len(differences) - 1:,} more)" if len(differences) > 1 else ""
+        raise DataError(f"{differences[0]}{more}")
+    console.print(f"checked {checked}, {counted(files, 'file')}, {data_size(size)}: all are as they were written")

@@ -9,6 +9,7 @@ import typer
 
 from components.reporting.console import console, counted
 from components.reporting.numbers import data_size
+from pipeline.cli.next_step import next_step
 from pipeline.cli.options import (
     RUNS,
     DryRun,
@@ -24,7 +25,7 @@ from pipeline.cli.options import (
 )
 from pipeline.core import chain, run
 from pipeline.recipes.load import load_recipe
-from schemas.artifacts.kinds import ImageSet, ModelEvaluation
+from schemas.artifacts.kinds import Generator, ImageSet, ModelEvaluation
 from schemas.recipe.recipe import Recipe
 
 app = typer.Typer()
@@ -47,11 +48,14 @@ def _add_stage(name: str, doc: str) -> None:
         if name in ("all", "generate"):
             _print_unused_count(loaded, overrides)
         run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose, trust=trust)
-        if name in ("all", "generate"):
-            if dry_run:
-                _print_size(loaded, runs)
-            else:
-                _print_results(loaded, runs, everything=name == "all")
+        if not dry_run:
+            if name == "all":
+                _print_results(loaded, runs)
+            generator = Generator(chain.artifact_path(loaded, Generator, runs=runs))
+            line = next_step(name, recipe=recipe, source=source, overrides=overrides, runs=runs, generator=generator)
+            console.print(line, markup=False)
+        elif name in ("all", "generate"):
+            _print_size(loaded, runs)
 
     app.command(name, help=doc)(command)
 
@@ -69,11 +73,10 @@ def _print_unused_count(recipe: Recipe, overrides: list[str]) -> None:
         console.print(f"N is not used: labels makes {counted(images, 'image')}", markup=False)
 
 
-def _print_results(recipe: Recipe, runs: Path, *, everything: bool) -> None:
+def _print_results(recipe: Recipe, runs: Path) -> None:
+    evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
     images = ImageSet(chain.artifact_path(recipe, ImageSet, runs=runs))
-    if everything:
-        evaluation = ModelEvaluation(chain.artifact_path(recipe, ModelEvaluation, runs=runs))
-        console.print(f"report         {evaluation.report_path}", markup=False)
+    console.print(f"report         {evaluation.report_path}", markup=False)
     console.print(f"contact sheet  {images.contact_sheet_path}", markup=False)
 
 

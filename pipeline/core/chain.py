@@ -176,7 +176,7 @@ def status_of(stage: Stage, recipe: Recipe, *, runs: Path, before: list[Status])
         return Status(stage, output, settings, inputs, "another run is making it", busy=True)
     if manifest is None:
         interrupted = Status(stage, output, settings, inputs, "-").staging().root.exists()
-        return Status(stage, output, settings, inputs, "was interrupted, resumes" if interrupted else "never ran")
+        return Status(stage, output, settings, inputs, "was interrupted; resumes" if interrupted else "no result yet")
     changes = _changes(manifest.inputs, inputs) + _changes(
         _by_key(stage.settings.updated(manifest.settings)), _by_key(settings.content())
     )

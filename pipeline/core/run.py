@@ -10,6 +10,7 @@ from components.evaluate.component import STAGE as EVALUATE
 from components.reporting.console import console, say
 from pipeline.core.chain import Status, inputs_of, status_of
 from pipeline.core.child_process import StageFailed, run_module
+from pipeline.core.contents import place
 from pipeline.core.stage_process import Task, stage_of, staging_of, task_for
 from pipeline.core.trust import expect_trusted
 from pipeline.recipes.summary import print_recipe
@@ -44,7 +45,7 @@ def run_stages(
     statuses: list[Status] = []
     made: set[Path] = set()  # artifacts of this run
     printed = False
-    for stage in stages:
+    for number, stage in enumerate(stages):
         status = status_of(stage, recipe, runs=runs, before=statuses)
         if status.damaged:
             damage = status.reason.removeprefix("damaged: ")
@@ -52,10 +53,14 @@ def run_stages(
                 raise DataError(f"{damage}; move it to another place")
             raise DataError(f"{damage}; to make it again, remove {status.output.path}")
         if status.fresh:
-            console.print(f"[bold]{stage.name:<9}[/bold] [green]up to date[/green]")
+            console.print(f"[bold]{stage.name:<9}[/bold] [green]up to date[/green]: ", end="")
+            last = stage is stages[-1]  # what the command is for
+            console.print(place(status.output) if last else str(status.output.path), markup=False)
         else:
             if not printed:
-                print_recipe(recipe, full=verbose)
+                later = _statuses(stages[number + 1 :], recipe, runs=runs, before=[*statuses, status])
+                readers = [each.stage.settings for each in (status, *later) if not each.fresh]
+                print_recipe(recipe, readers=readers, full=verbose)
                 printed = True
             verb = "would run" if dry_run else "waits" if status.busy else "runs"
             console.print(f"[bold]{stage.name:<9}[/bold] {verb}: ", end="")
@@ -65,10 +70,19 @@ def run_stages(
                     if isinstance(artifact, Generator) and artifact.path not in made:
                         expect_trusted(artifact, trust=trust)
                 _run(status, recipe, runs=runs, verbose=verbose)
+                say(f"result  {place(status.output)}")
                 made.add(status.output.path)
                 status = replace(status, reason="")
         statuses.append(status)
     return [status.output for status in statuses]
+
+
+def _statuses(stages: list[Stage], recipe: Recipe, *, runs: Path, before: list[Status]) -> list[Status]:
+    """Return the status that each stage has before the first of them runs."""
+    statuses = list(before)
+    for stage in stages:
+        statuses.append(status_of(stage, recipe, runs=runs, before=statuses))
+    return statuses[len(before) :]
 
 
 def redraw(recipe: Recipe, *, runs: Path, verbose: bool) -> Artifact:

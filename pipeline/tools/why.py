@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from components.reporting.console import console
+from pipeline.core.contents import contents
 from pipeline.core.trust import expect_trusted
 from pipeline.tools.small_set import make_set
 from schemas.artifacts.kinds import Examples, Generator, ImageSet, Model
@@ -141,8 +142,7 @@ def _parents(images: ImageSet) -> Generator | None:
             _line(kind.TYPE, f"{digest}  ({artifact.path}: {state})")
             break
         manifest = artifact.manifest
-        counts = ", ".join(f"{count:,} {key.replace('_', ' ')}" for key, count in manifest.counts.items())
-        _line(kind.TYPE, f"{digest}  {artifact.path}  ({counts})")
+        _line(kind.TYPE, f"{digest}  {artifact.path}  ({contents(manifest)})")
         if isinstance(artifact, Generator):
             generator = artifact
     else:

@@ -40,6 +40,11 @@ class StageSettings:
         """Select this stage's settings from a recipe."""
         return cls(*(_lookup(recipe, key) for key in cls.KEYS))
 
+    @classmethod
+    def reads(cls, key: str) -> bool:
+        """Return whether this stage reads a recipe key, such as `train.epochs`."""
+        return any(key == read or key.startswith(f"{read}.") for read in cls.KEYS)
+
     def to_json(self) -> dict[str, Any]:
         """Return these settings as JSON data, for a process that works with them."""
         data: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
@@ -123,6 +128,11 @@ class TuneSettings(StageSettings):
     loss: LossSettings
     tune: TuneSection
     train: TrainSection
+
+    @classmethod
+    def reads(cls, key: str) -> bool:
+        """Return whether the search reads a recipe key: of `train`, only what trials read."""
+        return key in TRIAL_TRAIN_KEYS if key.startswith("train.") else super().reads(key)
 
     def content(self) -> dict[str, Any]:
         """Return the settings that decide the search: without searched keys, keys that no trial reads, and `tune.workers`."""

@@ -1,4 +1,4 @@
-"""`verify` and `status`: artifacts that are damaged, lie, or are none are said in one line."""
+"""`verify` and `status`: a line per artifact and one for all; those that are damaged, lie, or are none are said in one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.chain_by_hand import finish
 
-from pipeline.core.chain import STAGES, artifact_path
+from pipeline.core.chain import artifact_path
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import Examples
 
@@ -119,7 +119,27 @@ def test_status_has_a_line_per_stage(pipeline: Pipeline, tmp_path: Path) -> None
     finish(load_recipe("demo"), tmp_path / "runs", "ingest")
     status, out, _ = pipeline("status")
     assert status == 0
-    lines = [line.split(maxsplit=2) for line in out.splitlines()]
-    assert [line[0] for line in lines] == [stage.name for stage in STAGES]
-    assert [line[1] for line in lines] == ["fresh", *["stale"] * 5]
-    assert lines[3][2] == "waiting for train"
+    lines = [(line[:9].rstrip(), line[10:20].rstrip(), line[22:]) for line in out.splitlines()]
+    examples = tmp_path / "runs" / "demo" / "examples"
+    assert lines == [
+        ("ingest", "up to date", f"{examples}  (0 train, 0 validation and 0 test images)"),
+        ("tune", "to run", "no result yet"),
+        ("train", "to run", "no result yet"),
+        ("evaluate", "to run", "waiting for train"),
+        ("export", "to run", "waiting for train"),
+        ("generate", "to run", "waiting for export"),
+    ]
+    (examples / "content.txt").write_text("other")
+    _, out, _ = pipeline("status")
+    assert out.startswith(f"ingest    damaged     {examples / 'content.txt'}: expected ")
+
+
+def test_verify_ends_with_a_line_for_all(pipeline: Pipeline, tmp_path: Path) -> None:
+    recipe, runs = load_recipe("demo"), tmp_path / "runs"
+    finish(recipe, runs, "ingest", "tune")
+    _, out, err = pipeline("verify")
+    assert out.splitlines()[-1] == "checked 2 artifacts, 2 files, 0.0 MB: all are as they were written"
+    assert err == ""
+    (artifact_path(recipe, Examples, runs=runs) / "mine.txt").write_text("mine")
+    status, out, _ = pipeline("verify")
+    assert (status, out.splitlines()[-1]) == (1, "checked 2 artifacts: 1 damaged, with 1 difference")

@@ -1,4 +1,4 @@
-"""The stages' commands: what a dry run says, and what a broken source leaves."""
+"""The stages' commands: what they say first and last, what a dry run says, and what a broken source leaves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.chain_by_hand import finish
+
+from pipeline.core.chain import artifact_path
+from pipeline.recipes.load import load_recipe
+from schemas.artifacts.kinds import Examples
 
 Pipeline = Callable[..., tuple[int, str, str]]
 
@@ -53,3 +58,28 @@ def test_a_number_of_images_that_labels_replace_is_said_not_to_be_used(pipeline:
 def test_verbose_prints_every_setting(pipeline: Pipeline) -> None:
     assert "deterministic: false" not in pipeline("train", "--dry-run")[1]
     assert "deterministic: false" in pipeline("train", "--dry-run", "--verbose")[1]
+
+
+@pytest.mark.usefixtures("stages_in_this_process")
+def test_a_command_ends_with_the_place_of_its_result_and_the_next_command(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, runs = load_recipe("demo"), tmp_path / "runs"
+    examples = artifact_path(recipe, Examples, runs=runs)
+    monkeypatch.setattr("pipeline.core.run.run_process", lambda *_, **__: finish(recipe, runs, "ingest"))
+    _, out, _ = pipeline("ingest")
+    place = f"{examples}; look at {examples / 'contact_sheet.png'}"
+    following = (
+        f"make train RECIPE=demo RUNS={runs} (make tune RECIPE=demo RUNS={runs} before it searches for better settings)"
+    )
+    assert out.splitlines()[-3:] == ["ingest    runs: no result yet", f"  result  {place}", f"next: {following}"]
+    assert pipeline("ingest")[1].splitlines() == [f"ingest    up to date: {place}", f"next: {following}"]
+
+
+def test_a_run_lists_only_the_settings_of_the_stages_that_run(pipeline: Pipeline, tmp_path: Path) -> None:
+    def sections() -> list[str]:
+        return [line.split()[0] for line in pipeline("train", "--dry-run")[1].splitlines() if line.startswith("  ")]
+
+    assert sections() == ["sources", "preprocess", "model", "loss", "train", "settings"]
+    finish(load_recipe("demo"), tmp_path / "runs", "ingest")
+    assert sections() == ["model", "loss", "train", "settings"]

@@ -51,7 +51,7 @@ def test_every_artifact_and_every_image_set_has_a_place_of_its_own(make: Make, r
 
 def test_at_first_ingest_never_ran_and_the_others_wait(make: Make, runs: Path) -> None:
     reasons = stale(make(), runs)
-    assert reasons["ingest"] == "never ran"
+    assert reasons["ingest"] == "no result yet"
     assert list(reasons) == NAMES
     assert all(reason.startswith("waiting for ") for name, reason in reasons.items() if name != "ingest")
 
@@ -76,8 +76,8 @@ def test_what_somebody_has_put_in_the_place_of_an_artifact_is_not_replaced(make:
 
 def test_a_stage_that_was_interrupted_resumes(make: Make, runs: Path) -> None:
     status_in("ingest", make(), runs).staging().open(Examples)
-    assert stale(make(), runs)["ingest"] == "was interrupted, resumes"
-    assert stale(make({"preprocess.height": 32}), runs)["ingest"] == "never ran"
+    assert stale(make(), runs)["ingest"] == "was interrupted; resumes"
+    assert stale(make({"preprocess.height": 32}), runs)["ingest"] == "no result yet"
 
 
 def test_a_stage_that_another_run_is_making_is_not_called_interrupted(make: Make, runs: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_stage_that_another_run_is_making_is_not_called_interrupted(make: Make
     status.staging().open(Examples)
     with locks.writing(status.output.path):
         assert stale(make(), runs)["ingest"] == "another run is making it"
-    assert stale(make(), runs)["ingest"] == "was interrupted, resumes"
+    assert stale(make(), runs)["ingest"] == "was interrupted; resumes"
 
 
 @pytest.mark.parametrize(

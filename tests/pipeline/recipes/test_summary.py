@@ -8,8 +8,16 @@ import pytest
 
 from components.reporting.console import console
 from pipeline.recipes.load import load_recipe, recipe_files
-from pipeline.recipes.summary import LONGEST, changed_settings, print_recipe
+from pipeline.recipes.summary import LONGEST, Readers, changed_settings, print_recipe
 from schemas.recipe.recipe import Recipe
+from schemas.recipe.settings import (
+    EvaluateSettings,
+    ExportSettings,
+    GenerateSettings,
+    IngestSettings,
+    TrainSettings,
+    TuneSettings,
+)
 
 
 def recipe_with(**sections: Any) -> Recipe:
@@ -76,6 +84,31 @@ def test_each_source_has_a_line_and_many_sources_are_counted() -> None:
     assert lines[3:] == [["folder", "path /photos/3"], ["and 2 more"]]
 
 
+@pytest.mark.parametrize(
+    ("readers", "names"),
+    [
+        ([IngestSettings], ["seed", "sources", "preprocess", "beam"]),
+        ([TrainSettings], ["seed", "model", "loss", "train"]),
+        ([EvaluateSettings], ["seed", "train", "evaluate"]),
+        ([ExportSettings, GenerateSettings], ["seed", "export", "generate", "beam"]),
+    ],
+)
+def test_only_what_the_stages_read_that_run_is_listed(readers: Readers, names: list[str]) -> None:
+    recipe = recipe_with(
+        seed=7, preprocess={"height": 32}, train={"epochs": 40, "use_tuned": False}, tune={"epochs": 3},
+        evaluate={"sampler": "normal"}, export={"formats": []}, generate={"count": 5}, beam={"workers": 2},
+    )  # fmt: skip
+    sections = changed_settings(recipe, readers)
+    assert [name for name, _ in sections] == names
+    if readers == [EvaluateSettings]:
+        assert dict(sections)["train"] == ["use_tuned false"]  # of training, it reads nothing else
+
+
+def test_of_training_a_search_lists_only_what_trials_read() -> None:
+    sections = dict(changed_settings(recipe_with(train={"epochs": 40, "batch_size": 8}), [TuneSettings]))
+    assert sections["train"] == ["batch_size 8"]
+
+
 def test_a_long_setting_is_cut() -> None:
     [_, setting] = sections_of(recipe_with(sources=[{"kind": "zip", "test": ["a*"] * 100}]))["sources"]
     assert len(setting) == LONGEST
@@ -93,7 +126,7 @@ def test_lines_fit_the_terminal(
     title, *lines, last = capsys.readouterr().out.splitlines()
     assert title == f"{recipe.name}  {recipe.title}"
     assert max(map(len, lines)) <= width
-    assert last == "  settings not listed have their defaults; VERBOSE=1 (--verbose) lists them all"
+    assert last == "  settings not listed have their defaults or are not used here; VERBOSE=1 (--verbose) lists all"
     # Every changed setting, whole: lines break only between settings.
     printed = " ".join(line.strip() for line in lines)
     assert all(setting in printed for _, settings in changed_settings(recipe) for setting in settings)
