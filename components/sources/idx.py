@@ -68,9 +68,10 @@ class Idx(Source):
             )
 
     def digest(self) -> str:
-        """Return the sha256 over the names and contents of all files."""
+        """Return the sha256 over the names and contents of all files; a folder in a name may say the split."""
         labels = [path for file in self.files if (path := _labels_path(file))]
-        lines = (f"{os.path.basename(path)}\0{files.digest_of(path)}\n" for path in sorted([*self.files, *labels]))
+        paths = sorted([*self.files, *labels])
+        lines = (f"{os.path.relpath(path, self.root)}\0{files.digest_of(path)}\n" for path in paths)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def parts(self) -> Iterator[Part]:

@@ -126,6 +126,15 @@ def test_one_changed_byte_changes_the_digest(tmp_path: Path, write_idx: WriteIdx
     assert idx(tmp_path).digest() != before
 
 
+def test_a_folder_that_names_another_split_changes_the_digest(tmp_path: Path, write_idx: WriteIdx) -> None:
+    for folder in ("train", "val"):
+        write_idx(tmp_path / folder / "images-idx3-ubyte", IMAGES)
+    before = idx(tmp_path).digest()
+    (tmp_path / "val").rename(tmp_path / "test")
+    assert {item.split for item in items_of(idx(tmp_path))} == {"train", "test"}
+    assert idx(tmp_path).digest() != before
+
+
 def test_labels_that_are_added_change_the_digest(tmp_path: Path, write_idx: WriteIdx) -> None:
     write_idx(tmp_path / "photos-images-idx3-ubyte", IMAGES)
     before = idx(tmp_path).digest()
