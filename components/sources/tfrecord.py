@@ -35,8 +35,8 @@ class TfRecords(Source):
 
     def digest(self) -> str:
         """Return the sha256 over the names and contents of all files, those of labels included."""
-        tables = {table for path in self.files if (table := _table_of(path)[0])}
-        contents = {os.path.basename(path): path for path in sorted(tables)}
+        tables = sorted({table for path in self.files if (table := _table_of(path)[0])})
+        contents = {TABLE if len(tables) == 1 else os.path.relpath(path, self.root): path for path in tables}
         contents |= {files.name_in(self.root, path): path for path in self.files}
         lines = (f"{name}\0{files.digest_of(path)}\n" for name, path in contents.items())
         return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,20 @@ def test_records_have_their_pixels_back(tmp_path: Path, shape: tuple[int, int, i
     (tmp_path / "set" / "metadata.parquet").unlink()
     assert source_in(tmp_path / "set").digest() != before
     assert {item.label for item in items_of(source_in(tmp_path / "set"))} == {None}
+
+
+def test_labels_of_each_of_several_sets_are_in_the_digest(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_set(tmp_path / "sets" / name, "tfrecord")
+    settings: SourceSettings = TypeAdapter(SourceSettings).validate_python(
+        {"kind": "tfrecord", "path": str(tmp_path / "sets")}
+    )
+    digests = {open_source(settings).digest()}
+    write_set(tmp_path / "other", "tfrecord", labels=LABELS[::-1])
+    for name in ("a", "b"):
+        shutil.copyfile(tmp_path / "other" / "metadata.parquet", tmp_path / "sets" / name / "metadata.parquet")
+        digests.add(open_source(settings).digest())
+    assert len(digests) == 3
 
 
 def test_without_a_manifest_images_are_square(tmp_path: Path) -> None:
