@@ -22,7 +22,8 @@ from components.sources.annotations import (
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
 from components.sources.columns import LABELS, named, nearly_all_differ
 from components.sources.listed_file import ListedFiles
-from components.sources.parquet_file import open_parquet, schema_of
+from components.sources.parquet_file import names_files, open_parquet, schema_of
+from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
 
@@ -69,9 +70,13 @@ class Parquet(Source):
         )
 
     def digest(self) -> str:
-        """Return the sha256 over the names and contents of all files."""
-        lines = (f"{files.name_in(self.root, path)}\0{files.digest_of(path)}\n" for path in self.files)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        """Return the sha256 over the names and contents of all files, and over the contents of the images that rows name."""
+        total = hashlib.sha256()
+        for path in self.files:
+            total.update(f"{files.name_in(self.root, path)}\0{files.digest_of(path)}\n".encode())
+        for digest in files.digests(self._named_files()):
+            total.update(f"{digest}\n".encode())
+        return total.hexdigest()
 
     def parts(self) -> Iterator[Part]:
         """Yield row groups of a file, together at least a thousand rows except at its end."""
@@ -90,6 +95,12 @@ class Parquet(Source):
 
     def images(self, names: list[str]) -> Iterator[SourceImage]:
         """Yield images in the file's order, without looking into their bytes."""
+        path = files.path_in(self.root, names[0])
+        for item, value in self._rows(names):
+            yield item, self._image(value, path, item.split)
+
+    def _rows(self, names: list[str]) -> Iterator[tuple[Item, Any]]:
+        """Yield the rows of a part: each with its value in the column of images."""
         name, file_split, image, label, split = names[:5]
         first, stop = map(int, names[5:])
         path = files.path_in(self.root, name)
@@ -107,7 +118,7 @@ class Parquet(Source):
                     if word is not None:
                         own = self._split_of_word[_word(word)]
                     text = label_text(columns.word_of(number_or_text, words))
-                    yield Item(key, text, own), self._image(value, path, own)
+                    yield Item(key, text, own), value
                     number += 1
 
     def read(self, place: str) -> RawImage:
@@ -178,6 +189,24 @@ class Parquet(Source):
             return self._listed(path).read(name, split, max_bytes=self.preprocess.max_bytes)
         except (OSError, ReadError, ValueError) as error:  # ValueError: a null character
             return error if not isinstance(error, ValueError) else ReadError(str(error))
+
+    def _named_files(self) -> Iterator[str]:
+        """Yield the paths of the image files that rows name, in the rows' order."""
+        by_name = {files.name_in(self.root, path): path for path in self.files if self._names_files(path)}
+        for part in self.parts() if by_name else ():
+            if path := by_name.get(part.names[0]):
+                listed = self._listed(path)
+                for item, value in self._rows(part.names):
+                    name = None if isinstance(value, dict) and value.get("bytes") else _name(value)
+                    if name and "\0" not in name:  # which no path has
+                        yield listed.path(listed.find(name, item.split))
+
+    def _names_files(self, path: str) -> bool:
+        try:
+            with open_parquet(path) as file:
+                return names_files(file, columns.image_column(file.schema_arrow, self._image_setting, path=path))
+        except (DataError, UsageError):
+            return False  # ingest says so
 
     def _listed(self, path: str) -> ListedFiles:
         """Return the files that a Parquet file's rows name."""

@@ -44,6 +44,23 @@ def schema_of(path: str) -> pa.Schema:
         return file.schema_arrow
 
 
+def names_files(file: pq.ParquetFile, image: str) -> bool:
+    """Return whether rows name their images' files, instead of holding the images.
+
+    They do as text, and in structs without bytes, of which the file's own statistics tell.
+
+    Args:
+        file: The file.
+        image: Its column of images.
+    """
+    if columns.holds_text(file.schema_arrow.field(image).type):
+        return True
+    groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    of_bytes = (chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{image}.bytes")
+    return any(statistics is not None and statistics.null_count for statistics in of_bytes)
+
+
 def holds_images(path: str) -> bool:
     """Return whether a Parquet file has a column of bytes or of structs with bytes, which may be images.
 

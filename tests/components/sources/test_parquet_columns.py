@@ -106,6 +106,18 @@ def test_rows_may_hold_paths(tmp_path: Path, relative: bool) -> None:
         path = write(tmp_path / "paths.parquet", {column: values, "label": NUMBERS})
         assert list(images_of(source_at(path)).values()) == [b"%d" % n for n in range(COUNT)]
         assert labels(source_at(path)) == [str(n) for n in NUMBERS]
+        before = source_at(path).digest()
+        (folder / "7.png").write_bytes(b"another")
+        assert source_at(path).digest() != before
+        (folder / "7.png").write_bytes(b"7")
+        assert source_at(path).digest() == before
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "x" * 5_000, "nowhere.png", None])
+def test_rows_that_name_no_file_have_a_digest_too(tmp_path: Path, name: str | None) -> None:
+    source = source_at(write(tmp_path / "a.parquet", {"image": pa.array([name, "b.png"])}))
+    assert len(source.digest()) == 64
+    assert all(isinstance(raw, Exception) for _, raw in read_all(source))
 
 
 @pytest.mark.parametrize(
