@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 _PLAIN = {
@@ -74,6 +75,8 @@ def _without_controls(item: Any) -> Any:
     return item
 
 
+NARROW = 120  # columns of a terminal in which a bar is shorter
+
 write_anything(sys.stdout)
 console = _Console(highlight=False, soft_wrap=True)
 
@@ -87,12 +90,19 @@ class _RateColumn(ProgressColumn):
     """Items per second, as `1,234 images/s`."""
 
     def __init__(self, unit: str) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self.unit = unit
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} {self.unit}/s", style="cyan")
+
+
+class _NoteColumn(ProgressColumn):
+    """The note, cut where the terminal ends: a bar that takes a second line would leave traces."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
@@ -103,11 +113,11 @@ def bar(description: str, *, total: int, unit: str = "images") -> Iterator[Calla
     """
     columns = (
         TextColumn("  {task.description}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=28 if console.width > NARROW else 12),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
         _RateColumn(unit),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        _NoteColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=total, note="")

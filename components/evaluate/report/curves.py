@@ -49,6 +49,7 @@ class Panel:
         log: Whether the scale is logarithmic.
         wide: Whether it takes the page's width.
         text: Returns a value as text.
+        missing: The text of a value that is not drawn.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Panel:
     log: bool = False
     wide: bool = False
     text: Callable[[float], str] = as_loss
+    missing: str = "–"
 
     @property
     def range(self) -> tuple[float, float]:
@@ -98,16 +100,16 @@ class Panel:
 
     def printed_value(self, value: Value) -> str:
         """Return a value as text."""
-        return "–" if value is None else self.text(value)
+        return self.missing if value is None else self.text(value)
 
     def places(self, series: Series) -> str:
         """Return the position of each epoch's value, "-" where there is none: the script moves dots by it."""
         return " ".join("-" if value is None else f"{self.place(value):g}" for value in series.values)
 
-    def place_at(self, series: Series, index: int) -> float:
-        """Return the position of an epoch's dot; out of sight where the epoch has no value."""
+    def place_at(self, series: Series, index: int) -> float | None:
+        """Return the position of an epoch's dot; None where the epoch has no value."""
         value = series.values[index]
-        return -1000.0 if value is None else self.place(value)
+        return None if value is None else self.place(value)
 
     def printed(self, series: Series) -> str:
         """Return a curve's values as text, for the script."""
@@ -238,9 +240,8 @@ def training(history: pa.Table, *, unit: str) -> Curves:
     rates = columns["learning_rate"]
     if len(set(rates)) > 1:  # a constant rate needs no chart
         positive = tuple(rate if rate is not None and rate > 0 else None for rate in rates)
-        panels.append(
-            Panel("Learning rate", "logarithmic", (Series("rate", "only", positive),), log=True, text=as_setting)
-        )
+        rate = Series("rate", "only", positive)
+        panels.append(Panel("Learning rate", "logarithmic", (rate,), log=True, text=as_setting, missing="0"))
     epochs = tuple(int(epoch) for epoch in history["epoch"].to_pylist())
     losses = [math.inf if loss is None else loss for loss in columns["val_loss"]]
     marked = losses.index(min(losses)) if min(losses) < math.inf else None

@@ -173,7 +173,8 @@ def render(
             compared=wording.sentence(wording.distances(judgement.compared)),
             samplers=_samplers(judgement),
             space=judgement.space,
-            why_not_chosen=judgement.why_not_chosen,
+            # Where the sampler is left to evaluate, `codes` says it.
+            why_not_chosen=None if subject.settings.evaluate.sampler == "auto" else judgement.why_not_chosen,
             codes=wording.codes(judgement, sampler=subject.settings.evaluate.sampler),
             useful=wording.sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),

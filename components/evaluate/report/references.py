@@ -14,7 +14,7 @@ NONE = "There is no floor: it depends on the images. Compare it between models o
 def reference(name: str, measurement: Measurement) -> str:
     """Return a metric's reference in a sentence; `name` is a `Metric.name`."""
     if name in measurement.plain_colour:
-        value = with_error(measurement.plain_colour[name], None)[0]
+        value = with_error(measurement.plain_colour[name], measurement.estimates[name].standard_error)[0]
         return f"One colour, the training images’ mean, in place of every reconstruction reaches {value}."
     if name == "iwae" and "elbo" in measurement.estimates:
         return f"Its floor is the ELBO, {mean(measurement.estimates['elbo'])}."

@@ -33,7 +33,8 @@ for (const chart of document.querySelectorAll("[data-curves]")) {
       cross.setAttribute("class", "cross");
       for (const { dot, places } of dots) {
         dot.setAttribute("cx", x);
-        dot.setAttribute("cy", places[at] === "-" ? "-1000%" : `${places[at]}%`);
+        dot.setAttribute("visibility", places[at] === "-" ? "hidden" : "visible");
+        if (places[at] !== "-") dot.setAttribute("cy", `${places[at]}%`);
       }
       return `${title}: ${dots.map(({ name, values }) => `${name} ${values[at]}`).join(", ")}`;
     });

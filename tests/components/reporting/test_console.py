@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 from rich.text import Text
 
+from components.reporting import console as module
 from components.reporting.console import console, one_line, say, write_anything
 
 
@@ -65,3 +67,13 @@ def test_a_line_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_tabs_colours_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
     console.print("a\tb [green]fresh[/green] Äpfel 猫 🐈")
     assert capsys.readouterr().out.replace("\t", " ").split() == ["a", "b", "fresh", "Äpfel", "猫", "🐈"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 130])
+def test_a_bar_takes_one_line_of_any_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(module, "console", Console(file=screen, force_terminal=True, width=width))
+    with module.bar("epoch 12/16", total=4051) as update:
+        for done in (256, 512, 768):  # so that there is a rate
+            update(done, "loss 246.13  reconstruction 241.98  KL 4.15")
+    assert screen.getvalue().count("\x1b[1A") <= 1  # the cursor goes up once, at the end, to remove the bar

@@ -187,3 +187,14 @@ def test_trials_stand_in_a_table_from_the_best_on() -> None:
         (True, ["0", "0", "0.00123", "2", "−5.00"]),
         (False, ["2", "4", "0.0037", "0", "–"]),
     ]
+
+
+def test_a_rate_of_0_has_no_place_on_a_logarithmic_scale_and_is_read_out() -> None:
+    from components.evaluate.report import page
+    from components.reporting.html import templates
+
+    charts = curves.training(history(learning_rate=[1e-3, 1e-4, 0.0, 0.0]), unit="nats")  # a cosine ends at 0
+    assert charts.readout(2).endswith("Learning rate: rate 0")
+    html = str(templates(page.HERE).get_template("report_parts.html.j2").module.charts(charts))  # type: ignore[attr-defined]
+    hidden = [dot["data-name"] for dot in page_from(html).of("circle") if dot.get("visibility") == "hidden"]
+    assert hidden == ["rate"]
