@@ -105,4 +105,6 @@ def figures(
     """Draw the figures and the report again, from the existing model."""
     loaded = load_recipe(recipe, overrides=all_overrides(overrides, settings=settings, inception=inception))
     evaluation = run.redraw(loaded, runs=runs, verbose=verbose)
-    console.print(f"figures        {evaluation.path / 'figures'}", markup=False)
+    assert isinstance(evaluation, ModelEvaluation)
+    console.print(f"figures        {evaluation.figures_path}", markup=False)
+    console.print(f"report         {evaluation.report_path}", markup=False)
