@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.by_hand import describe
+from helpers.judgements import judged
 from matplotlib.figure import Figure
 
 from components.evaluate.reconstruction import measure
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report import gallery
-from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.privacy import Memorisation, Nearest, Pair
-from models.code_samplers import Normal, UniformBox
+from models.code_samplers import UniformBox
 from schemas.artifacts.tables import HISTORY
 
 COMMON = ["reconstructions", "samples", "uniform", "latent", "tsne"]
@@ -48,12 +48,6 @@ def make_measurement(codes: Any, *, images: int = 25, size: int = 8, channels: i
     )
 
 
-def judged(latent_dim: int, **parts: Any) -> Judgement:
-    """Return a judgement without any parts but these."""
-    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "not measured")
-    return Judgement(**{"sampler": Normal(latent_dim), "space": "", **left_out, **parts})
-
-
 def memorised(*, pairs: int, shape: tuple[int, int, int] = (8, 8, 1)) -> Memorisation:
     """Return the memorisation of a hundred new images, with this number of pairs to show."""
     image, side = np.zeros(shape, np.float32), Nearest(0.2, 0.1)
@@ -65,7 +59,7 @@ def draw(vae: Any, measurement: Measurement, folder: Path, **options: Any) -> An
     names = [name for name in HISTORY.names if name != "epoch"]
     history = pa.Table.from_pylist([{"epoch": 1, **dict.fromkeys(names, 1.0)}], schema=HISTORY)
     statistics = describe(*vae.image_shape, labels=list(NAMES))
-    options = {"seed": 2, "judgement": judged(vae.latent_dim), **options}
+    options = {"seed": 2, "judgement": judged(latent_dim=vae.latent_dim), **options}
     return gallery.draw(vae, measurement=measurement, statistics=statistics, history=history, folder=folder, **options)
 
 
@@ -107,13 +101,13 @@ def test_figures_and_their_order(latent_dim: int, maps: list[str], tmp_path: Pat
 def test_new_images_stand_beside_the_training_images_nearest_to_them(tmp_path: Path) -> None:
     vae, measurement = make_vae(3), make_measurement(normal(40, 3))
     memorisation = memorised(pairs=10)
-    figures = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=memorisation))
+    figures = draw(vae, measurement, tmp_path, judgement=judged(latent_dim=3, memorisation=memorisation))
     assert [figure.path.stem for figure in figures] == [*COMMON[:3], "closest", *COMMON[3:], *WAYS, "training"]
     closest = figures[3]
     assert closest.path.exists() and closest.layout == "full"
     assert "The 10 closest of 100 new images." in closest.caption  # the verdict stands beside it in the report
     assert "left a new image, right the training image" in closest.alt
-    without = draw(vae, measurement, tmp_path, judgement=judged(3, memorisation=memorised(pairs=0)))
+    without = draw(vae, measurement, tmp_path, judgement=judged(latent_dim=3, memorisation=memorised(pairs=0)))
     assert "closest" not in [figure.path.stem for figure in without]
 
 
@@ -127,7 +121,7 @@ def test_new_images_are_made_of_the_samplers_codes(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(gallery.mosaics, "samples", spy)
     vae, code = make_vae(3), normal(1, 3)
-    judgement = judged(3, sampler=UniformBox(code[0], code[0]))
+    judgement = judged(latent_dim=3, sampler=UniformBox(code[0], code[0]))
     draw(vae, make_measurement(normal(40, 3)), tmp_path, judgement=judgement)
     [(images, source)] = calls
     np.testing.assert_allclose(images, gallery.decode(vae, code).repeat(100, axis=0), atol=1e-6)
@@ -230,7 +224,7 @@ def test_figures_of_large_colour_images_are_neither_tiny_nor_huge(
         widths.append(figure.bbox.width)
 
     monkeypatch.setattr(gallery.style, "save", save)
-    judgement = judged(3, memorisation=memorised(pairs=1, shape=(256, 256, 3)))
+    judgement = judged(latent_dim=3, memorisation=memorised(pairs=1, shape=(256, 256, 3)))
     measurement = make_measurement(normal(12, 3), images=12, size=256, channels=3)
     draw(make_vae(3, size=256, channels=3), measurement, tmp_path, judgement=judgement)
     assert len(widths) == len([*COMMON, "closest", *WAYS, "training"])

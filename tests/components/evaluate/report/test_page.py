@@ -13,10 +13,9 @@ import pytest
 import yaml
 from helpers.by_hand import describe
 from helpers.html_page import page_of
+from helpers.judgements import judged, measured
 from helpers.small_evaluation import evaluate_small
 
-from components.evaluate.reconstruction.measure import Measurement
-from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.page import Subject, render
 from components.evaluate.samples.distances import Compared, Comparison, Distances
@@ -152,27 +151,11 @@ def memorised(*, near: int) -> Memorisation:
     return Memorisation(1000, 5000, side, side, closer=0.5, exact=0, near=near, near_held_out=1, pairs=())
 
 
-def judged(**parts: Any) -> Judgement:
-    """Return a judgement without any parts but these."""
-    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
-    return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
-
-
 @pytest.fixture
 def words_of(artifacts: tuple[Examples, Model], tmp_path: Path) -> Callable[..., str]:
     """Return what the report of a judgement and gates says."""
     examples, model = artifacts
-    no_images = np.zeros((0, 8, 8, 1), np.float32)
-    measurement = Measurement(
-        images=300,
-        estimates={"ssim": Estimate(0.7, 0.001), "psnr": Estimate(17.66, 0.02)},
-        mean_variance=np.ones(2),
-        codes=np.zeros((0, 2), np.float32),
-        code_labels=np.zeros(0, np.int64),
-        originals=no_images,
-        reconstructions=no_images,
-        labels=np.zeros(0, np.int64),
-    )
+    measurement = measured([1.0, 1.0])
     subject = Subject(
         settings=EvaluateSettings(name="tiny", title="Tiny", seed=0, evaluate=EvaluateSection()),
         statistics=describe(),

@@ -7,15 +7,14 @@ import re
 from html import unescape
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
 from helpers.by_hand import describe
 from helpers.html_page import Page, page_from
+from helpers.judgements import measured
 from PIL import Image
 
-from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.page import HERE, Part, ReportFigure, Subject, render
@@ -83,16 +82,9 @@ def rendered(folder: Path, *, with_search: bool = True) -> str:
         loss_unit="nats per image",
         search=search if with_search else None,
     )
-    no_images = np.zeros((0, 8, 8, 1), np.float32)
-    measurement = Measurement(
-        images=300,
+    measurement = measured(
+        [1.0] * 8,
         estimates={"ssim": Estimate(0.9, 0.001), "psnr": Estimate(17.66, 0.02), "kl": Estimate(3.0, 0.1)},
-        mean_variance=np.ones(8),
-        codes=np.zeros((0, 8), np.float32),
-        code_labels=np.zeros(0, np.int64),
-        originals=no_images,
-        reconstructions=no_images,
-        labels=np.zeros(0, np.int64),
         plain_colour={"ssim": 0.25, "psnr": 9.5},
     )
     parts: tuple[Part, ...] = ("new", "likeness", "latent")

@@ -1,21 +1,15 @@
 """The five lines: each has the number that decides, and what to compare it with."""
 
-from typing import Any
-
-import numpy as np
 import pytest
+from helpers.judgements import judged, measured
 
-from components.evaluate.reconstruction.measure import Measurement
-from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.verdict import gate_outcomes, latent_space, memorisation, quality, verdict
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.features import FeatureSpace
-from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.kid import Interval
 from components.evaluate.samples.neighbours import Manifold
 from components.evaluate.samples.privacy import LIMITS, Memorisation, Nearest
-from models.code_samplers import Normal
 
 
 def compared(frechet: float, floor: float, *, space: str = "classifier") -> Compared:
@@ -24,25 +18,6 @@ def compared(frechet: float, floor: float, *, space: str = "classifier") -> Comp
 
     feature_space = FeatureSpace(space, "a network", "12ab" * 16, lambda images: images)
     return Compared((Distances(feature_space, 500, side(frechet, 0.789), side(floor, 0.97)),), {})
-
-
-def measured(variances: list[float], *, images: int = 300) -> Measurement:
-    no_images = np.zeros((0, 8, 8, 1), np.float32)
-    return Measurement(
-        images=images,
-        estimates={"ssim": Estimate(0.7, 0.001)},
-        mean_variance=np.asarray(variances),
-        codes=np.zeros((0, len(variances)), np.float32),
-        code_labels=np.zeros(0, np.int64),
-        originals=no_images,
-        reconstructions=no_images,
-        labels=np.zeros(0, np.int64),
-    )
-
-
-def judged(**parts: Any) -> Judgement:
-    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
-    return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 
 
 def memorised(*, near: int) -> Memorisation:

@@ -1,19 +1,16 @@
 """Numbers and verdicts in words."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
+from helpers.judgements import judged, measured
 
 from components.evaluate.reconstruction.latent import AggregatePosterior, Smoothness
-from components.evaluate.reconstruction.measure import Measurement
-from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report import wording
 from components.evaluate.report.gates import Outcome
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.features import FeatureSpace
-from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.kid import Interval
 from components.evaluate.samples.neighbours import Manifold
 from components.evaluate.samples.privacy import Memorisation, Nearest
@@ -24,20 +21,6 @@ from schemas.recipe.evaluate import EvaluateSection
 
 BOX = UniformBox(np.zeros(2, np.float32), np.ones(2, np.float32))
 USEFUL = Usefulness(images=1000, test_images=300, real=0.9, synthetic=0.6, both=0.9123)
-
-
-def measurement(variances: list[float], *, ssim: float = 0.7, images: int = 10_000) -> Measurement:
-    no_images = np.zeros((0, 4, 4, 1), np.float32)
-    return Measurement(
-        images=images,
-        estimates={"ssim": Estimate(ssim, 0.001), "psnr": Estimate(17.66, 0.02)},
-        mean_variance=np.array(variances),
-        codes=np.zeros((0, len(variances)), np.float32),
-        code_labels=np.zeros(0, np.int64),
-        originals=no_images,
-        reconstructions=no_images,
-        labels=np.zeros(0, np.int64),
-    )
 
 
 @pytest.mark.parametrize(
@@ -53,15 +36,15 @@ def measurement(variances: list[float], *, ssim: float = 0.7, images: int = 10_0
     ],
 )
 def test_unused_dimensions_are_named(variances: list[float], expected: str) -> None:
-    assert wording.dimensions(measurement(variances)) == expected
+    assert wording.dimensions(measured(variances)) == expected
 
 
 def test_one_image_tells_nothing_about_dimensions() -> None:
-    assert "a single test image cannot tell" in wording.summary(measurement([0.0, 0.0], images=1))
+    assert "a single test image cannot tell" in wording.summary(measured([0.0, 0.0], images=1))
 
 
 def test_summary_backs_its_words_with_numbers() -> None:
-    assert wording.summary(measurement([1.0, 0.0])) == (
+    assert wording.summary(measured([1.0, 0.0], images=10_000)) == (
         "On 10,000 test images that it never trained on, its reconstructions are recognisable, with fine detail "
         "smoothed away (mean SSIM 0.7000, mean PSNR 17.660 dB), and 1 of 2 latent dimensions is unused."
     )
@@ -83,12 +66,6 @@ def distances(space: str, *, synthetic: float, floor: float, images: int = 10_00
 def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
     side = Nearest(0.2, 0.1)
     return Memorisation(1000, 5000, side, side, closer=0.5, exact=exact, near=near, near_held_out=1, pairs=())
-
-
-def judged(**parts: Any) -> Judgement:
-    """Return a judgement without any parts but these."""
-    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
-    return Judgement(**{"sampler": Normal(2), "space": "", **left_out, **parts})
 
 
 def test_distances_come_with_their_floor() -> None:
@@ -194,9 +171,9 @@ def test_every_sampler_that_a_recipe_may_name_has_words() -> None:
 
 
 def test_where_codes_lie_and_how_images_change_between_them() -> None:
-    measured = measurement([1.0])
-    assert wording.between_codes(measured, None) == ""
-    sentence = wording.between_codes(measured, Smoothness(length=1.44, largest_step=2.0))
+    measurement = measured([1.0])
+    assert wording.between_codes(measurement, None) == ""
+    sentence = wording.between_codes(measurement, Smoothness(length=1.44, largest_step=2.0))
     assert sentence == (
         "On a straight line between two codes, images change 1.4 times as much as the two ends differ, and the largest of 32 "
         "steps is 2.0 times the mean one."
@@ -204,7 +181,7 @@ def test_where_codes_lie_and_how_images_change_between_them() -> None:
     aggregate = AggregatePosterior(1)
     aggregate.add(np.array([[-1.0], [1.0]]), np.zeros((2, 1)))
     assert (
-        wording.between_codes(replace(measured, aggregate=aggregate), None)
+        wording.between_codes(replace(measurement, aggregate=aggregate), None)
         == "All codes together lie 0.1534 nats from N(0, I)."
     )
 
