@@ -162,8 +162,9 @@ def _select(
     saved = json.loads(path.read_bytes())
     selected: list[int] = saved["kept"]
     counts: dict[str, int] = saved["counts"]
-    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
-    say(f"filters {', '.join(parts)}")
+    dropped = {"near copies": counts["near_copies_dropped"]} if section.drop_near_copies else {}
+    dropped |= {"unlikely ones": counts["unlikely_dropped"]} if section.drop_unlikely else {}
+    say(f"filters dropped {' and '.join(f'{count:,} {name}' for name, count in dropped.items())}")
     return selected, counts
 
 

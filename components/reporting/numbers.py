@@ -61,9 +61,14 @@ def with_interval(value: float, low: float | None, high: float | None) -> tuple[
     return text, f"{fixed(low, decimals=decimals)} to {fixed(high, decimals=decimals)}"
 
 
-def as_loss(value: float) -> str:
-    """Return a loss, a term of one, an ELBO or another number of nats: with two decimals, or four below 1."""
-    return fixed(value, decimals=2 if abs(value) >= 1 else 4)
+def as_loss(value: float, *, of: float | None = None) -> str:
+    """Return a loss, an ELBO or another number of nats: with two decimals, or four below 1.
+
+    Args:
+        value: The number.
+        of: The loss that it is a term of, or stands beside: it then has as many decimals as that one.
+    """
+    return fixed(value, decimals=2 if abs(value if of is None else of) >= 1 else 4)
 
 
 def as_distance(value: float) -> str:

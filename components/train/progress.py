@@ -48,7 +48,9 @@ class EpochProgress(keras.callbacks.Callback):
         if now - self.drawn > 0.2:
             self.drawn = now
             means = logs or {}
-            loss, reconstruction, kl = (as_loss(means[name]) for name in ("loss", "reconstruction", "kl"))
+            loss, reconstruction, kl = (
+                as_loss(means[name], of=means["loss"]) for name in ("loss", "reconstruction", "kl")
+            )
             note = f"loss {loss}  reconstruction {reconstruction}  KL {kl}"
             self.update(min(self.images, (batch + 1) * self.batch_size), note)
 
@@ -63,7 +65,7 @@ class EpochProgress(keras.callbacks.Callback):
         means = logs or {}
         rate = self.images / (self.training_seconds or time.monotonic() - self.began)
         loss, reconstruction, kl, validation = (
-            as_loss(means[name]) for name in ("loss", "reconstruction", "kl", "val_loss")
+            as_loss(means[name], of=means["val_loss"]) for name in ("loss", "reconstruction", "kl", "val_loss")
         )
         say(
             f"epoch {epoch + 1:>3}/{self.epochs}  loss {loss:>8}  reconstruction {reconstruction:>8}  KL {kl:>7}  "
@@ -137,9 +139,10 @@ def print_epochs(history: list[dict[str, Any]], *, best: int, stopped: bool) -> 
     say("                       loss  reconstruction       KL   validation: loss  reconstruction       KL")
     for epoch, name in sorted(rows.items()):
         row = history[epoch]
+        loss = row["val_loss"]
         figures = "".join(
-            f"{as_loss(row[f'{split}loss']):>{width}} {as_loss(row[f'{split}reconstruction']):>15} "
-            f"{as_loss(row[f'{split}kl']):>8}"
+            f"{as_loss(row[f'{split}loss'], of=loss):>{width}} {as_loss(row[f'{split}reconstruction'], of=loss):>15} "
+            f"{as_loss(row[f'{split}kl'], of=loss):>8}"
             for split, width in (("", 11), ("val_", 19))
         )
         say(f"{name:<7} epoch {epoch + 1:>4} {figures}")

@@ -77,11 +77,11 @@ _PHRASES: dict[str, Callable[[Counts], list[str]]] = {
 def place(artifact: Artifact) -> str:
     """Say where an artifact is, and which of its files a person looks at first."""
     if isinstance(artifact, Examples | ImageSet):
-        return f"{artifact.path}; look at {artifact.contact_sheet_path}"
+        return f"{artifact.path}; look at its {artifact.contact_sheet_path.name}"
     if isinstance(artifact, HyperParameters):
-        return f"{artifact.path}; look at {artifact.figure_path}"
+        return f"{artifact.path}; look at its {artifact.figure_path.name}"
     if isinstance(artifact, ModelEvaluation):
         return f"{artifact.path}; open {artifact.report_path} in a browser"
     if isinstance(artifact, Generator):
-        return f"{artifact.path}; read {artifact.card_path}"
+        return f"{artifact.path}; read its {artifact.card_path.name}"
     return str(artifact.path)

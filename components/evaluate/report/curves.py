@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -231,12 +232,14 @@ def training(history: pa.Table, *, unit: str) -> Curves:
     def both(name: str) -> tuple[Series, ...]:
         return Series("training", "training", columns[name]), Series("validation", "validation", columns[f"val_{name}"])
 
+    lowest = min(filter(None, columns["val_loss"]), key=abs, default=None)
+    text = partial(as_loss, of=lowest)
     panels = [
-        Panel("Loss", unit, both("loss"), wide=True),
-        Panel("Reconstruction", unit, both("reconstruction")),
+        Panel("Loss", unit, both("loss"), wide=True, text=text),
+        Panel("Reconstruction", unit, both("reconstruction"), text=text),
     ]
     if any(columns["kl"]) or any(columns["val_kl"]):
-        panels.append(Panel("KL divergence", "nats per image", both("kl")))
+        panels.append(Panel("KL divergence", "nats per image", both("kl"), text=text))
     rates = columns["learning_rate"]
     if len(set(rates)) > 1:  # a constant rate needs no chart
         positive = tuple(rate if rate is not None and rate > 0 else None for rate in rates)

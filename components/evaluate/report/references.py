@@ -25,5 +25,6 @@ def reference(name: str, measurement: Measurement) -> str:
         gap = measurement.aggregate.gap if measurement.aggregate else math.nan
         if not math.isfinite(gap):
             return floor
-        return f"{floor} Of it, {as_loss(gap)} nats are the divergence of all codes together from N(0, I)."
+        gap_text = as_loss(gap, of=measurement.estimates["kl"].value)
+        return f"{floor} Of it, {gap_text} nats are the divergence of all codes together from N(0, I)."
     return NONE

@@ -55,7 +55,10 @@ def between_codes(measurement: Measurement, smoothness: Smoothness | None) -> st
     """Say where codes lie, and how images change between them, in sentences; "" where neither is known."""
     sentences = []
     if measurement.aggregate and math.isfinite(gap := measurement.aggregate.gap):
-        sentences.append(f"All codes together lie {as_loss(gap)} nats from N(0, I).")
+        kl = measurement.estimates.get("kl")
+        sentences.append(
+            f"All codes together lie {as_loss(gap, of=None if kl is None else kl.value)} nats from N(0, I)."
+        )
     if smoothness:
         length, step = (fixed(value, decimals=1) for value in (smoothness.length, smoothness.largest_step))
         sentences.append(

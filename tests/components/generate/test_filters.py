@@ -75,7 +75,9 @@ def test_near_copies_are_dropped_and_listed(make_images: MakeImages, planted: Ex
     assert all(row["found"] < row["limit"] and row["reason"] == "near_copy" for row in dropped)
 
 
-def test_unlikely_images_are_dropped_and_listed(make_images: MakeImages, tmp_path: Path) -> None:
+def test_unlikely_images_are_dropped_and_listed(
+    make_images: MakeImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     images = make_images(tmp_path / "kept", count=600, drop_unlikely=0.2)
     more = make_images(tmp_path / "all", count=900)
     squared = {row["index"]: float(np.square(row["code"]).sum()) for row in table_rows(more.metadata_path)}
@@ -86,6 +88,7 @@ def test_unlikely_images_are_dropped_and_listed(make_images: MakeImages, tmp_pat
     assert max(squared[index] for index in indices) < min(squared[row["index"]] for row in dropped)
     assert len(dropped) / (len(indices) + len(dropped)) == pytest.approx(0.2, abs=0.05)
     assert {row["reason"] for row in dropped} == {"unlikely"}
+    assert f"  filters dropped {len(dropped)} unlikely ones\n" in capsys.readouterr().out
 
 
 def test_a_larger_set_begins_with_a_smaller_one(make_images: MakeImages, tmp_path: Path) -> None:

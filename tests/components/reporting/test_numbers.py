@@ -105,3 +105,8 @@ def test_a_distance_a_share_and_settings() -> None:
 )
 def test_a_value_with_an_interval(interval: tuple[float, float | None, float | None], texts: tuple[str, str]) -> None:
     assert numbers.with_interval(*interval) == texts
+
+
+def test_a_term_has_as_many_decimals_as_its_loss() -> None:
+    assert numbers.as_loss(0.27312, of=177.8) == "0.27"
+    assert numbers.as_loss(1.27312, of=-0.9) == "1.2731"

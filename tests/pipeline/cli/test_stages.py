@@ -68,7 +68,7 @@ def test_a_command_ends_with_the_place_of_its_result_and_the_next_command(
     examples = artifact_path(recipe, Examples, runs=runs)
     monkeypatch.setattr("pipeline.core.run.run_process", lambda *_, **__: finish(recipe, runs, "ingest"))
     _, out, _ = pipeline("ingest")
-    place = f"{examples}; look at {examples / 'contact_sheet.png'}"
+    place = f"{examples}; look at its contact_sheet.png"
     following = (
         f"make train RECIPE=demo RUNS={runs} (make tune RECIPE=demo RUNS={runs} before it searches for better settings)"
     )

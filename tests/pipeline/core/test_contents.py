@@ -55,6 +55,6 @@ def test_what_an_artifact_holds(kind: str, counts: dict[str, int], words: str) -
 
 
 def test_a_place_names_the_file_to_look_at() -> None:
-    assert place(Examples(Path("runs/a/examples"))) == "runs/a/examples; look at runs/a/examples/contact_sheet.png"
+    assert place(Examples(Path("runs/a/examples"))) == "runs/a/examples; look at its contact_sheet.png"
     assert place(ModelEvaluation(Path("e"))) == "e; open e/report.html in a browser"
     assert place(Model(Path("m"))) == "m"
