@@ -68,7 +68,7 @@ class EpochProgress(keras.callbacks.Callback):
             as_loss(means[name], of=means["val_loss"]) for name in ("loss", "reconstruction", "kl", "val_loss")
         )
         say(
-            f"epoch {epoch + 1:>3}/{self.epochs}  loss {loss:>8}  reconstruction {reconstruction:>8}  KL {kl:>7}  "
+            f"epoch {epoch + 1:>3}/{self.epochs}  loss {loss:>8}  reconstruction {reconstruction:>8}  KL {kl:>6}  "
             f"validation loss {validation:>8}  {rate:7,.0f} images/s"
         )
 
