@@ -60,6 +60,22 @@ def open_image(raw: bytes, limits: PreprocessSettings) -> Image.Image:
     return image
 
 
+def begins_like_image(raw: bytes, limits: PreprocessSettings) -> bool:
+    """Return whether a file begins like an image, so that `open_image` takes it for one, if a broken one.
+
+    Args:
+        raw: Its first bytes, 256 or more if there are so many.
+        limits: Its `formats` count.
+    """
+    Image.init()
+    return modern_format(raw) is not None or any(_begins_like(name, raw) for name in limits.formats)
+
+
+def _begins_like(name: str, raw: bytes) -> bool:
+    accepts = Image.OPEN[name][1] if name in Image.OPEN else None
+    return bool(raw) and accepts is not None and accepts(raw[:16]) is True
+
+
 def check_pixels(width: int, height: int, limits: PreprocessSettings) -> None:
     """Check the size of an image.
 
@@ -156,8 +172,7 @@ def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
 def _unopened(raw: bytes, limits: PreprocessSettings, *, ended_early: bool) -> Rejected:
     """Return why Pillow did not open a file."""
     for name in limits.formats:
-        accepts = Image.OPEN[name][1] if name in Image.OPEN else None
-        if accepts and accepts(raw[:16]) is True:  # the file begins like this format
+        if _begins_like(name, raw):
             if ended_early or ends_early(raw):
                 return Rejected(Reason.TRUNCATED, f"a broken header of {name}")
             kind = unsupported_kind(name, raw, limited=_ReadOnce(raw))

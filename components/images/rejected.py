@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.sources import MissingError, RawImage, ReadError
+from components.sources import LeftOutError, MissingError, RawImage, ReadError
 from components.sources.endings import is_image, is_other
 from schemas.artifacts.tables import Reason
 
@@ -16,12 +16,18 @@ class Rejected(Exception):
         self.detail = detail
 
 
+class NotLookedAt(Rejected):
+    """The source leaves the file out; the detail says why."""
+
+
 def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
     """Return the image that a source has read.
 
     Raises:
         Rejected: The source has an error in its place.
     """
+    if isinstance(raw, LeftOutError):
+        raise NotLookedAt(Reason.UNREADABLE, str(raw))
     if isinstance(raw, FileNotFoundError):
         raise Rejected(Reason.VANISHED, "listed, then gone")
     if isinstance(raw, MissingError):
@@ -32,7 +38,9 @@ def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
 
 
 def is_beside(key: str, error: Rejected) -> bool:
-    """Return whether a file that cannot be used is no image at all, by its ending and its first bytes."""
+    """Return whether a file that cannot be used is no image at all, by its ending and its first bytes, or is left out."""
+    if isinstance(error, NotLookedAt):
+        return True
     if is_image(key):
         return False
     return error.reason in (Reason.UNKNOWN_FORMAT, Reason.EMPTY) or is_other(key)

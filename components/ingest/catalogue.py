@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from components.ingest.perceptual import groups
 from components.sources.endings import ending_of
-from components.sources.layout import Folder, folders_of
 from schemas.artifacts import tables
 from schemas.artifacts.records import SPLITS
 from schemas.artifacts.tables import BATCH
@@ -39,7 +38,8 @@ LISTED = pa.schema(
         ("perceptual", pa.int64()),  # `perceptual_hash`, with a sign; null without a search for near-duplicates
     ]
 )
-BESIDE = pa.schema([("key", pa.string())])  # files that are no images, by ending and content
+# Files that are no images, by ending and content; with a reason, files that were not looked at.
+BESIDE = pa.schema([("key", pa.string()), ("reason", pa.string())])
 _COLUMNS = ", ".join(LISTED.names)
 
 
@@ -85,7 +85,7 @@ class Catalogue:
             "leader_split TEXT, leader_source INTEGER, split TEXT, point INTEGER)"
         )
         self.database.execute(f"CREATE TABLE rejected ({', '.join(tables.REJECTED.names)})")
-        self.database.execute("CREATE TABLE beside (key)")
+        self.database.execute("CREATE TABLE beside (key, reason)")
 
     def __enter__(self) -> Self:
         return self
@@ -112,18 +112,26 @@ class Catalogue:
 
     def add_beside(self, path: Path) -> None:
         """Add a file of BESIDE rows."""
-        rows = ([key] for key in pq.read_table(path).column("key").to_pylist())
-        self.database.executemany("INSERT INTO beside VALUES (?)", rows)
+        rows = pq.read_table(path).to_pylist()
+        self.database.executemany("INSERT INTO beside VALUES (:key, :reason)", rows)
 
     def beside(self) -> dict[str, int]:
         """Return the number of files beside the images per ending, the most frequent first."""
-        counts = Counter(ending_of(key) for (key,) in self.database.execute("SELECT key FROM beside"))
+        counts = Counter(
+            ending_of(key) for (key,) in self.database.execute("SELECT key FROM beside WHERE reason IS NULL")
+        )
         return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
-    def folders(self, source: int, *, start: int) -> Counter[Folder]:
-        """Count the images in each folder of a source, whose names begin at character `start` of the keys."""
-        cursor = self.database.execute("SELECT key FROM images WHERE source = ?", (source,))
-        return folders_of(key[start:] for (key,) in cursor)
+    def left_out(self) -> dict[str, tuple[int, str]]:
+        """Return the number of files that archives hold and that were not looked at, and the first, by reason."""
+        query = "SELECT reason, count(*), min(key) FROM beside WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason"
+        return {reason: (count, key) for reason, count, key in self.database.execute(query)}
+
+    def names(self, source: int, *, start: int) -> Iterator[str]:
+        """Return the names of a source's images, which begin at character `start` of the keys."""
+        with closing(self.database.execute("SELECT key FROM images WHERE source = ?", (source,))) as cursor:
+            for (key,) in cursor:
+                yield key[start:]
 
     def name(self, source: int, *, label: Callable[[str], str | None], split: Callable[[str], str | None]) -> None:
         """Give every image of a source the label and the own split that follow from its key."""

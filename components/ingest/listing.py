@@ -17,7 +17,7 @@ from apache_beam.metrics.metric import Metrics
 
 from components.images.contact_sheet import pillow_images
 from components.images.decode import Decoder
-from components.images.rejected import Rejected, is_beside, require_image
+from components.images.rejected import NotLookedAt, Rejected, is_beside, require_image
 from components.ingest.catalogue import BESIDE, LISTED, Catalogue
 from components.ingest.findings import Listing
 from components.ingest.naming import name_images
@@ -117,12 +117,12 @@ def list_images(settings: IngestSettings, work: Path, catalogue: Catalogue) -> L
         catalogue.reject(unit.rejected_path)
         catalogue.add_beside(unit.beside_path)
     remarks = [remark for source in sources for remark in source.remarks()]
-    return Listing(remarks, unused=name_images(catalogue, sources), left_out=_left_out(sources))
+    return Listing(remarks, unused=name_images(catalogue, sources), left_out=_left_out(sources, catalogue))
 
 
-def _left_out(sources: Sequence[Source]) -> dict[str, tuple[int, str]]:
+def _left_out(sources: Sequence[Source], catalogue: Catalogue) -> dict[str, tuple[int, str]]:
     """Return what was not followed, by reason: the number of paths, and the name of the first within its source."""
-    left_out: dict[str, tuple[int, str]] = {}
+    left_out = catalogue.left_out()
     for source in sources:
         for reason, paths in source.left_out.items():
             root = getattr(source, "root", None)
@@ -175,7 +175,7 @@ class ListDoFn(UnitDoFn):
                     perceptual = None if decoder.preprocess.near_duplicates is None else _signed_hash(image, decoder)
                 except Rejected as error:
                     if is_beside(item.key, error):
-                        set_beside({"key": key})
+                        set_beside({"key": key, "reason": error.detail if isinstance(error, NotLookedAt) else None})
                         continue
                     reject({"key": key, "reason": error.reason, "detail": error.detail})
                     self.rejected.inc()

@@ -6,6 +6,7 @@ from components.sources.array import Array
 from components.sources.base import (
     FileNames,
     Item,
+    LeftOutError,
     MissingError,
     NamedFiles,
     Part,
@@ -53,6 +54,7 @@ def open_source(settings: sources.Source, preprocess: PreprocessSettings | None 
 __all__ = [
     "FileNames",
     "Item",
+    "LeftOutError",
     "MissingError",
     "NamedFiles",
     "Part",

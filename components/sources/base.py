@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from components.sources.system_folders import REASON, in_system_folder
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ImageFiles
@@ -21,6 +23,7 @@ T = TypeVar("T")
 
 RawImage = bytes | NDArray[np.uint8]  # a file's bytes, or pixels [H, W] or [H, W, C]
 
+LEAVE_OUT = "by sources.leave_out"  # a reason of `Source.left_out`
 NAMES_PER_PART = 1_000  # reading this number of large photographs takes some seconds
 
 
@@ -30,6 +33,10 @@ class ReadError(Exception):
 
 class MissingError(ReadError):
     """A source names an image's file, and there is no such file; the message names it."""
+
+
+class LeftOutError(ReadError):
+    """A file is not looked at; the message says why, as the reasons of `Source.left_out` do."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,16 @@ class NamedFiles(Source):
             DataError: One cannot be read.
         """
 
+    @abstractmethod
+    def starts(self, keys: Collection[str], *, size: int) -> Iterator[tuple[str, bytes]]:
+        """Yield key and first bytes of these files; nothing for one that cannot be read."""
+
+    def why_left_out(self, key: str) -> str | None:
+        """Return why a file is not looked at, as a reason of `left_out`; None: it is."""
+        if in_system_folder(key):
+            return REASON
+        return LEAVE_OUT if any(fnmatchcase(key, pattern) for pattern in self.settings.leave_out) else None
+
     def item(self, key: str, *, place: str | None) -> Item:
         """Return the item of a name; its label depends on all names."""
         return Item(key, split=own_split(key, self.settings.test, self.settings.validation), place=place)
@@ -174,6 +191,20 @@ class FileNames(NamedFiles):
                 yield item, self.read(key)
             except (OSError, ReadError) as error:
                 yield item, error
+
+    @abstractmethod
+    def start(self, key: str, *, size: int) -> bytes:
+        """Return a file's first bytes.
+
+        Raises:
+            OSError, ReadError: It cannot be read.
+        """
+
+    def starts(self, keys: Collection[str], *, size: int) -> Iterator[tuple[str, bytes]]:
+        """Yield key and first bytes of these files; nothing for one that cannot be read."""
+        for key in keys:
+            with suppress(OSError, ReadError):
+                yield key, self.start(key, size=size)
 
     def tables(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Yield key and bytes of every file with this last name."""

@@ -8,11 +8,13 @@ import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from components.sources import files
 from components.sources.annotations import label_text
 from components.sources.base import NamedFiles
 from components.sources.endings import ending_of
+from components.sources.folder_names import named
 from components.sources.naming import NamedBy, TableRows
 from components.sources.path_table import PathTable, Row
 from schemas.errors import DataError, UsageError
@@ -42,46 +44,91 @@ def read_tables(source: NamedFiles) -> TableRows | None:
     return rows
 
 
-def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[str]) -> tuple[str, TableRows] | None:
+class FoundTable(NamedTuple):
+    """What the tables beside the images are good for.
+
+    Attributes:
+        name: The setting `table`: the last name of the tables that say the labels; None: no table does.
+        rows: What these say.
+        why_not: Reasons, as clauses, for each of the other tables.
+    """
+
+    name: str | None
+    rows: TableRows | None
+    why_not: dict[str, str]
+
+    @property
+    def says_splits(self) -> bool:
+        """Whether the table says the split of an image."""
+        return self.rows is not None and any(row.split for row in self.rows.values())
+
+    def remarks(self) -> list[str]:
+        """Return a sentence for each reason why tables are not used."""
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.why_not.items():
+            by_reason.setdefault(reason, []).append(name)
+        return [f"Not used: {named(names)}: {reason}." for reason, names in by_reason.items()]
+
+
+def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[str]) -> FoundTable:
     """Find the table beside the images that says the labels of at least half of them.
 
     Args:
         source: The source.
         keys: Names of the images.
         others: Names of the other files.
-
-    Returns:
-        The setting `table`, and what the tables say.
     """
     names = set(tables_among(others))
     usual = [name for name in USUAL if name in names]
-    candidates = [*usual, *sorted(names - set(usual))][:MOST]
-    for name in candidates:
+    candidates = [*usual, *sorted(names - set(usual))]
+    why_not = dict.fromkeys(candidates[MOST:], f"only {MOST} tables are looked at")
+    for name in candidates[:MOST]:
         try:
-            rows = _rows_named(source, name)
-        except (DataError, UsageError):
-            continue  # a table of something else
-        if rows and sum(
-            key in rows and rows[key].label is not None for key in map(rows.spelling, keys)
-        ) >= ENOUGH * len(keys):
-            rows.remarks += _unread(source, keys, rows, [other for other in candidates if other != name])
-            return name, rows
-    return None
+            rows = _rows_named(source, name) or TableRows()
+        except (DataError, UsageError) as error:  # a table of something else
+            why_not[name] = (
+                str(error).rstrip(".").replace("name it by sources.image", "rename that of file names to file_name")
+            )
+            continue
+        rows.match(keys)
+        count = sum(key in rows and rows[key].label is not None for key in map(rows.spelling, keys))
+        if count and count >= ENOUGH * len(keys):
+            rest = [other for other in candidates[:MOST] if other != name]
+            unread = _unread(source, keys, rows, rest)
+            rows.remarks += unread.values()
+            rest = [other for other in rest if other not in unread]
+            return FoundTable(name, rows, dict.fromkeys(rest, f"{name} says the labels") | why_not)
+        why_not[name] = _why_not(rows, keys, labelled=count)
+    return FoundTable(None, None, why_not)
 
 
-def _unread(source: NamedFiles, keys: Collection[str], rows: TableRows, others: Iterable[str]) -> list[str]:
-    """Return a sentence on each other table that says labels of images that the chosen one lacks."""
-    remarks = []
+def _why_not(rows: TableRows, keys: Collection[str], *, labelled: int) -> str:
+    """Return the reason why a table that can be read does not say the labels."""
+    listed = sum(key in rows for key in map(rows.spelling, keys))
+    if not rows:
+        return "it has no rows"
+    if not listed:
+        return f"it names none of the images, or does not say which; its first name is {next(iter(rows)):.80}"
+    if not any(row.label for row in rows.values()):
+        splits = ", but splits" if any(row.split for row in rows.values()) else ""
+        return f"it says no labels{splits}; rename the column that has them to label"
+    return f"it says the labels of {labelled:,} of {len(keys):,} images, fewer than half"
+
+
+def _unread(source: NamedFiles, keys: Collection[str], rows: TableRows, others: Iterable[str]) -> dict[str, str]:
+    """Return, by name, a sentence on each other table that says labels of images that the chosen one lacks."""
+    remarks = {}
     for other in islice(others, _MOST_OTHERS):
         try:
             more = _rows_named(source, other) or TableRows()
+            more.match(keys)
         except (DataError, UsageError):
             continue  # a table of something else
         lacking = (more.spelling(key) for key in keys if rows.spelling(key) not in rows)
         count = sum(key in more and more[key].label is not None for key in lacking)
         if count:
             some = "1 other image" if count == 1 else f"{count:,} other images"
-            remarks.append(
+            remarks[other] = (
                 f"{other} says the labels of {some} and is not read, because `table` names tables of one name: "
                 "join them, or give both to `kind: table`."
             )
@@ -106,7 +153,7 @@ def _rows_named(source: NamedFiles, name: str) -> TableRows | None:
     for key, data in source.tables(name):
         count += 1
         folder = files.unquote(posixpath.dirname(key))
-        table = None if name == DATASET_JSON else PathTable(key, partial(io.BytesIO, data))
+        table = None if name == DATASET_JSON else PathTable(key, partial(io.BytesIO, data), only_splits=False)
         for row in table.rows() if table else _dataset_json(key, data):
             image = files.quote(posixpath.normpath(posixpath.join(folder, row.path)))
             first = rows.get(image, NamedBy(None, None))

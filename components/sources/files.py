@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
 
 from components.sources import braces
+from components.sources.system_folders import REASON, in_system_folder, is_system_folder
 from schemas import hashing
 from schemas.errors import UsageError
 from schemas.paths import user_path
@@ -148,7 +149,8 @@ class LeftOut(dict[str, list[str]]):
 def walk(folder: str, *, deep: bool = True, left_out: LeftOut | None = None) -> Iterator[str]:
     """Yield the paths of all files below a folder, by folder and name.
 
-    Links to files are followed. Hidden files, pipes, devices and links to folders, which could lead in circles, are skipped.
+    Links to files are followed. Hidden files, pipes, devices, links to folders, which could lead in circles, and folders that
+    a system keeps for itself are skipped.
 
     Args:
         folder: The folder.
@@ -160,7 +162,10 @@ def walk(folder: str, *, deep: bool = True, left_out: LeftOut | None = None) -> 
         root = folder.rstrip("/")
         pattern = f"{root}/**" if deep else f"{root}/*"
         for path in _match(pattern):
-            if not any(part.startswith(".") for part in path[len(root) + 1 :].split("/")) and not path.endswith("/"):
+            name = path[len(root) + 1 :]
+            if in_system_folder(name):
+                left_out.add(REASON, path)
+            elif not any(part.startswith(".") for part in name.split("/")) and not path.endswith("/"):
                 yield path
         return
 
@@ -168,6 +173,14 @@ def walk(folder: str, *, deep: bool = True, left_out: LeftOut | None = None) -> 
         left_out.add("a folder that cannot be entered", str(error.filename))
 
     for parent, folders, files in os.walk(folder, followlinks=False, onerror=closed):
+        for name in filter(is_system_folder, folders if deep else ()):
+            if os.path.islink(os.path.join(parent, name)):
+                left_out.add("a link to a folder", os.path.join(parent, name))
+                continue
+            for below, _, its_files in os.walk(os.path.join(parent, name)):
+                for file in sorted(its_files):
+                    left_out.add(REASON, os.path.join(below, file))
+        folders[:] = [name for name in folders if not is_system_folder(name)]
         folders[:] = sorted(name for name in folders if deep and not name.startswith("."))
         for name in folders:
             if os.path.islink(path := os.path.join(parent, name)):

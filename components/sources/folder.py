@@ -15,7 +15,9 @@ from schemas.recipe.sources import FolderSource
 
 
 class Folder(FileNames):
-    """All files below a folder, at any depth, by name. Hidden files, pipes, devices and links to folders are skipped.
+    """All files below a folder, at any depth, by name.
+
+    Hidden files, pipes, devices, links to folders, and folders that a system keeps for itself are skipped.
 
     Whether a file is an image is decided when it is opened.
     In keys, bytes that are not UTF-8 stand as in a URL, `caf%E9.png`, and `%` itself as `%25`.
@@ -51,15 +53,22 @@ class Folder(FileNames):
         self.left_out.clear()
         for top in self.paths:
             for path in files.walk(top, left_out=self.left_out) if files.is_folder(top) else [top]:
-                if is_contact_sheet(path, files.is_file):
+                key = files.quote(files.name_in(self.root, path).replace(os.sep, "/"))
+                if reason := self.why_left_out(key):
+                    self.left_out.add(reason, path)
+                elif is_contact_sheet(path, files.is_file):
                     self.left_out.add("the contact sheet of a generated set", path)
                 else:
-                    yield files.quote(files.name_in(self.root, path).replace(os.sep, "/"))
+                    yield key
 
     def _path(self, key: str) -> str:
         return files.path_in(self.root, files.unquote(key))
 
     def read(self, place: str) -> bytes:
         """Return a file's bytes."""
-        with files.open_file(self._path(place)) as file:
-            return file.read(self.preprocess.max_bytes + 1)
+        return self.start(place, size=self.preprocess.max_bytes + 1)
+
+    def start(self, key: str, *, size: int) -> bytes:
+        """Return a file's first bytes."""
+        with files.open_file(self._path(key)) as file:
+            return file.read(size)

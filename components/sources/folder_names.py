@@ -18,6 +18,24 @@ _MASKS = frozenset(
 _PICTURES = frozenset(
     ("image", "images", "img", "imgs", "jpeg", "jpegs", "picture", "pictures", "photos", "class", "object")
 )
+_PARTS = frozenset(
+    (
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "photos",
+        "part",
+        "batch",
+        "chunk",
+        "shard",
+        "data",
+        "folder",
+        "fold",
+        "subset",
+        "archive",
+    )
+)
 SHARD_FILL = 0.8  # of the fullest: shards, other than the last, hold about the same number of images
 NAMED = 3  # folders that a sentence names
 
@@ -55,9 +73,17 @@ def are_shards(fill: Mapping[str, int]) -> bool:
     return False
 
 
+def are_parts(names: Iterable[str]) -> bool:
+    """Return whether folders are parts of one download by their names, such as `images_001` and `images_002`."""
+    plain = {re.sub(r"[\d\W_]+", "", name).lower() for name in names}
+    numbers = sorted(int(number) for name in names if (number := re.sub(r"\D", "", name)))
+    consecutive = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
+    return consecutive and len(numbers) > 1 and len(plain) == 1 and plain < _PARTS
+
+
 def are_pictures_and_masks(names: Iterable[str]) -> bool:
     """Return whether folders are images and their masks, such as `images` and `masks`, rather than classes."""
-    words = _words_of(names)
+    words = set().union(*map(words_in, names))
     return bool(_MASKS & words) and not words - _MASKS - _PICTURES
 
 
@@ -68,5 +94,32 @@ def named(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def _words_of(names: Iterable[str]) -> set[str]:
-    return {word.lower() for name in names for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+def words_in(name: str) -> set[str]:
+    """Return the words of a name in small letters: ``jpeg`` and ``images`` for ``JPEGImages``."""
+    return {word.lower() for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def escaped(name: str) -> str:
+    """Write a name as a pattern that matches it alone."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def series_of_splits(names: Iterable[str]) -> dict[str, str]:
+    """Return the splits of folders beside each other that differ in a split's word alone; nothing if there are several series.
+
+    `seg_train` and `seg_test` are splits, and `train_cat`, `test_cat` and `train_dog` may be anything.
+    """
+    series: dict[str, dict[str, str]] = {}
+    for name in names:
+        words = [
+            word
+            for word in re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower())
+            if word in SPLIT_WORDS
+        ]
+        if len(words) == 1:
+            place = name.lower().find(words[0])
+            series.setdefault(f"{name[:place]}*{name[place + len(words[0]) :]}", {})[name] = SPLIT_WORDS[words[0]]
+    if len(series) != 1:
+        return {}
+    [splits] = series.values()
+    return splits if {"train"} < set(splits.values()) else {}

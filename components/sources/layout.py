@@ -6,24 +6,27 @@ was plausible. A folder here is the tuple of its names from the source's root; t
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Literal
 
 from components.sources.annotations import split_in
-from components.sources.folder_names import are_pictures_and_masks, are_shards, is_evaluation, named, split_meant_by
+from components.sources.folder_names import (
+    escaped,
+    is_evaluation,
+    named,
+    series_of_splits,
+    split_meant_by,
+)
+from components.sources.label_rule import ARCHIVE, LabelRule, plausible_rule
 
 Folder = tuple[str, ...]
-LabelRule = Literal["none", "first_folder", "last_folder"]
 
-_ARCHIVE = re.compile(r"(?<=.)\.(zip|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)  # several archives are folders, too
 _HELD_OUT = frozenset(("validation", "test"))
-MANY_LABELS = 20  # with fewer images than twice as many, each folder seems to be one thing, not a class
 
 
 def folders_of(keys: Iterable[str]) -> Counter[Folder]:
@@ -46,18 +49,37 @@ class Layout:
         """Number of leading folders that all images share, as in a zipped folder; images outside of any do not count."""
         level = _shared(self.folders)
         for place in range(level):
-            [name] = self._names(place)
-            if split_meant_by(name) in _HELD_OUT and any(len(folder) <= place for folder in self.folders):
+            [name] = self.names(place)
+            if self._meant(name) in _HELD_OUT and any(len(folder) <= place for folder in self.folders):
                 return place  # `test` beside images that are in no folder
         return level
+
+    @cached_property
+    def leading(self) -> Folder:
+        """The folders that all images share; see `shared`."""
+        return next((folder[: self.shared] for folder in self.folders if len(folder) >= self.shared), ())
+
+    def _meant(self, name: str) -> str | None:
+        """Return the split that a folder's name means, by itself or beside others that differ from it in this word alone."""
+        return split_meant_by(name) or self._series.get(name)
+
+    @cached_property
+    def _series(self) -> dict[str, str]:
+        """The splits that names say by the one word in which they differ, as `seg_train` and `seg_test` do."""
+        series: dict[str, str] = {}
+        for level in range(max(map(len, self.folders), default=0)):
+            names = self.names(level)
+            if not any(map(split_meant_by, names)):
+                series |= series_of_splits(names)
+        return series
 
     @cached_property
     def split_level(self) -> int | None:
         """Place in a folder's names of the one that names a split; None: none does."""
         depth = max(map(len, self.folders), default=0)
         for level in range(self.shared, depth):
-            names = self._names(level)
-            if all(map(split_meant_by, names)) and (len(names) > 1 or level == self.shared):
+            names = self.names(level)
+            if all(map(self._meant, names)) and (len(names) > 1 or level == self.shared):
                 return level
         return self.shared if self._some_name_splits() else None
 
@@ -66,31 +88,38 @@ class Layout:
 
         `train` alone, beside `car` and `plane`, is a label.
         """
-        names = self._names(self.shared)
-        training = {name for name in names if split_meant_by(name) == "train"}
+        names = self.names(self.shared)
+        training = {name for name in names if self._meant(name) == "train"}
         deeper = any(len(folder) > self.shared + 1 and folder[self.shared] in training for folder in self.folders)
-        held_out = any(split_meant_by(name) in _HELD_OUT for name in names)
+        held_out = any(self._meant(name) in _HELD_OUT for name in names)
         return held_out or (bool(training) and (deeper or len(names) - len(training) < 2))
 
     @cached_property
     def split_folders(self) -> dict[str, str]:
         """The split of each folder that names one, if some images are held out and others are not."""
-        names = sorted(self._names(self.split_level)) if self.split_level is not None else []
-        splits = {name: split for name in names if (split := split_meant_by(name))}
+        names = sorted(self.names(self.split_level)) if self.split_level is not None else []
+        splits = {name: split for name in names if (split := self._meant(name))}
         evaluations = list(filter(is_evaluation, splits))
         others = {split for name, split in splits.items() if name not in evaluations}
         if "test" in others and "validation" not in others:
             splits |= dict.fromkeys(evaluations, "validation")
+        if "train" in splits.values():  # `test-several` beside `test` is for a test, too, and never for training
+            splits |= {name: word for name in names if name not in splits and (word := split_in(name)) in _HELD_OUT}
         loose = any(len(folder) <= (self.split_level or 0) for folder in self.folders)
         trained = "train" in splits.values() or len(splits) < len(names) or loose
         return splits if trained and _HELD_OUT & set(splits.values()) else {}
+
+    @property
+    def splits_are_inside(self) -> bool:
+        """Whether folders that name splits are within others, as in `cat/train`."""
+        return self.split_level is not None and self.split_level > self.shared
 
     @cached_property
     def beside_splits(self) -> list[str]:
         """Folders beside those that name a split, such as `cat` and `dog` beside `test`, or `extra` beside `train`."""
         if not self.split_folders or self.split_level is None:
             return []
-        return sorted(name for name in self._names(self.split_level) if name not in self.split_folders)
+        return sorted(name for name in self.names(self.split_level) if name not in self.split_folders)
 
     def split(self, folder: Folder) -> str | None:
         """Return the split that a folder's images are in; None without splits."""
@@ -103,9 +132,8 @@ class Layout:
         level = self.split_level
         if level is None:
             return ()
-        leading = next((folder[: self.shared] for folder in self.folders if len(folder) >= self.shared), ())
-        start = "".join(f"{_escaped(name)}/" for name in leading)
-        ends = [f"{_escaped(name)}/*" for name, its in self.split_folders.items() if its == split]
+        start = "".join(f"{escaped(name)}/" for name in self.leading)
+        ends = [f"{escaped(name)}/*" for name, its in self.split_folders.items() if its == split]
         if level == self.shared:
             return tuple(f"{start}{end}" for end in ends)
         patterns = tuple(f"{start}*/{end}" for end in ends)
@@ -113,7 +141,7 @@ class Layout:
             return patterns
         # A folder of such a name is somewhere else, too, and `*` stands for any number of folders.
         parents = sorted({folder[: level + 1] for folder in self.folders if self.split(folder) == split})
-        return tuple(f"{'/'.join(map(_escaped, parent))}/*" for parent in parents)
+        return tuple(f"{'/'.join(map(escaped, parent))}/*" for parent in parents)
 
     def label(self, folder: Folder, rule: LabelRule, *, use_splits: bool = True) -> str | None:
         """Return the label of a folder's images.
@@ -129,7 +157,7 @@ class Layout:
         if rule == "none" or not names:
             return None
         name = names[0] if rule == "first_folder" else names[-1]
-        return unicodedata.normalize("NFC", _ARCHIVE.sub("", name))
+        return unicodedata.normalize("NFC", ARCHIVE.sub("", name))
 
     def labels(self, rule: LabelRule, *, use_splits: bool = True) -> Counter[str]:
         """Count the images of each label."""
@@ -148,8 +176,8 @@ class Layout:
         """Return a sentence for each reading that has a plausible alternative, with the setting for that."""
         sentences = list(self._reading[1])
         splits = named(self.split_folders)
-        if self.split_level is not None and not self.split_folders and len(self._names(self.split_level)) > 1:
-            names = named(self._names(self.split_level))
+        if self.split_level is not None and not self.split_folders and len(self.names(self.split_level)) > 1:
+            names = named(self.names(self.split_level))
             sentences.append(
                 f"The folders {names} name splits, but do not divide the images: all images are divided anew."
             )
@@ -188,41 +216,7 @@ class Layout:
 
     @cached_property
     def _reading(self) -> tuple[LabelRule, list[str]]:
-        """The rule for labels, and sentences about it."""
-        rules: tuple[LabelRule, LabelRule] = ("first_folder", "last_folder")
-        first, last = (self.labels(rule) for rule in rules)
-        candidates = [rule for rule, labels in zip(rules, (first, last), strict=True) if len(labels) > 1]
-        sentences = []
-        for rule, labels in zip(rules, (first, last), strict=True):
-            if rule not in candidates or (rule == "last_folder" and first == last):
-                continue
-            what = (
-                "images and masks by their names, and all of them are trained on"
-                if are_pictures_and_masks(labels)
-                else "numbered and about equally full, as shards are"
-                if are_shards(labels)
-                else "almost as many as the images"
-                if sum(labels.values()) < 2 * len(labels) and len(labels) > MANY_LABELS
-                else None
-            )
-            if what:
-                candidates = [other for other in candidates if other != rule and first != last]
-                sentences.append(
-                    f"The folders {named(labels)} are {what}: not taken as labels. If they are, set sources.label={rule}."
-                )
-        if first == last or len(candidates) < 2:
-            return (candidates[0] if candidates else "none"), sentences
-        taken: LabelRule = "last_folder" if self._first_is_a_series(first, last) else "first_folder"
-        other = rules[1 - rules.index(taken)]
-        labels, others = (first, last) if taken == "first_folder" else (last, first)
-        sentences.append(
-            f"Folders within folders: {named(labels)} are taken as labels. If {named(others)} are, set sources.label={other}."
-        )
-        return taken, sentences
-
-    def _first_is_a_series(self, first: Collection[str], last: Collection[str]) -> bool:
-        """Return whether the first folders differ in numbers alone, as `part1` and `part2`, and the last ones do not."""
-        return len({re.sub(r"\d+", "", name) for name in first}) == 1 < len({re.sub(r"\d+", "", name) for name in last})
+        return plausible_rule(self)
 
     def _label_names(self, folder: Folder, *, use_splits: bool) -> Folder:
         leading, trailing = self._inner_shared[use_splits]
@@ -248,13 +242,13 @@ class Layout:
         if level is None or len(folder) <= level or not (use_splits or self._no_labels_beside):
             return names
         place = level - self.shared
-        split = split_meant_by(folder[level])
+        split = self._meant(folder[level])
         if not self._trains and not split:
             return names
         names = names[:place] + names[place + 1 :]
-        if split and folder[: level + 2] in self._doubled:
+        if folder[: level + 2] in self._doubled:
             names = names[:place] + names[place + 1 :]
-        while not split and len(names) > place and split_meant_by(names[place]):
+        while not split and len(names) > place and self._meant(names[place]):
             names = names[:place] + names[place + 1 :]  # `train` of another copy, `data/train`, beside `train`
         return names
 
@@ -268,25 +262,39 @@ class Layout:
         return {
             (*first, *names)
             for first, names in seconds.items()
-            if len(names) == 1 and split_meant_by("".join(names)) == split_meant_by(first[-1]) is not None
+            if len(names) == 1 and self._are_same(first[-1], *names)
         }
 
+    def _are_same(self, name: str, inner: str) -> bool:
+        """Return whether a folder within another is the same once more, as in `train_set/train_set` and `a.zip/a`."""
+        name, inner = ARCHIVE.sub("", name), ARCHIVE.sub("", inner)
+        return name.lower() == inner.lower() or self._meant(name) == self._meant(inner) is not None
+
     def _training_labels(self) -> list[str]:
-        return sorted(name for name in self._names(self.shared) if split_meant_by(name)) if self.rule != "none" else []
+        return sorted(name for name in self.names(self.shared) if self._meant(name)) if self.rule != "none" else []
 
     @property
     def _trains(self) -> bool:
         """Whether a folder says that its images are for training, so that those beside it are no labels."""
-        return self.split_level is not None and "train" in map(split_meant_by, self._names(self.split_level))
+        if self.split_level is None:
+            return False
+        return "train" in map(self._meant, self.names(self.split_level)) or self._one_beside
+
+    @cached_property
+    def _one_beside(self) -> bool:
+        """Whether the only folder beside those that name a split is divided as they are, as `background` beside `evaluation`."""
+        level, beside = self.split_level or 0, self.beside_splits
+        depths: dict[bool, int] = {}
+        for folder in (folder for folder in self.folders if len(folder) > level):
+            depths[folder[level] in beside] = max(len(folder), depths.get(folder[level] in beside, 0))
+        return len(beside) == 1 and depths.get(True) == depths.get(False, 0) > level + 1
 
     @cached_property
     def _no_labels_beside(self) -> bool:
         """Whether no folder at the level of splits can be a label."""
-        return self._trains or (
-            self.split_level is not None and all(map(split_meant_by, self._names(self.split_level)))
-        )
+        return self._trains or (self.split_level is not None and all(map(self._meant, self.names(self.split_level))))
 
-    def _names(self, level: int) -> Counter[str]:
+    def names(self, level: int) -> Counter[str]:
         """Count the images below each folder at a level."""
         names: Counter[str] = Counter()
         for folder, count in self.folders.items():
@@ -306,8 +314,3 @@ def _shared(folders: Iterable[Folder]) -> int:
 
 def _matches(folder: Folder, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase("/".join((*folder, "x")), pattern) for pattern in patterns)
-
-
-def _escaped(name: str) -> str:
-    """Write a name as a pattern that matches it alone."""
-    return re.sub(r"([*?\[])", r"[\1]", name)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from components.sources.base import own_split
+from components.sources.endings import ending_of, is_image
+from components.sources.file_splits import FileSplits
 from components.sources.folder_names import named
 from components.sources.layout import Folder, Layout
+from components.sources.masks import find_masks, trained_on_masks
 from schemas.recipe.sources import ImageFiles
 
 
@@ -34,12 +37,44 @@ class TableRows(dict[str, NamedBy]):
         self.remarks = list(remarks)
         # macOS decomposes names of files, and tables are mostly written with composed ones.
         self._composed = {unicodedata.normalize("NFC", name): name for name in self if not name.isascii()}
+        self._by_stem: dict[str, str] = {}
+
+    def match(self, names: Iterable[str]) -> None:
+        """Let names without folders or endings, `10_left`, stand for images, `train/10_left.jpeg`, if no name fits as it is.
+
+        Args:
+            names: Names of all images. If two of them have the same last part, it cannot be said which one is meant.
+        """
+        stems: dict[str, str] = {}
+        for name in self:
+            if stems.setdefault(_stem(name), name) != name:
+                return
+        images: Counter[str] = Counter()
+        for name in names:
+            if self.spelling(name) in self:
+                return
+            if (stem := _stem(name)) in stems:
+                images[stem] += 1
+        twice = next((stem for stem, count in images.items() if count > 1), None)
+        if twice is None and images:
+            self._by_stem = stems
+            self.remarks.append(
+                f"Names without their folders or endings, such as {stems[min(images)]:.80}, were found by their last parts."
+            )
 
     def spelling(self, name: str) -> str:
         """Return an image's name as the tables spell it; if they do not list it, as it is."""
-        if name in self or name.isascii():
+        if name in self:
             return name
-        return self._composed.get(unicodedata.normalize("NFC", name), name)
+        if not name.isascii() and (composed := self._composed.get(unicodedata.normalize("NFC", name))):
+            return composed
+        return self._by_stem.get(_stem(name), name)
+
+
+def _stem(name: str) -> str:
+    """Return the last part of a name without an image's ending, composed."""
+    last = name.rpartition("/")[2]
+    return unicodedata.normalize("NFC", last[: len(last) - len(ending_of(last))] if is_image(last) else last)
 
 
 class Naming:
@@ -85,8 +120,12 @@ class Naming:
             self._elsewhere.add(name)
         return row.split
 
-    def unused(self) -> list[str]:
-        """Return a sentence for each thing that folders and tables say and that was not used, once all were asked for."""
+    def unused(self, names: Callable[[], Iterable[str]]) -> list[str]:
+        """Return a sentence for each thing that names and tables say and that was not used, once all labels were asked for.
+
+        Args:
+            names: Returns the names of all images.
+        """
         sentences = list(self.table.remarks) if self.table is not None else []
         if self._elsewhere:
             sentences.append(
@@ -99,7 +138,10 @@ class Naming:
                 f"{self.settings.table} names {len(missing):,} {'image' if len(missing) == 1 else 'images'} that cannot be used "
                 f"or are not there, the first {missing[0]}."
             )
-        if self.layout.split_folders and not self._use_splits and not self._split_by_table():
+        sentences += trained_on_masks(find_masks(names, self.layout.folders))
+        if self._use_splits or self._split_by_table():
+            return sentences
+        if self.layout.split_folders:
             patterns = [
                 f"sources.{split}={list(self.layout.patterns(split))}".replace("'", '"')
                 for split in ("validation", "test")
@@ -113,6 +155,8 @@ class Naming:
                 f"The folders {named(self.layout.split_folders)} name splits, which the recipe does not use: its "
                 f"{held_out} images are divided among all splits; {' and '.join(patterns)} would keep them apart."
             )
+        elif (by_name := FileSplits.of(names())).divide or by_name.may_divide:
+            sentences.append(by_name.unused())
         return sentences
 
     def _split_by_table(self) -> bool:

@@ -54,6 +54,7 @@ class _Facts:
     words: bool = False  # a label is neither that nor a missing number
     splits: set[str] = field(default_factory=set)  # words, in small letters
     other_split: str | None = None  # the first value of the split's column that is none of these
+    others: int = 0  # rows with such a value
     backslash: str | None = None  # the first path with one
 
     def see(self, row: Row) -> None:
@@ -61,8 +62,9 @@ class _Facts:
         self.images += 1
         if row.split and row.split in SPLIT_WORDS:
             self.splits.add(row.split)
-        elif row.split and self.other_split is None:
-            self.other_split = row.split
+        elif row.split:
+            self.others += 1
+            self.other_split = self.other_split or row.split
         if self.backslash is None and "\\" in row.path:
             self.backslash = row.path
         if row.label is None:
@@ -75,6 +77,11 @@ class _Facts:
         if len(self.labels) < _MAX_DISTINCT:
             self.labels.add(row.label)
 
+    @property
+    def holds_out(self) -> bool:
+        """Whether a word of the split's column says that images are for validation or test."""
+        return any(SPLIT_WORDS[word] != "train" for word in self.splits)
+
 
 class PathTable:
     """A table of paths. It is read twice: once to see how its columns are written, then row by row.
@@ -86,6 +93,8 @@ class PathTable:
         label: The column of labels; None finds one of `columns.LABELS`, and `none` takes none.
         split: The column of splits; None finds `split`, and `none` takes none.
         is_file: Whether a path of the table is a file as it is written, with its backslashes. Otherwise they separate folders.
+        only_splits: Whether a column `split` with other words is an error. Otherwise these images are for training if there are
+            words for validation or test, too; or else the column is not used.
     """
 
     def __init__(
@@ -97,11 +106,13 @@ class PathTable:
         label: str | None = None,
         split: str | None = None,
         is_file: Callable[[str], bool] = lambda path: False,
+        only_splits: bool = True,
     ) -> None:
         self.name = name
         self._open = open_it
         self._settings = _Columns(image or "", label, split)
         self._is_file = is_file
+        self._only_splits = only_splits
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows.
@@ -117,7 +128,7 @@ class PathTable:
         for row in self._rows_as_written(chosen):
             path = row.path.replace("\\", "/") if separators else row.path
             label = whole_number(row.label) if numbers and row.label is not None else row.label
-            yield Row(path, label, splits[row.split] if row.split else None)
+            yield Row(path, label, splits.get(row.split, "train") if row.split else None)
 
     def first_paths(self) -> list[str]:
         """Return the first paths, with `/` between folders, without reading the rest.
@@ -142,6 +153,11 @@ class PathTable:
             remarks.append(
                 f"`{facts.columns.split}` was not taken as the split, because it holds {facts.other_split!r:.40}; write train, "
                 "validation or test instead."
+            )
+        if facts.others and chosen.split:
+            remarks.append(
+                f"`{chosen.split}` holds {facts.other_split!r:.40}, which is no split: {facts.others:,} such images are "
+                "taken for training."
             )
         if chosen.split:
             other = f"for another, write train, validation or test in `{chosen.split}`, or set `split: none`"
@@ -171,15 +187,16 @@ class PathTable:
         guessed = settings.label is None and label is not None and columns.plain(label) != "label"
         if guessed and nearly_all_differ(len(facts.labels), values=facts.images - facts.unlabelled):
             label = None
-        return _Columns(facts.columns.path, label, None if facts.other_split else split)
+        mixed = not self._only_splits and facts.holds_out
+        return _Columns(facts.columns.path, label, None if facts.other_split and not mixed else split)
 
     @cached_property
     def _facts(self) -> _Facts:
         """Read the table through, and check every row."""
         _, header = next(self._records())
         facts = _Facts(self._choose(list(header)), list(header))
-        strict = self._settings.split is not None or columns.plain(facts.columns.split or "") == "split"
-        for row in self._rows_as_written(facts.columns, strict=strict):
+        named = self._settings.split is not None or columns.plain(facts.columns.split or "") == "split"
+        for row in self._rows_as_written(facts.columns, strict=named and self._only_splits):
             facts.see(row)
         return facts
 

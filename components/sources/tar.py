@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from components.sources import files
-from components.sources.base import NamedFiles, Part, ReadError, Source, SourceImage
+from components.sources.base import LeftOutError, NamedFiles, Part, ReadError, Source, SourceImage
 from components.sources.tar_file import Archive, Member, open_archive, read_stretch
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
@@ -66,23 +67,40 @@ class TarArchives(Source):
 
 
 class Tar(TarArchives, NamedFiles):
-    """All files of an archive, by name; hidden files and those that macOS adds are skipped.
+    """All files of an archive, by name; hidden files, and folders that a system keeps for itself, are skipped.
 
     Of several files with one name, the last counts, as in other tar tools. In a compressed archive, where later files are
     not known yet, the first counts and the others are rejected.
     """
 
     settings: TarSource
+    left_out: files.LeftOut
+
+    def __init__(self, settings: TarSource, preprocess: PreprocessSettings) -> None:
+        super().__init__(settings, preprocess)
+        self.left_out = files.LeftOut()
 
     def names(self) -> Iterator[str]:
-        """Yield every file's name; of a compressed archive, all of it is read."""
+        """Yield every file's name; `left_out` then says what was skipped. Of a compressed archive, all of it is read."""
+        self.left_out.clear()
         for key, _, _ in self._members():
-            yield key
+            if reason := self.why_left_out(key):
+                self.left_out.add(reason, key)
+            else:
+                yield key
+
+    def starts(self, keys: Collection[str], *, size: int) -> Iterator[tuple[str, bytes]]:
+        """Yield key and first bytes of these files; nothing for one that cannot be read."""
+        wanted = set(keys)
+        for key, member, archive in self._members() if wanted else ():
+            if key in wanted:
+                with suppress(ReadError):
+                    yield key, archive.read(member, size=size)
 
     def tables(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Yield key and bytes of every file with this last name."""
         for key, member, archive in self._members():
-            if key.rpartition("/")[2] == name:
+            if key.rpartition("/")[2] == name and not self.why_left_out(key):
                 try:
                     yield key, archive.read(member)
                 except ReadError as error:
@@ -92,17 +110,21 @@ class Tar(TarArchives, NamedFiles):
         for name, path in self.archives.items():
             prefix = self._prefix(name)
             with open_archive(path, self.preprocess) as archive:
-                for member in archive.members():
+                for member in archive.members(system=True):
                     yield prefix + member.name, member, archive
 
     def _images(self, name: str, prefix: str, archive: Archive) -> Iterator[SourceImage]:
-        members: Iterator[Member] = archive.members()
+        """Yield every image; a file that is not looked at is yielded as the error that says why, to be counted."""
+        members: Iterator[Member] = archive.members(system=True)
         if not archive.compressed:
             members = iter({member.name: member for member in members}.values())
         earlier_names: set[str] = set()
         for member in members:
             place = None if member.problem else self.place(name, archive, member)
             item = self.item(prefix + member.name, place=place)
+            if reason := self.why_left_out(item.key):
+                yield item, LeftOutError(reason)
+                continue
             try:
                 if archive.compressed and member.name in earlier_names:
                     raise ReadError("a second file of this name, and in a compressed archive the first one counts")

@@ -18,6 +18,7 @@ from typing import IO, Any, cast
 
 from components.sources import files
 from components.sources.base import ReadError
+from components.sources.system_folders import in_system_folder
 from schemas.errors import DataError
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -85,8 +86,12 @@ class Archive:
         self.compressed = self._unpacked.compressed
         self._tar = tarfile.TarFile(fileobj=cast("IO[bytes]", self._unpacked), mode="r", encoding="utf-8")
 
-    def members(self) -> Iterator[Member]:
-        """Yield every member except folders, hidden files, and files that macOS adds."""
+    def members(self, *, system: bool = False) -> Iterator[Member]:
+        """Yield every member except folders and hidden files.
+
+        Args:
+            system: Whether to yield files in folders that a system keeps for itself, too.
+        """
         count = 0
         while (info := self._tar.next()) is not None:
             self._tar.members = []  # type: ignore[attr-defined]  # otherwise tarfile keeps all of them in memory
@@ -98,24 +103,26 @@ class Archive:
                     "raise preprocess.max_members if that is right"
                 )
             folders = [part for part in info.name.split("/") if part not in ("", ".")]
-            hidden = any(part.startswith(".") and part != ".." for part in folders)
-            if not info.isdir() and not hidden and folders[:1] != ["__MACOSX"]:
+            skipped = any(part.startswith(".") and part != ".." for part in folders)
+            if not info.isdir() and (system if in_system_folder("/".join(folders)) else not skipped):
                 absolute = "/" if info.name.startswith("/") else ""
                 name = files.quote(absolute + "/".join(folders))
                 yield Member(name, info.offset_data, info.size, _problem(info, folders))
         self._unpacked.check_end()
 
-    def read(self, member: Member) -> bytes:
+    def read(self, member: Member, *, size: int | None = None) -> bytes:
         """Return a member's bytes, or one byte more than the limit allows if it is too large.
 
-        In a compressed archive only the latest member can be read.
+        Args:
+            member: In a compressed archive, only the latest can be read.
+            size: Number of bytes after which to stop.
 
         Raises:
             ReadError: It must not be read.
         """
         if member.problem:
             raise ReadError(member.problem)
-        size = min(member.size, self.preprocess.max_bytes + 1)
+        size = min(member.size, self.preprocess.max_bytes + 1 if size is None else size)
         if self.compressed:
             self._unpacked.seek(member.offset)
             data = self._unpacked.read(size)

@@ -19,16 +19,18 @@ _ENCRYPTED, _UTF8 = 0x1, 0x800  # bits of a member's flags
 
 
 class Zip(FileNames):
-    """All files of an archive, by name, read in place; hidden files and those that macOS adds are skipped.
+    """All files of an archive, by name, read in place; hidden files, and folders that a system keeps for itself, are skipped.
 
     Nothing is ever extracted, so a name cannot lead out of the archive; links and names with `..` are rejected all the
     same. If the path stands for several archives, names begin with the archive's.
     """
 
     settings: ZipSource
+    left_out: files.LeftOut
 
     def __init__(self, settings: ZipSource, preprocess: PreprocessSettings) -> None:
         super().__init__(settings, preprocess)
+        self.left_out = files.LeftOut()
         root, paths = files.find(settings)
         prefixes = [""] if len(paths) == 1 else [f"{files.name_in(root, path)}/" for path in paths]
         self.archives = dict(zip(prefixes, map(_open_archive, paths), strict=True))
@@ -45,18 +47,30 @@ class Zip(FileNames):
         return files.digest_of_all({prefix: str(archive.filename) for prefix, archive in self.archives.items()})
 
     def names(self) -> Iterator[str]:
-        """Yield the names of all files, sorted; of several with one name, the last counts, as in other zip tools."""
+        """Yield the names of all files, sorted; of several with one name, the last counts, as in other zip tools.
+
+        `left_out` then says what was skipped.
+        """
+        self.left_out.clear()
         for prefix, members in self._members.items():
             for name, info in sorted(members.items()):
+                key = f"{prefix}{name}"
                 hidden = any(part.startswith(".") and part != ".." for part in name.split("/"))
-                skipped = hidden or name.startswith("__MACOSX/") or is_contact_sheet(name, members.__contains__)
-                if not info.is_dir() and not skipped:
-                    yield f"{prefix}{name}"
+                if info.is_dir():
+                    continue
+                if reason := self.why_left_out(key):
+                    self.left_out.add(reason, key)
+                elif not hidden and not is_contact_sheet(name, members.__contains__):
+                    yield key
 
     def read(self, place: str) -> bytes:
         """Return a file's bytes."""
-        prefix = next(prefix for prefix in self.archives if place.startswith(prefix))
-        archive, name = self.archives[prefix], place[len(prefix) :]
+        return self.start(place, size=self.preprocess.max_bytes + 1)
+
+    def start(self, key: str, *, size: int) -> bytes:
+        """Return a file's first bytes."""
+        prefix = next(prefix for prefix in self.archives if key.startswith(prefix))
+        archive, name = self.archives[prefix], key[len(prefix) :]
         info = self._members[prefix][name]
         if ".." in name.split("/") or name.startswith("/"):
             raise ReadError("a name that leads out of the archive")
@@ -69,7 +83,7 @@ class Zip(FileNames):
             )
         try:
             with archive.open(info) as file:
-                return file.read(self.preprocess.max_bytes + 1)
+                return file.read(size)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
             # zipfile raises RuntimeError for an encrypted member and for an unknown compression.
             raise ReadError(f"{type(error).__name__}: {error}") from error

@@ -49,6 +49,12 @@ def write_recipe(
     from pipeline.recipes.show import print_look
 
     if check:
+        if column := image_column or label_column:
+            variable = "IMAGE_COLUMN" if image_column else "LABEL_COLUMN"
+            raise UsageError(
+                f"{variable}={column}: expected none with CHECK=1, which looks at what the recipe itself says, found one; write "
+                "it into the recipe's `sources`, or look at SOURCE without CHECK"
+            )
         recipe = load_recipe(name, source=source)
         console.print(f"recipe {recipe.name}", markup=False)
         for settings in recipe.sources:

@@ -39,6 +39,7 @@ KINDS = {  # of source, by a file's ending
     ".jsonl": "table",
 }
 ARCHIVES = (".zip", ".tar", ".npy", ".npz", ".7z", ".rar", ".h5", ".hdf5")  # that could hold images, beside images
+TABLES = (".csv", ".tsv", ".jsonl")
 OWN_ENDINGS = {"zip": (".zip",), "tar": (".tar",), "webdataset": (".tar",), "array": (".npy", ".npz")}
 COLUMNS = {
     "parquet": ("image", "label"),
@@ -124,6 +125,16 @@ def not_read(settings: SourceSettings, path: str) -> list[str]:
         first = files.name_in(path, images[0])
         sentences.append(
             f"Not read: {len(images):,} image files beside, the first {first}; sources.kind=folder takes them instead."
+        )
+    tables = (
+        [name for name in inside if ending_of(name) in TABLES] if settings.kind in ("zip", "tar", "webdataset") else []
+    )
+    if tables:
+        first = files.name_in(path, tables[0])
+        count = "1 table" if len(tables) == 1 else f"{len(tables):,} tables"
+        sentences.append(
+            f"Not read: {count} beside, the first {first}; if they say labels or splits, put them into the "
+            "archive, or unpack it and give the folder."
         )
     return sentences
 

@@ -6,18 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import islice
+from typing import Any, Literal
 
 from components.images.colour import is_grey
 from components.images.decode import Decoder, read_header
 from components.images.geometry import Cover
+from components.images.opening import begins_like_image
 from components.images.rejected import Rejected, require_image
-from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, open_source
-from components.sources.beside import find_table, read_tables, tables_among
+from components.sources import FileNames, Item, NamedFiles, RawImage, ReadError, Source, files, open_source
+from components.sources.base import own_split
+from components.sources.beside import find_table, read_tables
 from components.sources.endings import ending_of, is_image, is_other, may_be_used
-from components.sources.folder_names import named
+from components.sources.file_splits import FileSplits
 from components.sources.layout import Layout, folders_of
-from components.sources.naming import NamedBy, Naming
+from components.sources.lists import labels_in_names, lists_beside
+from components.sources.masks import find_masks, left_out_masks
+from components.sources.naming import NamedBy, Naming, TableRows
 from components.workers.isolated import IsolatedDecoder
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ImageFiles
@@ -27,8 +33,11 @@ SAMPLE = 64  # images that are opened, evenly over the source
 LISTED = 20_000  # images whose labels are counted, of sources that can only be read from front to back
 LISTED_BYTES = 1 << 28  # of them
 PARTS = 200  # of such a source that are begun
-PROBED = 4  # files of each ending that may be an image's
+PROBED = 32  # files of each ending that may be an image's, where there are more than these
+MOST_PROBED = 20_000  # files that are no images by their endings
+BEGINNING = 512  # bytes that tell an image from another file
 SIDE = 64  # pixels of an opened image's smaller side: enough to tell grey from colour
+SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 PREPROCESS = PreprocessSettings(channels=3)
 
@@ -105,45 +114,67 @@ def _decoder(source: Source) -> Iterator[Decoder]:
 
 def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: bool) -> None:
     keys = list(source.names())
-    others = {
-        ending
-        for ending in {ending_of(key) for key in keys if not is_image(key)}
-        if not _holds_images(source, keys, ending)
-    }
-    images = [key for key in keys if ending_of(key) not in others]
-    seen.images = len(images)
-    seen.beside = Counter(ending for ending in map(ending_of, keys) if ending in others)
-    _open_sample(seen, _sample(source, images), decoder)
-    table: dict[str, NamedBy] | None
+    images, beside = _divided(source, keys)
+    seen.left_out = dict(source.left_out)
+    seen.beside = Counter(map(ending_of, beside))
+    table: TableRows | None
     if choose:
-        layout = Layout(folders_of(filter(may_be_used, images)))
-        patterns = {split: layout.patterns(split) for split in ("validation", "test")}
-        beside = [key for key in keys if ending_of(key) in others]
-        named_by = find_table(source, images, others=beside)
-        name, table = named_by or (None, None)
-        chosen: ImageFiles = source.settings.model_copy(
-            update={"label": "none" if name else layout.rule, "table": name, **patterns}
-        )
+        masks = find_masks(lambda: images, folders_of(images))
+        leave_out = tuple(pattern for each in masks for pattern in each.patterns)
+        images = [key for key in images if not any(fnmatchcase(key, pattern) for pattern in leave_out)]
+        seen.remarks += left_out_masks(masks)
+        chosen, table = _choose(source, seen, images, beside, leave_out=leave_out)
         seen.settings = chosen  # type: ignore[assignment]
-        seen.remarks += [] if name else layout.remarks()
-        remarks_on_table = " ".join(table.remarks) if table else ""
-        if tables := [other for other in tables_among(beside) if other != name and other not in remarks_on_table]:
-            seen.remarks.append(
-                f"Not used: {named(tables)}. A table says labels if it has a column of file names, counted from its own folder, "
-                "and one of labels."
-            )
-        if name and table and layout.rule != "none" and layout.labels(layout.rule) != _labels(table, images):
-            seen.remarks.append(
-                f"The labels are those of {name}. The folders could be labels too: sources.table=null and "
-                f"sources.label={layout.rule} take them."
-            )
     else:
         chosen, table = source.settings, read_tables(source)
+        if table is not None:
+            table.match(images)
+    seen.images = len(images)
+    _open_sample(seen, _sample(source, images), decoder)
     naming = Naming(chosen, folders_of(filter(may_be_used, images)), table)
     for key in images:
         _count(seen, naming.label(key), naming.split(key))
-    seen.remarks += naming.unused()
-    seen.left_out = dict(source.left_out)
+    seen.remarks += naming.unused(lambda: filter(may_be_used, images))
+
+
+def _choose(
+    source: NamedFiles, seen: Look, images: list[str], beside: list[str], *, leave_out: tuple[str, ...]
+) -> tuple[ImageFiles, TableRows | None]:
+    """Choose labels and splits from folders, from a table beside the images, or from the names of files.
+
+    Returns:
+        The source's settings, and what the table says.
+    """
+    usable = list(filter(may_be_used, images))
+    layout = Layout(folders_of(usable))
+    patterns: dict[str, tuple[str, ...]] = {split: layout.patterns(split) for split in SPLITS}
+    table = find_table(source, images, others=beside)
+    if not layout.split_folders and not table.says_splits:
+        by_name = FileSplits.of(usable)
+        if by_name.divide and by_name.agree(usable):
+            patterns = {split: by_name.patterns(split) for split in SPLITS}
+            seen.remarks.append(by_name.taken())
+    seen.remarks += [] if table.name else layout.remarks()
+    seen.remarks += table.remarks()
+    seen.remarks += lists_beside(source, images, beside)
+    if table.name is None and layout.rule == "none":
+        trained = (
+            name for name in usable if own_split(name, patterns["test"], patterns["validation"]) in (None, "train")
+        )
+        seen.remarks += labels_in_names(trained)
+    elif (
+        table.name
+        and table.rows
+        and layout.rule != "none"
+        and layout.labels(layout.rule) != _labels(table.rows, images)
+    ):
+        seen.remarks.append(
+            f"The labels are those of {table.name}. The folders could be labels too: sources.table=null and "
+            f"sources.label={layout.rule} take them."
+        )
+    label = "none" if table.name else layout.rule
+    update: dict[str, Any] = {"label": label, "table": table.name, "leave_out": leave_out, **patterns}
+    return source.settings.model_copy(update=update), table.rows
 
 
 def _look_at_items(source: Source, seen: Look, decoder: Decoder) -> None:
@@ -184,19 +215,34 @@ def _labels(table: Mapping[str, NamedBy], keys: Iterable[str]) -> Counter[str]:
     return Counter(row.label for key in keys if (row := table.get(key)) and row.label is not None)
 
 
-def _holds_images(source: NamedFiles, keys: list[str], ending: str) -> bool:
-    """Return whether files of an ending that is no image's are images all the same, by the first of them."""
-    if is_other(f"x{ending}") and any(map(is_image, keys)):
-        return False  # captions and tables beside the images need not be opened
-    first = islice((key for key in keys if ending_of(key) == ending), PROBED)
-    for _, raw in _sample(source, list(first)):
-        try:
-            read_header(require_image(raw), PREPROCESS)
-        except Rejected as error:
-            if error.reason in ("unknown_format", "empty"):
-                continue
-        return True
-    return False
+def _divided(source: NamedFiles, keys: list[str]) -> tuple[list[str], list[str]]:
+    """Divide names into those of images and of files beside them, as ingest will: by their endings, or else by first bytes."""
+    unsure = [key for key in keys if not is_image(key)]
+    endings: dict[str, list[str]] = {}
+    for key in unsure:
+        endings.setdefault(ending_of(key), []).append(key)
+    probed = unsure
+    if len(unsure) > MOST_PROBED or files.is_remote(getattr(source.settings, "path", None) or ""):
+        probed = [key for names in endings.values() for key in names[:: max(1, len(names) // PROBED)]]
+    starts = dict(source.starts(probed, size=BEGINNING))
+    similar = [key for key, start in starts.items() if begins_like_image(start, PREPROCESS)]
+    doubtful = {key for key in similar if is_other(key)}  # `Py, my dog` in a text begins like an image of Netpbm
+    images = {key for key, raw in source.starts(doubtful, size=PREPROCESS.max_bytes + 1) if _has_header(raw)}
+    images.update(key for key in similar if key not in doubtful)
+    images.update(
+        key for key in probed if key not in starts and not is_other(key)
+    )  # it cannot be read, and ingest will say so
+    if len(probed) < len(unsure):
+        images.update(key for names in endings.values() if images.intersection(names) for key in names)
+    return [key for key in keys if is_image(key) or key in images], [key for key in unsure if key not in images]
+
+
+def _has_header(raw: bytes) -> bool:
+    try:
+        read_header(raw, PREPROCESS)
+    except Rejected:
+        return False
+    return True
 
 
 def _sample(source: NamedFiles, keys: list[str]) -> Iterator[tuple[str, Read]]:
@@ -214,9 +260,9 @@ def _sample(source: NamedFiles, keys: list[str]) -> Iterator[tuple[str, Read]]:
         yield item.key, raw
 
 
-def _open_sample(seen: Look, files: Iterable[tuple[str, Read]], decoder: Decoder) -> None:
+def _open_sample(seen: Look, sample: Iterable[tuple[str, Read]], decoder: Decoder) -> None:
     """Open images one after another, each small, so that photographs need little memory."""
-    for key, raw in files:
+    for key, raw in sample:
         try:
             image = require_image(raw)
             header = read_header(image, PREPROCESS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from schemas.recipe.patterns import FILE_NAME, SHA256, URL
 from schemas.recipe.section import Section
@@ -41,6 +41,17 @@ class ImageFiles(Section):
         (),
         description="Names of the source's own test images, such as `test/*`. []: a share of all images is taken.",
     )
+    leave_out: tuple[str, ...] = Field(
+        (), description="Names of files that are not looked at, such as the masks `*_mask.png` or `masks/*`."
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write `leave_out` only where it is set: all other recipes keep the bytes of their manifests."""
+        data: dict[str, Any] = serialize(self)
+        if not self.leave_out:
+            data.pop("leave_out", None)
+        return data
 
 
 class FolderSource(ImageFiles):

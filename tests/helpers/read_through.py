@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.sources import Item, RawImage, Source, SourceImage
+from components.sources import Item, LeftOutError, RawImage, Source, SourceImage
 
 
 def read_all(source: Source) -> list[SourceImage]:
@@ -16,7 +16,7 @@ def items_of(source: Source) -> list[Item]:
 
 
 def images_of(source: Source) -> dict[str, RawImage]:
-    """Every image by its key; none may fail."""
-    results = read_all(source)
+    """Every image by its key, other than files that are left out; none may fail."""
+    results = [(item, raw) for item, raw in read_all(source) if not isinstance(raw, LeftOutError)]
     assert not [raw for _, raw in results if isinstance(raw, Exception)]
     return {item.key: raw for item, raw in results if not isinstance(raw, Exception)}

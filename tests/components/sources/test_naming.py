@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from components.sources import NamedFiles, open_source
 from components.sources.beside import find_table, read_tables
 from components.sources.layout import folders_of
-from components.sources.naming import NamedBy, Naming
+from components.sources.naming import NamedBy, Naming, TableRows
 from schemas.errors import DataError, UsageError
 from schemas.recipe.sources import FolderSource
 
@@ -44,6 +45,17 @@ def test_a_folder_that_names_a_split_is_no_label() -> None:
     assert naming(NAMES).label("train/cat/0.png") is None
 
 
+def test_splits_and_masks_that_names_of_files_say_and_the_recipe_does_not_use_are_said() -> None:
+    names = ["train_1.png", "train_2.png", "test_1.png", "test_1_mask.png"]
+    assert naming(names).unused(lambda: names) == [
+        "By their names, 1 mask of other images is among the images, the first test_1_mask.png beside test_1.png; "
+        'sources.leave_out=["*_mask.png"] leaves it out.',
+        "The names of the files say `test`, `train`, which the recipe does not use: its 2 test images are divided among all "
+        'splits; sources.test=["test_*"] would keep them apart.',
+    ]
+    assert naming(names[:3], test=("test_*",)).unused(lambda: names[:3]) == []
+
+
 def test_patterns_say_the_splits() -> None:
     names = naming(NAMES, label="last_folder", test=("test/dog/*",), validation=("test/*",))
     assert [names.split(name) for name in ("train/cat/0.png", "test/cat/0.png", "test/dog/0.png")] == [
@@ -54,13 +66,13 @@ def test_patterns_say_the_splits() -> None:
 
 
 def test_splits_that_the_recipe_does_not_use_are_said_with_the_setting_that_uses_them() -> None:
-    [sentence] = naming(NAMES, label="last_folder").unused()
+    [sentence] = naming(NAMES, label="last_folder").unused(lambda: NAMES)
     assert sentence == (
         "The folders test, train name splits, which the recipe does not use: its 6 test images are divided among all splits; "
         'sources.test=["test/*"] would keep them apart.'
     )
-    assert naming(NAMES, label="last_folder", test=("test/*",)).unused() == []
-    assert naming(["cat/0.png", "dog/0.png"]).unused() == []
+    assert naming(NAMES, label="last_folder", test=("test/*",)).unused(lambda: NAMES) == []
+    assert naming(["cat/0.png", "dog/0.png"]).unused(list) == []
 
 
 TABLES = {
@@ -75,11 +87,11 @@ TABLES = {
 def test_a_table_beside_the_images_says_their_labels(tmp_path: Path, table: str) -> None:
     source = folder(tmp_path, {"a.png": b"a", "sub/b.png": b"b", table: TABLES[table]})
     choice = find_table(source, ["a.png", "sub/b.png"], others=[table])
-    assert choice is not None
-    assert choice[0] == table
-    assert {key: row.label for key, row in choice[1].items()} == {"a.png": "cat", "sub/b.png": "dog"}
+    assert choice.name == table
+    assert choice.rows is not None
+    assert {key: row.label for key, row in choice.rows.items()} == {"a.png": "cat", "sub/b.png": "dog"}
     again = folder(tmp_path, {}, table=table)
-    assert read_tables(again) == choice[1]
+    assert read_tables(again) == choice.rows
 
 
 def test_each_folder_may_have_its_table_whose_paths_start_there(tmp_path: Path) -> None:
@@ -99,13 +111,80 @@ def test_a_parquet_table_beside_the_images_says_labels_and_splits(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "table",
-    [b"file_name,text\na.png,a cat\nb.png,a dog\n", b"x,y\n1,2\n", b"file_name,label\nelsewhere.png,cat\n", b""],
-    ids=["captions", "numbers", "other images", "empty"],
+    ("table", "reason"),
+    [
+        (b"file_name,text\na.png,a cat\nb.png,a dog\n", "it says no labels; rename the column that has them to label"),
+        (b"file_name,split\na.png,train\nb.png,test\n", "it says no labels, but splits; rename"),
+        (
+            b"x,y\n1,2\n",
+            "line 1: expected a header with a column of paths .*, found x, y; rename that of file names to file_name",
+        ),
+        (b"file_name,label\nelsewhere.png,cat\n", "it names none of the images, .* its first name is elsewhere.png"),
+        (b"image,label\na.png,cat\n", "it says the labels of 1 of 3 images, fewer than half"),
+        (b"image,label\n", "it has no rows"),
+        (b"", "table.csv"),
+    ],
+    ids=["captions", "splits", "numbers", "other images", "few", "no rows", "empty"],
 )
-def test_a_table_of_something_else_says_no_labels(tmp_path: Path, table: bytes) -> None:
-    source = folder(tmp_path, {"a.png": b"a", "b.png": b"b", "table.csv": table})
-    assert find_table(source, ["a.png", "b.png"], others=["table.csv"]) is None
+def test_a_table_that_is_not_used_has_a_reason(tmp_path: Path, table: bytes, reason: str) -> None:
+    source = folder(tmp_path, {"a.png": b"a", "b.png": b"b", "c.png": b"c", "table.csv": table})
+    choice = find_table(source, ["a.png", "b.png", "c.png"], others=["table.csv"])
+    assert (choice.name, choice.rows) == (None, None)
+    [remark] = choice.remarks()
+    assert re.search(f"^Not used: table.csv: .*(?:{reason})", remark)
+
+
+def test_names_without_folders_or_endings_are_found_by_their_last_parts(tmp_path: Path) -> None:
+    images = ["input/input/a.jpg", "input/input/b.jpg"]
+    source = folder(tmp_path, {"truth.csv": b"image,label\na,cat\nb,dog\n"}, table="truth.csv")
+    rows = find_table(source, images, others=["truth.csv"]).rows
+    assert rows is not None
+    again = read_tables(source)
+    assert again is not None
+    again.match(images)
+    for table in (rows, again):
+        names = Naming(FolderSource(kind="folder", table="truth.csv"), folders_of(images), table)
+        assert [names.label(name) for name in images] == ["cat", "dog"]
+        assert names.unused(lambda: images) == [
+            "Names without their folders or endings, such as a, were found by their last parts."
+        ]
+
+
+def test_a_name_that_two_images_have_is_found_for_neither(tmp_path: Path) -> None:
+    images = ["x/a.jpg", "y/a.jpg", "b.jpg"]
+    source = folder(tmp_path, {"truth.csv": b"image,label\na,cat\nb,dog\n"})
+    [remark] = find_table(source, images, others=["truth.csv"]).remarks()
+    assert "it names none of the images, or does not say which" in remark
+
+
+def test_where_a_name_fits_as_it_is_no_other_is_found_by_its_last_part(tmp_path: Path) -> None:
+    rows = TableRows({"a.png": NamedBy("cat", None)})
+    rows.match(["a.png", "sub/a.png"])
+    assert rows.spelling("sub/a.png") == "sub/a.png"
+
+
+SPLITS = {
+    "fold1 fold2 fold1": ("`split` was not taken as the split, because it holds 'fold1'", [None, None, None]),
+    "0 1 2": ("`split` was not taken as the split, because it holds '0'", [None, None, None]),
+    "train unlabeled test": (
+        "`split` holds 'unlabeled', which is no split: 1 such images are taken for training",
+        ["train", "train", "test"],
+    ),
+    "train train unlabeled": ("`split` was not taken as the split, because it holds 'unlabeled'", [None, None, None]),
+}
+
+
+@pytest.mark.parametrize("words", SPLITS)
+def test_a_split_of_other_words_is_said_and_the_labels_are_taken(tmp_path: Path, words: str) -> None:
+    remark, splits = SPLITS[words]
+    rows = "".join(f"{name},{name},{word}\n" for name, word in zip("abc", words.split(), strict=True))
+    source = folder(tmp_path, {"a": b"a", "metadata.csv": b"file_name,label,split\n" + rows.encode()})
+    choice = find_table(source, ["a", "b", "c"], others=["metadata.csv"])
+    assert choice.rows is not None
+    assert [row.split for row in choice.rows.values()] == splits
+    assert [row.label for row in choice.rows.values()] == ["a", "b", "c"]
+    assert any(remark in sentence for sentence in choice.rows.remarks)
+    assert read_tables(folder(tmp_path, {}, table="metadata.csv")) == choice.rows
 
 
 def test_a_table_that_is_not_there_or_broken_is_named(tmp_path: Path) -> None:
@@ -123,14 +202,14 @@ def test_an_image_that_the_table_does_not_list_has_no_label() -> None:
     )
     assert (names.label("a.png"), names.split("a.png")) == ("x", "test")
     assert (names.label("b.png"), names.split("b.png")) == (None, None)
-    assert names.unused() == []
+    assert names.unused(list) == []
 
 
 def test_names_that_only_the_table_has_are_said() -> None:
     rows = {name: NamedBy("x", None) for name in ("a.png", "gone.png", "b/gone.png")}
     names = Naming(FolderSource(kind="folder", table="t.csv"), folders_of(["a.png"]), rows)
     names.label("a.png")
-    assert names.unused() == ["t.csv names 2 images that cannot be used or are not there, the first b/gone.png."]
+    assert names.unused(list) == ["t.csv names 2 images that cannot be used or are not there, the first b/gone.png."]
 
 
 def test_of_contradicting_rows_the_first_counts_and_that_is_said(tmp_path: Path) -> None:
@@ -146,7 +225,7 @@ def test_of_contradicting_rows_the_first_counts_and_that_is_said(tmp_path: Path)
     ]
     names = Naming(FolderSource(kind="folder", table="metadata.csv"), folders_of(list(rows)), rows)
     assert [names.label(name) for name in rows] == ["dog", None, "cat"]
-    assert names.unused() == rows.remarks
+    assert names.unused(list) == rows.remarks
 
 
 def test_how_a_table_beside_the_images_was_understood_is_said(tmp_path: Path) -> None:
@@ -168,7 +247,7 @@ def test_the_splits_of_a_table_go_before_those_of_folders(tmp_path: Path) -> Non
     names = Naming(FolderSource(kind="folder", table="t.csv", validation=("val/*",)), folders_of(list(rows)), rows)
     assert [names.split(name) for name in rows] == ["validation", "validation", "test"]
     assert [names.label(name) for name in rows] == ["x"] * 3
-    assert names.unused() == [
+    assert names.unused(list) == [
         "t.csv puts 2 images in another split than the patterns of `validation` and `test` do, the first train/a.png; its "
         "splits count."
     ]
@@ -179,17 +258,16 @@ def test_composed_and_decomposed_names_are_the_same(tmp_path: Path) -> None:
     table = f"file_name,label\n{composed},x\n".encode()
     source = folder(tmp_path, {"metadata.csv": table})
     choice = find_table(source, [decomposed], others=["metadata.csv"])
-    assert choice is not None
-    names = Naming(FolderSource(kind="folder", table="metadata.csv"), folders_of([decomposed]), choice[1])
-    assert (names.label(decomposed), names.label(composed), names.unused()) == ("x", "x", [])
+    names = Naming(FolderSource(kind="folder", table="metadata.csv"), folders_of([decomposed]), choice.rows)
+    assert (names.label(decomposed), names.label(composed), names.unused(list)) == ("x", "x", [])
 
 
 def test_a_second_table_of_other_images_is_said(tmp_path: Path) -> None:
     lists = {name: b"file_name,label\n%s.png,x\n" % name.encode() for name in ("train.csv", "test.csv")}
     lists |= {"train.csv": lists["train.csv"] + b"b.png,y\n", "again.csv": b"file_name,label\nb.png,y\n"}
     choice = find_table(folder(tmp_path, lists), ["train.csv.png", "b.png", "test.csv.png"], others=list(lists))
-    assert choice is not None
-    assert choice[0] == "train.csv"
-    assert [remark.partition(" and is not read")[0] for remark in choice[1].remarks] == [
+    assert choice.name == "train.csv"
+    assert choice.rows is not None
+    assert [remark.partition(" and is not read")[0] for remark in choice.rows.remarks] == [
         "test.csv says the labels of 1 other image"
     ]

@@ -47,6 +47,12 @@ def test_a_recipe_is_written_and_the_next_command_is_named(
     assert out.splitlines() == [*expected, last]
     status, out, _ = pipeline("recipe", "--check", "--name", "mine", runs=None)
     assert (status, out.splitlines()) == (0, ["recipe mine", *expected])
+    for option, variable in (("--image-column", "IMAGE_COLUMN"), ("--label-column", "LABEL_COLUMN")):
+        status, out, err = pipeline("recipe", "--check", "--name", "mine", option, "x", runs=None)
+        assert (status, out) == (2, "")
+        assert err.startswith(
+            f"error: {variable}=x: expected none with CHECK=1, which looks at what the recipe itself says"
+        )
 
 
 def test_a_recipe_is_not_written_for_an_empty_source(pipeline: Pipeline) -> None:
