@@ -129,7 +129,7 @@ def fill_empty_splits(catalogue: Catalogue, preprocess: PreprocessSettings) -> d
 
 def _spare(units: Mapping[str, bool]) -> int:
     """Return how many of a split's units may move, so that one at least stays."""
-    return min(sum(units.values()), len(units) - 1)
+    return max(0, min(sum(units.values()), len(units) - 1))
 
 
 def plan_shards(catalogue: Catalogue, preprocess: PreprocessSettings, *, folder: Path) -> list[ShardUnit]:
