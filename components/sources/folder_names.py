@@ -36,6 +36,7 @@ _PARTS = frozenset(
         "archive",
     )
 )
+_CLASSES = frozenset(("class", "classes", "label", "labels", "category", "type", "grade", "stage", "level"))
 SHARD_FILL = 0.8  # of the fullest: shards, other than the last, hold about the same number of images
 NAMED = 3  # folders that a sentence names
 
@@ -74,11 +75,19 @@ def are_shards(fill: Mapping[str, int]) -> bool:
 
 
 def are_parts(names: Iterable[str]) -> bool:
-    """Return whether folders are parts of one download by their names, such as `images_001` and `images_002`."""
-    plain = {re.sub(r"[\d\W_]+", "", name).lower() for name in names}
-    numbers = sorted(int(number) for name in names if (number := re.sub(r"\D", "", name)))
-    consecutive = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
-    return consecutive and len(numbers) > 1 and len(plain) == 1 and plain < _PARTS
+    """Return whether folders are parts of one download by their names, such as `images_001` and `images_002`.
+
+    They differ in their last, consecutive numbers alone, and a word before these says that they are parts.
+    """
+    matches = [re.fullmatch(r"(.*?)(\d+)\D*", name) for name in names]
+    starts = {match[1] for match in matches if match}
+    numbers = sorted(int(match[2]) for match in matches if match)
+    if len(numbers) < 2 or len(numbers) < len(matches) or len(starts) != 1:
+        return False
+    words = words_in("".join(starts))
+    return (
+        bool(words & _PARTS) and not words & _CLASSES and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    )
 
 
 def are_pictures_and_masks(names: Iterable[str]) -> bool:

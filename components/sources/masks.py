@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from components.sources.folder_names import escaped, words_in
+from components.sources.folder_names import escaped, split_meant_by, words_in
 from components.sources.layout import Folder
 
 _MASKS = frozenset({
     "mask", "masks", "segmentation", "segmentations", "segmented", "seg", "segs", "annotation", "annotations", "annot", "annots",
-    "gt", "truth", "groundtruth", "ground", "trimap", "trimaps", "label", "labels", "superpixels", "semantic", "matte", "mattes",
+    "gt", "truth", "groundtruth", "ground", "trimap", "trimaps", "label", "labels", "superpixels",
+    "semantic", "matte", "mattes", "manual",
 })  # fmt: skip
 _COPIES = frozenset(("thumb", "thumbs", "thumbnail", "thumbnails", "preview", "previews"))
 _PICTURES = frozenset({
@@ -106,6 +107,19 @@ class _Names:
                 group.first = group.first or (mask, name)
 
 
+@dataclass(frozen=True)
+class _Uncertain:
+    """A folder of masks, if the names in it are those of images beside.
+
+    Attributes:
+        beside: Folders of these images.
+        by_suffix: Whether the names have to say that they are masks, too, as `cat_mask.png` does: `mask` may be a class.
+    """
+
+    beside: list[Folder]
+    by_suffix: bool = False
+
+
 def find_masks(names: Callable[[], Iterable[str]], folders: Mapping[Folder, int]) -> list[Masks]:
     """Find the masks, and the small copies, among the images of a source.
 
@@ -164,12 +178,6 @@ def _plain(stem: str) -> str:
     return (match[1] if match else stem).casefold()
 
 
-def _about(stem: str, ending: str) -> str:
-    """Return the name of the image that a file in a folder of masks would be about."""
-    match = _mask_of("", stem, ending)
-    return match[1].casefold() if match else _plain(stem)
-
-
 def _of_folders(names: Callable[[], Iterable[str]], folders: Mapping[Folder, int]) -> Iterator[Masks]:
     """Yield the folders that hold masks, or small copies, of the images in a folder beside them."""
     children: dict[Folder, Counter[str]] = {}
@@ -178,7 +186,7 @@ def _of_folders(names: Callable[[], Iterable[str]], folders: Mapping[Folder, int
             children.setdefault(folder[:level], Counter())[name] += count
     for words, copies in ((_MASKS, False), (_COPIES, True)):
         masks: dict[Folder, str] = {}
-        uncertain: dict[Folder, Folder] = {}  # folders of masks, if the names in them are those of the images beside
+        uncertain: dict[Folder, _Uncertain] = {}
         for parent, siblings in children.items():
             for name in siblings:
                 others = [other for other in siblings if other != name and not _says(other, _MASKS | _COPIES)]
@@ -186,7 +194,11 @@ def _of_folders(names: Callable[[], Iterable[str]], folders: Mapping[Folder, int
                 if pictures and _says(name, words):
                     masks[(*parent, name)] = pictures[0]
                 elif same := [other for other in others if _is_for(name, other, words)]:
-                    uncertain[(*parent, name)] = (*parent, same[0])
+                    uncertain[(*parent, name)] = _Uncertain([(*parent, other) for other in same])
+                elif others and _says(name, words):
+                    splits = [other for other in others if split_meant_by(other)]
+                    beside = [(*parent, other) for other in splits or others]
+                    uncertain[(*parent, name)] = _Uncertain(beside, by_suffix=not splits)
         for mask, picture in _confirmed(names, uncertain).items():
             masks[mask] = picture[-1]
         outer = {folder: beside for folder, beside in masks.items() if not _below_one(folder, masks)}
@@ -210,22 +222,28 @@ def _below_one(folder: Folder, folders: Mapping[Folder, str]) -> bool:
     return any(folder[:level] in folders for level in range(1, len(folder)))
 
 
-def _confirmed(names: Callable[[], Iterable[str]], uncertain: Mapping[Folder, Folder]) -> dict[Folder, Folder]:
-    """Return the folders of which nearly all files are named like images of the folder beside."""
+def _confirmed(names: Callable[[], Iterable[str]], uncertain: Mapping[Folder, _Uncertain]) -> dict[Folder, Folder]:
+    """Return the folders of which nearly all files are named like images of a folder beside, and that folder."""
     if not uncertain:
         return {}
-    stems: dict[Folder, set[str]] = {folder: set() for folder in {*uncertain, *uncertain.values()}}
+    stems: dict[Folder, Counter[str]] = {folder: Counter() for folder in uncertain}
+    stems |= {folder: Counter() for each in uncertain.values() for folder in each.beside}
+    suffixes: Counter[Folder] = Counter()  # files that say by their own names, too, that they are masks
     for name in names():
         parts = tuple(name.split("/")[:-1])
-        _, _, stem, ending = _divided(name)
-        for folder, its in stems.items():
-            if parts[: len(folder)] == folder:
-                its.add(_about(stem, ending))
-    return {
-        mask: picture
-        for mask, picture in uncertain.items()
-        if stems[mask] and len(stems[mask] & stems[picture]) >= PAIRED * len(stems[mask])
-    }
+        for folder in (parts[:level] for level in range(1, len(parts) + 1) if parts[:level] in stems):
+            _, _, stem, ending = _divided(name)
+            match = _mask_of("", stem, ending)
+            stems[folder][match[1].casefold() if match else _plain(stem)] += 1
+            suffixes[folder] += match is not None
+    confirmed = {}
+    for mask, each in uncertain.items():
+        pictures = set().union(*(stems[folder] for folder in each.beside))
+        total = stems[mask].total()
+        known = sum(count for stem, count in stems[mask].items() if stem in pictures)
+        if known >= PAIRED * total > 0 and (not each.by_suffix or suffixes[mask] >= PAIRED * total):
+            confirmed[mask] = max(each.beside, key=lambda folder: len(stems[mask].keys() & stems[folder].keys()))
+    return confirmed
 
 
 def _masks_in(

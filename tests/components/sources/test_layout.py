@@ -110,6 +110,8 @@ def splits(layout: Layout) -> dict[str | None, int]:
         ("site1/train/a site1/test/b north/train/b", {"a": 20, "b": 40}, {"train": 40, "test": 20}),
         ("images_001 images_002 images_003", {}, {None: 60}),
         ("batch1 batch2", {}, {None: 40}),
+        ("HAM10000_images_part_1 HAM10000_images_part_2", {}, {None: 40}),
+        ("image_class_1 image_class_2", {"image_class_1": 20, "image_class_2": 20}, {None: 40}),
         ("class1 class2", {"class1": 20, "class2": 20}, {None: 40}),
         ("part1 part3", {"part1": 20, "part3": 20}, {None: 40}),
         ("cat", {}, {None: 20}),

@@ -53,6 +53,10 @@ def numbered(*names: str, count: int = 10) -> list[str]:
         ("train/{}_01.jpg", "train_masks/{}_01_mask.gif"),
         ("train/{}.png", "trainannot/{}.png"),
         ("images1024x1024/00000/{}.png", "thumbnails128x128/00000/{}.png"),
+        ("bottle/test/broken/{}.png", "bottle/ground_truth/broken/{}_mask.png"),
+        ("CXR_png/C_{}_0.png", "masks/C_{}_0_mask.png"),
+        ("DRIVE/test/images/{}_test.tif", "DRIVE/test/1st_manual/{}_manual1.gif"),
+        ("kaggle_3m/T_1/T_1_{}.tif", "kaggle_3m/T_1/T_1_{}_mask.tif"),
     ],
 )
 def test_masks_are_found_and_nothing_else(images: str, masks: str) -> None:
@@ -67,6 +71,7 @@ def test_masks_are_found_and_nothing_else(images: str, masks: str) -> None:
         numbered("mask/{}.png", "no_mask/{}.png"),
         numbered("mask/{}.png", "nomask/{}.png", "wrong/{}.png"),
         numbered("face/{}a.png", "face_mask/{}b.png"),
+        numbered("mask/{}.png", "nomask/{}.png"),
         numbered("gas_mask_{}.png", "helmet_{}.png"),
         numbered("seg_train/seg_train/forest/{}.jpg", "seg_test/seg_test/sea/{}.jpg"),
         numbered("labels/{}.png", "stamps/{}.png"),
