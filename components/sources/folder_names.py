@@ -10,7 +10,8 @@ from components.sources.annotations import SPLIT_WORDS
 # Words that stand beside a split's in the name of a folder, as in `test_set`, `train_images` or `val.zip`.
 _BESIDE_SPLIT_WORDS = frozenset({
     "a", "the", "my", "set", "sets", "data", "dataset", "image", "images", "img", "imgs", "pic", "pics", "pictures",
-    "photos", "split", "folder", "files", "final", "original", "zip", "tar", "gz", "tgz", "bz", "xz",
+    "photos", "split", "folder", "files", "final", "original", "jpg", "jpeg", "png", "tif", "tiff", "bmp",
+    "webp", "zip", "tar", "gz", "tgz", "bz", "xz",
 })  # fmt: skip
 _MASKS = frozenset(
     ("mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "gt", "truth", "ground")
@@ -118,6 +119,11 @@ def series_of_splits(names: Iterable[str]) -> dict[str, str]:
 
     `seg_train` and `seg_test` are splits, and `train_cat`, `test_cat` and `train_dog` may be anything.
     """
+    names = list(names)
+    for base in names:  # `rps` beside `rps-test-set`
+        rest = {name: split_meant_by(name[len(base) :]) for name in names if name != base and name.startswith(base)}
+        if len(rest) == len(names) - 1 > 0 and all(split in ("validation", "test") for split in rest.values()):
+            return {base: "train"} | {name: split for name, split in rest.items() if split}
     series: dict[str, dict[str, str]] = {}
     for name in names:
         words = [

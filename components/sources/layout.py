@@ -125,7 +125,22 @@ class Layout:
         """Return the split that a folder's images are in; None without splits."""
         if not self.split_folders or self.split_level is None:
             return None
-        return self.split_folders.get(folder[self.split_level], "train") if len(folder) > self.split_level else "train"
+        named_by = self._named_by(folder)
+        if named_by is None:
+            return "train"
+        name = named_by[-1]
+        return (self.split_folders.get(name) if len(named_by) == self.split_level + 1 else None) or self._meant(name)
+
+    def _named_by(self, folder: Folder) -> Folder | None:
+        """Return a folder up to the name that says its split: at the level of splits, or below a folder beside these.
+
+        Another copy of a data set, `chest_xray` beside `train` and `test`, holds `train` and `test` again.
+        """
+        level = self.split_level or 0
+        for place in range(level, len(folder)):
+            if folder[place] in self.split_folders if place == level else self._trains and self._meant(folder[place]):
+                return folder[: place + 1]
+        return None
 
     def patterns(self, split: Literal["validation", "test"]) -> tuple[str, ...]:
         """Return the patterns for the setting `validation` or `test` of a recipe's source."""
@@ -135,12 +150,14 @@ class Layout:
         start = "".join(f"{escaped(name)}/" for name in self.leading)
         ends = [f"{escaped(name)}/*" for name, its in self.split_folders.items() if its == split]
         if level == self.shared:
-            return tuple(f"{start}{end}" for end in ends)
+            inner = {named_by for folder in self.folders if len(named_by := self._named_by(folder) or ()) > level + 1}
+            copies = sorted(f"{'/'.join(map(escaped, each))}/*" for each in inner if self.split(each) == split)
+            return (*(f"{start}{end}" for end in ends), *copies)
         patterns = tuple(f"{start}*/{end}" for end in ends)
         if all((self.split(folder) == split) == _matches(folder, patterns) for folder in self.folders):
             return patterns
         # A folder of such a name is somewhere else, too, and `*` stands for any number of folders.
-        parents = sorted({folder[: level + 1] for folder in self.folders if self.split(folder) == split})
+        parents = sorted({self._named_by(folder) or () for folder in self.folders if self.split(folder) == split})
         return tuple(f"{'/'.join(map(escaped, parent))}/*" for parent in parents)
 
     def label(self, folder: Folder, rule: LabelRule, *, use_splits: bool = True) -> str | None:
@@ -186,7 +203,14 @@ class Layout:
                 f"{named(training)} is taken as a label, as no folder beside it is named for validation or test."
             )
         if self.beside_splits and self._trains:
-            sentences.append(f"The images of {named(self.beside_splits)}, beside {splits}, are taken for training.")
+            level = self.split_level or 0
+            copies = {folder[level] for folder in self.folders if len(self._named_by(folder) or ()) > level + 1}
+            if others := set(self.beside_splits) - copies:
+                sentences.append(f"The images of {named(others)}, beside {splits}, are taken for training.")
+            if copies:
+                sentences.append(
+                    f"Folders in {named(copies)}, beside {splits}, name splits again: they are taken as such."
+                )
         elif self.beside_splits:
             sentences.append(
                 f"{splits} beside {named(self.beside_splits)}: taken as a split of the source, not as a label. If it is a "

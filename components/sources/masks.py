@@ -18,7 +18,7 @@ from components.sources.layout import Folder
 _MASKS = frozenset({
     "mask", "masks", "segmentation", "segmentations", "segmented", "seg", "segs", "annotation", "annotations", "annot", "annots",
     "gt", "truth", "groundtruth", "ground", "trimap", "trimaps", "label", "labels", "superpixels",
-    "semantic", "matte", "mattes", "manual",
+    "semantic", "matte", "mattes", "manual", "depth", "depths", "disparity", "normals",
 })  # fmt: skip
 _COPIES = frozenset(("thumb", "thumbs", "thumbnail", "thumbnails", "preview", "previews"))
 _PICTURES = frozenset({

@@ -108,6 +108,13 @@ def splits(layout: Layout) -> dict[str | None, int]:
         ("a.zip/cat a.zip/dog b.zip/cat", {"cat": 40, "dog": 20}, {None: 60}),
         ("train.zip/data/cat train.zip/data/dog test.zip/data/cat", {"cat": 40, "dog": 20}, {"train": 40, "test": 20}),
         ("site1/train/a site1/test/b north/train/b", {"a": 20, "b": 40}, {"train": 40, "test": 20}),
+        ("x/train/n x/train/p x/test/n x/x/test/n x/x/train/p", {"n": 60, "p": 40}, {"train": 60, "test": 40}),
+        (
+            "rps/rock rps/paper rps-test-set/rock rps-validation",
+            {"rock": 40, "paper": 20},
+            {"train": 40, "test": 20, "validation": 20},
+        ),
+        ("train-jpg test-jpg test-jpg-additional", {}, {"train": 20, "test": 40}),
         ("images_001 images_002 images_003", {}, {None: 60}),
         ("batch1 batch2", {}, {None: 40}),
         ("HAM10000_images_part_1 HAM10000_images_part_2", {}, {None: 40}),
@@ -174,6 +181,10 @@ def test_padded_consecutive_numbers_about_equally_full_are_shards(fill: dict[str
         (
             "images_001 images_002",
             "images_001, images_002 are parts of one download by their names: not taken as labels",
+        ),
+        (
+            "x/train/n x/test/n x/x/test/n",
+            "Folders in x, beside test, train, name splits again: they are taken as such",
         ),
         ("train test test-more", "test, test-more are all taken as the test split, and not as labels"),
         (" ".join(f"id{number}" for number in range(30)), None),
@@ -250,3 +261,10 @@ def test_what_is_understood_agrees_with_the_layouts_own_truth(
         assert layout.label(folder, layout.rule) == labels[key]
         assert layout.split(folder) == splits[key]
         assert own_split(key, test, validation) == splits[key]
+
+
+def test_a_copy_of_the_set_within_it_keeps_its_splits_and_the_patterns_say_so() -> None:
+    layout = layout_of("x/train/n x/train/p x/test/n x/x/test/n x/x/train/p")
+    assert layout.patterns("test") == ("x/test/*", "x/x/test/*")
+    for folder in layout.folders:
+        assert own_split("/".join((*folder, "0.png")), layout.patterns("test")) == layout.split(folder)

@@ -55,6 +55,7 @@ def numbered(*names: str, count: int = 10) -> list[str]:
         ("images1024x1024/00000/{}.png", "thumbnails128x128/00000/{}.png"),
         ("bottle/test/broken/{}.png", "bottle/ground_truth/broken/{}_mask.png"),
         ("CXR_png/C_{}_0.png", "masks/C_{}_0_mask.png"),
+        ("rgb/{}.png", "depth/{}.png"),
         ("DRIVE/test/images/{}_test.tif", "DRIVE/test/1st_manual/{}_manual1.gif"),
         ("kaggle_3m/T_1/T_1_{}.tif", "kaggle_3m/T_1/T_1_{}_mask.tif"),
     ],
