@@ -9,6 +9,8 @@ import typer
 
 from components.reporting.console import console, counted
 from components.reporting.numbers import data_size
+from components.train.component import STAGE as TRAIN
+from components.tune.component import STAGE as TUNE
 from pipeline.cli.next_step import next_step
 from pipeline.cli.options import (
     RUNS,
@@ -25,7 +27,7 @@ from pipeline.cli.options import (
 )
 from pipeline.core import chain, run
 from pipeline.recipes.load import load_recipe
-from schemas.artifacts.kinds import Generator, ImageSet, ModelEvaluation
+from schemas.artifacts.kinds import Generator, HyperParameters, ImageSet, ModelEvaluation
 from schemas.recipe.recipe import Recipe
 
 app = typer.Typer()
@@ -45,9 +47,12 @@ def _add_stage(name: str, doc: str) -> None:
     ) -> None:
         overrides = all_overrides(overrides, settings=settings, inception=inception)
         loaded = load_recipe(recipe, source=source, overrides=overrides)
+        stages = chain.stages_for(name)
         if name in ("all", "generate"):
             _print_unused_count(loaded, overrides)
-        run.run_stages(loaded, chain.stages_for(name), runs=runs, dry_run=dry_run, verbose=verbose, trust=trust)
+        if TRAIN in stages:
+            _print_unused_values(loaded, overrides, searches=TUNE in stages, runs=runs)
+        run.run_stages(loaded, stages, runs=runs, dry_run=dry_run, verbose=verbose, trust=trust)
         if not dry_run:
             if name == "all":
                 _print_results(loaded, runs)
@@ -71,6 +76,18 @@ def _print_unused_count(recipe: Recipe, overrides: list[str]) -> None:
     if is_set and isinstance(recipe.generate.labels, dict):
         images = sum(recipe.generate.labels.values())
         console.print(f"N is not used: labels makes {counted(images, 'image')}", markup=False)
+
+
+def _print_unused_values(recipe: Recipe, overrides: list[str], *, searches: bool, runs: Path) -> None:
+    """Say that the search's values go before those that were asked for, where there is a search or one is made."""
+    searched = searches or HyperParameters(chain.artifact_path(recipe, HyperParameters, runs=runs)).exists
+    keys = [key for key in (override.partition("=")[0] for override in overrides) if key in recipe.tune.space]
+    if keys and searched and recipe.train.use_tuned:
+        console.print(
+            f"{' and '.join(dict.fromkeys(keys))} of SET {'is' if len(set(keys)) == 1 else 'are'} not used: tune's search says "
+            "the value; add train.use_tuned=false to train with yours",
+            markup=False,
+        )
 
 
 def _print_results(recipe: Recipe, runs: Path) -> None:

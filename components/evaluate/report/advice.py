@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.reporting.numbers import as_distance, as_loss, with_error
@@ -27,6 +27,7 @@ class Findings:
         active: Those in use; None: unknown.
         ssim: Mean of the reconstructions.
         ssim_error: Its standard error; None: unknown.
+        searched: Recipe keys whose values a search chose: the recipe's own are not used.
         history: Columns of the model's history, one value per epoch.
         flagged: Whether new images give training images away.
         sampler_setting: `evaluate.sampler`.
@@ -45,6 +46,7 @@ class Findings:
     sampler: str
     held_out: Mapping[str, float]
     ssim_error: float | None = None
+    searched: Collection[str] = ()
 
     @property
     def best(self) -> int | None:
@@ -61,7 +63,12 @@ class Findings:
 def advise(findings: Findings) -> str:
     """Return one thing to try, as a sentence with the recipe's keys; or that nothing stands out."""
     sentences = (rule(findings) for rule in RULES)
-    return next(filter(None, sentences), "Nothing stands out: no measurement here calls for a change to the recipe.")
+    sentence = next(
+        filter(None, sentences), "Nothing stands out: no measurement here calls for a change to the recipe."
+    )
+    if keys := [key for key in findings.searched if f"{key}: " in sentence]:
+        return f"{sentence} As a search chose {' and '.join(keys)}, set train.use_tuned: false, too."
+    return sentence
 
 
 def plain(findings: Findings) -> str | None:

@@ -212,6 +212,7 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         ssim=measurement.estimates["ssim"].value,
         ssim_error=measurement.estimates["ssim"].standard_error,
         history={name: subject.history[name].to_pylist() for name in subject.history.column_names},
+        searched=() if subject.search is None else tuple(subject.search.best),
         flagged=not isinstance(judgement.memorisation, str) and judgement.memorisation.flagged,
         sampler_setting=subject.settings.evaluate.sampler,
         sampler=judgement.sampler.kind,

@@ -55,6 +55,15 @@ def test_a_number_of_images_that_labels_replace_is_said_not_to_be_used(pipeline:
     assert "set            75 images" in out
 
 
+def test_a_value_that_the_search_chooses_is_said_not_to_be_used(pipeline: Pipeline) -> None:
+    value = ("--set", "model.latent_dim=16")
+    note = "model.latent_dim of SET is not used: tune's search says the value; add train.use_tuned=false to train with yours"
+    assert note in pipeline("all", "--dry-run", *value)[1]
+    assert note not in pipeline("all", "--dry-run", *value, "--set", "train.use_tuned=false")[1]
+    assert note not in pipeline("train", "--dry-run", *value)[1]  # there is no search
+    assert note not in pipeline("tune", "--dry-run", *value)[1]
+
+
 def test_verbose_prints_every_setting(pipeline: Pipeline) -> None:
     assert "deterministic: false" not in pipeline("train", "--dry-run")[1]
     assert "deterministic: false" in pipeline("train", "--dry-run", "--verbose")[1]

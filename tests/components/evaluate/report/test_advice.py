@@ -100,3 +100,12 @@ def test_the_most_important_advice_comes_first() -> None:
     results = findings(active=0, flagged=True, ssim=0.2, held_out={"normal": 9.0, "mixture": 2.0})
     assert "the KL outweighs" in advise(results)
     assert [rule for rule in advice.RULES if rule(results)][:2] == [advice.collapsed, advice.copies]
+
+
+def test_advice_on_a_value_that_a_search_chose_says_how_to_set_it() -> None:
+    """The search's value would go before the recipe's, and nothing would change."""
+    poor = findings(ssim=0.5, searched=("train.learning_rate", "model.latent_dim"))
+    assert advise(poor).endswith(
+        "try model.latent_dim: 16. As a search chose model.latent_dim, set train.use_tuned: false, too."
+    )
+    assert "use_tuned" not in advise(findings(ssim=0.5, searched=("train.learning_rate",)))
