@@ -32,6 +32,18 @@ $(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(VARIABLES)
 quoted = '$(subst ','\'',$(1))'
 
+# Make takes any NAME=value. One that nothing here reads would be swallowed: it is refused, by its name; the value is not looked at.
+override INNER := SHELL MAKEFLAGS VENV TFX_VENV UV UV_PIP PIP PIPELINE PYTEST TWO_WORKERS KILLS
+KNOWN_AS := COUNT:N IMAGES:SOURCE DATASET:SOURCE WORKERS:TUNE_WORKERS OUTPUT:OUT \
+	EPOCHS:SET="train.epochs=…" BATCH_SIZE:SET="train.batch_size=…" LEARNING_RATE:SET="train.learning_rate=…" \
+	LATENT_DIM:SET="model.latent_dim=…" LABEL:SET="generate.label=…" LABELS:SET="generate.labels=…"
+in_capitals = $(shell printf %s $(call quoted,$(1)) | tr a-z- A-Z_)
+close_to = $(firstword $(filter $(1) $(1)S $(1:S=),$(VARIABLES)) $(patsubst $(1):%,%,$(filter $(1):%,$(KNOWN_AS))))
+hint_for = $(or $(call close_to,$(call in_capitals,$(1))),$(if $(findstring .,$(1)),SET="$(1)=…"))
+override UNKNOWN := $(firstword $(foreach name,$(filter-out $(INNER),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name))))
+$(if $(UNKNOWN),$(error $(UNKNOWN)=…: expected a variable that is read here, found $(UNKNOWN); try \
+	$(or $(call hint_for,$(UNKNOWN)),SET="key=value" for a recipe's key) (there are $(VARIABLES))))
+
 VENV := .venv
 VERSION := $(shell $(call quoted,$(PYTHON)) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 LOCK := requirements/py$(VERSION).txt

@@ -172,6 +172,49 @@ def test_a_python_may_have_a_space_in_its_path(project: Path) -> None:
     run_make(project, "status", f"PYTHON={python}")
 
 
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("EPOCHS", 'SET="train.epochs=…"'),
+        ("epochs", 'SET="train.epochs=…"'),
+        ("train.patience", 'SET="train.patience=…"'),
+        ("recipe", "RECIPE"),
+        ("RECIPES", "RECIPE"),
+        ("dry-run", "DRY_RUN"),
+        ("COUNT", "N"),
+        ("COLOUR", 'SET="key=value" for a recipe\'s key'),
+        ("a;b'c", 'SET="key=value" for a recipe\'s key'),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_refused_with_the_one_that_was_meant(
+    project: Path, variable: str, hint: str
+) -> None:
+    line = refusal(project, "train", "RECIPE=mums", f"{variable}=3")
+    assert f"{variable}=…: expected a variable that is read here, found {variable}; try {hint} (there are " in line
+    assert f"(there are {' '.join(VARIABLES)})" in line
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+def test_the_value_of_a_refused_variable_is_not_read(project: Path, value: str) -> None:
+    assert "EPOCHS=…: " in refusal(project, "train", f"EPOCHS={value}")
+
+
+def refusal(project: Path, *arguments: str) -> str:
+    """Run make, which refuses its arguments before it runs anything; return its one line."""
+    (project / "calls").write_text("")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_make(project, *arguments)
+    [line] = caught.value.stderr.splitlines()
+    assert (caught.value.returncode, (project / "calls").read_text()) == (2, "")
+    assert not list(project.rglob("pwned"))
+    return str(line)
+
+
+def test_variables_of_the_makefile_itself_and_of_tests_are_taken(make: Make) -> None:
+    [call] = make("test-kills", "KILLS=3", "PYTEST=.venv/bin/python -m pytest -x")
+    assert call[:4] == ["python", "-m", "pytest", "-x"]
+
+
 def test_labels_with_counts_come_through_as_one_setting(make: Make) -> None:
     """As docs/recipes.md and docs/generate.md write them."""
     text = "generate.labels={shoe: 500, bag: 100} title='My photos'"
