@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.evaluate.component import STAGE as EVALUATE
+from components.generate.component import STAGE as GENERATE
 from components.reporting.console import console, say
 from pipeline.core.chain import Status, inputs_of, status_of
 from pipeline.core.child_process import StageFailed, run_module
 from pipeline.core.contents import place
+from pipeline.core.labels import expect_labels
 from pipeline.core.stage_process import Task, stage_of, staging_of, task_for
 from pipeline.core.trust import expect_trusted
 from pipeline.recipes.summary import print_recipe
-from schemas.artifacts.kinds import Generator
+from schemas.artifacts.kinds import Examples, Generator
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
@@ -73,6 +75,8 @@ def run_stages(
                 say(f"result  {place(status.output)}")
                 made.add(status.output.path)
                 status = replace(status, reason="")
+        if isinstance(status.output, Examples) and status.fresh and GENERATE in stages:
+            expect_labels(recipe, status.output)
         statuses.append(status)
     return [status.output for status in statuses]
 

@@ -83,6 +83,6 @@ def test_a_process_that_is_killed_is_no_crash(home: Path) -> None:
     """A person, or the system that runs out of memory, kills: the command ends, and the next one resumes."""
     command = ingest(home, "killed", environment={**CRASHING, "CRASH_BY": "SIGKILL"}, workers=1)
     status, stderr = ended(command)
-    assert (status, "ended unexpectedly (signal 9)" in stderr) == (1, True), stderr
+    assert (status, "was interrupted (signal 9)" in stderr) == (1, True), stderr
     run(home, "killed", workers=1)
     check(home, "killed")
