@@ -67,7 +67,10 @@ def find(settings: Any) -> tuple[str, list[str]]:
         except OSError as error:
             raise UsageError(f"sources.path: expected a file or folder at {pattern}, found {error}") from None
         if not matches:
-            raise UsageError(f"sources.path: expected a file or folder, found nothing at {pattern}; set SOURCE=…")
+            raise UsageError(
+                f"sources.path: expected a file or folder, found nothing at {pattern}; "
+                "check SOURCE=… (or --source …, or the recipe's path)"
+            )
         paths += matches
     paths = sorted(set(paths))
     for match in paths:

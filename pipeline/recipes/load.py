@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,21 @@ def load_recipe(name: str, *, source: str | None = None, overrides: Sequence[str
         place = f"--set {' '.join(overridden)}:" if file_is_valid else f"{_short(path)}:"
         if any(first.is_about(key) for key in overridden):
             place = "--set"
-        raise UsageError(f"{place} {first}{more}")
+        spaces = "; put a space, and no comma, between settings" if _is_run_together(first.key, overrides) else ""
+        raise UsageError(f"{place} {first}{more}{spaces}")
     recipe = Recipe.model_validate(data)
     for key, values in recipe.tune.space.items():
         place = "--set" if f"{_SPACE}{key}" in overridden else f"{_short(path)}:"
         _check_searched(data, key, (values.low, values.high) if isinstance(values, Range) else values, place)
     return recipe
+
+
+def _is_run_together(key: str, overrides: Sequence[str]) -> bool:
+    """Return whether a key was given a value that another setting follows, as in ``train.epochs=3,seed=5``."""
+    return any(
+        name.strip() == key and re.search(r"[,;]\s*([a-z][a-z0-9_.]*=|$)", value)
+        for name, _, value in (text.partition("=") for text in overrides)
+    )
 
 
 def _check_searched(data: dict[str, Any], key: str, values: Sequence[Any], place: str) -> None:

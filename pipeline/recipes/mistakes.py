@@ -91,8 +91,8 @@ def _mistake(key: str, errors: Sequence[ErrorDetails], data: dict[str, Any]) -> 
         return Mistake(key, text) if " " in name else Mistake(".".join([*path, name]), message)
     if error["type"] == "extra_forbidden":
         known = _known_keys(path[:-1], data)
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else f" ({', '.join(known)})" if known else ""
+        close = _same_name_elsewhere(path[-1], data) or difflib.get_close_matches(path[-1], known, n=1)
+        hint = f" (did you mean {' or '.join(close)}?)" if close else f" ({', '.join(known)})" if known else ""
         return Mistake(key, f"expected a key that exists{hint}, found {path[-1]}")
     expected = " or ".join(dict.fromkeys(map(expected_by, errors)))
     value = "none" if error["type"] == "missing" else shown(error["input"])
@@ -129,6 +129,15 @@ def _path(location: Sequence[int | str], data: Any) -> list[str]:
         elif isinstance(node, list) and isinstance(part, int) and part < len(node):
             node = node[part]
     return path
+
+
+def _same_name_elsewhere(name: str, data: dict[str, Any]) -> list[str]:
+    """Return the keys elsewhere that have this name, such as `train.epochs` and `tune.epochs` for `epochs`."""
+    sections = [key for key in _known_keys([], data) if key != "sources"]
+    sources = data.get("sources")
+    sections += [f"sources.{index}" for index in range(len(sources))] if isinstance(sources, list) else []
+    found = [f"{section}.{name}" for section in sections if name in _known_keys(section.split("."), data)]
+    return [name, *found] if name in sections else found
 
 
 def _known_keys(path: Sequence[str], data: dict[str, Any]) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from schemas.errors import UsageError
 
 _CLOSING = {"[": "]", "{": "}"}
 _QUOTES = "\"'"
 _BEFORE_VALUES = "[{,: \n\t"  # inside of brackets: where a quote opens a text, and is no apostrophe
+# A key, a space, `=`; or a key, `=`, a space, and what is no other setting and thus the value.
+_SPACE_BESIDE_EQUALS = re.compile(r"""[^\s=]+(?:\s+=|=\s+(?:["'\[{]|[^\s=]+(?!\S)))""")
 
 
 def split_settings(text: str) -> list[str]:
@@ -16,10 +20,13 @@ def split_settings(text: str) -> list[str]:
     ``title="My photos" generate.labels={shoe: 500, bag: 100} train.epochs=5``.
 
     Raises:
-        UsageError: A quote or a bracket is not closed, or something follows a closing one directly.
+        UsageError: A quote or a bracket is not closed, something follows a closing one directly, or a space stands beside
+            the `=` of a setting.
     """
     settings, start = [], _skip_space(text, 0)
     while start < len(text):
+        if _SPACE_BESIDE_EQUALS.match(text, start):
+            raise _error(text[start:], "no space beside =", "one")
         value = start
         while value < len(text) and text[value] != "=" and not text[value].isspace():
             value += 1

@@ -160,7 +160,7 @@ def test_a_file_that_goes_while_we_look_is_not_found(tmp_path: Path) -> None:
 
 
 def test_a_missing_path_is_a_usage_error_that_names_source(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=rf"found nothing at {re.escape(str(tmp_path / 'nowhere'))}; set SOURCE="):
+    with pytest.raises(UsageError, match=rf"found nothing at {re.escape(str(tmp_path / 'nowhere'))}; check SOURCE="):
         folder(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"found none; set SOURCE="):
         folder(None)

@@ -143,7 +143,7 @@ def test_another_number_of_labels_than_of_images_is_refused(tmp_path: Path, writ
 
 
 def test_a_missing_path_is_a_usage_error_that_names_source(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=rf"found nothing at {re.escape(str(tmp_path / 'nowhere'))}; set SOURCE="):
+    with pytest.raises(UsageError, match=rf"found nothing at {re.escape(str(tmp_path / 'nowhere'))}; check SOURCE="):
         idx(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"found none; set SOURCE="):
         idx(None)

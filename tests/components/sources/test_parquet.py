@@ -216,7 +216,7 @@ def test_a_place_without_parquet_files_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(UsageError, match=rf"kind parquet expects files named \*\.parquet, found none in {tmp_path}"):
         source_at(tmp_path)
-    with pytest.raises(UsageError, match=r"found nothing at .*/nowhere; set SOURCE="):
+    with pytest.raises(UsageError, match=r"found nothing at .*/nowhere; check SOURCE="):
         source_at(tmp_path / "nowhere")
 
 

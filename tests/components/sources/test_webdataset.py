@@ -134,7 +134,7 @@ def test_shards_are_named_by_braces_a_pattern_or_their_folder(tmp_path: Path, pa
 
 def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     pack(tmp_path / "train-09.tar", SAMPLES)
-    with pytest.raises(UsageError, match=rf"found nothing at {tmp_path}/train-10\.tar; set SOURCE="):
+    with pytest.raises(UsageError, match=rf"found nothing at {tmp_path}/train-10\.tar; check SOURCE="):
         source_at(tmp_path / "train-{09..11}.tar")
 
 

@@ -151,6 +151,10 @@ def test_an_unknown_key_in_the_file_is_named_with_a_hint(
         ("sources.0.paht=/x", "sources.0.paht", "did you mean path?"),
         ("model.latent=3", "model.latent", "did you mean latent_dim?"),
         ("beam.worker=3", "beam.worker", "did you mean workers?"),
+        ("epochs=3", "epochs", "did you mean train.epochs or tune.epochs?"),
+        ("model.batch_size=3", "model.batch_size", "did you mean train.batch_size?"),
+        ("path=/x", "path", "did you mean sources.0.path?"),
+        ("train.title=x", "train.title", "did you mean title?"),
         ("colour=red", "colour", "beam, data, evaluate, export, generate,"),
     ],
 )

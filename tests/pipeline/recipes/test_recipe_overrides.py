@@ -56,6 +56,12 @@ def test_an_error_in_set_names_set(write_recipe: WriteRecipe, override: str, exp
     assert error_of(write_recipe(), override).startswith(expected)
 
 
+@pytest.mark.parametrize("rest", [",model.latent_dim=16", ",", ";seed=2"])
+def test_settings_with_commas_between_them_are_told_apart_by_spaces(write_recipe: WriteRecipe, rest: str) -> None:
+    expected = f"found '3{rest}'; put a space, and no comma, between settings"
+    assert error_of(write_recipe(), f"train.epochs=3{rest}").endswith(expected)
+
+
 @pytest.mark.parametrize("text", ["{shoe:500,bag:100}", "{shoe: 500, bag: 100}"])
 def test_numbers_of_images_by_label_need_no_space(write_recipe: WriteRecipe, text: str) -> None:
     recipe = load_recipe(write_recipe(), overrides=["model.conditional=true", f"generate.labels={text}"])

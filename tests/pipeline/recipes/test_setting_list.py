@@ -30,6 +30,7 @@ from schemas.errors import UsageError
         ("sources.0.path=/x/o'brien[1].zip b=1", ["sources.0.path=/x/o'brien[1].zip", "b=1"]),
         ("sources.0.test=\\d+$x`y`;z b=", ["sources.0.test=\\d+$x`y`;z", "b="]),
         ("a=b=c d", ["a=b=c", "d"]),
+        ("a= b=1", ["a=", "b=1"]),
     ],
 )
 def test_a_list_is_split_at_spaces_outside_of_quotes_and_brackets(text: str, settings: list[str]) -> None:
@@ -42,6 +43,10 @@ def test_a_list_is_split_at_spaces_outside_of_quotes_and_brackets(text: str, set
         ("title='My photos", "SET: expected a closing ', found none in \"title='My photos\""),
         ("a=1 b={x: [1, 2} c=3", "SET: expected brackets in pairs, found } in 'b={x: [1, 2} c=3'"),
         ("a=[1, 2 b=3", "SET: expected a closing ], found none in 'a=[1, 2 b=3'"),
+        ("seed=1 train.epochs = 3", "SET: expected no space beside =, found one in 'train.epochs = 3'"),
+        ("train.epochs =3 seed=1", "SET: expected no space beside =, found one in 'train.epochs =3 seed=1'"),
+        ("train.epochs= 3 seed=1", "SET: expected no space beside =, found one in 'train.epochs= 3 seed=1'"),
+        ("title= 'a=b'", "SET: expected no space beside =, found one in \"title= 'a=b'\""),
         ("title='a'b c=1", "SET: expected a space after ', found b in \"title='a'b c=1\""),
     ],
 )
