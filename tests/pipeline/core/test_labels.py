@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from helpers.chain_by_hand import finish
 
-from pipeline.core import chain, run
-from pipeline.core.labels import expect_labels
+from pipeline.core import chain, labels, run
 from pipeline.recipes.load import load_recipe
 from schemas.artifacts.kinds import Examples
 from schemas.errors import UsageError
@@ -22,17 +21,18 @@ def asking(setting: str) -> Recipe:
     return load_recipe("demo", overrides=["model.conditional=true", setting])
 
 
-@pytest.fixture
-def examples(make_examples: Callable[..., Examples]) -> Examples:
-    """Return Examples of hats and shoes; of socks, there is none among the training images."""
-    return make_examples(labels=[0, 1] * 14 + [2, 2], names=("hat", "shoe", "sock"), training=20)
+def expect(setting: str, monkeypatch: pytest.MonkeyPatch, **images: int) -> None:
+    """Check the labels of a setting beside these numbers of training images by label."""
+    statistics = SimpleNamespace(labels=list(images), images_per_label={"train": images})
+    monkeypatch.setattr(labels, "read_statistics", lambda examples: statistics)
+    labels.expect_labels(asking(setting), Examples(Path("examples")))
 
 
 @pytest.mark.parametrize(
     "setting", ["generate.label=hat", "generate.labels={hat: 3, shoe: 4}", "generate.labels=balanced"]
 )
-def test_labels_of_training_images_are_taken(setting: str, examples: Examples) -> None:
-    expect_labels(asking(setting), examples)
+def test_labels_of_training_images_are_taken(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expect(setting, monkeypatch, hat=10, shoe=10, sock=0)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_labels_of_training_images_are_taken(setting: str, examples: Examples) -
         ),
     ],
 )
-def test_others_are_refused(setting: str, message: str, examples: Examples) -> None:
+def test_others_are_refused(setting: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=message):
-        expect_labels(asking(setting), examples)
+        expect(setting, monkeypatch, hat=10, shoe=10, sock=0)
 
 
-def test_images_without_labels_have_none(make_examples: Callable[..., Examples]) -> None:
+def test_images_without_labels_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"^generate\.label: expected none, as no training image has one, found 3$"):
-        expect_labels(asking("generate.label=3"), make_examples(training=20))
+        expect("generate.label=3", monkeypatch)
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
