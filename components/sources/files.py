@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from components.sources import braces
 from components.sources.system_folders import REASON, in_system_folder, is_system_folder
+from components.sources.walking import walk_folders
 from schemas import hashing
 from schemas.errors import UsageError
 from schemas.paths import user_path
@@ -66,6 +67,11 @@ def find(settings: Any) -> tuple[str, list[str]]:
             matches = _match(pattern)
         except OSError as error:
             raise UsageError(f"sources.path: expected a file or folder at {pattern}, found {error}") from None
+        except RecursionError:  # `glob` calls itself for each folder that `**` stands for
+            raise UsageError(
+                f"sources.path: expected a file or folder at {pattern}, found folders too deep in each other for `**`; "
+                "give the folder"
+            ) from None
         if not matches:
             raise UsageError(
                 f"sources.path: expected a file or folder, found nothing at {pattern}; "
@@ -175,12 +181,12 @@ def walk(folder: str, *, deep: bool = True, left_out: LeftOut | None = None) -> 
     def closed(error: OSError) -> None:
         left_out.add("a folder that cannot be entered", str(error.filename))
 
-    for parent, folders, files in os.walk(folder, followlinks=False, onerror=closed):
+    for parent, folders, files in walk_folders(folder, closed=closed):
         for name in filter(is_system_folder, folders if deep else ()):
             if os.path.islink(os.path.join(parent, name)):
                 left_out.add("a link to a folder", os.path.join(parent, name))
                 continue
-            for below, _, its_files in os.walk(os.path.join(parent, name)):
+            for below, _, its_files in walk_folders(os.path.join(parent, name), closed=closed):
                 for file in sorted(its_files):
                     left_out.add(REASON, os.path.join(below, file))
         folders[:] = [name for name in folders if not is_system_folder(name)]
