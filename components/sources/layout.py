@@ -26,7 +26,7 @@ from components.sources.label_rule import ARCHIVE, LabelRule, plausible_rule
 
 Folder = tuple[str, ...]
 
-_HELD_OUT = frozenset(("validation", "test"))
+HELD_OUT = frozenset(("validation", "test"))
 
 
 def folders_of(keys: Iterable[str]) -> Counter[Folder]:
@@ -50,7 +50,7 @@ class Layout:
         level = _shared(self.folders)
         for place in range(level):
             [name] = self.names(place)
-            if self._meant(name) in _HELD_OUT and any(len(folder) <= place for folder in self.folders):
+            if self._meant(name) in HELD_OUT and any(len(folder) <= place for folder in self.folders):
                 return place  # `test` beside images that are in no folder
         return level
 
@@ -91,7 +91,7 @@ class Layout:
         names = self.names(self.shared)
         training = {name for name in names if self._meant(name) == "train"}
         deeper = any(len(folder) > self.shared + 1 and folder[self.shared] in training for folder in self.folders)
-        held_out = any(self._meant(name) in _HELD_OUT for name in names)
+        held_out = any(self._meant(name) in HELD_OUT for name in names)
         return held_out or (bool(training) and (deeper or len(names) - len(training) < 2))
 
     @cached_property
@@ -104,10 +104,10 @@ class Layout:
         if "test" in others and "validation" not in others:
             splits |= dict.fromkeys(evaluations, "validation")
         if "train" in splits.values():  # `test-several` beside `test` is for a test, too, and never for training
-            splits |= {name: word for name in names if name not in splits and (word := split_in(name)) in _HELD_OUT}
+            splits |= {name: word for name in names if name not in splits and (word := split_in(name)) in HELD_OUT}
         loose = any(len(folder) <= (self.split_level or 0) for folder in self.folders)
         trained = "train" in splits.values() or len(splits) < len(names) or loose
-        return splits if trained and _HELD_OUT & set(splits.values()) else {}
+        return splits if trained and HELD_OUT & set(splits.values()) else {}
 
     @property
     def splits_are_inside(self) -> bool:
@@ -125,19 +125,20 @@ class Layout:
         """Return the split that a folder's images are in; None without splits."""
         if not self.split_folders or self.split_level is None:
             return None
-        named_by = self._named_by(folder)
+        named_by = self.named_by(folder)
         if named_by is None:
             return "train"
         name = named_by[-1]
         return (self.split_folders.get(name) if len(named_by) == self.split_level + 1 else None) or self._meant(name)
 
-    def _named_by(self, folder: Folder) -> Folder | None:
+    def named_by(self, folder: Folder) -> Folder | None:
         """Return a folder up to the name that says its split: at the level of splits, or below a folder beside these.
 
-        Another copy of a data set, `chest_xray` beside `train` and `test`, holds `train` and `test` again.
+        Another copy of a data set, `chest_xray` beside `train` and `test`, holds `train` and `test` again. None: nothing says
+        a split.
         """
         level = self.split_level or 0
-        for place in range(level, len(folder)):
+        for place in range(level, len(folder) if self.split_folders else 0):
             if folder[place] in self.split_folders if place == level else self._trains and self._meant(folder[place]):
                 return folder[: place + 1]
         return None
@@ -150,14 +151,14 @@ class Layout:
         start = "".join(f"{escaped(name)}/" for name in self.leading)
         ends = [f"{escaped(name)}/*" for name, its in self.split_folders.items() if its == split]
         if level == self.shared:
-            inner = {named_by for folder in self.folders if len(named_by := self._named_by(folder) or ()) > level + 1}
+            inner = {named_by for folder in self.folders if len(named_by := self.named_by(folder) or ()) > level + 1}
             copies = sorted(f"{'/'.join(map(escaped, each))}/*" for each in inner if self.split(each) == split)
             return (*(f"{start}{end}" for end in ends), *copies)
         patterns = tuple(f"{start}*/{end}" for end in ends)
         if all((self.split(folder) == split) == _matches(folder, patterns) for folder in self.folders):
             return patterns
         # A folder of such a name is somewhere else, too, and `*` stands for any number of folders.
-        parents = sorted({self._named_by(folder) or () for folder in self.folders if self.split(folder) == split})
+        parents = sorted({self.named_by(folder) or () for folder in self.folders if self.split(folder) == split})
         return tuple(f"{'/'.join(map(escaped, parent))}/*" for parent in parents)
 
     def label(self, folder: Folder, rule: LabelRule, *, use_splits: bool = True) -> str | None:
@@ -204,7 +205,7 @@ class Layout:
             )
         if self.beside_splits and self._trains:
             level = self.split_level or 0
-            copies = {folder[level] for folder in self.folders if len(self._named_by(folder) or ()) > level + 1}
+            copies = {folder[level] for folder in self.folders if len(self.named_by(folder) or ()) > level + 1}
             if others := set(self.beside_splits) - copies:
                 sentences.append(f"The images of {named(others)}, beside {splits}, are taken for training.")
             if copies:

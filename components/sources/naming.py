@@ -13,6 +13,7 @@ from components.sources.file_splits import FileSplits
 from components.sources.folder_names import named
 from components.sources.layout import Folder, Layout
 from components.sources.masks import find_masks, trained_on_masks
+from components.sources.unused_splits import unused_splits
 from schemas.recipe.sources import ImageFiles
 
 
@@ -139,8 +140,12 @@ class Naming:
                 f"or are not there, the first {missing[0]}."
             )
         sentences += trained_on_masks(find_masks(names, self.layout.folders))
-        if self._use_splits or self._split_by_table():
+        if self._split_by_table():
             return sentences
+        if self._use_splits or not self.layout.split_folders:
+            sentences += (inside := list(unused_splits(self.layout, names, self.settings)))
+            if inside or self._use_splits:
+                return sentences
         if self.layout.split_folders:
             patterns = [
                 f"sources.{split}={list(self.layout.patterns(split))}".replace("'", '"')

@@ -73,6 +73,9 @@ def test_splits_that_the_recipe_does_not_use_are_said_with_the_setting_that_uses
     )
     assert naming(NAMES, label="last_folder", test=("test/*",)).unused(lambda: NAMES) == []
     assert naming(["cat/0.png", "dog/0.png"]).unused(list) == []
+    names = [*NAMES, "val/cat/0.png"]
+    [sentence] = naming(names, label="last_folder", test=("test/*",)).unused(lambda: names)
+    assert sentence.startswith("The folder val names a split, which the recipe does not use")
 
 
 TABLES = {
