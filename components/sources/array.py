@@ -19,12 +19,12 @@ from components.sources.annotations import (
     remark_on_evaluation,
     split_word_in,
     split_word_of_path,
-    splits_by_word,
 )
 from components.sources.base import Item, Part, ReadError, Source, SourceImage
 from components.sources.image_set import TABLE, labels_in_set
 from components.sources.npy import ArrayPlace, open_array
 from components.sources.raw_array import ArrayHeader
+from components.sources.shard_splits import remark_on_others, splits_of_shards
 from components.sources.value_range import UNIT, ValueRange, recognise, survey, to_bytes, type_range
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
@@ -122,7 +122,11 @@ class Array(Source):
                 )
         if any(self._splits.values()):
             words = {word for word in self._words.values() if word}
-            remarks += remark_on_evaluation(words, other="`path` can name the files of another division")
+            other = "`path` can name the files of another division"
+            remarks += remark_on_evaluation(words, other=other)
+            words_by_name = {self._short(place): word for place, word in self._words.items()}
+            splits = {self._short(place): split for place, split in self._splits.items()}
+            remarks += remark_on_others(words_by_name, splits, other=other)
         return remarks
 
     def _short(self, place: ArrayPlace) -> str:
@@ -185,7 +189,7 @@ class Array(Source):
 
     @cached_property
     def _splits(self) -> dict[ArrayPlace, str | None]:
-        return splits_by_word(self._words)
+        return splits_of_shards(self._words)
 
     @cached_property
     def _ranges(self) -> dict[ArrayPlace, ValueRange]:

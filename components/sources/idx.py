@@ -22,10 +22,10 @@ from components.sources.annotations import (
     label_text,
     remark_on_evaluation,
     split_word_of_path,
-    splits_by_word,
 )
 from components.sources.base import Item, Part, ReadError, Source, SourceImage
 from components.sources.raw_array import ArrayHeader, RawArray
+from components.sources.shard_splits import remark_on_others, splits_of_shards
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import IdxSource
@@ -133,6 +133,7 @@ class Idx(Source):
                 )
         if any(self._splits.values()):
             other = "`path` can name the files of another division"
+            remarks += remark_on_others(self._split_words, self._splits, other=other)
             remarks += remark_on_evaluation({word for word in self._split_words.values() if word}, other=other)
         return remarks
 
@@ -142,7 +143,7 @@ class Idx(Source):
 
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        return splits_by_word(self._split_words)
+        return splits_of_shards(self._split_words)
 
     def _name(self, path: str) -> str:
         return files.name_in(self.root, path)

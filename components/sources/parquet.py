@@ -15,7 +15,6 @@ from components.sources.annotations import (
     label_text,
     remark_on_evaluation,
     split_word_of_path,
-    splits_by_word,
     splits_if_divided,
     splits_of_words,
 )
@@ -23,6 +22,7 @@ from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadEr
 from components.sources.columns import LABELS, named, nearly_all_differ
 from components.sources.listed_file import ListedFiles
 from components.sources.parquet_file import names_files, open_parquet, schema_of
+from components.sources.shard_splits import remark_on_others, splits_of_shards
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
@@ -141,6 +141,7 @@ class Parquet(Source):
         if columns.holds_text(schema.field(chosen.image).type):
             remarks += [remark for path in self.files for remark in self._listed(path).remarks()]
         if not self._has_patterns:
+            remarks += remark_on_others(self._words, self._splits, other="`test: [...]` names other test images")
             words = {word for word in self._words.values() if word} if any(self._splits.values()) else set()
             words |= set(self._split_of_word)
             remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
@@ -239,7 +240,7 @@ class Parquet(Source):
 
     @cached_property
     def _splits(self) -> dict[str, str | None]:
-        return splits_by_word(self._words)
+        return splits_of_shards(self._words)
 
     @cached_property
     def _split_of_word(self) -> dict[str, str]:

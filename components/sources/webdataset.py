@@ -14,12 +14,12 @@ from components.sources.annotations import (
     label_text,
     remark_on_evaluation,
     split_word_of_path,
-    splits_by_word,
     splits_if_divided,
     splits_of_words,
 )
 from components.sources.base import Item, ReadError, SourceImage, own_split
 from components.sources.columns import LABELS, named
+from components.sources.shard_splits import others_for_training, remark_on_names, remark_on_others, splits_of_shards
 from components.sources.tar import TarArchives
 from components.sources.tar_file import Archive, open_archive
 from components.sources.webdataset_samples import (
@@ -123,7 +123,7 @@ class WebDataset(TarArchives):
     @cached_property
     def _splits(self) -> dict[str, str | None]:
         patterns = self.settings.test or self.settings.validation
-        return dict.fromkeys(self.archives) if patterns else splits_by_word(self._words)
+        return dict.fromkeys(self.archives) if patterns else splits_of_shards(self._words)
 
     @cached_property
     def _splits_of_folders(self) -> dict[str | None, str | None]:
@@ -137,12 +137,13 @@ class WebDataset(TarArchives):
                 return {}  # the whole archive need not be read
             words = {_split_folder(file.member.name) for file in chain(first, members) if file.kind in IMAGES}
         splits = splits_of_words(word for word in words if word)
-        divided = splits_if_divided({word: splits[word] if word else None for word in words})
+        divided = others_for_training(splits_if_divided({word: splits[word] if word else None for word in words}))
         return {word: split for word, split in divided.items() if split}
 
     def remarks(self) -> list[str]:
         """Return sentences on the first samples of the first archive, and on archives named after evaluation."""
         remarks = []
+        other = "`test: [...]` names other test images"
         with open_archive(next(iter(self.archives.values())), self.preprocess) as archive:
             first = first_samples(archive, read="json")
         remarks += self._remarks_on_label(first)
@@ -154,10 +155,13 @@ class WebDataset(TarArchives):
                 f"A sample has {len(several)} images, {names}, and each was taken; `image: {several[0]}` takes one."
             )
         if any(self._splits.values()):
+            remarks += remark_on_others(self._words, self._splits, other=other)
             words = {word for word in self._words.values() if word}
-            remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
+            remarks += remark_on_evaluation(words, other=other)
         words = {word for word in self._splits_of_folders if word}
-        return remarks + remark_on_evaluation(words, other="`test: [...]` names other test images")
+        if None in self._splits_of_folders:
+            remarks.append(remark_on_names(["other folders"], beside=words, other=other))
+        return remarks + remark_on_evaluation(words, other=other)
 
     def _remarks_on_label(self, first: list[list[SampleFile]]) -> list[str]:
         """Return sentences on the fields and folders that could be the labels, if the first samples have none."""

@@ -152,7 +152,7 @@ def test_metadata_that_says_nothing_of_the_label_leaves_numbers(tmp_path: Path, 
     [
         (["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"], ["test", "train", "train"]),
         (["train-00000-of-00001", "validation-00000-of-00001"], ["train", "validation"]),
-        (["train", "val", "test", "extra"], [None, "test", "train", "validation"]),
+        (["train", "val", "test", "extra"], ["train", "test", "train", "validation"]),
         (["train-00000-of-00001"], [None]),
         (["test-00000-of-00001"], [None]),
         (["latest", "trainer"], [None, None]),
@@ -164,6 +164,18 @@ def test_files_named_after_splits_keep_them_where_the_division_is_whole(
     for name in names:
         write(tmp_path / f"{name}.parquet", {"image": [b"i"]})
     assert [item.split for item in items_of(source_at(tmp_path))] == expected
+
+
+def test_files_of_other_names_are_for_training_and_it_is_said(tmp_path: Path) -> None:
+    for name in ("train-0", "test-0", "unsupervised-0", "unsupervised-1"):
+        write(tmp_path / f"{name}.parquet", {"image": [b"i"]})
+    assert source_at(tmp_path).remarks() == [
+        "The images of unsupervised-0.parquet, unsupervised-1.parquet, beside `test`, `train`, are taken for training; "
+        "`test: [...]` names other test images."
+    ]
+    assert source_at(tmp_path, test=["test*"]).remarks() == []
+    (tmp_path / "test-0.parquet").unlink()
+    assert source_at(tmp_path).remarks() == []
 
 
 def test_keys_that_match_are_the_test_split_for_any_names_of_files(tmp_path: Path) -> None:

@@ -223,6 +223,7 @@ def test_a_label_under_another_name_is_said(tmp_path: Path) -> None:
         (["Training/0.tar", "Testing/0.tar"], ["test", "train"]),
         (["train-0.tar", "eval-0.tar"], ["test", "train"]),
         (["train-0.tar", "train-1.tar"], [None, None]),
+        (["train-0.tar", "test-0.tar", "unlabeled-0.tar"], ["test", "train", "train"]),
     ],
 )
 def test_archives_and_folders_keep_the_splits_in_their_names(
@@ -233,9 +234,12 @@ def test_archives_and_folders_keep_the_splits_in_their_names(
         pack(tmp_path / name, {"0.jpg": b"x"})
     source = source_at(tmp_path)
     assert [item.split for item in items_of(source)] == expected
-    assert source.remarks() == (
-        ["`eval` was taken as the test split; `test: [...]` names other test images."] if "eval-0.tar" in names else []
-    )
+    remarks = {
+        "eval-0.tar": "`eval` was taken as the test split; `test: [...]` names other test images.",
+        "unlabeled-0.tar": "The images of unlabeled-0.tar, beside `test`, `train`, are taken for training; "
+        "`test: [...]` names other test images.",
+    }
+    assert source.remarks() == [remark for name, remark in remarks.items() if name in names]
     assert {item.split for item in items_of(source_at(tmp_path, test=["*train*", "*Train*"]))} >= {"test"}
     assert {item.split for item in items_of(source_at(tmp_path, validation=["*"]))} == {"validation"}
 
@@ -250,6 +254,11 @@ def test_folders_in_the_only_archive_keep_the_splits_in_their_names(tmp_path: Pa
     )
     assert source.remarks() == ["`eval` was taken as the validation split; `test: [...]` names other test images."]
     assert {item.split for item in items_of(source_at(tmp_path / f"all{suffix}", validation=["*"]))} == {"validation"}
+    extra = pack(tmp_path / f"extra{suffix}", {f"{name}/0.jpg": b"x" for name in ("train", "test", "extra")})
+    assert [item.split for item in items_of(source_at(extra))] == ["train", "test", "train"]
+    assert source_at(extra).remarks() == [
+        "The images of other folders, beside `test`, `train`, are taken for training; `test: [...]` names other test images.",
+    ]
     only = pack(tmp_path / f"only{suffix}", {f"train/{n}.jpg": b"x" for n in range(3)})
     assert {item.split for item in items_of(source_at(only))} == {None}
 
