@@ -12,12 +12,16 @@ from typing import Literal
 from components.sources.annotations import SPLIT_WORDS, splits_of_words
 from components.sources.base import own_split
 from components.sources.folder_names import escaped
+from schemas.recipe.sources import ImageFiles
 
 _WORDS = "|".join(sorted(SPLIT_WORDS, key=len, reverse=True))
 _START = re.compile(rf"({_WORDS})([ _.(-]|(?=\d))", re.IGNORECASE)
 _END = re.compile(rf".*[ _.-]({_WORDS})", re.IGNORECASE)
+_MIDDLE = re.compile(rf".*?[ _.-]({_WORDS})([ _.(-]|(?=\d)).+", re.IGNORECASE)  # `cat_test_0`, `img_train001`
 NEARLY_ALL = 0.95  # of the names: if so many say a split, the others are for training
 MANY = 0.5  # of the names: if so many say a split, it is worth a sentence
+
+_SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 @dataclass
@@ -27,26 +31,30 @@ class FileSplits:
     Attributes:
         names: Number of names.
         words: Number of names by split, and by the pattern that matches them.
+        between: Whether these words stand between others.
     """
 
     names: int = 0
     words: dict[str, Counter[str]] = field(default_factory=dict)
+    between: bool = False
 
     @classmethod
     def of(cls, names: Iterable[str]) -> FileSplits:
-        """Look at all names, once: those that begin with a split's word, and those that end with one."""
-        starts, ends = cls(), cls()
+        """Look at all names, once: those that begin with a split's word, that end with one, and that have one between others."""
+        starts, ends, middles = cls(), cls(), cls(between=True)
         for name in names:
             _, slash, last = name.rpartition("/")
-            starts.names += 1
-            ends.names += 1
+            for each in (starts, ends, middles):
+                each.names += 1
             if match := _START.match(last):
                 sign = escaped(match[2]) or "[0-9]"
                 starts._count(match[1], f"{'*/' if slash else ''}{match[1]}{sign}*")
             stem, ending = os.path.splitext(last)
             if match := _END.fullmatch(stem):
                 ends._count(match[1], f"*{stem[match.start(1) - 1]}{match[1]}{escaped(ending)}")
-        return starts if starts._said >= ends._said else ends
+            if match := _MIDDLE.fullmatch(stem):
+                middles._count(match[1], f"*{stem[match.start(1) - 1]}{match[1]}{escaped(match[2]) or '[0-9]'}*")
+        return max((starts, ends, middles), key=lambda each: each._said)
 
     def _count(self, word: str, pattern: str) -> None:
         self.words.setdefault(word.lower(), Counter())[pattern] += 1
@@ -57,8 +65,12 @@ class FileSplits:
 
     @property
     def divide(self) -> bool:
-        """Whether nearly all names say a split, and some are held out and others are not."""
-        return self._some_are_held_out and self._said >= NEARLY_ALL * self.names
+        """Whether nearly all names say a split, and some are held out and others are not.
+
+        Between other words, as in `stress_test_1.png`, one that says training has to be among them.
+        """
+        some = self._some_are_held_out and (not self.between or "train" in self._splits.values())
+        return some and self._said >= NEARLY_ALL * self.names
 
     @property
     def may_divide(self) -> bool:
@@ -99,21 +111,31 @@ class FileSplits:
             "remove sources.validation and sources.test."
         )
 
-    def unused(self) -> str:
-        """Return a sentence that says that a recipe does not use what the names say, with the settings that would."""
-        settings = [
-            f"sources.{split}={list(self.patterns(split))}".replace("'", '"')
-            for split in ("validation", "test")
-            if self.count(split)
-        ]
-        held_out = " and ".join(
-            f"{self.count(split):,} {split}" for split in ("validation", "test") if self.count(split)
-        )
+    def unused(self, chosen: ImageFiles, names: Iterable[str]) -> list[str]:
+        """Return a sentence that says that a recipe does not use what the names say, with the settings that would; or none.
+
+        Args:
+            chosen: The recipe's entry.
+            names: The same names once more.
+        """
+        unused = {split: own for split in _SPLITS if (own := self.patterns(split)) and not getattr(chosen, split)}
+        if not unused or not (self.divide or self.may_divide):
+            return []
+        used = bool(chosen.validation or chosen.test)
+        for name in names if used else ():
+            split = own_split(name, self.patterns("test"), self.patterns("validation"))
+            if split in unused and own_split(name, chosen.test, chosen.validation) != "train":
+                unused.pop(split)
+        if not unused:
+            return []
+        settings = [f"sources.{split}={list(patterns)}".replace("'", '"') for split, patterns in unused.items()]
+        held_out = " and ".join(f"{self.count(split):,} {split}" for split in unused)
         some = "the" if self._said == self.names else f"{self._said:,} of {self.names:,}"
-        return (
+        become = "taken like those for training" if used else "divided among all splits"
+        return [
             f"The names of {some} files say {self._words()}, which the recipe does not use: its {held_out} images are "
-            f"divided among all splits; {' and '.join(settings)} would keep them apart."
-        )
+            f"{become}; {' and '.join(settings)} would keep them apart."
+        ]
 
     def _words(self) -> str:
         return ", ".join(f"`{word}`" for word in sorted(self.words))

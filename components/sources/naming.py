@@ -143,25 +143,23 @@ class Naming:
         if self._split_by_table():
             return sentences
         if self._use_splits or not self.layout.split_folders:
-            sentences += (inside := list(unused_splits(self.layout, names, self.settings)))
-            if inside or self._use_splits:
-                return sentences
-        if self.layout.split_folders:
-            patterns = [
-                f"sources.{split}={list(self.layout.patterns(split))}".replace("'", '"')
-                for split in ("validation", "test")
-                if self.layout.patterns(split)
-            ]
-            counts: Counter[str] = Counter()
-            for folder, count in self.layout.folders.items():
-                counts[self.layout.split(folder) or "train"] += count
-            held_out = " and ".join(f"{counts[split]:,} {split}" for split in ("validation", "test") if counts[split])
-            sentences.append(
-                f"The folders {named(self.layout.split_folders)} name splits, which the recipe does not use: its "
-                f"{held_out} images are divided among all splits; {' and '.join(patterns)} would keep them apart."
-            )
-        elif (by_name := FileSplits.of(names())).divide or by_name.may_divide:
-            sentences.append(by_name.unused())
+            unused = list(unused_splits(self.layout, names, self.settings))
+            if not unused and not self.layout.split_folders:
+                unused = FileSplits.of(names()).unused(self.settings, names())
+            return sentences + unused
+        patterns = [
+            f"sources.{split}={list(self.layout.patterns(split))}".replace("'", '"')
+            for split in ("validation", "test")
+            if self.layout.patterns(split)
+        ]
+        counts: Counter[str] = Counter()
+        for folder, count in self.layout.folders.items():
+            counts[self.layout.split(folder) or "train"] += count
+        held_out = " and ".join(f"{counts[split]:,} {split}" for split in ("validation", "test") if counts[split])
+        sentences.append(
+            f"The folders {named(self.layout.split_folders)} name splits, which the recipe does not use: its "
+            f"{held_out} images are divided among all splits; {' and '.join(patterns)} would keep them apart."
+        )
         return sentences
 
     def _split_by_table(self) -> bool:
