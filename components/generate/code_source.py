@@ -211,7 +211,7 @@ def _codes_of_images(
         for part in images.parts():
             for item, raw in images.images(part.names):
                 try:
-                    pixels = prepare_image(require_image(raw), preprocess)
+                    pixels = prepare_image(require_image(raw, key=item.key), preprocess)
                 except Rejected as error:
                     if not is_beside(item.key, error):
                         rejected.append(f"{item.key} ({error})")

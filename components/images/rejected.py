@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.sources import LeftOutError, MissingError, RawImage, ReadError
-from components.sources.endings import is_image, is_other
+from components.sources.endings import is_camera_raw, is_image, is_other
 from schemas.artifacts.tables import Reason
 
 
@@ -20,11 +20,15 @@ class NotLookedAt(Rejected):
     """The source leaves the file out; the detail says why."""
 
 
-def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
+def require_image(raw: RawImage | OSError | ReadError, *, key: str = "") -> RawImage:
     """Return the image that a source has read.
 
+    Args:
+        raw: What the source has read.
+        key: Its name.
+
     Raises:
-        Rejected: The source has an error in its place.
+        Rejected: The source has an error in its place, or the ending of its name says that it is a camera's raw file.
     """
     if isinstance(raw, LeftOutError):
         raise NotLookedAt(Reason.UNREADABLE, str(raw))
@@ -34,6 +38,13 @@ def require_image(raw: RawImage | OSError | ReadError) -> RawImage:
         raise Rejected(Reason.MISSING, str(raw))
     if isinstance(raw, OSError | ReadError):
         raise Rejected(Reason.UNREADABLE, str(raw))
+    if is_camera_raw(key):
+        ending = f".{key.rpartition('.')[2]}"
+        raise Rejected(
+            Reason.UNSUPPORTED,
+            f"a camera raw file ({ending}), of which only a small preview could be read: convert it to JPEG or PNG, or leave "
+            f'it out by sources.leave_out=["*{ending}"]',
+        )
     return raw
 
 

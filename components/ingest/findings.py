@@ -10,7 +10,8 @@ from operator import itemgetter
 
 from components.ingest.catalogue import Catalogue
 
-MODERN = ("HEIC", "AVIF", "JPEG XL")  # formats whose name the detail of a rejected file says, and what to do about them
+# Formats whose name the detail of a rejected file says, and what to do about them.
+MODERN = ("HEIC", "AVIF", "JPEG XL", "a camera raw file")
 
 
 @dataclass(frozen=True)

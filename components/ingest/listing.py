@@ -170,7 +170,7 @@ class ListDoFn(UnitDoFn):
             for item, raw in self.sources[unit.source].images(names):
                 key = item.key if len(self.sources) == 1 else f"{unit.source}/{item.key}"
                 try:
-                    image = require_image(raw)
+                    image = require_image(raw, key=item.key)
                     header = decoder.read_header(image)
                     perceptual = None if decoder.preprocess.near_duplicates is None else _signed_hash(image, decoder)
                 except Rejected as error:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+# Of what cameras write before it is developed: mostly TIFFs, of which Pillow would read a small preview.
+CAMERA_RAW_ENDINGS = frozenset({
+    ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".srw", ".orf", ".raf", ".rw2", ".rwl", ".pef",
+    ".x3f", ".3fr", ".fff", ".iiq", ".erf", ".kdc", ".dcr", ".mef", ".mrw",
+})  # fmt: skip
 # Of formats that are images, whether this project reads them or not: such a file is never only beside the images.
-IMAGE_ENDINGS = frozenset({
+IMAGE_ENDINGS = CAMERA_RAW_ENDINGS | {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".ppm",
     ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".ico", ".tga", ".exr",
-    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".svg", ".hdr", ".pcx",
-})  # fmt: skip
-# Of images that Pillow opens, with the packages that this project names.
-READABLE_ENDINGS = IMAGE_ENDINGS - {
-    ".jxl", ".jp2", ".j2k", ".psd", ".ico", ".tga", ".exr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
     ".dcm", ".svg", ".hdr", ".pcx",
+}  # fmt: skip
+# Of images that Pillow opens, with the packages that this project names.
+READABLE_ENDINGS = IMAGE_ENDINGS - CAMERA_RAW_ENDINGS - {
+    ".jxl", ".jp2", ".j2k", ".psd", ".ico", ".tga", ".exr", ".dcm", ".svg", ".hdr", ".pcx",
 }  # fmt: skip
 # Of files that people keep beside images.
 OTHER_ENDINGS = frozenset({
@@ -43,3 +47,8 @@ def may_be_used(name: str) -> bool:
 def is_image(name: str) -> bool:
     """Return whether a file's ending says that it is an image."""
     return ending_of(name) in IMAGE_ENDINGS
+
+
+def is_camera_raw(name: str) -> bool:
+    """Return whether a file's ending says that a camera wrote it, and that it is still to be developed."""
+    return ending_of(name) in CAMERA_RAW_ENDINGS

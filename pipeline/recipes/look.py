@@ -264,7 +264,7 @@ def _open_sample(seen: Look, sample: Iterable[tuple[str, Read]], decoder: Decode
     """Open images one after another, each small, so that photographs need little memory."""
     for key, raw in sample:
         try:
-            image = require_image(raw)
+            image = require_image(raw, key=key)
             header = read_header(image, PREPROCESS)
             scale = min(1.0, SIDE / min(header.height, header.width))
             frame = Cover(max(1, round(scale * header.height)), max(1, round(scale * header.width)))

@@ -187,6 +187,19 @@ def test_images_of_newer_formats_are_named_with_what_to_do(
     assert not [text for text in read_statistics(examples).anomalies if "not one of" in text]
 
 
+def test_camera_raw_files_are_named_with_what_to_do(tmp_path: Path, pets: Path, ingest_into: Ingest) -> None:
+    photo = next(pets.rglob("*.png"))
+    with Image.open(photo) as image:
+        for number in range(2):
+            image.resize((8 + number, 8)).save(pets / f"{number}.NEF", "TIFF")
+    examples, counts = ingest_into(tmp_path, of_folder(pets), max_rejected=0.5)
+    assert counts["rejected"] == 2
+    assert sentence(examples, "camera raw") == (
+        "2 files could not be read, each a camera raw file (.NEF), of which only a small preview could be read: convert it to "
+        'JPEG or PNG, or leave it out by sources.leave_out=["*.NEF"].'
+    )
+
+
 def test_files_beside_the_images_are_in_the_statistics(tmp_path: Path, pets: Path, ingest_into: Ingest) -> None:
     for number in range(3):
         (pets / "cats" / f"{number}.txt").write_text("a caption")
