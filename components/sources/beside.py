@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import posixpath
+import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -23,6 +24,7 @@ DATASET_JSON = "dataset.json"  # of StyleGAN's dataset_tool: {"labels": [["00000
 USUAL = ("metadata.csv", "metadata.jsonl", "metadata.parquet", DATASET_JSON)
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 MOST = 20  # tables that are looked at
+_KEY = re.compile("`(image|label|split): ")  # in a sentence
 _MOST_REMARKS = 3  # on tables of one name, of which each folder may have one
 _MOST_OTHERS = 5  # tables that are looked at for what the chosen one lacks
 ENOUGH = 0.5  # of the images: a table of fewer is not about them
@@ -162,7 +164,10 @@ def _rows_named(source: NamedFiles, name: str) -> TableRows | None:
                     contradicted[what][image] = None
             rows[image] = NamedBy(first.label or row.label, first.split or row.split)
         remarks |= dict.fromkeys(table.remarks() if table else ())
-    sentences = [f"Of {name}: {remark} These are keys of `kind: table`." for remark in islice(remarks, _MOST_REMARKS)]
+    sentences = [
+        f"Of {name}: {remark}{' These are keys of `kind: table`.' if _KEY.search(remark) else ''}"
+        for remark in islice(remarks, _MOST_REMARKS)
+    ]
     for what, images in contradicted.items():
         if images:
             some = "1 image" if len(images) == 1 else f"{len(images):,} images"

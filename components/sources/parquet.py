@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from components.sources import files
 from components.sources import parquet_columns as columns
 from components.sources.annotations import (
-    SPLIT_WORDS,
     label_text,
     remark_on_evaluation,
     split_word_of_path,
-    splits_if_divided,
     splits_of_words,
 )
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
-from components.sources.columns import LABELS, named, nearly_all_differ
+from components.sources.columns import LABELS, SPLITS, named, nearly_all_differ
 from components.sources.listed_file import ListedFiles
 from components.sources.parquet_file import names_files, open_parquet, schema_of
 from components.sources.shard_splits import remark_on_others, splits_of_shards
+from components.sources.split_columns import SplitColumns, remarks_on_choice
 from schemas.errors import DataError, UsageError
 from schemas.recipe.preprocess import PreprocessSettings
 from schemas.recipe.sources import ParquetSource
@@ -116,7 +115,7 @@ class Parquet(Source):
                     key = f"{name}#{number:06d}"
                     own = own_split(key, self.settings.test, self.settings.validation) or file_split or None
                     if word is not None:
-                        own = self._split_of_word[_word(word)]
+                        own = self._split_of_word.get(_word(word), own)
                     text = label_text(columns.word_of(number_or_text, words))
                     yield Item(key, text, own), value
                     number += 1
@@ -145,17 +144,20 @@ class Parquet(Source):
             words = {word for word in self._words.values() if word} if any(self._splits.values()) else set()
             words |= set(self._split_of_word)
             remarks += remark_on_evaluation(words, other="`test: [...]` names other test images")
-            remarks += self._remarks_on_split(schema)
+            remarks += self._remarks_on_split()
         return remarks
 
-    def _remarks_on_split(self, schema: pa.Schema) -> list[str]:
-        column = columns.split_column(schema)
-        if any(self._splits.values()) or not column:
-            return []
+    def _remarks_on_split(self) -> list[str]:
+        found = self._split_columns
+        if self._split_column:
+            return remarks_on_choice(
+                self._split_column, found.dividing, none="`test: [...]` names the test images otherwise"
+            )
         return [
-            f"`{column}` was not taken as the split, because it holds {other!r:.40}; write train, validation or test instead."
-            for other in sorted(self._words_in_column - SPLIT_WORDS.keys())[:1]
-        ]
+            f"`{column}` was not taken as the split, because it holds {found.others[column]!r:.40}; write train, validation "
+            "or test instead."
+            for column in named(found.others, SPLITS)[:1]
+        ] or found.remarks()
 
     def _remarks_on_label(self, schema: pa.Schema, chosen: _Columns) -> list[str]:
         remarks = [
@@ -164,7 +166,7 @@ class Parquet(Source):
             for column, (distinct, values) in self._repeats.items()
             if nearly_all_differ(distinct, values=values)
         ]
-        others = [name for name in columns.label_columns(schema) if name not in (chosen.label, *self._repeats)]
+        others = [name for name in columns.label_columns(schema) if name not in (*chosen, *self._repeats)]
         if chosen.label and others:
             remarks.append(f"`{chosen.label}` was taken as the label; `label: {others[0]}` takes another column.")
         rest = columns.other_columns(schema, [*chosen, *self._repeats])
@@ -243,26 +245,21 @@ class Parquet(Source):
         return splits_of_shards(self._words)
 
     @cached_property
-    def _split_of_word(self) -> dict[str, str]:
-        """The split of each word in the columns `split`; empty unless all values are such words and divide the images."""
-        if self._has_patterns or any(self._splits.values()) or not columns.split_column(schema_of(self.files[0])):
-            return {}
-        words = self._words_in_column
-        if not words <= SPLIT_WORDS.keys():
-            return {}
-        splits = splits_of_words(words)
-        return splits if any(splits_if_divided(splits).values()) else {}
+    def _split_column(self) -> str | None:
+        """The column that says the split of each row, if there is one."""
+        return next(iter(self._split_columns.dividing), None)
 
     @cached_property
-    def _words_in_column(self) -> set[str]:
-        """All values of the columns `split`, in small letters."""
-        words: set[str] = set()
-        for path in self.files:
-            with open_parquet(path) as file:
-                column = columns.split_column(file.schema_arrow)
-                for batch in file.iter_batches(NAMES_PER_PART, columns=[column], use_threads=False) if column else ():
-                    words |= {_word(value) for value in batch.column(0).unique().to_pylist() if value is not None}
-        return words
+    def _split_of_word(self) -> dict[str, str]:
+        """The split of each word in the column of splits."""
+        return splits_of_words(self._split_columns.words(self._split_column)) if self._split_column else {}
+
+    @cached_property
+    def _split_columns(self) -> SplitColumns:
+        """What the values of all columns say of splits, where neither patterns nor names of files do."""
+        if self._has_patterns or any(self._splits.values()):
+            return SplitColumns(())
+        return columns.seen_split_columns(self.files, label=self.settings.label)
 
     @cached_property
     def _repeats(self) -> dict[str, tuple[int, int]]:
@@ -273,6 +270,8 @@ class Parquet(Source):
         path = self.files[0]
         with open_parquet(path) as file:
             for column in columns.label_columns(file.schema_arrow):
+                if column == self._split_column:
+                    continue
                 if columns.is_sure(file.schema_arrow, column):
                     break
                 batches = file.iter_batches(NAMES_PER_PART, columns=[column], use_threads=False)
@@ -291,10 +290,10 @@ class Parquet(Source):
             differ = {
                 name for name, (distinct, values) in self._repeats.items() if nearly_all_differ(distinct, values=values)
             }
-            likely = [name for name in columns.label_columns(schema) if name != image and name not in differ]
+            no_labels = {image, self._split_column, *differ}
+            likely = [name for name in columns.label_columns(schema) if name not in no_labels]
             label = next(iter(likely), None)
-        split = columns.split_column(schema) if self._split_of_word else None
-        return _Columns(image, label, split)
+        return _Columns(image, label, self._split_column if self._split_column in schema.names else None)
 
 
 def _name(value: Any) -> str | None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from components.sources.base import NAMES_PER_PART
 from components.sources.columns import LABELS, PATHS, column_of_setting, named, plain
+from components.sources.parquet_file import open_parquet, schema_of
+from components.sources.split_columns import SplitColumns
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:  # imported below where it is needed, because commands like status open sources too
     import pyarrow as pa
 
 _IMAGES = ("image", "img", "picture", "photo", "jpg", "png")  # the usual names, where several columns could be it
+_FEW = 8  # rows
 _TEXT = "text"  # labels or captions: only their values tell
 
 
@@ -99,10 +104,45 @@ def is_sure(schema: pa.Schema, column: str) -> bool:
     return plain(column) == "label" or bool(class_names(schema, column))
 
 
-def split_column(schema: pa.Schema) -> str | None:
-    """Return the column that says the split of each row, if there is one."""
-    texts = [field.name for field in schema if holds_text(field.type) and schema.names.count(field.name) == 1]
-    return next(iter(named(texts, ("split",))), None)
+def split_columns(schema: pa.Schema, *, label: str | None) -> list[str]:
+    """Return the columns that may say the split of each row: text, or true and false, and no labels for sure.
+
+    Args:
+        schema: A file's columns.
+        label: The column of labels that a setting names.
+    """
+    single = [field for field in schema if schema.names.count(field.name) == 1 and holds_labels(field.type)]
+    return [
+        field.name
+        for field in single
+        if (plain(field.name) != plain(label) if label is not None else not is_sure(schema, field.name))
+    ]
+
+
+def seen_split_columns(paths: Sequence[str], *, label: str | None) -> SplitColumns:
+    """Return what the values of all columns of some files say of splits.
+
+    Args:
+        paths: The files.
+        label: The column of labels that a setting names.
+    """
+    schemas = [schema_of(path) for path in paths]
+    seen = SplitColumns(dict.fromkeys(name for schema in schemas for name in split_columns(schema, label=label)))
+    for path, most in (
+        (paths[0], 1),
+        *((path, None) for path in paths),
+    ):  # a few rows show of most columns what they are
+        if not seen.undecided:
+            break
+        with open_parquet(path) as file:
+            names = [name for name in seen.undecided if name in file.schema_arrow.names]
+            rows = _FEW if most else NAMES_PER_PART
+            batches = file.iter_batches(rows, columns=names, use_threads=False) if names else iter(())
+            for batch in islice(batches, most):
+                for name in filter(seen.undecided.__contains__, names):
+                    for value in batch.column(name).unique().to_pylist():
+                        seen.see_value(name, value)
+    return seen
 
 
 def other_columns(schema: pa.Schema, known: Iterable[str | None]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import IO, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 from components.sources import columns
 from components.sources.annotations import (
@@ -17,6 +17,7 @@ from components.sources.annotations import (
     whole_number,
 )
 from components.sources.columns import nearly_all_differ
+from components.sources.split_columns import SplitColumns, remarks_on_choice
 from components.sources.table_records import Record, read_records
 from schemas.errors import DataError, UsageError
 
@@ -24,6 +25,7 @@ _MAX_DISTINCT = 100_000  # different labels that are counted
 _MISSING = ("", "nan", "na", "none", "null")  # how tools write a missing number
 _FIRST = 100  # rows that tell in which folder the files are
 _MANY = 60  # columns: no table of paths has so many, and the smallest images in rows have more
+_OTHER_SPLIT = "`split: …` takes another, and `split: none` none"
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
@@ -84,14 +86,14 @@ class _Facts:
 
 
 class PathTable:
-    """A table of paths. It is read twice: once to see how its columns are written, then row by row.
+    """A table of paths. It is read to see which columns say splits, then how all are written, and then row by row.
 
     Args:
         name: Its path, for its ending and for messages.
         open_it: Opens its bytes for reading; a Parquet table must be seekable.
         image: The column of paths; None finds one of `columns.PATHS`.
         label: The column of labels; None finds one of `columns.LABELS`, and `none` takes none.
-        split: The column of splits; None finds `split`, and `none` takes none.
+        split: The column of splits; None finds one by its name or its values, and `none` takes none.
         is_file: Whether a path of the table is a file as it is written, with its backslashes. Otherwise they separate folders.
         only_splits: Whether a column `split` with other words is an error. Otherwise these images are for training if there are
             words for validation or test, too; or else the column is not used.
@@ -137,7 +139,7 @@ class PathTable:
             DataError, UsageError: As for `rows`.
         """
         _, header = next(self._records())
-        rows = self._rows_as_written(self._choose(list(header)))
+        rows = self._rows_as_written(_Columns(self._path_column(list(header)), None, None))
         return [row.path.replace("\\", "/") for row in islice(rows, _FIRST)]
 
     def remarks(self) -> list[str]:
@@ -162,6 +164,10 @@ class PathTable:
         if chosen.split:
             other = f"for another, write train, validation or test in `{chosen.split}`, or set `split: none`"
             remarks += remark_on_evaluation(facts.splits, other=other)
+            if settings.split is None:
+                remarks += remarks_on_choice(chosen.split, self._split_columns.dividing, none=_OTHER_SPLIT)
+        elif settings.split is None and not facts.columns.split:
+            remarks += self._split_columns.remarks()
         return remarks
 
     def _remarks_on_label(self, facts: _Facts, chosen: _Columns) -> list[str]:
@@ -218,7 +224,15 @@ class PathTable:
 
     def _choose(self, names: list[str]) -> _Columns:
         """Choose columns by the settings, or by their names."""
-        image, label, split = self._settings
+        path = self._path_column(names)
+        split = self._split_column(names, path)
+        label = self._of_setting("label", names) if self._settings.label is not None else None
+        if self._settings.label is None:
+            label = next((name for name in columns.named(names, columns.LABELS) if name not in (path, split)), None)
+        return _Columns(path, label, split)
+
+    def _path_column(self, names: list[str]) -> str:
+        image = self._settings.path
         header = ", ".join(name for name in names if name) or "nothing"
         path = (
             columns.column_of_setting(image, names) if image else next(iter(columns.named(names, columns.PATHS)), None)
@@ -230,19 +244,41 @@ class PathTable:
                 f"{self.name}, line 1: expected a header with a column of paths (path, file_name, filename or image), found "
                 f"{header[:200]}; {_advice(names)}"
             )
-        chosen: list[str | None] = []
-        for key, setting, usual in (("label", label, columns.LABELS), ("split", split, columns.SPLITS)):
-            column = None
-            if setting is None:
-                column = next((name for name in columns.named(names, usual) if name != path), None)
-            elif setting != "none":
-                column = columns.column_of_setting(setting, names)
-                if column is None:
-                    raise UsageError(
-                        f"sources.{key}: expected a column of {self.name}, or none, found {setting!r}; it has {header}"
-                    )
-            chosen.append(column)
-        return _Columns(path, *chosen)
+        return path
+
+    def _split_column(self, names: list[str], path: str) -> str | None:
+        """Return the column of splits: a usual name with words for splits, else any column with nothing but these."""
+        if self._settings.split is not None:
+            return self._of_setting("split", names)
+        usual = [name for name in columns.named(names, columns.SPLITS) if name != path]
+        if usual and self._only_splits and columns.plain(usual[0]) == "split":
+            return usual[0]
+        return next(iter([*self._split_columns.dividing, *usual]), None)
+
+    def _of_setting(self, key: Literal["label", "split"], names: list[str]) -> str | None:
+        setting = getattr(self._settings, key)
+        column = None if setting == "none" else columns.column_of_setting(setting, names)
+        if column is None and setting != "none":
+            header = ", ".join(name for name in names if name) or "nothing"
+            raise UsageError(
+                f"sources.{key}: expected a column of {self.name}, or none, found {setting!r}; it has {header}"
+            )
+        return column
+
+    @cached_property
+    def _split_columns(self) -> SplitColumns:
+        """What the values of all columns say of splits, but of the paths and those that are labels by a name or a setting."""
+        records = self._records()
+        names = list(next(records)[1])
+        labels = columns.named(names, ("label",))
+        if self._settings.label is not None:
+            labels = [name for name in [self._of_setting("label", names)] if name]
+        found = SplitColumns(name for name in names if name not in (*labels, self._path_column(names)))
+        for _, record in records:
+            found.see(record)
+            if not found.undecided:
+                break
+        return found
 
     def _records(self) -> Iterator[Record]:
         return read_records(self.name, self._open, image=self._settings.path)

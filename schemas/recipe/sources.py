@@ -110,7 +110,7 @@ class ParquetSource(Section):
     """Parquet files with a column of images, as Hugging Face's data sets have it, of plain bytes, or of paths.
 
     If files or their folders are named after train, validation (valid, val, dev) or test (eval), and `test` and `validation`
-    are empty, these are the splits; or else what a column `split` says.
+    are empty, these are the splits; or else what a column says that holds nothing but these words.
     """
 
     kind: Literal["parquet"]
@@ -191,7 +191,7 @@ class TableSource(Section):
     split: str | None = Field(
         None,
         description="Name of the column of splits: train, validation (valid, val, dev) or test (eval). none: no splits. "
-        "Default: `split`, `set` or `subset`, if it holds these words.",
+        "Default: `split`, `set`, `subset` or `partition`, or any other column, if it holds nothing but these words.",
     )
 
 
