@@ -13,6 +13,17 @@ _BESIDE_SPLIT_WORDS = frozenset({
     "photos", "split", "folder", "files", "final", "original", "jpg", "jpeg", "png", "tif", "tiff", "bmp",
     "webp", "zip", "tar", "gz", "tgz", "bz", "xz",
 })  # fmt: skip
+_SHORT = {
+    "trn": "train",
+    "tst": "test",
+    "vld": "validation",
+    "validierung": "validation",
+    "validierungsdaten": "validation",
+}
+_HOLD_OUT = re.compile(r"\bh[eo]ld ?out\b")
+_COMPOUND = re.compile(  # `testset`, `Trainingsdaten`
+    r"(train|training|validation|valid|val|test)s?(?:sets?|data|images|imgs|daten|bilder|satz|menge)"
+)
 _MASKS = frozenset(
     ("mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "gt", "truth", "ground")
 )
@@ -42,9 +53,17 @@ SHARD_FILL = 0.8  # of the fullest: shards, other than the last, hold about the 
 NAMED = 3  # folders that a sentence names
 
 
-def split_meant_by(name: str) -> str | None:
-    """Return the split that a folder's name means, such as `Testing`, `val2017` or `train_images`; None: it means none."""
+def split_meant_by(name: str, *, maybe: bool = False) -> str | None:
+    """Return the split that a folder's name means, such as `Testing`, `val2017` or `train_images`; None: it means none.
+
+    Args:
+        name: The folder's name.
+        maybe: Whether words count, too, that are worth a sentence and are not taken as splits: `tst`, `holdout`, `Testdaten`.
+    """
     words = re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    if maybe:
+        words = _HOLD_OUT.sub("test", " ".join(words)).split()
+        words = [match[1] if (match := _COMPOUND.fullmatch(word)) else _SHORT.get(word, word) for word in words]
     splits = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
     others = [word for word in words if len(word) > 1 and word not in (SPLIT_WORDS.keys() | _BESIDE_SPLIT_WORDS)]
     return splits[0] if len(set(splits)) == 1 and not others else None

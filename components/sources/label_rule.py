@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +17,11 @@ LabelRule = Literal["none", "first_folder", "last_folder"]
 
 ARCHIVE = re.compile(r"(?<=.)\.(zip|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)  # several archives are folders, too
 MANY_LABELS = 20  # with fewer images than twice as many, each folder seems to be one thing, not a class
+
+
+def as_label(name: str) -> str:
+    """Return a folder's name as a label: composed (NFC), and without the ending of an archive."""
+    return unicodedata.normalize("NFC", ARCHIVE.sub("", name))
 
 
 def plausible_rule(layout: Layout) -> tuple[LabelRule, list[str]]:

@@ -6,9 +6,8 @@ was plausible. A folder here is the tuple of its names from the source's root; t
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,11 +17,11 @@ from components.sources.annotations import split_in
 from components.sources.folder_names import (
     escaped,
     is_evaluation,
-    named,
     series_of_splits,
     split_meant_by,
 )
-from components.sources.label_rule import ARCHIVE, LabelRule, plausible_rule
+from components.sources.label_rule import ARCHIVE, LabelRule, as_label, plausible_rule
+from components.sources.layout_remarks import remarks_on
 
 Folder = tuple[str, ...]
 
@@ -50,7 +49,7 @@ class Layout:
         level = _shared(self.folders)
         for place in range(level):
             [name] = self.names(place)
-            if self._meant(name) in HELD_OUT and any(len(folder) <= place for folder in self.folders):
+            if self.meant(name) in HELD_OUT and any(len(folder) <= place for folder in self.folders):
                 return place  # `test` beside images that are in no folder
         return level
 
@@ -59,7 +58,7 @@ class Layout:
         """The folders that all images share; see `shared`."""
         return next((folder[: self.shared] for folder in self.folders if len(folder) >= self.shared), ())
 
-    def _meant(self, name: str) -> str | None:
+    def meant(self, name: str) -> str | None:
         """Return the split that a folder's name means, by itself or beside others that differ from it in this word alone."""
         return split_meant_by(name) or self._series.get(name)
 
@@ -79,7 +78,7 @@ class Layout:
         depth = max(map(len, self.folders), default=0)
         for level in range(self.shared, depth):
             names = self.names(level)
-            if all(map(self._meant, names)) and (len(names) > 1 or level == self.shared):
+            if all(map(self.meant, names)) and (len(names) > 1 or level == self.shared):
                 return level
         return self.shared if self._some_name_splits() else None
 
@@ -89,16 +88,16 @@ class Layout:
         `train` alone, beside `car` and `plane`, is a label.
         """
         names = self.names(self.shared)
-        training = {name for name in names if self._meant(name) == "train"}
+        training = {name for name in names if self.meant(name) == "train"}
         deeper = any(len(folder) > self.shared + 1 and folder[self.shared] in training for folder in self.folders)
-        held_out = any(self._meant(name) in HELD_OUT for name in names)
+        held_out = any(self.meant(name) in HELD_OUT for name in names)
         return held_out or (bool(training) and (deeper or len(names) - len(training) < 2))
 
     @cached_property
     def split_folders(self) -> dict[str, str]:
         """The split of each folder that names one, if some images are held out and others are not."""
         names = sorted(self.names(self.split_level)) if self.split_level is not None else []
-        splits = {name: split for name in names if (split := self._meant(name))}
+        splits = {name: split for name in names if (split := self.meant(name))}
         evaluations = list(filter(is_evaluation, splits))
         others = {split for name, split in splits.items() if name not in evaluations}
         if "test" in others and "validation" not in others:
@@ -129,7 +128,7 @@ class Layout:
         if named_by is None:
             return "train"
         name = named_by[-1]
-        return (self.split_folders.get(name) if len(named_by) == self.split_level + 1 else None) or self._meant(name)
+        return (self.split_folders.get(name) if len(named_by) == self.split_level + 1 else None) or self.meant(name)
 
     def named_by(self, folder: Folder) -> Folder | None:
         """Return a folder up to the name that says its split: at the level of splits, or below a folder beside these.
@@ -139,7 +138,7 @@ class Layout:
         """
         level = self.split_level or 0
         for place in range(level, len(folder) if self.split_folders else 0):
-            if folder[place] in self.split_folders if place == level else self._trains and self._meant(folder[place]):
+            if folder[place] in self.split_folders if place == level else self.trains and self.meant(folder[place]):
                 return folder[: place + 1]
         return None
 
@@ -174,8 +173,7 @@ class Layout:
         names = self._label_names(folder, use_splits=use_splits)
         if rule == "none" or not names:
             return None
-        name = names[0] if rule == "first_folder" else names[-1]
-        return unicodedata.normalize("NFC", ARCHIVE.sub("", name))
+        return as_label(names[0] if rule == "first_folder" else names[-1])
 
     def labels(self, rule: LabelRule, *, use_splits: bool = True) -> Counter[str]:
         """Count the images of each label."""
@@ -192,52 +190,7 @@ class Layout:
 
     def remarks(self) -> list[str]:
         """Return a sentence for each reading that has a plausible alternative, with the setting for that."""
-        sentences = list(self._reading[1])
-        splits = named(self.split_folders)
-        if self.split_level is not None and not self.split_folders and len(self.names(self.split_level)) > 1:
-            names = named(self.names(self.split_level))
-            sentences.append(
-                f"The folders {names} name splits, but do not divide the images: all images are divided anew."
-            )
-        elif self.split_level is None and (training := self._training_labels()):
-            sentences.append(
-                f"{named(training)} is taken as a label, as no folder beside it is named for validation or test."
-            )
-        if self.beside_splits and self._trains:
-            level = self.split_level or 0
-            copies = {folder[level] for folder in self.folders if len(self.named_by(folder) or ()) > level + 1}
-            if others := set(self.beside_splits) - copies:
-                sentences.append(f"The images of {named(others)}, beside {splits}, are taken for training.")
-            if copies:
-                sentences.append(
-                    f"Folders in {named(copies)}, beside {splits}, name splits again: they are taken as such."
-                )
-        elif self.beside_splits:
-            sentences.append(
-                f"{splits} beside {named(self.beside_splits)}: taken as a split of the source, not as a label. If it is a "
-                "label, remove sources.test and sources.validation."
-            )
-        sentences += self._remarks_on_words()
-        for name in filter(is_evaluation, self.split_folders):
-            split = self.split_folders[name]
-            other = "validation" if split == "test" else "test"
-            sentences.append(
-                f"{name} is taken as the {split} split. If it is for {other}, write its pattern into sources.{other}."
-            )
-        return sentences
-
-    def _remarks_on_words(self) -> Iterator[str]:
-        """Yield sentences about names that hold a split's word and something else."""
-        by_split: dict[str, list[str]] = {}
-        for name, split in self.split_folders.items():
-            by_split.setdefault(split, []).append(name)
-        for split, names in by_split.items():
-            if len(names) > 1:
-                yield f"The folders {named(names)} are all taken as the {split} split, and not as labels."
-        if self.rule != "none":
-            labels = [label for label in self.labels(self.rule) if split_in(label)]
-            if len(labels) > 1:
-                yield f"The labels {named(labels)} hold a split's word. If they are splits, write patterns into sources.test."
+        return [*self._reading[1], *remarks_on(self)]
 
     @cached_property
     def _reading(self) -> tuple[LabelRule, list[str]]:
@@ -267,13 +220,13 @@ class Layout:
         if level is None or len(folder) <= level or not (use_splits or self._no_labels_beside):
             return names
         place = level - self.shared
-        split = self._meant(folder[level])
-        if not self._trains and not split:
+        split = self.meant(folder[level])
+        if not self.trains and not split:
             return names
         names = names[:place] + names[place + 1 :]
         if folder[: level + 2] in self._doubled:
             names = names[:place] + names[place + 1 :]
-        while not split and len(names) > place and self._meant(names[place]):
+        while not split and len(names) > place and self.meant(names[place]):
             names = names[:place] + names[place + 1 :]  # `train` of another copy, `data/train`, beside `train`
         return names
 
@@ -293,17 +246,14 @@ class Layout:
     def _are_same(self, name: str, inner: str) -> bool:
         """Return whether a folder within another is the same once more, as in `train_set/train_set` and `a.zip/a`."""
         name, inner = ARCHIVE.sub("", name), ARCHIVE.sub("", inner)
-        return name.lower() == inner.lower() or self._meant(name) == self._meant(inner) is not None
-
-    def _training_labels(self) -> list[str]:
-        return sorted(name for name in self.names(self.shared) if self._meant(name)) if self.rule != "none" else []
+        return name.lower() == inner.lower() or self.meant(name) == self.meant(inner) is not None
 
     @property
-    def _trains(self) -> bool:
+    def trains(self) -> bool:
         """Whether a folder says that its images are for training, so that those beside it are no labels."""
         if self.split_level is None:
             return False
-        return "train" in map(self._meant, self.names(self.split_level)) or self._one_beside
+        return "train" in map(self.meant, self.names(self.split_level)) or self._one_beside
 
     @cached_property
     def _one_beside(self) -> bool:
@@ -317,7 +267,7 @@ class Layout:
     @cached_property
     def _no_labels_beside(self) -> bool:
         """Whether no folder at the level of splits can be a label."""
-        return self._trains or (self.split_level is not None and all(map(self._meant, self.names(self.split_level))))
+        return self.trains or (self.split_level is not None and all(map(self.meant, self.names(self.split_level))))
 
     def names(self, level: int) -> Counter[str]:
         """Count the images below each folder at a level."""

@@ -58,8 +58,8 @@ def _held_out(layout: Layout) -> dict[Folder, str]:
         named_by, split = layout.named_by(folder), layout.split(folder)
         if named_by is None:
             places = range(layout.shared, len(folder))
-            named_by = next((folder[: place + 1] for place in places if split_meant_by(folder[place])), ())
-            split = split_meant_by(named_by[-1]) if named_by else None
+            named_by = next((folder[: place + 1] for place in places if split_meant_by(folder[place], maybe=True)), ())
+            split = split_meant_by(named_by[-1], maybe=True) if named_by else None
         if split in HELD_OUT:
             held_out[named_by] = split
     return held_out

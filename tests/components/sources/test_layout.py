@@ -160,9 +160,27 @@ def test_padded_consecutive_numbers_about_equally_full_are_shards(fill: dict[str
         ),
         ("cat dog test", "test beside cat, dog: taken as a split .*, not as a label"),
         ("train test extra", "images of extra, beside test, train, are taken for training"),
-        ("val/a val/b test/a", "test, val name splits, but do not divide the images"),
+        (
+            "val/a val/b test/a",
+            r'test, val name splits, but do not divide the images, .*; sources.validation=\["val/\*"\] would keep val apart',
+        ),
+        (
+            "x/train/a x/probe/a x/gallery/a",
+            r'train is named for training, and no .*If gallery is for a test, sources.test=\["x/gallery/\*"\] keeps it apart',
+        ),
+        (
+            "train1 train2",
+            "train1, train2 are named for training, and no folder beside them .* divided among all splits.$",
+        ),
+        ("training_set/a training_set/b holdout/a", None),
+        (
+            "dog cat test_tube",
+            r'label test_tube holds a split.s word.*sources.test=\["test_tube/\*"\] keeps test_tube apart',
+        ),
+        ("x/dog x/dev[1]_kit", r'sources.validation=\["x/dev\[\[\]1\]_kit/\*"\]'),
+        ("dog cat latest", None),
         ("trainA trainB testA", "trainA, trainB are all taken as the train split, and not as labels"),
-        ("train_cat train_dog test_cat", "labels test_cat, train_cat, train_dog hold a split's word"),
+        ("train_cat train_dog test_cat", r'labels test_cat, train_cat, train_dog hold .*\["test_cat/\*"\]'),
         (
             "train/images train/masks",
             "images, masks are images and masks by their names, and all of them are trained on",

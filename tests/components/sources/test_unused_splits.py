@@ -69,3 +69,25 @@ def test_many_folders_have_one_pattern() -> None:
 def test_where_all_images_are_held_out_or_none_is_named_so_nothing_is_said() -> None:
     assert said(images(test_a=2, val_a=2)) == []
     assert said(images(cat=2, latest=2, train_test=1, train_car=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "held_out", "setting"),
+    [
+        ("training_set holdout", "holdout", "test"),
+        ("data held-out", "held-out", "test"),
+        ("trn tst", "tst", "test"),
+        ("Trainingsdaten Testdaten", "Testdaten", "test"),
+        ("trainset valset", "valset", "validation"),
+    ],
+)
+def test_words_that_may_mean_a_split_are_said_with_the_pattern(names: str, held_out: str, setting: str) -> None:
+    [sentence] = said([f"{folder}/{label}/0.png" for folder in names.split() for label in ("cat", "dog")])
+    assert sentence == (
+        f"The folder {held_out} names a split, which the recipe does not use: its 2 {setting} images are divided among all "
+        f'splits; sources.{setting}=["{held_out}/*"] would keep them apart.'
+    )
+
+
+def test_words_that_only_begin_like_a_split_are_none() -> None:
+    assert said([f"{folder}/0.png" for folder in ("cat", "testimony", "valley", "holdings", "trainer")]) == []
