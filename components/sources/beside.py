@@ -14,8 +14,9 @@ from typing import NamedTuple
 from components.sources import files
 from components.sources.annotations import label_text
 from components.sources.base import NamedFiles
-from components.sources.endings import ending_of
+from components.sources.endings import ending_of, may_be_used
 from components.sources.folder_names import named
+from components.sources.layout import HELD_OUT, Layout, folders_of
 from components.sources.naming import NamedBy, TableRows
 from components.sources.path_table import PathTable, Row
 from schemas.errors import DataError, UsageError
@@ -95,6 +96,9 @@ def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[
         rows.match(keys)
         count = sum(key in rows and rows[key].label is not None for key in map(rows.spelling, keys))
         if count and count >= ENOUGH * len(keys):
+            if reason := _why_folders(name, rows, keys):
+                why_not[name] = reason
+                continue
             rest = [other for other in candidates[:MOST] if other != name]
             unread = _unread(source, keys, rows, rest)
             rows.remarks += unread.values()
@@ -102,6 +106,24 @@ def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[
             return FoundTable(name, rows, dict.fromkeys(rest, f"{name} says the labels") | why_not)
         why_not[name] = _why_not(rows, keys, labelled=count)
     return FoundTable(None, None, why_not)
+
+
+def _why_folders(name: str, rows: TableRows, keys: Collection[str]) -> str | None:
+    """Return why folders that say several labels go before a table, as before a `sample_submission.csv`; None: they do not."""
+    layout = Layout(folders_of(filter(may_be_used, keys)))
+    if layout.rule == "none" or len(layout.labels(layout.rule)) < 2:
+        return None
+    labels: set[str] = set()
+    trained = False
+    for key in keys:
+        row = rows.get(rows.spelling(key))
+        if row and row.label is not None:
+            labels.add(row.label)
+            trained |= (row.split or layout.split(tuple(key.split("/")[:-1]))) not in HELD_OUT
+    if trained and len(labels) > 1:
+        return None
+    reason = f"it gives all its images one label, {min(labels):.40}" if trained else "it labels no training image"
+    return f"{reason}, and the folders say several labels; sources.table={name} and sources.label=none take it"
 
 
 def _why_not(rows: TableRows, keys: Collection[str], *, labelled: int) -> str:

@@ -137,6 +137,37 @@ def test_a_table_that_is_not_used_has_a_reason(tmp_path: Path, table: bytes, rea
     assert re.search(f"^Not used: table.csv: .*(?:{reason})", remark)
 
 
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (b"filename,label\n3,cat\n4,dog\n5,cat\n6,dog\n", "it labels no training image"),
+        (b"filename,label\n1,cat\n2,cat\n3,cat\n4,cat\n", "it gives all its images one label, cat"),
+    ],
+    ids=["only test images", "one label"],
+)
+def test_a_table_that_says_less_than_the_folders_is_not_used(tmp_path: Path, table: bytes, reason: str) -> None:
+    images = ["train/cat/1.png", "train/dog/2.png", "test/3.png", "test/4.png", "test/5.png", "test/6.png"]
+    choice = find_table(folder(tmp_path, {"sample.csv": table}), images, others=["sample.csv"])
+    assert choice.name is None
+    assert choice.remarks() == [
+        f"Not used: sample.csv: {reason}, and the folders say several labels; sources.table=sample.csv and sources.label=none "
+        "take it."
+    ]
+    alone = [image for image in images if image.startswith("test")] + ["train/1.png", "train/2.png"]
+    assert find_table(folder(tmp_path, {}), alone, others=["sample.csv"]).name == "sample.csv"
+
+
+def test_a_poorer_table_does_not_hide_a_better_one(tmp_path: Path) -> None:
+    images = ["train/cat/1.png", "train/dog/2.png", "test/3.png", "test/4.png"]
+    tables = {
+        "a.csv": b"filename,label\n3,x\n4,y\n",
+        "b.csv": b"filename,label\n1,x\n2,y\n",
+    }
+    choice = find_table(folder(tmp_path, tables), images, others=list(tables))
+    assert choice.name == "b.csv"
+    assert list(choice.why_not) == ["a.csv"]
+
+
 def test_names_without_folders_or_endings_are_found_by_their_last_parts(tmp_path: Path) -> None:
     images = ["input/input/a.jpg", "input/input/b.jpg"]
     source = folder(tmp_path, {"truth.csv": b"image,label\na,cat\nb,dog\n"}, table="truth.csv")
