@@ -98,16 +98,17 @@ def _labels_with_a_word(layout: Layout) -> Iterator[str]:
     if layout.rule == "none":
         return
     labels = [label for label in layout.labels(layout.rule) if split_in(label)]
-    if not labels or (layout.split_level is None and set(labels) <= set(_training_labels(layout))):
+    held_out = sorted(label for label in labels if split_in(label) in _HELD_OUT)
+    if layout.split_folders or not held_out:
+        if len(labels) > 1:
+            yield f"The labels {named(labels)} hold a split's word. If they are splits, write patterns into sources.test."
         return
-    first = min(labels, key=lambda label: (split_in(label) not in _HELD_OUT, label))
+    first, split = held_out[0], split_in(held_out[0])
     folder = next(each for each in sorted(layout.folders) if layout.label(each, layout.rule) == first)
     place = next(place for place, name in enumerate(folder) if as_label(name) == first)
     pattern = "".join(f"{escaped(name)}/" for name in folder[: place + 1]) + "*"
-    split = "validation" if split_in(first) == "validation" else "test"
-    one = len(labels) == 1
+    they, hold = ("it is a split", "holds") if len(labels) == 1 else ("they are splits", "hold")
     yield (
-        f"The label{'' if one else 's'} {named(labels)} {'holds' if one else 'hold'} a split's word. If "
-        f"{'it is a split' if one else 'they are splits'}, write patterns into sources.test or sources.validation: "
-        f'sources.{split}=["{pattern}"] keeps {first} apart.'
+        f"The label{'' if len(labels) == 1 else 's'} {named(labels)} {hold} a split's word. If {they}, write patterns into "
+        f'sources.test or sources.validation: sources.{split}=["{pattern}"] keeps {first} apart.'
     )

@@ -179,6 +179,11 @@ def test_padded_consecutive_numbers_about_equally_full_are_shards(fill: dict[str
         ),
         ("x/dog x/dev[1]_kit", r'sources.validation=\["x/dev\[\[\]1\]_kit/\*"\]'),
         ("dog cat latest", None),
+        ("test/car test/train train/car train/train", None),
+        (
+            "training_real training_fake",
+            "labels training_fake, training_real hold .* write patterns into sources.test.$",
+        ),
         ("trainA trainB testA", "trainA, trainB are all taken as the train split, and not as labels"),
         ("train_cat train_dog test_cat", r'labels test_cat, train_cat, train_dog hold .*\["test_cat/\*"\]'),
         (

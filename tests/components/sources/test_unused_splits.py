@@ -36,6 +36,14 @@ def test_a_second_folder_of_a_split_that_the_recipe_has_is_said_with_all_pattern
     assert 'sources.test=["test/*", "testing/*"] would keep them apart.' in sentence
 
 
+def test_held_out_images_of_a_copy_that_was_added_are_said() -> None:
+    names = images(train_cat=3, test_cat=1, batch2_train_cat=3, batch2_test_cat=2)
+    [sentence] = said(names, test=("test/*",))
+    assert "batch2/test names a split" in sentence
+    assert 'sources.test=["test/*", "batch2/test/*"]' in sentence
+    assert said(names, test=Layout(folders_of(names)).patterns("test")) == []
+
+
 @pytest.mark.parametrize("settings", [{"validation": ("test/*",)}, {"test": ("*/0.png",)}])
 def test_a_folder_of_which_the_recipe_holds_out_some_images_is_used(settings: dict[str, Any]) -> None:
     assert said(images(train=3, test=3), **settings) == []
