@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from components.images.flatten import flatten
+from components.images.frames import count_frames
 from components.images.geometry import Box, Geometry, channels_last
 from components.images.jpeg_segments import is_scalable
 from components.images.opening import check_pixels, open_image, read_exif, rejection
@@ -55,10 +56,12 @@ class Decoded(NamedTuple):
     Attributes:
         pixels: Upright: [height, width, channels], uint8.
         profile_ignored: Whether it has a colour profile that could not be applied.
+        frames: Number of frames or pages of its file, of which this is the first.
     """
 
     pixels: NDArray[np.uint8]
     profile_ignored: bool = False
+    frames: int = 1
 
 
 @dataclass
@@ -119,6 +122,7 @@ def _decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry
     with open_image(raw, preprocess) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd metadata
         try:
+            frames = count_frames(image, raw, limit=preprocess.max_frames)
             conversion, profile_ignored = profile_of(image)
             # Colours that are converted are decoded as colours, also for a grey image.
             box = _scale_while_decoding(image, raw, "RGB" if conversion else mode, geometry)
@@ -133,7 +137,7 @@ def _decode(raw: RawImage, preprocess: PreprocessSettings, *, geometry: Geometry
             raise rejection(error, raw) from None
     box = _upright_box(box, turn, upright)
     pixels = geometry.map(upright, box=box) if geometry else channels_last(upright)
-    return Decoded(pixels, profile_ignored)
+    return Decoded(pixels, profile_ignored, frames)
 
 
 def _scale_while_decoding(image: Image.Image, raw: bytes, mode: str, geometry: Geometry | None) -> Box | None:

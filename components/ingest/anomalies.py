@@ -48,6 +48,7 @@ class Kind(StrEnum):
     CROWD = "crowd"
     REJECTED = "rejected"
     PROFILES = "profiles"
+    ANIMATED = "animated"
     MODERN = "modern"
     LEFT_OUT = "left_out"
 
@@ -214,6 +215,16 @@ def _profiles(facts: Facts) -> Iterator[str]:
         yield f"{counted(count, 'image')} {profiles} broken or for another kind of image: {its} colours were taken as sRGB."
 
 
+def _animated(facts: Facts) -> Iterator[str]:
+    count, unused = facts.animated, facts.frames_unused
+    if count:
+        yield (
+            f"{counted(count, 'file')} {'has' if count == 1 else 'have'} several frames or pages, of which only the first was "
+            f"taken: {unused:,} {'is' if unused == 1 else 'are'} not used. To use them, write each as a file; "
+            "preprocess.animated=reject leaves such files out."
+        )
+
+
 _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
     Kind.IDENTICAL: _identical,
     Kind.FLAT: _flat,
@@ -234,6 +245,7 @@ _CHECKS: dict[Kind, Callable[[Facts], Iterator[str]]] = {
     Kind.CROWD: _crowd,
     Kind.REJECTED: _rejected,
     Kind.PROFILES: _profiles,
+    Kind.ANIMATED: _animated,
     Kind.MODERN: lambda facts: misleading.modern(facts.findings),
     Kind.LEFT_OUT: lambda facts: misleading.left_out(facts.findings),
 }

@@ -40,6 +40,8 @@ class Facts:
     largest_group: int  # images in the largest group of near-duplicates; 1 if there was no search for them
     rejected: Mapping[str, int]  # files, per reason
     profiles_ignored: int = 0  # images with a colour profile that could not be applied
+    animated: int = 0  # images of files with several frames or pages
+    frames_unused: int = 0  # of these files: all but the first
     findings: Findings = field(default_factory=Findings)  # of the sources
 
     @property

@@ -52,6 +52,8 @@ class ShardResult:
     squares: list[int]  # per channel: sum of squared pixels
     grey: int  # images without colour
     profiles_ignored: int = 0  # images with a colour profile that could not be applied
+    animated: int = 0  # images of files with several frames or pages
+    frames_unused: int = 0  # of these files: all but the first
 
 
 class ShardFolders:
@@ -129,13 +131,13 @@ class WriteShardDoFn(UnitDoFn):
         images: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
         labels: Counter[str] = Counter()
-        count = grey = profiles_ignored = 0
+        count = grey = profiles_ignored = animated = frames_unused = 0
         total = np.zeros(preprocess.channels, np.int64)
         squares = np.zeros(preprocess.channels, np.int64)
         with atomic.replacing(self.folders.shard(unit)) as temporary, temporary.open("wb") as file:
             for row in unit.rows():
                 try:
-                    pixels, profile_ignored = self._decode(row, decoder)
+                    pixels, profile_ignored, frames = self._decode(row, decoder)
                 except Rejected as error:
                     rejected.append({"key": row["key"], "reason": error.reason, "detail": error.detail})
                     self.tally.add(rejected=1)
@@ -150,6 +152,8 @@ class WriteShardDoFn(UnitDoFn):
                     count += 1
                 grey += is_grey(windows[0])
                 profiles_ignored += profile_ignored
+                animated += frames > 1
+                frames_unused += max(0, frames - 1)
                 self.tally.add(done=1)
                 images.append({**row, "split": unit.split, "shard": unit.name})
                 if row["label"] is not None:
@@ -170,6 +174,8 @@ class WriteShardDoFn(UnitDoFn):
             squares=squares.tolist(),
             grey=grey,
             profiles_ignored=profiles_ignored,
+            animated=animated,
+            frames_unused=frames_unused,
         )
         atomic.write_text(self.folders.result(unit), json.dumps(result.__dict__))
         self.tally.flush()

@@ -69,6 +69,8 @@ def statistics_of(
         fitting=fitting_size(heights, widths, height=height, width=width),
         grey=sum(shard.grey for shard in shards),
         profiles_ignored=sum(shard.profiles_ignored for shard in shards),
+        animated=sum(shard.animated for shard in shards),
+        frames_unused=sum(shard.frames_unused for shard in shards),
         distinct=findings.distinct,
         dropped=catalogue.dropped(),
         largest_group=catalogue.largest_group,

@@ -81,7 +81,8 @@ class IsolatedDecoder(Decoder):
         """
         kind = None if geometry is None else [type(geometry).__name__, dataclasses.asdict(geometry)]
         answer, data = self._ask(raw, operation="decode", geometry=kind)
-        return Decoded(np.frombuffer(data, np.uint8).reshape(answer["shape"]), answer["profile_ignored"])
+        pixels = np.frombuffer(data, np.uint8).reshape(answer["shape"])
+        return Decoded(pixels, answer["profile_ignored"], answer["frames"])
 
     def _ask(self, raw: RawImage, **request: Any) -> tuple[dict[str, Any], bytes]:
         data = raw if isinstance(raw, bytes) else np.ascontiguousarray(raw).tobytes()
@@ -182,10 +183,10 @@ def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
         if request["operation"] == "header":
             return {"header": dataclasses.asdict(decoder.read_header(raw))}, b""
         geometry = request["geometry"]
-        pixels, profile_ignored = decoder.decode(raw, geometry=geometry and _geometry(*geometry))
+        pixels, profile_ignored, frames = decoder.decode(raw, geometry=geometry and _geometry(*geometry))
     except Rejected as error:
         return {"rejected": [error.reason, error.detail]}, b""
-    return {"shape": pixels.shape, "profile_ignored": profile_ignored}, pixels.tobytes()
+    return {"shape": pixels.shape, "profile_ignored": profile_ignored, "frames": frames}, pixels.tobytes()
 
 
 def _geometry(kind: str, fields: dict[str, Any]) -> Geometry:

@@ -54,6 +54,7 @@ class Look:
         exact: Whether all images were listed, so that counts are not those of the first ones.
         sizes: Height and width of opened images that are usable, in pixels.
         grey: Whether none of them has colour.
+        animated: Number of opened images that are the first of several frames or pages.
         labels: Number of images by label.
         splits: Number of images by the split that the source itself puts them in.
         beside: Number of files beside the images, by ending.
@@ -67,6 +68,7 @@ class Look:
     exact: bool = True
     sizes: list[tuple[int, int]] = field(default_factory=list)
     grey: bool = True
+    animated: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     beside: Counter[str] = field(default_factory=Counter)
@@ -99,6 +101,11 @@ def look(settings: SourceSettings, *, choose: bool) -> Look:
         else:
             _look_at_items(source, seen, decoder)
     seen.remarks += source.remarks()
+    if seen.animated:
+        seen.remarks.append(
+            f"{seen.animated:,} of {seen.opened:,} opened files have several frames or pages: only the first of each is taken, "
+            "unless preprocess.animated=reject leaves such files out. To use all, write each as a file."
+        )
     return seen
 
 
@@ -268,13 +275,14 @@ def _open_sample(seen: Look, sample: Iterable[tuple[str, Read]], decoder: Decode
             header = read_header(image, PREPROCESS)
             scale = min(1.0, SIDE / min(header.height, header.width))
             frame = Cover(max(1, round(scale * header.height)), max(1, round(scale * header.width)))
-            pixels = decoder.decode(image, geometry=frame).pixels
+            pixels, _, frames = decoder.decode(image, geometry=frame)
         except Rejected as error:
             count, first = seen.rejected.get(error.reason, (0, f"{key}: {error.detail}"))
             seen.rejected[error.reason] = (count + 1, first)
             continue
         seen.sizes.append((header.height, header.width))
         seen.grey &= is_grey(pixels)
+        seen.animated += frames > 1
 
 
 def span(lengths: Sequence[int]) -> str:

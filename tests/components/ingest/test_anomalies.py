@@ -191,6 +191,20 @@ CASES = [
         {"profiles_ignored": 0},
         "1 image has a colour profile that is broken or for another kind of image: its colours were taken as sRGB.",
     ),
+    (
+        Kind.ANIMATED,
+        {"animated": 12, "frames_unused": 108},
+        {"animated": 0, "frames_unused": 0},
+        "12 files have several frames or pages, of which only the first was taken: 108 are not used. To use them, write each as "
+        "a file; preprocess.animated=reject leaves such files out.",
+    ),
+    (
+        Kind.ANIMATED,
+        {"animated": 1, "frames_unused": 1},
+        {"animated": 0, "frames_unused": 0},
+        "1 file has several frames or pages, of which only the first was taken: 1 is not used. To use them, write each as "
+        "a file; preprocess.animated=reject leaves such files out.",
+    ),
 ]
 
 
@@ -215,6 +229,8 @@ def test_every_kind_is_tested_on_both_sides_and_reported_in_order() -> None:
         largest_group=5_000,
         rejected={"empty": 1_000},
         profiles_ignored=3,
+        animated=2,
+        frames_unused=9,
         findings=Findings(
             two_labels={("hat", "coat"): 1},
             vanished={"cap": (1, ("hat",))},

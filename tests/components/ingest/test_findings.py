@@ -200,6 +200,24 @@ def test_camera_raw_files_are_named_with_what_to_do(tmp_path: Path, pets: Path, 
     )
 
 
+def test_frames_and_pages_that_are_not_used_are_counted_with_the_key(
+    tmp_path: Path, pets: Path, ingest_into: Ingest
+) -> None:
+    for number, name in enumerate(("scan.tif", "moving.gif", "one.gif")):
+        frames = [
+            Image.new("RGB", (16, 16), (20 * frame, 50 * number, 9)) for frame in range(1 if name == "one.gif" else 10)
+        ]
+        frames[0].save(pets / name, save_all=True, append_images=frames[1:])
+    examples, _ = ingest_into(tmp_path, of_folder(pets))
+    assert sentence(examples, "frames or pages") == (
+        "2 files have several frames or pages, of which only the first was taken: 18 are not used. To use them, write each as a "
+        "file; preprocess.animated=reject leaves such files out."
+    )
+    examples, counts = ingest_into(tmp_path / "rejecting", of_folder(pets), animated="reject", max_rejected=0.5)
+    assert counts["rejected"] == 2
+    assert not [text for text in read_statistics(examples).anomalies if "frames or pages" in text]
+
+
 def test_files_beside_the_images_are_in_the_statistics(tmp_path: Path, pets: Path, ingest_into: Ingest) -> None:
     for number in range(3):
         (pets / "cats" / f"{number}.txt").write_text("a caption")

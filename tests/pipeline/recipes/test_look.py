@@ -28,3 +28,13 @@ def test_a_file_that_crashes_its_decoder_is_one_file_that_cannot_be_used(
     count, first = seen.rejected["crashed"]
     assert count == 1
     assert first.startswith("crash.png: ")
+
+
+def test_files_of_several_pages_are_said(tmp_path: Path) -> None:
+    for number in range(3):
+        pages = [Image.new("RGB", (16, 16), (20 * page, 50 * number, 9)) for page in range(4)]
+        pages[0].save(tmp_path / f"{number}.tif", save_all=True, append_images=pages[1:] if number else [])
+    assert look(source_at(str(tmp_path)), choose=True).remarks == [
+        "2 of 3 opened files have several frames or pages: only the first of each is taken, unless "
+        "preprocess.animated=reject leaves such files out. To use all, write each as a file."
+    ]
