@@ -7,11 +7,12 @@ import json
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from components.sources import files
+from components.sources import columns, files
 from components.sources.annotations import label_text
 from components.sources.base import NamedFiles
 from components.sources.endings import ending_of, may_be_used
@@ -19,6 +20,7 @@ from components.sources.folder_names import named
 from components.sources.layout import HELD_OUT, Layout, folders_of
 from components.sources.naming import NamedBy, TableRows
 from components.sources.path_table import PathTable, Row
+from components.sources.table_records import read_records
 from schemas.errors import DataError, UsageError
 
 DATASET_JSON = "dataset.json"  # of StyleGAN's dataset_tool: {"labels": [["00000/img00000000.png", 6], …]}
@@ -89,9 +91,10 @@ def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[
         try:
             rows = _rows_named(source, name) or TableRows()
         except (DataError, UsageError) as error:  # a table of something else
-            why_not[name] = (
-                str(error).rstrip(".").replace("name it by sources.image", "rename that of file names to file_name")
-            )
+            advice = "rename that of file names to file_name"
+            if not columns.named(_columns_of(source, name), columns.LABELS):
+                advice += ", and that of labels to label"
+            why_not[name] = str(error).rstrip(".").replace("name it by sources.image", advice)
             continue
         rows.match(keys)
         count = sum(key in rows and rows[key].label is not None for key in map(rows.spelling, keys))
@@ -104,7 +107,7 @@ def find_table(source: NamedFiles, keys: Collection[str], *, others: Collection[
             rows.remarks += unread.values()
             rest = [other for other in rest if other not in unread]
             return FoundTable(name, rows, dict.fromkeys(rest, f"{name} says the labels") | why_not)
-        why_not[name] = _why_not(rows, keys, labelled=count)
+        why_not[name] = _why_not(rows, keys, labelled=count, names=_columns_of(source, name))
     return FoundTable(None, None, why_not)
 
 
@@ -126,7 +129,7 @@ def _why_folders(name: str, rows: TableRows, keys: Collection[str]) -> str | Non
     return f"{reason}, and the folders say several labels; sources.table={name} and sources.label=none take it"
 
 
-def _why_not(rows: TableRows, keys: Collection[str], *, labelled: int) -> str:
+def _why_not(rows: TableRows, keys: Collection[str], *, labelled: int, names: Iterable[str]) -> str:
     """Return the reason why a table that can be read does not say the labels."""
     listed = sum(key in rows for key in map(rows.spelling, keys))
     if not rows:
@@ -135,7 +138,8 @@ def _why_not(rows: TableRows, keys: Collection[str], *, labelled: int) -> str:
         return f"it names none of the images, or does not say which; its first name is {next(iter(rows)):.80}"
     if not any(row.label for row in rows.values()):
         splits = ", but splits" if any(row.split for row in rows.values()) else ""
-        return f"it says no labels{splits}; rename the column that has them to label"
+        has = f" (it has {', '.join(filter(None, names)):.200})" if names else ""
+        return f"it says no labels{splits}{has}; rename the column that has them to label"
     return f"it says the labels of {labelled:,} of {len(keys):,} images, fewer than half"
 
 
@@ -197,6 +201,15 @@ def _rows_named(source: NamedFiles, name: str) -> TableRows | None:
                 f"{name} gives {some} more than one {what}, and the first counts: {next(iter(images)):.80}."
             )
     return TableRows(rows, sentences) if count else None
+
+
+def _columns_of(source: NamedFiles, name: str) -> list[str]:
+    """Return the columns of the tables of a name, as far as they can be read."""
+    names: dict[str, None] = {}
+    for key, data in source.tables(name) if name != DATASET_JSON else ():
+        with suppress(DataError):
+            names |= next(read_records(key, partial(io.BytesIO, data)))[1]
+    return list(names)
 
 
 def _dataset_json(name: str, data: bytes) -> Iterator[Row]:

@@ -116,18 +116,26 @@ def test_a_parquet_table_beside_the_images_says_labels_and_splits(tmp_path: Path
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        (b"file_name,text\na.png,a cat\nb.png,a dog\n", "it says no labels; rename the column that has them to label"),
-        (b"file_name,split\na.png,train\nb.png,test\n", "it says no labels, but splits; rename"),
+        (
+            b"file_name,text\na.png,a cat\nb.png,a dog\n",
+            r"it says no labels \(it has file_name, text\); rename the column that has them to label\.$",
+        ),
+        (
+            b"file_name,split\na.png,train\nb.png,test\n",
+            r"it says no labels, but splits \(it has file_name, split\); rename",
+        ),
         (
             b"x,y\n1,2\n",
-            "line 1: expected a header with a column of paths .*, found x, y; rename that of file names to file_name",
+            "line 1: expected a header with a column of paths .*, found x, y; rename that of file names to file_name, "
+            r"and that of labels to label\.$",
         ),
+        (b"id,label\n1,2\n", r"found id, label; rename that of file names to file_name\.$"),
         (b"file_name,label\nelsewhere.png,cat\n", "it names none of the images, .* its first name is elsewhere.png"),
         (b"image,label\na.png,cat\n", "it says the labels of 1 of 3 images, fewer than half"),
         (b"image,label\n", "it has no rows"),
         (b"", "table.csv"),
     ],
-    ids=["captions", "splits", "numbers", "other images", "few", "no rows", "empty"],
+    ids=["captions", "splits", "numbers", "ids", "other images", "few", "no rows", "empty"],
 )
 def test_a_table_that_is_not_used_has_a_reason(tmp_path: Path, table: bytes, reason: str) -> None:
     source = folder(tmp_path, {"a.png": b"a", "b.png": b"b", "c.png": b"c", "table.csv": table})

@@ -164,7 +164,7 @@ class Expected(NamedTuple):
         ),
         (
             sets.isic,
-            Expected({None: 60}, note="ISIC_2019_Training_GroundTruth.csv: it says no labels; rename the column"),
+            Expected({None: 60}, note="ISIC_2019_Training_GroundTruth.csv: it says no labels .it has image, MEL, NV"),
         ),
         (
             sets.chest_xray,
