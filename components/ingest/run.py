@@ -21,7 +21,7 @@ from components.ingest.plan import ShardUnit, assign_splits, fill_empty_splits, 
 from components.ingest.shards import ShardFolders, ShardResult, write_shards
 from components.ingest.statistics import statistics_of
 from components.reporting.console import counted, say
-from components.sources.base import own_split
+from components.sources.patterns import check_patterns
 from schemas import atomic
 from schemas.artifacts import tables
 from schemas.artifacts.kinds import Examples
@@ -139,21 +139,15 @@ def _write_splits(examples: Examples, settings: IngestSettings, catalogue: Catal
 
 
 def _check_patterns(catalogue: Catalogue, settings: IngestSettings) -> None:
-    """Check that a source's patterns match: with a misspelt one, held-out images would silently be drawn at random."""
     own_splits = catalogue.own_splits()
     for number, source in enumerate(settings.sources):
-        for split in ("validation", "test"):
-            patterns = getattr(source, split, ())
-            if not patterns or split in own_splits.get(number, ()):
-                continue
-            # Where images match that cannot be used, others fill the split, and an anomaly says so.
-            start = f"{number}/" if len(settings.sources) > 1 else ""
-            rejected = (row["key"].removeprefix(start) for row in catalogue.rejected())
-            if not any(own_split(key, patterns) == "test" for key in rejected):
-                raise UsageError(
-                    f"sources.{number}.{split}: expected names that match images, found none that match "
-                    f"{', '.join(patterns)}"
-                )
+        start = f"{number}/" if len(settings.sources) > 1 else ""
+        check_patterns(
+            source,
+            own_splits.get(number, set()),
+            number=number,
+            unusable=lambda start=start: (row["key"].removeprefix(start) for row in catalogue.rejected()),  # type: ignore[misc]
+        )
 
 
 def _counts(beside: dict[str, int]) -> str:

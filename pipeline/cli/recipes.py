@@ -44,6 +44,7 @@ def write_recipe(
     ] = False,
 ) -> None:
     """Look at your images, say how they are understood, and write a recipe for them."""
+    from components.sources.patterns import check_patterns
     from pipeline.recipes.look import look
     from pipeline.recipes.new import new_recipe
     from pipeline.recipes.show import print_look
@@ -57,8 +58,15 @@ def write_recipe(
             )
         recipe = load_recipe(name, source=source)
         console.print(f"recipe {recipe.name}", markup=False)
-        for settings in recipe.sources:
-            print_look(look(settings, choose=False), preprocess=recipe.preprocess, conditional=recipe.model.conditional)
+        images = 0
+        for number, settings in enumerate(recipe.sources):
+            seen = look(settings, choose=False)
+            print_look(seen, preprocess=recipe.preprocess, conditional=recipe.model.conditional)
+            if seen.exact:
+                check_patterns(settings, seen.splits.keys(), number=number)
+            images += seen.images
+        if not images:
+            raise UsageError("sources: expected at least one image, found none; is SOURCE the right folder?")
         return
     if not source:
         raise UsageError("SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)")

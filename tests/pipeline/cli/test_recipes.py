@@ -55,6 +55,31 @@ def test_a_recipe_is_written_and_the_next_command_is_named(
         )
 
 
+@pytest.mark.process
+def test_a_check_refuses_what_ingest_would_refuse(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.recipes.new.FOLDER", tmp_path)
+    monkeypatch.setattr("pipeline.recipes.load.FOLDER", tmp_path)
+    photos = tmp_path / "photos"
+    for name in ("train/1.png", "train/2.png", "test/1.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28)).save(photos / name)
+    assert pipeline("recipe", "--name", "mine", "--source", photos, runs=None)[0] == 0
+    (photos / "test").rename(photos / "testing")
+    unmatched = "error: sources.0.test: expected names that match images, found none that match test/*\n"
+    status, out, err = pipeline("recipe", "--check", "--name", "mine", runs=None)
+    assert (status, err) == (2, unmatched)
+    assert "  images      3 (3 tried, all usable)" in out.splitlines()
+    assert pipeline("ingest", "--recipe", "mine", runs=tmp_path / "runs")[2].endswith(unmatched)
+    (photos / "testing").rename(photos / "test")
+    assert pipeline("recipe", "--check", "--name", "mine", runs=None)[0] == 0
+    (tmp_path / "empty").mkdir()
+    status, _, err = pipeline("recipe", "--check", "--name", "mine", "--source", tmp_path / "empty", runs=None)
+    assert status == 2
+    assert err.startswith("error: sources")
+
+
 def test_a_recipe_is_not_written_for_an_empty_source(pipeline: Pipeline) -> None:
     status, _, err = pipeline("recipe", "--name", "new", "--source", "", runs=None)
     assert status == 2
