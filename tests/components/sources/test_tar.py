@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.sources import Source, open_source
+from components.sources.system_folders import is_system_folder
 from schemas.errors import DataError, UsageError
 from schemas.hashing import sha256_of
 from schemas.recipe.preprocess import PreprocessSettings
@@ -27,7 +28,8 @@ from schemas.recipe.sources import FolderSource, TarSource, ZipSource
 FILES = {"b.png": b"b", "cats/2.png": b"two", "cats/far/1.png": b"one" * 1000, "dogs/3.png": b"three"}
 COMPRESSED = [suffix for suffix in COMPRESSIONS if suffix != ".tar"]
 parts_of_names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
-names = st.lists(parts_of_names.filter(lambda part: not part.startswith(".")), min_size=1, max_size=6).map("/".join)
+kept_parts = parts_of_names.filter(lambda part: not part.startswith(".") and not is_system_folder(part))
+names = st.lists(kept_parts, min_size=1, max_size=6).map("/".join)
 
 
 def source_at(path: Path, **settings: object) -> Source:
