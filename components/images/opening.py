@@ -19,6 +19,7 @@ from components.images.profiles import TOO_LARGE
 from components.images.rejected import Rejected
 from components.images.truncated import ends_early
 from components.images.unsupported import modern_format, unsupported_kind
+from components.sources.git_lfs import POINTER, is_pointer
 from schemas.artifacts.tables import Reason
 from schemas.recipe.preprocess import PreprocessSettings
 
@@ -171,6 +172,8 @@ def _open(raw: bytes, limits: PreprocessSettings) -> Image.Image:
 
 def _unopened(raw: bytes, limits: PreprocessSettings, *, ended_early: bool) -> Rejected:
     """Return why Pillow did not open a file."""
+    if is_pointer(raw):
+        return Rejected(Reason.UNKNOWN_FORMAT, POINTER)
     for name in limits.formats:
         if _begins_like(name, raw):
             if ended_early or ends_early(raw):

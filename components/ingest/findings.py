@@ -11,7 +11,7 @@ from operator import itemgetter
 from components.ingest.catalogue import Catalogue
 
 # Formats whose name the detail of a rejected file says, and what to do about them.
-MODERN = ("HEIC", "AVIF", "JPEG XL", "a camera raw file")
+MODERN = ("HEIC", "AVIF", "JPEG XL", "a camera raw file", "a Git LFS pointer")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from components.sources import files
 from components.sources import parquet_columns as columns
+from components.sources.git_lfs import POINTER, is_pointer_at
 from schemas.errors import DataError
 
 if TYPE_CHECKING:  # imported below where it is needed, because commands like status open sources too
@@ -31,7 +32,8 @@ def open_parquet(path: str) -> Iterator[pq.ParquetFile]:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: expected a whole Parquet file, found something else ({reason[:200]})") from None
+        what = POINTER if is_pointer_at(path) else f"something else ({reason[:200]})"
+        raise DataError(f"{path}: expected a whole Parquet file, found {what}") from None
 
 
 def schema_of(path: str) -> pa.Schema:
@@ -68,3 +70,13 @@ def holds_images(path: str) -> bool:
         DataError: It is no Parquet file, or a broken one.
     """
     return columns.holds_pictures(schema_of(path))
+
+
+def images_in(path: str) -> int:
+    """Return the number of rows of a Parquet file that `holds_images`, else 0.
+
+    Raises:
+        DataError: It is no Parquet file, or a broken one.
+    """
+    with open_parquet(path) as file:
+        return int(file.metadata.num_rows) if columns.holds_pictures(file.schema_arrow) else 0

@@ -16,9 +16,10 @@ from pydantic import TypeAdapter
 from components.sources import files
 from components.sources.base import is_contact_sheet
 from components.sources.endings import ending_of, is_image
+from components.sources.git_lfs import POINTER, is_pointer_at
 from components.sources.image_set import kind_of_set
 from components.sources.parquet import Parquet
-from components.sources.parquet_file import holds_images
+from components.sources.parquet_file import holds_images, images_in
 from components.sources.webdataset_samples import holds_samples
 from schemas.errors import DataError, UsageError
 from schemas.paths import user_path
@@ -141,6 +142,8 @@ def not_read(settings: SourceSettings, path: str) -> list[str]:
 
 def _file(path: str) -> str:
     ending = _ending(path)
+    if is_pointer_at(path):
+        raise UsageError(f"SOURCE={path}: expected a folder, an archive, a table or arrays of images, found {POINTER}")
     if ending == ".tar" and holds_samples(path):
         return "webdataset"
     if ending in KINDS:
@@ -187,9 +190,11 @@ def _folder(path: str) -> tuple[str, str]:
     if any("images" in (name := os.path.basename(each)) and "idx3" in name for each in inside):
         return "idx", path
     if images:
-        return _fuller(path, endings, images=images), path
-    if endings[".parquet"] and _images_in(path, "parquet", elsewhere=True) is not None:
-        return "parquet", path
+        return _fuller(path, inside, endings, images=images), path
+    if endings[".parquet"]:
+        if _images_in(path, "parquet", elsewhere=True) is not None:
+            return "parquet", path
+        _refuse_broken_shard(inside, images=-1 if len(endings) == 1 else 0)
     if endings[".npy"] or endings[".npz"]:
         return "array", path
     archives = {kind: [name for name in inside if _ending(name) == f".{kind}"] for kind in ("zip", "tar")}
@@ -206,14 +211,38 @@ def _pattern(path: str, archives: list[str]) -> str:
     return f"{glob.escape(path).rstrip('/')}/**/*{ending}"
 
 
-def _fuller(path: str, endings: Counter[str], *, images: int) -> str:
+def _fuller(path: str, inside: list[str], endings: Counter[str], *, images: int) -> str:
     """Return the kind of a folder of images: that of files beside them which hold more, such as a data set and its thumbnail."""
     for kind, its_endings in (("parquet", (".parquet",)), ("array", (".npy", ".npz"))):
         if any(endings[ending] for ending in its_endings):
             count = _images_in(path, kind, elsewhere=False)
             if count is not None and count > images:
                 return kind
+            if count is None and kind == "parquet":
+                _refuse_broken_shard(inside, images=images)
     return "folder"
+
+
+def _refuse_broken_shard(paths: list[str], *, images: int) -> None:
+    """Refuse Parquet files of which one is broken, if the others hold images: it would hide them all.
+
+    Args:
+        paths: All files of a folder.
+        images: How many images the folder's other files hold; −1: there are no other files.
+
+    Raises:
+        DataError: One is broken, and the others hold more images than that; it names the first.
+    """
+    broken: DataError | None = None
+    rows = 0
+    for path in paths:
+        if _ending(path) == ".parquet":
+            try:
+                rows += images_in(path)
+            except DataError as error:
+                broken = broken or error
+    if broken and rows > images:
+        raise broken
 
 
 def _images_in(path: str, kind: str, *, elsewhere: bool) -> int | None:

@@ -86,6 +86,16 @@ def test_animations_are_rejected_where_the_recipe_says_so(name: str) -> None:
 
 
 @pytest.mark.usefixtures("no_decoder")
+def test_a_pointer_of_git_lfs_is_named_with_what_to_do() -> None:
+    with pytest.raises(Rejected) as caught:
+        read_header(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", PreprocessSettings())
+    assert (caught.value.reason, caught.value.detail) == (
+        Reason.UNKNOWN_FORMAT,
+        "a Git LFS pointer: run `git lfs pull` where the files are from",
+    )
+
+
+@pytest.mark.usefixtures("no_decoder")
 @pytest.mark.parametrize("name", ANIMATED)
 def test_a_file_with_too_many_frames_is_rejected(name: str) -> None:
     data = encoded(name, frames=5)

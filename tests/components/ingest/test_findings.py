@@ -200,6 +200,18 @@ def test_camera_raw_files_are_named_with_what_to_do(tmp_path: Path, pets: Path, 
     )
 
 
+def test_pointers_of_git_lfs_are_named_with_what_to_do(tmp_path: Path, pets: Path, ingest_into: Ingest) -> None:
+    for number in range(2):
+        (pets / f"{number}.jpg").write_text(
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{number}\nsize 9\n"
+        )
+    examples, counts = ingest_into(tmp_path, of_folder(pets), max_rejected=0.5)
+    assert counts["rejected"] == 2
+    assert sentence(examples, "Git LFS") == (
+        "2 files could not be read, each a Git LFS pointer: run `git lfs pull` where the files are from."
+    )
+
+
 def test_frames_and_pages_that_are_not_used_are_counted_with_the_key(
     tmp_path: Path, pets: Path, ingest_into: Ingest
 ) -> None:

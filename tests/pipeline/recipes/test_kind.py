@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipeline.recipes.kind import not_read, source_at
 from pipeline.recipes.look import look
-from schemas.errors import UsageError
+from schemas.errors import DataError, UsageError
 
 pytestmark = pytest.mark.usefixtures("decode_here")
 
@@ -72,6 +72,49 @@ def test_a_data_set_with_a_thumbnail_is_not_a_folder_of_one_image(tmp_path: Path
     write_image(tmp_path / "thumbnail.png")
     seen = look(source_at(str(tmp_path)), choose=True)
     assert (seen.settings.kind, seen.images, seen.splits) == ("parquet", 25, {"train": 20, "test": 5})
+
+
+@pytest.mark.parametrize("others", [(), ("thumbnail.png",)])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", r"something else \(Parquet file size is 0 bytes\)"),
+        (b"PAR1 and no more", "something else"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "a Git LFS pointer: run `git lfs pull`",
+        ),
+    ],
+)
+def test_a_broken_shard_among_whole_ones_is_named(
+    tmp_path: Path, content: bytes, what: str, others: tuple[str, ...]
+) -> None:
+    write_parquet(tmp_path / "data" / "train-0.parquet", 20)
+    (tmp_path / "data" / "train-1.parquet").write_bytes(content)
+    for name in others:
+        write_image(tmp_path / name)
+    with pytest.raises(DataError, match=rf"data/train-1\.parquet: expected a whole Parquet file, found {what}"):
+        source_at(str(tmp_path))
+    (tmp_path / "data" / "train-0.parquet").unlink()
+    if others:
+        assert source_at(str(tmp_path)).kind == "folder"
+    else:
+        with pytest.raises(DataError, match=rf"train-1\.parquet: .* found {what}"):
+            source_at(str(tmp_path))
+
+
+def test_a_broken_table_beside_images_hides_none(tmp_path: Path) -> None:
+    for number in range(3):
+        write_image(tmp_path / f"{number}.png")
+    (tmp_path / "metadata.parquet").write_bytes(b"PAR1")
+    assert source_at(str(tmp_path)).kind == "folder"
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "photos.zip", "photos.tar", "x.npy", "data"])
+def test_a_pointer_of_git_lfs_is_no_source(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(UsageError, match=r"found a Git LFS pointer: run `git lfs pull` where the files are from$"):
+        source_at(str(tmp_path / name))
 
 
 def test_arrays_with_a_preview_are_not_a_folder_of_one_image(tmp_path: Path) -> None:
