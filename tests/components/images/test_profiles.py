@@ -54,7 +54,7 @@ def decoded(data: bytes, *, channels: int = 3, **options: Any) -> Decoded:
 
 @pytest.mark.parametrize(("mode", "colour", "profile", "name", "expected"), CASES)
 def test_colours_become_srgb(mode: str, colour: Any, profile: bytes, name: str, expected: tuple[int, ...]) -> None:
-    pixels, ignored = decoded(encoded(mode, colour, name, icc_profile=profile))
+    pixels, ignored, _ = decoded(encoded(mode, colour, name, icc_profile=profile))
     np.testing.assert_allclose(pixels[8, 8], expected, atol=3)
     assert not ignored
 
@@ -118,13 +118,13 @@ def test_the_background_under_transparent_pixels_is_not_converted() -> None:
 def test_a_profile_that_is_broken_or_of_another_model_is_ignored_and_counted(
     mode: str, colour: Any, profile: bytes, name: str
 ) -> None:
-    pixels, ignored = decoded(encoded(mode, colour, name, icc_profile=profile))
+    pixels, ignored, _ = decoded(encoded(mode, colour, name, icc_profile=profile))
     assert ignored
     np.testing.assert_array_equal(pixels, decoded(encoded(mode, colour, name)).pixels)
 
 
 def test_srgb_beside_a_grey_image_is_no_reason_for_a_note() -> None:
-    pixels, ignored = decoded(encoded("L", MIDDLE, "JPEG", icc_profile=rgb_profile(SRGB)))
+    pixels, ignored, _ = decoded(encoded("L", MIDDLE, "JPEG", icc_profile=rgb_profile(SRGB)))
     assert (pixels[8, 8].tolist(), ignored) == ([128, 128, 128], False)
 
 
