@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Collection, Mapping
+from typing import Literal, Protocol
 
 from components.sources.folder_names import are_parts, are_pictures_and_masks, are_shards, named
-
-if TYPE_CHECKING:
-    from components.sources.layout import Layout
 
 LabelRule = Literal["none", "first_folder", "last_folder"]
 
@@ -19,12 +16,48 @@ ARCHIVE = re.compile(r"(?<=.)\.(zip|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE) 
 MANY_LABELS = 20  # with fewer images than twice as many, each folder seems to be one thing, not a class
 
 
+class Folders(Protocol):
+    """What the rule asks of a layout; see `components.sources.layout.Layout`."""
+
+    @property
+    def folders(self) -> Mapping[tuple[str, ...], int]:
+        """Number of images in each folder."""
+
+    @property
+    def shared(self) -> int:
+        """Number of leading folders that all images share."""
+
+    @property
+    def split_level(self) -> int | None:
+        """Place in a folder's names of the one that names a split."""
+
+    @property
+    def split_folders(self) -> dict[str, str]:
+        """The split of each folder that names one."""
+
+    @property
+    def splits_are_inside(self) -> bool:
+        """Whether folders that name splits are within others."""
+
+    def split(self, folder: tuple[str, ...]) -> str | None:
+        """Return the split that a folder's images are in."""
+
+    def names(self, level: int) -> Counter[str]:
+        """Count the images below each folder at a level."""
+
+    def label(self, folder: tuple[str, ...], rule: LabelRule) -> str | None:
+        """Return the label of a folder's images."""
+
+    def labels(self, rule: LabelRule) -> Counter[str]:
+        """Count the images of each label."""
+
+
 def as_label(name: str) -> str:
     """Return a folder's name as a label: composed (NFC), and without the ending of an archive."""
     return unicodedata.normalize("NFC", ARCHIVE.sub("", name))
 
 
-def plausible_rule(layout: Layout) -> tuple[LabelRule, list[str]]:
+def plausible_rule(layout: Folders) -> tuple[LabelRule, list[str]]:
     """Return the rule for labels that is most plausible, and sentences about it."""
     rules: tuple[LabelRule, LabelRule] = ("first_folder", "last_folder")
     first, last = (layout.labels(rule) for rule in rules)
@@ -50,7 +83,7 @@ def plausible_rule(layout: Layout) -> tuple[LabelRule, list[str]]:
     return taken, sentences
 
 
-def _why_no_labels(layout: Layout, rule: LabelRule, labels: Counter[str]) -> str | None:
+def _why_no_labels(layout: Folders, rule: LabelRule, labels: Counter[str]) -> str | None:
     """Return what folders are rather than classes; None: nothing speaks against them."""
     if are_pictures_and_masks(labels):
         return (
@@ -67,7 +100,7 @@ def _why_no_labels(layout: Layout, rule: LabelRule, labels: Counter[str]) -> str
     return None
 
 
-def _first_are_parts(layout: Layout, first: Collection[str], last: Collection[str]) -> bool:
+def _first_are_parts(layout: Folders, first: Collection[str], last: Collection[str]) -> bool:
     """Return whether the first folders are parts of the source rather than classes.
 
     They differ in numbers alone, as `part1` and `part2`, and the last ones do not; or folders that name splits are between
@@ -82,14 +115,14 @@ def _first_are_parts(layout: Layout, first: Collection[str], last: Collection[st
     return all(map(ARCHIVE.search, names)) and _recurs(layout, "first_folder", "last_folder")
 
 
-def _recurs(layout: Layout, rule: LabelRule, other: LabelRule) -> bool:
+def _recurs(layout: Folders, rule: LabelRule, other: LabelRule) -> bool:
     """Return whether a label by the other rule stands under several labels by this one."""
     pairs = {(layout.label(folder, rule), layout.label(folder, other)) for folder in layout.folders}
     counts = Counter(label for outer, label in pairs if None not in (outer, label))
     return max(counts.values(), default=0) > 1
 
 
-def _follow_splits(layout: Layout, rule: LabelRule) -> bool:
+def _follow_splits(layout: Folders, rule: LabelRule) -> bool:
     """Return whether labels say no more than splits within them do, as `a` and `b` of `a/train` and `b/test`."""
     if not layout.split_folders or not layout.splits_are_inside:
         return False

@@ -21,7 +21,6 @@ from components.sources.folder_names import (
     split_meant_by,
 )
 from components.sources.label_rule import ARCHIVE, LabelRule, as_label, plausible_rule
-from components.sources.layout_remarks import remarks_on
 
 Folder = tuple[str, ...]
 
@@ -186,14 +185,11 @@ class Layout:
     @cached_property
     def rule(self) -> LabelRule:
         """The reading of labels that is most plausible: the setting `label`."""
-        return self._reading[0]
-
-    def remarks(self) -> list[str]:
-        """Return a sentence for each reading that has a plausible alternative, with the setting for that."""
-        return [*self._reading[1], *remarks_on(self)]
+        return self.reading[0]
 
     @cached_property
-    def _reading(self) -> tuple[LabelRule, list[str]]:
+    def reading(self) -> tuple[LabelRule, list[str]]:
+        """The rule for labels, and sentences about it; see `plausible_rule`."""
         return plausible_rule(self)
 
     def _label_names(self, folder: Folder, *, use_splits: bool) -> Folder:

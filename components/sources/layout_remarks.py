@@ -1,22 +1,18 @@
-"""Sentences on how splits in a layout were understood, where another reading is plausible."""
+"""Sentences on how a layout was understood, where another reading is plausible."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from components.sources.annotations import split_in
 from components.sources.folder_names import escaped, is_evaluation, named, split_meant_by
 from components.sources.label_rule import as_label
-
-if TYPE_CHECKING:
-    from components.sources.layout import Layout
-
-_HELD_OUT = frozenset(("validation", "test"))
+from components.sources.layout import HELD_OUT, Layout
 
 
 def remarks_on(layout: Layout) -> Iterator[str]:
-    """Yield a sentence for each reading of splits that has a plausible alternative, with the setting for that."""
+    """Yield a sentence for each reading that has a plausible alternative, with the setting for that."""
+    yield from layout.reading[1]
     level = layout.split_level
     if level is not None and not layout.split_folders and len(layout.names(level)) > 1:
         yield from _not_divided(layout, level)
@@ -34,7 +30,7 @@ def remarks_on(layout: Layout) -> Iterator[str]:
 def _not_divided(layout: Layout, level: int) -> Iterator[str]:
     """Yield why folders of which some name a split do not divide the images."""
     names = layout.names(level)
-    if held_out := sorted(name for name in names if layout.meant(name) in _HELD_OUT):
+    if held_out := sorted(name for name in names if layout.meant(name) in HELD_OUT):
         last = held_out[-1]
         yield (
             f"The folders {named(held_out)} name splits, but do not divide the images, as none beside them is for training: all "
@@ -98,7 +94,7 @@ def _labels_with_a_word(layout: Layout) -> Iterator[str]:
     if layout.rule == "none":
         return
     labels = [label for label in layout.labels(layout.rule) if split_in(label)]
-    held_out = sorted(label for label in labels if split_in(label) in _HELD_OUT)
+    held_out = sorted(label for label in labels if split_in(label) in HELD_OUT)
     if layout.split_folders or not held_out:
         if len(labels) > 1:
             yield f"The labels {named(labels)} hold a split's word. If they are splits, write patterns into sources.test."

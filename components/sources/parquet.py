@@ -19,7 +19,8 @@ from components.sources.annotations import (
 from components.sources.base import NAMES_PER_PART, Item, Part, RawImage, ReadError, Source, SourceImage, own_split
 from components.sources.columns import LABELS, SPLITS, named, nearly_all_differ
 from components.sources.listed_file import ListedFiles
-from components.sources.parquet_file import names_files, open_parquet, schema_of
+from components.sources.parquet_columns import names_files
+from components.sources.parquet_file import open_parquet, schema_of
 from components.sources.shard_splits import remark_on_others, splits_of_shards
 from components.sources.split_columns import SplitColumns, remarks_on_choice
 from schemas.errors import DataError, UsageError

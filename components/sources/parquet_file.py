@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from components.sources import files
-from components.sources import parquet_columns as columns
 from components.sources.git_lfs import POINTER, is_pointer_at
 from schemas.errors import DataError
 
@@ -44,39 +43,3 @@ def schema_of(path: str) -> pa.Schema:
     """
     with open_parquet(path) as file:
         return file.schema_arrow
-
-
-def names_files(file: pq.ParquetFile, image: str) -> bool:
-    """Return whether rows name their images' files, instead of holding the images.
-
-    They do as text, and in structs without bytes, of which the file's own statistics tell.
-
-    Args:
-        file: The file.
-        image: Its column of images.
-    """
-    if columns.holds_text(file.schema_arrow.field(image).type):
-        return True
-    groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
-    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
-    of_bytes = (chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{image}.bytes")
-    return any(statistics is not None and statistics.null_count for statistics in of_bytes)
-
-
-def holds_images(path: str) -> bool:
-    """Return whether a Parquet file has a column of bytes or of structs with bytes, which may be images.
-
-    Raises:
-        DataError: It is no Parquet file, or a broken one.
-    """
-    return columns.holds_pictures(schema_of(path))
-
-
-def images_in(path: str) -> int:
-    """Return the number of rows of a Parquet file that `holds_images`, else 0.
-
-    Raises:
-        DataError: It is no Parquet file, or a broken one.
-    """
-    with open_parquet(path) as file:
-        return int(file.metadata.num_rows) if columns.holds_pictures(file.schema_arrow) else 0

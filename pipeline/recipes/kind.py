@@ -19,7 +19,7 @@ from components.sources.endings import ending_of, is_image
 from components.sources.git_lfs import POINTER, is_pointer_at
 from components.sources.image_set import kind_of_set
 from components.sources.parquet import Parquet
-from components.sources.parquet_file import holds_images, images_in
+from components.sources.parquet_columns import holds_images, images_in
 from components.sources.webdataset_samples import holds_samples
 from schemas.errors import DataError, UsageError
 from schemas.paths import user_path

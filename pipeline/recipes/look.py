@@ -21,6 +21,7 @@ from components.sources.beside import find_table, read_tables
 from components.sources.endings import ending_of, is_image, is_other, may_be_used
 from components.sources.file_splits import FileSplits
 from components.sources.layout import Layout, folders_of
+from components.sources.layout_remarks import remarks_on
 from components.sources.lists import labels_in_names, lists_beside
 from components.sources.masks import find_masks, left_out_masks
 from components.sources.naming import NamedBy, Naming, TableRows
@@ -161,7 +162,7 @@ def _choose(
         if by_name.divide and by_name.agree(usable):
             patterns = {split: by_name.patterns(split) for split in SPLITS}
             seen.remarks.append(by_name.taken())
-    seen.remarks += [] if table.name else layout.remarks()
+    seen.remarks += [] if table.name else remarks_on(layout)
     seen.remarks += table.remarks()
     seen.remarks += lists_beside(source, images, beside)
     if table.name is None and layout.rule == "none":

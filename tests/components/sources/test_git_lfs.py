@@ -8,7 +8,7 @@ import pytest
 from helpers.small_images import png
 
 from components.sources.git_lfs import is_pointer, is_pointer_at
-from components.sources.parquet_file import images_in
+from components.sources.parquet_columns import images_in
 from schemas.errors import DataError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123456789abcdef\nsize 12345\n"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from components.sources.base import own_split
 from components.sources.folder_names import are_shards
 from components.sources.layout import Layout, folders_of
+from components.sources.layout_remarks import remarks_on
 
 SPLIT_NAMES = {
     "train": ("train", "Training", "TRAIN", "training_set", "train2017"),
@@ -214,7 +215,7 @@ def test_padded_consecutive_numbers_about_equally_full_are_shards(fill: dict[str
     ],
 )
 def test_where_another_reading_is_plausible_a_sentence_names_its_setting(folders: str, remark: str | None) -> None:
-    remarks = "\n".join(layout_of(folders).remarks())
+    remarks = "\n".join(remarks_on(layout_of(folders)))
     assert re.search(remark, remarks) if remark else not remarks
 
 
@@ -229,7 +230,7 @@ def test_a_pattern_matches_the_folders_of_a_split_alone() -> None:
 def test_folders_almost_as_many_as_images_are_no_labels() -> None:
     layout = layout_of({f"person{number}": 1 for number in range(30)})
     assert layout.rule == "none"
-    assert "almost as many as the images" in layout.remarks()[0]
+    assert "almost as many as the images" in next(remarks_on(layout))
 
 
 def test_a_folder_that_names_a_split_is_a_label_only_beside_others_and_where_the_recipe_has_no_splits() -> None:

@@ -13,7 +13,7 @@ import pytest
 from helpers.read_through import images_of, items_of, read_all
 
 from components.sources import Source, open_source
-from components.sources.parquet_file import holds_images
+from components.sources.parquet_columns import holds_images
 from schemas.artifacts.kinds import Examples
 from schemas.artifacts.records import Statistics
 from schemas.errors import UsageError
