@@ -89,8 +89,8 @@ def labels_in_names(names: Iterable[str]) -> list[str]:
         if len(counts) > MOST_WORDS:
             return []
     words = sorted(word for word, count in counts.items() if word.lower() not in _NO_LABELS and count >= LEAST_FILES)
-    said = sum(counts[word] for word in words)
-    if len(words) < 2 or said < 0.95 * counts.total():
+    labelled = sum(counts[word] for word in words)
+    if len(words) < 2 or labelled < 0.95 * counts.total():
         return []
     return [
         f"The names of the files begin with {named(words)}: not taken as labels. If they are, write them into a table beside the "

@@ -136,8 +136,8 @@ def _same_name_elsewhere(name: str, data: dict[str, Any]) -> list[str]:
     sections = [key for key in _known_keys([], data) if key != "sources"]
     sources = data.get("sources")
     sections += [f"sources.{index}" for index in range(len(sources))] if isinstance(sources, list) else []
-    found = [f"{section}.{name}" for section in sections if name in _known_keys(section.split("."), data)]
-    return [name, *found] if name in sections else found
+    elsewhere = [f"{section}.{name}" for section in sections if name in _known_keys(section.split("."), data)]
+    return [name, *elsewhere] if name in sections else elsewhere
 
 
 def _known_keys(path: Sequence[str], data: dict[str, Any]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from schemas.paths import found_at
+
 MAX_BYTES = 1 << 20  # 100 times the longest recipe of the project
 MAX_DEPTH = 50  # keys below keys
 MAX_VALUES = 100_000  # with what aliases repeat
@@ -32,17 +34,13 @@ def read_yaml(path: Path) -> Any:
         OSError: There is no such file, or it cannot be read.
         ValueError: It is no regular file, too large, or not YAML as a recipe has it.
     """
-    kind = stat.S_IFMT(path.stat().st_mode)
-    if kind != stat.S_IFREG:  # a pipe that nobody writes to would wait for ever
-        raise ValueError(_KINDS.get(kind, "a special file"))
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe that nobody writes to would wait for ever
+        raise ValueError(found_at(path))
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES:,} bytes")
     return parse_yaml(content)
-
-
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 def parse_yaml(text: str | bytes) -> Any:

@@ -85,8 +85,8 @@ def test_pairs_of_files_keep_the_splits_in_their_names(tmp_path: Path, images: s
         save(tmp_path / labels.format(split), LABELS[:count])
     expected = [(word, "test") for word in WORDS[:2]] + [(word, "train") for word in WORDS]
     assert sorted(labels_and_splits(source_at(tmp_path)), key=str) == sorted(expected, key=str)
-    said = [remark for remark in source_at(tmp_path).remarks() if "`eval` was taken as the test split" in remark]
-    assert len(said) == (test == "eval")
+    remarks = [remark for remark in source_at(tmp_path).remarks() if "`eval` was taken as the test split" in remark]
+    assert len(remarks) == (test == "eval")
 
 
 def test_labels_beside_the_only_array_are_taken_if_they_fit_and_said(tmp_path: Path) -> None:

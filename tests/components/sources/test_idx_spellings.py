@@ -64,8 +64,8 @@ def test_labels_may_be_of_any_type_and_have_further_columns(
     name = f"qmnist-train-labels-idx{values.ndim}-{'int' if kind == 'i4' else 'ubyte'}{ending}"
     write_labels(tmp_path / name, values)
     assert [item.label for item in items_of(idx(tmp_path))] == ["3", "0", "9", "3", "25", "1"]
-    said = [f"`{name}` has 8 columns, and the first was taken as the label."] if columns == 8 else []
-    assert idx(tmp_path).remarks() == said
+    remarks = [f"`{name}` has 8 columns, and the first was taken as the label."] if columns == 8 else []
+    assert idx(tmp_path).remarks() == remarks
 
 
 def test_several_sets_in_a_folder_are_said_and_a_pattern_takes_one(tmp_path: Path, write_idx: WriteIdx) -> None:

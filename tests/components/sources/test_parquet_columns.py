@@ -220,9 +220,9 @@ def test_a_list_as_label_and_other_words_as_split_are_said(tmp_path: Path) -> No
     columns = {"image": PICTURES, "label": [[1, 2]] * COUNT, "split": ["train", "holdout"] * (COUNT // 2)}
     source = source_at(write(tmp_path / "a.parquet", columns))
     assert {(item.label, item.split) for item in items_of(source)} == {(None, None)}
-    said = "\n".join(source.remarks())
-    assert "`label` was not taken as the label: expected one text or number, found list<" in said
-    assert "`split` was not taken as the split, because it holds 'holdout'; write train, validation or test" in said
+    remarks = "\n".join(source.remarks())
+    assert "`label` was not taken as the label: expected one text or number, found list<" in remarks
+    assert "`split` was not taken as the split, because it holds 'holdout'; write train, validation or test" in remarks
 
 
 def test_an_image_as_text_is_one_that_is_not_there(tmp_path: Path) -> None:

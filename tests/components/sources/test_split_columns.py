@@ -71,8 +71,8 @@ def test_a_column_of_words_for_splits_is_the_split_whatever_its_name(tmp_path: P
     for source in (table, data_set):
         assert splits(source) == SPLITS
         assert labels(source) == LABELS
-        said = [remark for remark in source.remarks() if remark.startswith(TAKEN.format(name))]
-        assert len(said) == (name != "split")
+        remarks = [remark for remark in source.remarks() if remark.startswith(TAKEN.format(name))]
+        assert len(remarks) == (name != "split")
 
 
 def test_a_table_beside_the_images_has_its_split_in_any_column(tmp_path: Path) -> None:
@@ -82,11 +82,11 @@ def test_a_table_beside_the_images_has_its_split_in_any_column(tmp_path: Path) -
         (tmp_path / key).write_bytes(b"image")
     source = open_source(FolderSource(kind="folder", path=str(tmp_path)))
     assert isinstance(source, NamedFiles)
-    found = find_table(source, keys, others=["metadata.csv"])
-    assert found.says_splits
-    assert found.rows is not None
-    assert [found.rows[key] for key in keys] == list(zip(LABELS, SPLITS, strict=True))
-    assert any(TAKEN.format("phase") in remark for remark in found.rows.remarks)
+    table = find_table(source, keys, others=["metadata.csv"])
+    assert table.says_splits
+    assert table.rows is not None
+    assert [table.rows[key] for key in keys] == list(zip(LABELS, SPLITS, strict=True))
+    assert any(TAKEN.format("phase") in remark for remark in table.rows.remarks)
 
 
 def test_of_two_columns_the_usual_name_goes_first_and_the_other_is_said(tmp_path: Path) -> None:
@@ -149,9 +149,11 @@ def test_a_column_that_may_say_splits_in_its_own_words_is_named(
     columns: Columns = {"label": LABELS, name: values}
     for source in (table_source(table_at(tmp_path / "a.csv", columns)), pictures(tmp_path / "a.parquet", columns)):
         assert splits(source) == [None] * len(LABELS)
-        said = [remark for remark in source.remarks() if remark.startswith(f"`{name}` may say splits (")]
-        assert len(said) == 1
-        assert said[0].endswith("was not taken as the split; write train, validation or test there, and it is taken.")
+        remarks = [remark for remark in source.remarks() if remark.startswith(f"`{name}` may say splits (")]
+        assert len(remarks) == 1
+        assert remarks[0].endswith(
+            "was not taken as the split; write train, validation or test there, and it is taken."
+        )
 
 
 @pytest.mark.parametrize(

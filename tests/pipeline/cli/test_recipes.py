@@ -21,15 +21,21 @@ def test_recipes_are_listed_with_their_titles(pipeline: Pipeline) -> None:
     assert len(columns) == 1  # titles stand below each other
 
 
+def photos_here(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> Path:
+    """Write grey images of these names below a folder of recipes; return their own folder."""
+    monkeypatch.setattr("pipeline.recipes.new.FOLDER", folder)
+    monkeypatch.setattr("pipeline.recipes.load.FOLDER", folder)
+    photos = folder / "photos"
+    for name in names:
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28)).save(photos / name)
+    return photos
+
+
 def test_a_recipe_is_written_and_the_next_command_is_named(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.recipes.new.FOLDER", tmp_path)
-    monkeypatch.setattr("pipeline.recipes.load.FOLDER", tmp_path)
-    photos = tmp_path / "photos"
-    for name in ("train/cat/1.png", "train/dog/1.png", "test/cat/1.png"):
-        (photos / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (28, 28)).save(photos / name)
+    photos = photos_here(tmp_path, monkeypatch, "train/cat/1.png", "train/dog/1.png", "test/cat/1.png")
     (photos / "notes.txt").write_text("words")
     status, out, _ = pipeline("recipe", "--name", "mine", "--source", photos, runs=None)
     assert status == 0
@@ -59,12 +65,7 @@ def test_a_recipe_is_written_and_the_next_command_is_named(
 def test_a_check_refuses_what_ingest_would_refuse(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.recipes.new.FOLDER", tmp_path)
-    monkeypatch.setattr("pipeline.recipes.load.FOLDER", tmp_path)
-    photos = tmp_path / "photos"
-    for name in ("train/1.png", "train/2.png", "test/1.png"):
-        (photos / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (28, 28)).save(photos / name)
+    photos = photos_here(tmp_path, monkeypatch, "train/1.png", "train/2.png", "test/1.png")
     assert pipeline("recipe", "--name", "mine", "--source", photos, runs=None)[0] == 0
     (photos / "test").rename(photos / "testing")
     unmatched = "error: sources.0.test: expected names that match images, found none that match test/*\n"

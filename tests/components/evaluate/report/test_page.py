@@ -227,9 +227,9 @@ def test_a_sampler_that_was_not_chosen_is_said_in_the_verdict_and_beside_the_sam
     results = (SamplerResult(prior, None, 0.0456, 7.89),)
     compared = Compared((distances(space_by_hand(), frechet=1.0),), {})
     words = words_of(judged(sampler=prior, samplers=results, space="random", compared=compared, why_not_chosen=why))
-    said = f"from the normal distribution N(0, I); no better sampler was looked for: {why}."
-    assert f"Codes come {said} Use of the latent space" in words
-    assert f"Where codes come from Codes of new images come {said}" in words
+    sentence = f"from the normal distribution N(0, I); no better sampler was looked for: {why}."
+    assert f"Codes come {sentence} Use of the latent space" in words
+    assert f"Where codes come from Codes of new images come {sentence}" in words
 
 
 @pytest.mark.parametrize("near", [2, 40])
