@@ -27,5 +27,6 @@ class WriteDoFn(UnitDoFn):
             case "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "crashed":
-                os.kill(os.getpid(), signal.SIGSEGV)
+                # Of this thread: a signal of the process could let it go on for a moment.
+                signal.raise_signal(signal.SIGSEGV)
         Path(unit).write_text(unit)

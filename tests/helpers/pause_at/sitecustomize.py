@@ -5,7 +5,6 @@ The process stops by SIGSTOP, and goes on by SIGCONT. Nothing else is stopped, s
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -22,7 +21,8 @@ def _stop_in_between() -> None:
 
     def open_and_stop(staging: Staging, kind: type[Artifact]) -> Artifact:
         artifact = open_staging(staging, kind)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # Of this thread: a signal of the process could let it go on for a moment.
+        signal.raise_signal(signal.SIGSTOP)
         return artifact
 
     Staging.open = open_and_stop  # type: ignore[method-assign]
