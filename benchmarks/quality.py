@@ -27,7 +27,8 @@ from components.engine.device import prepare_device
 from components.evaluate.samples.classifier import feature_network, unlabelled
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.samples.frechet import frechet_distance
-from components.evaluate.samples.judge import SCALE_IMAGES, real_images, train_real_classifier
+from components.evaluate.samples.image_sets import real_images
+from components.evaluate.samples.judge import SCALE_IMAGES, train_real_classifier
 from components.evaluate.samples.kid import kernel_distance
 from components.evaluate.samples.new_images import new_images, shared_labels
 from components.evaluate.samples.sampler_choice import fit_to_training

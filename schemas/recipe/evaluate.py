@@ -34,7 +34,7 @@ class Gate(Section):
 
 
 # Sections of metrics.json whose values a gate may name.
-GATE_SECTIONS = ("metrics", "latent", "distances", "samplers", "usefulness", "memorisation")
+GATE_SECTIONS = ("metrics", "latent", "quality", "distances", "samplers", "usefulness", "memorisation")
 # The values in its section `metrics` (components/evaluate/reconstruction/metrics.py); the model decides which it has.
 METRICS = ("ssim", "psnr", "mse", "elbo", "iwae", "bits_per_dim", "log_prob", "kl")
 

@@ -10,6 +10,7 @@ import numpy as np
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.quality import Judged, Quality, Worth
 from models.code_samplers import Normal
 
 
@@ -31,5 +32,24 @@ def measured(variances: Sequence[float], **fields: Any) -> Measurement:
 
 def judged(*, latent_dim: int = 2, **parts: Any) -> Judgement:
     """Return a judgement without any parts but these."""
-    left_out = dict.fromkeys(("samplers", "compared", "usefulness", "memorisation"), "it was not asked for")
+    left_out = dict.fromkeys(("samplers", "quality", "compared", "usefulness", "memorisation"), "it was not asked for")
     return Judgement(**{"sampler": Normal(latent_dim), "space": "", **left_out, **parts})
+
+
+def quality_of(**blurs: tuple[float | None, float | None]) -> Quality:
+    """Return the quality by measures of these names: the blurs that new images and reconstructions are worth, in pixels."""
+    return Quality(
+        450,
+        tuple(
+            Judged(
+                name=name,
+                doc=f"what {name} compares",
+                floor=0.1,
+                steps={"blur": (1.0, 2.0, 3.0, 4.0, 5.0), "noise": (0.2, 0.15, 0.3)},
+                ordered={"blur": new is not None, "noise": False},
+                new=Worth(1.5, new),
+                reconstructed=Worth(1.25, reconstructed),
+            )
+            for name, (new, reconstructed) in blurs.items()
+        ),
+    )

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from components.reporting.numbers import as_distance, as_loss, with_error
+from components.reporting.numbers import as_distance, as_loss, fixed, with_error
 
 FEW_EPOCHS = 10
 STILL_FALLING = 0.01  # share of the validation loss's whole fall, in the last tenth of all epochs
 OVERFIT = 0.5  # lead of training reconstruction, as a share of what validation gained since the first epoch
 POOR = 0.85  # mean SSIM
 FAR_BETTER = 2 / 3  # ratio of two Fréchet distances
+BLURRED = 0.3  # pixels
 UNUSED = 0.1  # share of the latent dimensions
 
 
@@ -32,6 +33,8 @@ class Findings:
         flagged: Whether new images give training images away.
         sampler_setting: `evaluate.sampler`.
         sampler: Kind of the sampler that was used.
+        blur: Blur that new images are worth, in pixels; None: unknown.
+        by_decoder: Share of it that reconstructions have, too; None: unknown, or next to nothing is lost.
         held_out: Fréchet distance from validation images, by kind of sampler; empty where it was not measured.
     """
 
@@ -47,6 +50,8 @@ class Findings:
     held_out: Mapping[str, float]
     ssim_error: float | None = None
     searched: Collection[str] = ()
+    blur: float | None = None
+    by_decoder: float | None = None
 
     @property
     def best(self) -> int | None:
@@ -173,6 +178,23 @@ def learned_prior(findings: Findings) -> str | None:
     )
 
 
+def blurred(findings: Findings) -> str | None:
+    """Advise on images that are worth much blur: to work on the decoder, or on where codes come from."""
+    if findings.blur is None or findings.by_decoder is None or findings.blur < BLURRED:
+        return None
+    worth = f"a blur of {fixed(findings.blur, decimals=2)} pixels"
+    if findings.by_decoder < 0.5:
+        return (
+            f"New images are worth {worth}, and reconstructions much less: work on where codes come from, such as with "
+            "model.prior_components: 100."
+        )
+    residual = findings.settings.get("model.network") == "residual"
+    remedy = "a larger network or a higher model.latent_dim" if residual else "model.network: residual"
+    return (
+        f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder, such as with {remedy}."
+    )
+
+
 def unused_dims(findings: Findings) -> str | None:
     """Advise on unused latent dimensions."""
     if (
@@ -197,5 +219,6 @@ RULES: tuple[Rule, ...] = (
     too_few_dims,
     other_sampler,
     learned_prior,
+    blurred,
     unused_dims,
 )

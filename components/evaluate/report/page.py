@@ -15,17 +15,16 @@ import pyarrow as pa
 from components.evaluate.reconstruction.latent import Smoothness
 from components.evaluate.reconstruction.measure import ACTIVE, Measurement
 from components.evaluate.reconstruction.metrics import METRICS, Metric
-from components.evaluate.report import curves, provenance, wording
+from components.evaluate.report import comparisons, curves, provenance, wording
 from components.evaluate.report.advice import Findings, advise
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.references import reference
 from components.evaluate.report.search import Search
 from components.evaluate.report.verdict import verdict
-from components.evaluate.samples.distances import Compared, Comparison
 from components.evaluate.samples.judge import Judgement
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
-from components.reporting.numbers import as_distance, as_setting, fixed, with_error
+from components.reporting.numbers import as_distance, as_setting, with_error
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.records import SPLITS, Statistics
 from schemas.recipe.settings import EvaluateSettings, by_key
@@ -103,23 +102,6 @@ class _Tile:
     reference: str
 
 
-@dataclass(frozen=True)
-class _SpaceTable:
-    """Distances in one feature space.
-
-    Attributes:
-        name: What the features are.
-        digest: Of their network, its first digits.
-        distance_names: Names of both distances in this space, where it has its own.
-        rows: What is compared with the test images, and its figures.
-    """
-
-    name: str
-    digest: str
-    distance_names: tuple[str, ...]
-    rows: list[tuple[str, list[str]]]
-
-
 def render(
     subject: Subject,
     *,
@@ -168,9 +150,12 @@ def render(
             images=measurement.images,
             samples=measurement.importance_samples,
             verdicts=wording.verdicts(),
-            distances=[] if compared is None else _space_tables(compared),
+            distances=[] if compared is None else comparisons.space_tables(compared),
             left_out={} if compared is None else compared.left_out,
             compared=wording.sentence(wording.distances(judgement.compared)),
+            blur=wording.sentence(wording.blur(judgement.quality)),
+            blurred=comparisons.BLURRED,
+            measures=[] if isinstance(judgement.quality, str) else comparisons.measure_rows(judgement.quality),
             samplers=_samplers(judgement),
             space=judgement.space,
             # Where the sampler is left to evaluate, `codes` says it.
@@ -204,6 +189,8 @@ def render(
 
 def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgement) -> Findings:
     samplers = () if isinstance(judgement.samplers, str) else judgement.samplers
+    quality = None if isinstance(judgement.quality, str) else judgement.quality
+    worst = quality.worst if quality else None
     return Findings(
         settings=by_key(provenance.trained_with(subject.model, subject.search)),
         variational=_variational(subject),
@@ -217,6 +204,8 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         sampler_setting=subject.settings.evaluate.sampler,
         sampler=judgement.sampler.kind,
         held_out={result.sampler.kind: result.held_out for result in samplers if result.held_out is not None},
+        blur=worst.new.blur if worst else None,
+        by_decoder=quality.lost_by_decoder if quality else None,
     )
 
 
@@ -259,28 +248,6 @@ def _tile(metric: Metric, *, measurement: Measurement) -> _Tile:
         doc=metric.doc,
         reference=reference(metric.name, measurement),
     )
-
-
-def _space_tables(compared: Compared) -> list[_SpaceTable]:
-    def row(side: Comparison) -> list[str]:
-        manifold = side.manifold
-        kernel, interval = wording.kernel(side)
-        shares = (manifold.precision, manifold.recall, manifold.density, manifold.coverage)
-        return [
-            as_distance(side.frechet),
-            f"{kernel} ({interval})" if interval else kernel,
-            *(fixed(share, decimals=3) for share in shares),
-        ]
-
-    return [
-        _SpaceTable(
-            name=distances.space.doc,
-            digest=distances.space.digest[:12],
-            distance_names=wording.DISTANCE_NAMES.get(distances.space.name, ()),
-            rows=[("New images", row(distances.synthetic)), ("Training images: the floor", row(distances.floor))],
-        )
-        for distances in compared.distances
-    ]
 
 
 def _memorised(judgement: Judgement) -> str:

@@ -21,7 +21,7 @@ def verdict(
 ) -> list[Line]:
     """Return the five lines, each with the number that decides and its floor; `sampler` is the recipe's `evaluate.sampler`."""
     return [
-        ("Quality", " ".join([quality(judgement.compared), *_sampler(judgement, sampler)])),
+        ("Quality", " ".join([quality(judgement), *_sampler(judgement, sampler)])),
         ("Use of the latent space", latent_space(measurement)),
         ("Memorisation", memorisation(judgement)),
         ("Gates", gate_outcomes(gates)),
@@ -29,7 +29,25 @@ def verdict(
     ]
 
 
-def quality(compared: Compared | str) -> str:
+def quality(judgement: Judgement) -> str:
+    """Say how much blur new images are worth and who loses it; without that, how far they are from real ones in features."""
+    judged = judgement.quality
+    if isinstance(judged, str) or judged.worst is None:
+        return in_features(judgement.compared)
+    sentences = [wording.sentence(wording.blur(judged)), wording.lost_where(judged), _coverage(judgement.compared)]
+    return " ".join(filter(None, sentences))
+
+
+def _coverage(compared: Compared | str) -> str:
+    if isinstance(compared, str) or not compared.distances:
+        return ""
+    best = compared.distances[-1]
+    coverage, floor_coverage = (as_percent(side.manifold.coverage) for side in (best.synthetic, best.floor))
+    space = wording.SPACES.get(best.space.name, best.space.name)
+    return f"They cover {coverage} of the test images {space}, where {best.others} cover {floor_coverage}."
+
+
+def in_features(compared: Compared | str) -> str:
     """Say how far new images are from real ones, in the features that know the images best."""
     if isinstance(compared, str) or not compared.distances:
         return wording.sentence(wording.distances(compared))
@@ -41,9 +59,9 @@ def quality(compared: Compared | str) -> str:
     coverage, floor_coverage = (as_percent(side.manifold.coverage) for side in (new, floor))
     below = f" {wording.sentence(wording.below_floor(best))}" if wording.is_below_floor(best) else ""
     return (
-        f"New images lie at a {name} of {value} from test images{times} of {floor_value} that training images set "
-        f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {coverage} of the test images, where training "
-        f"images cover {floor_coverage}.{below}"
+        f"New images lie at a {name} of {value} from test images{times} of {floor_value} that {best.others} set "
+        f"({wording.SPACES.get(best.space.name, best.space.name)}); they cover {coverage} of the test images, where "
+        f"{best.others} cover {floor_coverage}.{below}"
     )
 
 

@@ -8,9 +8,11 @@ from components.evaluate.reconstruction.latent import STEPS, Smoothness
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
+from components.evaluate.samples.degradations import BLUR
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.privacy import Memorisation
+from components.evaluate.samples.quality import Quality
 from components.evaluate.samples.usefulness import Usefulness
 from components.reporting.console import counted
 from components.reporting.numbers import as_distance, as_loss, as_percent, fixed, general, with_error, with_interval
@@ -74,6 +76,15 @@ SPACES = {
     "own": "in your own model’s features",
     "inception": "in Inception’s features",
 }
+MEASURES = {
+    "patches": "patches of detail",
+    "spectrum": "spectra",
+    "random": "random features",
+    "classifier": "a classifier’s features",
+    "own": "your own model’s features",
+    "inception": "Inception’s features",
+}
+MOSTLY = 0.75  # share of a loss
 DISTANCE_NAMES = {"inception": ("FID", "KID")}  # of Fréchet and kernel distance; in no other features
 SAMPLERS = {
     "normal": "the normal distribution N(0, I)",
@@ -91,7 +102,8 @@ def judgement(judged: Judgement, *, sampler: str = "auto") -> list[tuple[str, st
         judged: The results.
         sampler: The recipe's `evaluate.sampler`.
     """
-    lines = [("new", distances(judged.compared))]
+    lines = [] if isinstance(judged.compared, str) else [("blur", blur(judged.quality))]
+    lines.append(("new", distances(judged.compared)))
     if not isinstance(judged.compared, str) and judged.compared.distances:
         best = judged.compared.distances[-1]
         lines += [("floor", below_floor(best))] if is_below_floor(best) else []
@@ -100,6 +112,40 @@ def judgement(judged: Judgement, *, sampler: str = "auto") -> list[tuple[str, st
         lines.append(("useful", usefulness(judged.usefulness)))
     lines.append(("copies", copies(judged.memorisation)))
     return lines
+
+
+def blur(quality: Quality | str) -> str:
+    """Say how much blur new images are worth, beside reconstructions, as a clause; or why that cannot be told."""
+    if isinstance(quality, str):
+        return f"not measured: {quality}"
+    worst = quality.worst
+    if worst is None:
+        return "not measured: no measure tells blurred real images from sharp ones"
+    return (
+        f"new images are as far from test images as real ones blurred by {pixels(worst.new.blur)}, reconstructions by "
+        f"{pixels(worst.reconstructed.blur)} (by {MEASURES.get(worst.name, worst.name)}, the least kind of "
+        f"{counted(len(quality.measures), 'measure')})"
+    )
+
+
+def lost_where(quality: Quality) -> str:
+    """Say whether the decoder or the sampler loses what new images lack, as a sentence; "" where that is unknown."""
+    share = quality.lost_by_decoder
+    if share is None:
+        return ""
+    if share >= MOSTLY:
+        return "So the decoder loses nearly all of it: reconstructions are as blurred as new images."
+    if share <= 1 - MOSTLY:
+        return "So nearly all of it is lost by where codes come from: reconstructions are much sharper."
+    return "So the decoder loses some of it, and where codes come from loses the rest."
+
+
+def pixels(blur: float | None) -> str:
+    """Return a blur in pixels, the deviation of a Gaussian."""
+    if blur is None:
+        return "an unknown number of pixels"
+    last = BLUR.steps[-1]
+    return f"more than {last:g} pixels" if blur > last else f"{fixed(blur, decimals=2)} pixels"
 
 
 def codes(judged: Judgement, *, sampler: str) -> str:
@@ -136,7 +182,7 @@ def distances(compared: Compared | str) -> str:
     coverage = as_percent(best.synthetic.manifold.coverage)
     space = SPACES.get(best.space.name, f"in the features “{best.space.name}”")
     return (
-        f"{counted(best.images, 'new image')}: {values} from test images {space}, where training images have "
+        f"{counted(best.images, 'new image')}: {values} from test images {space}, where {best.others} have "
         f"{' and '.join(floor)}, the floor; the new images cover {coverage} of the test images"
     )
 
@@ -147,7 +193,7 @@ def kernel(side: Comparison) -> tuple[str, str]:
 
 
 def is_below_floor(measured: Distances) -> bool:
-    """Return whether new images are nearer to the test images than training images are."""
+    """Return whether new images are nearer to the test images than other real images are."""
     return measured.synthetic.frechet < measured.floor.frechet
 
 
@@ -155,7 +201,7 @@ def below_floor(measured: Distances) -> str:
     """Explain a distance below the floor, as a clause."""
     return (
         "a distance below the floor does not mean that new images are better than real ones: in these features they are as "
-        f"near to test images as training images are, and both distances are estimates from {counted(measured.images, 'image')}"
+        f"near to test images as {measured.others} are, and both distances are estimates from {counted(measured.images, 'image')}"
     )
 
 

@@ -42,13 +42,20 @@ class Distances:
         space: The feature space.
         images: Number of images in each set.
         synthetic: Distances of new images.
-        floor: Distances of training images, which are as real as test images: the best a model can expect.
+        floor: Distances of other real images, which are as real as test images: the best a model can expect.
+        floor_split: The split that these are of: validation, or train where there are too few.
     """
 
     space: FeatureSpace
     images: int
     synthetic: Comparison
     floor: Comparison
+    floor_split: str
+
+    @property
+    def others(self) -> str:
+        """What the other real images are, for a reader."""
+        return f"{'training' if self.floor_split == 'train' else self.floor_split} images"
 
 
 @dataclass(frozen=True)
@@ -68,21 +75,23 @@ def compare(
     spaces: Sequence[FeatureSpace],
     *,
     test: Sequence[NDArray[np.float32]],
-    training: Sequence[NDArray[np.float32]],
+    others: Sequence[NDArray[np.float32]],
     synthetic: Sequence[NDArray[np.float32]],
+    floor_split: str,
     seed: int,
 ) -> Compared:
-    """Compare new images and training images with test images, in each feature space.
+    """Compare new images and other real images with test images, in each feature space.
 
     Args:
         spaces: The feature spaces.
         test: Features of test images, [N, D] for each space.
-        training: Features of the same number of training images.
+        others: Features of the same number of other real images.
         synthetic: Features of the same number of new images.
+        floor_split: The split of these; best one that no network was trained on, or a classifier's floor is too high.
         seed: Seed of the kernel distance's blocks.
     """
     distances, left_out = [], {}
-    for space, real, other, new in zip(spaces, test, training, synthetic, strict=True):
+    for space, real, other, new in zip(spaces, test, others, synthetic, strict=True):
         if not all(np.isfinite(features).all() for features in (real, other, new)):
             left_out[space.name] = NOT_FINITE
         elif np.ptp(real, axis=0).max() <= SAME * np.abs(real).max():
@@ -90,7 +99,7 @@ def compare(
         else:
             real_radii = radii(real)  # computed once for both
             beside, floor = (_compare(real, images, real_radii=real_radii, seed=seed) for images in (new, other))
-            distances.append(Distances(space, len(real), synthetic=beside, floor=floor))
+            distances.append(Distances(space, len(real), synthetic=beside, floor=floor, floor_split=floor_split))
     return Compared(tuple(distances), left_out)
 
 
@@ -115,7 +124,7 @@ def document(compared: Compared | str) -> dict[str, Any]:
                 "neighbours": NEIGHBOURS,
                 "synthetic": _rounded(distances.synthetic),
                 "floor": _rounded(distances.floor),
-                "doc": "Synthetic: new images beside test images. Floor: training images beside the same test images. "
+                "doc": f"Synthetic: new images beside test images. Floor: {distances.others} beside the same test images. "
                 "frechet and kernel: 0 is the same distribution. precision, recall, coverage: shares; density may exceed 1.",
             }
             for distances in compared.distances

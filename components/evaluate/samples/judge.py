@@ -15,8 +15,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.reconstruction.measure import SPLIT, batch_size
-from components.evaluate.samples import distances, privacy, usefulness
+from components.evaluate.reconstruction.measure import SPLIT
+from components.evaluate.samples import distances, privacy, quality, usefulness
+from components.evaluate.samples.calibration import FEWEST, MOST
 from components.evaluate.samples.classifier import BATCH_SIZE as CLASSIFIER_BATCH
 from components.evaluate.samples.classifier import (
     feature_network,
@@ -25,11 +26,15 @@ from components.evaluate.samples.classifier import (
     train_classifier,
     unlabelled,
 )
+from components.evaluate.samples.degradations import BLUR, OF_IMAGES
 from components.evaluate.samples.distances import Compared, compare
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
+from components.evaluate.samples.image_sets import ImageSets
+from components.evaluate.samples.measures import Measure, in_features, measures_of
 from components.evaluate.samples.neighbours import NEIGHBOURS
 from components.evaluate.samples.new_images import new_images, shared_labels
 from components.evaluate.samples.privacy import PASSES, Memorisation, measure_memorisation
+from components.evaluate.samples.quality import Quality, measure_excess, measure_quality
 from components.evaluate.samples.sampler_choice import MAX_FITTED, SamplerResult, choose_sampler, fit_to_training
 from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness
 from components.examples.dataset import labelled_batches, readable
@@ -53,6 +58,7 @@ class Judgement:
         sampler: The chosen sampler of codes.
         samplers: All samplers, compared in the space `space`.
         space: Name of the feature space in which samplers are compared.
+        quality: How much blur new images are worth, by every calibrated measure.
         compared: Distances between the chosen sampler's images and test images.
         usefulness: How well new images train a classifier.
         memorisation: How close new images come to training images.
@@ -62,6 +68,7 @@ class Judgement:
     sampler: CodeSampler
     samplers: tuple[SamplerResult, ...] | str
     space: str
+    quality: Quality | str
     compared: Compared | str
     usefulness: Usefulness | str
     memorisation: Memorisation | str
@@ -96,18 +103,19 @@ def judge(
     """
     images = TrainingImages(examples)
     records = images.statistics.records
-    count = min(max_images, records[SPLIT], records["train"])
+    # A classifier knows the training images: their distance would be too high a floor.
+    floor_split = "validation" if records["validation"] >= FEWEST else "train"
+    count = min(max_images, records[SPLIT], records["train"], records[floor_split])
     if why := _why_nothing_is_judged(vae, max_images=max_images, count=count):
         prior = vae.prior_sampler()
         if sampler not in ("auto", prior.kind):
             raise DataError(
                 f"evaluate.sampler: expected {prior.kind} or auto, found {sampler}, which cannot be fitted: {why}"
             )
-        return Judgement(prior, why, "", why, why, why)
+        return Judgement(prior, why, "", why, why, why, why)
     with readable(examples):
-        return _Judge(vae, images, count=count, seed=seed, bar=bar, work=work).judgement(
-            sampler, extra_spaces=extra_spaces
-        )
+        judging = _Judge(vae, images, count=count, floor_split=floor_split, seed=seed, bar=bar, work=work)
+        return judging.judgement(sampler, extra_spaces=extra_spaces)
 
 
 def _why_nothing_is_judged(vae: VAE, *, max_images: int, count: int) -> str | None:
@@ -125,14 +133,25 @@ def _why_nothing_is_judged(vae: VAE, *, max_images: int, count: int) -> str | No
 class _Judge:
     """The parts of a judgement, which share a model, its images and a classifier; see `judge`."""
 
-    def __init__(self, vae: VAE, images: TrainingImages, *, count: int, seed: int, bar: Bar, work: Path | None) -> None:
+    def __init__(
+        self,
+        vae: VAE,
+        images: TrainingImages,
+        *,
+        count: int,
+        floor_split: str,
+        seed: int,
+        bar: Bar,
+        work: Path | None,
+    ) -> None:
         self.vae = vae
         self.images = images
         self.count = count
+        self.floor_split = floor_split
+        self.sets = ImageSets(vae, images, seed)
         self.seed = seed
         self.bar = bar
         self.work = work
-        self.labels = shared_labels(vae, count=count)
         self.why_no_classifier = unlabelled(images)
         self.classifier = (
             None if self.why_no_classifier else train_real_classifier(vae, images, seed=seed, bar=bar, work=work)
@@ -141,16 +160,18 @@ class _Judge:
     def judgement(self, sampler: str, *, extra_spaces: Sequence[FeatureSpace]) -> Judgement:
         """Choose a sampler and judge its images."""
         spaces = self._spaces()
+        measures = measures_of(spaces)
         with self.bar("samplers", total=min(MAX_FITTED, self.images.count)) as update:
             samplers = fit_to_training(self.vae, self.images, seed=self.seed, progress=update)
         held_out = min(self.count, self.images.statistics.records["validation"])
         with self.bar("distances", total=(2 + len(samplers)) * self.count + held_out) as update:
             counted = _counting(update)
             test, training, validation = (
-                features_of(spaces, counted(self._real(split, size))) if size else []
+                features_of(spaces, counted(self.sets.real(split, size))) if size else []
                 for split, size in ((SPLIT, self.count), ("train", self.count), ("validation", held_out))
             )
-            synthetic = [features_of(spaces, counted(self._new(candidate))) for candidate in samplers]
+            synthetic = [features_of(spaces, counted(self.sets.new(candidate, self.count))) for candidate in samplers]
+        excess = self._excess(measures, samplers)
         choice = choose_sampler(
             samplers,
             kind=sampler,
@@ -158,26 +179,35 @@ class _Judge:
             test=test,
             training=training,
             validation=validation,
+            excess=excess,
             seed=self.seed,
         )
         chosen = choice.sampler
         new_features = next(features for one, features in zip(samplers, synthetic, strict=True) if one is chosen)
+        others = training if self.floor_split == "train" else validation
         if extra_spaces:  # the chosen sampler alone, because such networks are large
             with self.bar("further features", total=3 * self.count) as update:
                 counted = _counting(update)
-                test += features_of(extra_spaces, counted(self._real(SPLIT, self.count)))
-                training += features_of(extra_spaces, counted(self._real("train", self.count)))
-                new_features = [*new_features, *features_of(extra_spaces, counted(self._new(chosen)))]
+                test += features_of(extra_spaces, counted(self.sets.real(SPLIT, self.count)))
+                others = [*others, *features_of(extra_spaces, counted(self.sets.real(self.floor_split, self.count)))]
+                new_features = [*new_features, *features_of(extra_spaces, counted(self.sets.new(chosen, self.count)))]
         compared = compare(
-            [*spaces, *extra_spaces], test=test, training=training, synthetic=new_features, seed=self.seed
+            [*spaces, *extra_spaces],
+            test=test,
+            others=others,
+            synthetic=new_features,
+            floor_split=self.floor_split,
+            seed=self.seed,
         )
         if self.why_no_classifier:
             compared = Compared(compared.distances, {**compared.left_out, "classifier": self.why_no_classifier})
         memorisation = self._memorisation(chosen)
+        worth = self._quality([*measures, *map(in_features, extra_spaces)], chosen)
         return Judgement(
             sampler=chosen,
             samplers=choice.results,
             space=spaces[choice.space_index].name,
+            quality=worth,
             compared=compared,
             usefulness=self._usefulness(chosen),
             memorisation=memorisation,
@@ -188,15 +218,28 @@ class _Judge:
         """Return the feature spaces that every evaluation has: the classifier's only where there is one."""
         spaces = [random_space(self.vae.image_shape)]
         if self.classifier is not None:
-            images = next(iter(self._real("train", SCALE_IMAGES)))
+            images = next(iter(self.sets.real("train", SCALE_IMAGES)))
             spaces.append(classifier_space(feature_network(self.classifier, images)))
         return spaces
 
-    def _real(self, split: str, count: int) -> Iterator[NDArray[np.float32]]:
-        return real_images(self.vae, self.images.examples, split=split, count=count)
+    def _excess(self, measures: Sequence[Measure], samplers: Sequence[CodeSampler]) -> list[float | None]:
+        count = self._described("validation", "train")
+        if count < FEWEST:
+            return [None] * len(samplers)
+        with self.bar("scales", total=(2 + len(BLUR.steps)) * count) as update:
+            return measure_excess(measures, self.sets, samplers, count=count, progress=update)
 
-    def _new(self, sampler: CodeSampler) -> Iterator[NDArray[np.float32]]:
-        return new_images(self.vae, count=self.count, seed=self.seed, labels=self.labels, sampler=sampler)
+    def _quality(self, measures: Sequence[Measure], sampler: CodeSampler) -> Quality | str:
+        count = self._described(SPLIT, "validation")
+        if count < FEWEST:
+            return f"it takes {FEWEST} test images and as many validation images, and there are {count} of both"
+        steps = sum(len(degradation.steps) for degradation in OF_IMAGES)
+        with self.bar("quality", total=(2 + steps) * count) as update:
+            return measure_quality(measures, self.sets, sampler, count=count, progress=update)
+
+    def _described(self, *splits: str) -> int:
+        """Return the number of images of each of these splits by which measures are calibrated."""
+        return min(self.count, MOST, *(self.images.statistics.records[split] for split in splits))
 
     def _memorisation(self, sampler: CodeSampler) -> Memorisation | str:
         total = PASSES * self.images.count
@@ -204,9 +247,9 @@ class _Judge:
             # A last pass, for the closest pairs, reads only some training images: the bar is full already.
             counted = _counting(lambda done: update(min(done, total)))
             return measure_memorisation(
-                lambda: self._new(sampler),
-                held_out=lambda: self._real(SPLIT, self.count),
-                training=lambda: counted(self._real("train", self.images.count)),
+                lambda: self.sets.new(sampler, self.count),
+                held_out=lambda: self.sets.real(SPLIT, self.count),
+                training=lambda: counted(self.sets.real("train", self.images.count)),
             )
 
     def _usefulness(self, sampler: CodeSampler) -> Usefulness | str:
@@ -270,6 +313,7 @@ def document(judgement: Judgement) -> dict[str, Any]:
             **({"left_out": judgement.why_not_chosen} if judgement.why_not_chosen else {}),
             **{
                 result.sampler.kind: {
+                    "excess_blur": rounded(result.excess),
                     "held_out": rounded(result.held_out),
                     "kernel": rounded(result.kernel),
                     "frechet": rounded(result.frechet),
@@ -280,18 +324,12 @@ def document(judgement: Judgement) -> dict[str, Any]:
             "by which one is chosen; kernel, frechet: from test images.",
         }
     return {
+        "quality": quality.document(judgement.quality),
         "distances": distances.document(judgement.compared),
         "samplers": samplers,
         "usefulness": usefulness.document(judgement.usefulness),
         "memorisation": privacy.document(judgement.memorisation),
     }
-
-
-def real_images(vae: VAE, examples: Examples, *, split: str, count: int) -> Iterator[NDArray[np.float32]]:
-    """Yield batches of the first images of a split, as the network sees them: [B, H, W, C], scale 0 to 1."""
-    height, width, _ = vae.image_shape
-    for pixels, _labels in labelled_batches(examples, split, batch_size=batch_size(height, width), limit=count):
-        yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0
 
 
 def _crop(vae: VAE) -> Callable[[Any], Any]:

@@ -1,4 +1,8 @@
-"""Choose a generator's sampler of codes: the one whose new images are nearest to validation images. Loads TensorFlow."""
+"""Choose a generator's sampler of codes: the one whose new images lose the least beside reconstructions. Loads TensorFlow.
+
+Every sampler's images pass through the same decoder, and so do reconstructions: what new images lose beyond those is the
+sampler's doing. It is measured by every calibrated measure, and the one that is the least kind counts.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +35,15 @@ class SamplerResult:
 
     Attributes:
         sampler: The sampler.
-        held_out: Fréchet distance from validation images, by which a sampler is chosen; None also where they are too few.
+        excess: Blur that its images are worth beyond reconstructions, in pixels, by the measure that is the least kind, with
+            validation images: by it a sampler is chosen. None also where images are too few, or no measure can tell.
+        held_out: Fréchet distance from validation images; None also where they are too few.
         kernel: Kernel distance from test images.
         frechet: Fréchet distance from test images.
     """
 
     sampler: CodeSampler
+    excess: float | None
     held_out: float | None
     kernel: float | None
     frechet: float | None
@@ -99,11 +106,13 @@ def choose_sampler(
     test: Features,
     training: Features,
     validation: Features,
+    excess: Sequence[float | None],
     seed: int,
 ) -> Choice:
-    """Choose the sampler whose new images are nearest to validation images, or the one that the recipe names.
+    """Choose the sampler whose new images lose the least beside reconstructions, or the one that the recipe names.
 
-    Samplers are compared in the last feature space in which all real images have finite features.
+    Distances are those in the last feature space in which all real images have finite features. Where no measure is calibrated,
+    the sampler whose images are nearest to validation images in that space is chosen.
 
     Args:
         samplers: The samplers to compare, the prior first.
@@ -112,6 +121,7 @@ def choose_sampler(
         test: Features of test images.
         training: Features of training images.
         validation: Features of validation images; empty where there are none.
+        excess: Of each sampler, see `SamplerResult`.
         seed: Seed of the kernel distance's blocks.
     """
     real = [features for features in (test, training, validation) if features]
@@ -122,11 +132,12 @@ def choose_sampler(
     results = tuple(
         SamplerResult(
             sampler,
+            excess=lost if enough else None,
             held_out=_distance(frechet_distance, validation[space], features[space]) if enough else None,
             kernel=_distance(lambda *sets: kernel_distance(*sets, seed=seed).value, test[space], features[space]),
             frechet=_distance(frechet_distance, test[space], features[space]),
         )
-        for sampler, features in zip(samplers, synthetic, strict=True)
+        for sampler, features, lost in zip(samplers, synthetic, excess, strict=True)
     )
     why_not_chosen = None
     if not enough:
@@ -144,16 +155,20 @@ def _distance(
 
 
 def _best(results: Sequence[SamplerResult], kind: str) -> CodeSampler:
-    """Return the sampler of this kind; for auto, the one nearest to validation images, or the prior without distances.
+    """Return the sampler of this kind; for auto, the one that loses the least, or the prior where none could be measured.
 
     The sampler of training images' codes is never chosen automatically: new images would look like single training images,
     and the generator would hold their codes.
     """
     if kind != "auto":
         return next(result.sampler for result in results if result.sampler.kind == kind)
-    candidates = [
-        (result.held_out, result.sampler.kind, result.sampler)
-        for result in results
-        if result.held_out is not None and result.sampler.kind != "posterior"
-    ]
-    return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else results[0].sampler
+    eligible = [result for result in results if result.sampler.kind != "posterior"]
+    for lost in ("excess", "held_out"):
+        candidates = [
+            (value, result.sampler.kind, result.sampler)
+            for result in eligible
+            if (value := getattr(result, lost)) is not None
+        ]
+        if candidates:
+            return min(candidates, key=lambda candidate: candidate[:2])[2]
+    return results[0].sampler

@@ -93,7 +93,11 @@ class Group:
 
 def compare(runs: Sequence[Run]) -> list[Group]:
     """Return all figures that one of the runs has, in groups."""
-    return [group for group in (_test_images(runs), *_distances(runs), _new_images(runs), _latent(runs)) if group.rows]
+    return [
+        group
+        for group in (_test_images(runs), _blur(runs), *_distances(runs), _new_images(runs), _latent(runs))
+        if group.rows
+    ]
 
 
 def _test_images(runs: Sequence[Run]) -> Group:
@@ -108,6 +112,20 @@ def _test_images(runs: Sequence[Run]) -> Group:
         if name == "kl" and verdict.ranking:
             verdict = replace(verdict, ranking=f"{verdict.ranking} {_KL}")
         group.rows.append(Row(f"metrics.{name}", _TITLES.get(name, name), unit, verdict))
+    return group
+
+
+def _blur(runs: Sequence[Run]) -> Group:
+    """Return the blur that images are worth, by the measure that is the least kind to new images of each run."""
+    group = Group("How much blur images are worth")
+    quality = [run.metrics.get("quality", {}) for run in runs]
+    for key, title in (("new", "New images"), ("reconstructed", "Reconstructions")):
+        cells = [
+            Cell(section.get("blur", {}).get(key), missing=str(section.get("left_out", ""))) for section in quality
+        ]
+        if any(cell.value is not None for cell in cells):
+            verdict = judge(runs, cells, better="lower", conditions=_IMAGES)
+            group.rows.append(Row(f"quality.blur.{key}", title, "pixels; lower is better", verdict))
     return group
 
 

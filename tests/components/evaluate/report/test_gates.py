@@ -195,7 +195,7 @@ def test_a_recipe_may_demand_any_measured_section(part: str) -> None:
 @pytest.mark.parametrize("name", ["images", "gates.metrics.elbo", "fid", "", "metricselbo.value"])
 def test_a_recipe_may_have_no_gates(name: str) -> None:
     with pytest.raises(
-        ValidationError, match="expected names that begin with one of metrics, latent, distances"
+        ValidationError, match="expected names that begin with one of metrics, latent, quality, distances"
     ) as caught:
         EvaluateSection.model_validate({"gates": {name: {"at_most": 1}}})
     assert f"found {name}" in str(caught.value)

@@ -81,7 +81,7 @@ def test_new_images_stand_beside_real_ones(
     assert "Log-likelihood" in words and "for the log-likelihood 2" in words
     without = page_of(path).words
     assert "Not compared with test images: distances need more than 5 test and training images" in without
-    assert "Training images: the floor" not in without
+    assert "images: the floor" not in without
 
 
 def test_text_of_users_is_escaped(path: Path) -> None:
@@ -143,7 +143,7 @@ def distances(space: FeatureSpace, *, frechet: float) -> Distances:
         Comparison(value, Interval(-0.0123, -0.0456, 0.0789), Manifold(0.123, 0.456, 1.234, 0.789))
         for value in (frechet, frechet / 10)
     )
-    return Distances(space, 1000, *sides)
+    return Distances(space, 1000, *sides, "validation")
 
 
 def memorised(*, near: int) -> Memorisation:
@@ -183,7 +183,7 @@ def test_every_feature_space_has_its_rows(words_of: Callable[..., str]) -> None:
         row = "−0.012 (−0.046 to 0.079) 0.123 0.456 1.234 0.789"
         assert (
             f"In the features of {space.doc} ( {space.digest[:12]} ) New images {frechet} {row} "
-            f"Training images: the floor {floor} {row}"
+            f"Validation images: the floor {floor} {row}"
         ) in words
     assert spaces[0].digest[:12] != spaces[1].digest[:12]
 
@@ -204,7 +204,7 @@ def test_a_space_that_is_left_out_says_why(words_of: Callable[..., str]) -> None
 
 
 def test_samplers_stand_in_a_table_and_the_used_one_is_marked(words_of: Callable[..., str]) -> None:
-    results = (SamplerResult(Normal(2), 12.3, 0.0456, 7.89), SamplerResult(BOX, 2.34, -0.0567, 8.91))
+    results = (SamplerResult(Normal(2), None, 12.3, 0.0456, 7.89), SamplerResult(BOX, None, 2.34, -0.0567, 8.91))
     words = words_of(judged(sampler=BOX, samplers=results, space="classifier"))
     assert "Where codes come from" in words
     assert "the normal distribution N(0, I) 12.30 0.04560 7.890" in words
@@ -215,7 +215,7 @@ def test_samplers_stand_in_a_table_and_the_used_one_is_marked(words_of: Callable
 
 def test_samplers_without_validation_distances_have_a_dash(words_of: Callable[..., str]) -> None:
     prior = Normal(2)
-    results = (SamplerResult(prior, None, 0.0456, 7.89), SamplerResult(BOX, None, 0.0567, 8.91))
+    results = (SamplerResult(prior, None, None, 0.0456, 7.89), SamplerResult(BOX, None, None, 0.0567, 8.91))
     words = words_of(judged(sampler=prior, samplers=results, space="random"))
     assert "the normal distribution N(0, I) (used) – 0.04560 7.890" in words
 
@@ -224,7 +224,7 @@ def test_a_sampler_that_was_not_chosen_is_said_in_the_verdict_and_beside_the_sam
     words_of: Callable[..., str],
 ) -> None:
     prior, why = Normal(2), "it takes 100 validation images, and there are 12"
-    results = (SamplerResult(prior, None, 0.0456, 7.89),)
+    results = (SamplerResult(prior, None, None, 0.0456, 7.89),)
     compared = Compared((distances(space_by_hand(), frechet=1.0),), {})
     words = words_of(judged(sampler=prior, samplers=results, space="random", compared=compared, why_not_chosen=why))
     sentence = f"from the normal distribution N(0, I); no better sampler was looked for: {why}."

@@ -95,7 +95,7 @@ def rendered(folder: Path, *, with_search: bool = True) -> str:
     return render(
         subject,
         measurement=measurement,
-        judgement=Judgement(Normal(8), "not measured", "", "not measured", "not measured", "not measured"),
+        judgement=Judgement(Normal(8), "not measured", "", *["not measured"] * 4),
         gates=[Outcome("metrics.mse", "at most 1", 0.5, passed=True)],
         smoothness=None,
         figures=figures,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.judgements import judged, measured
+from helpers.judgements import judged, measured, quality_of
 
 from components.evaluate.reconstruction.latent import AggregatePosterior, Smoothness
 from components.evaluate.report import wording
@@ -60,7 +60,9 @@ def test_verdicts_follow_their_bounds(ssim: float, words: str) -> None:
 def distances(space: str, *, synthetic: float, floor: float, images: int = 10_000, coverage: float = 0.87) -> Distances:
     """In a space of this name, by Fréchet distances."""
     sides = (Comparison(value, Interval(0.1, None, None), Manifold(1, 1, 1, coverage)) for value in (synthetic, floor))
-    return Distances(FeatureSpace(space, "some network", "12ab" * 16, lambda images: images), images, *sides)
+    return Distances(
+        FeatureSpace(space, "some network", "12ab" * 16, lambda images: images), images, *sides, "validation"
+    )
 
 
 def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
@@ -71,7 +73,7 @@ def memorised(*, near: int = 2, exact: int = 0) -> Memorisation:
 def test_distances_come_with_their_floor() -> None:
     comparison = Compared((distances("random", synthetic=1.23456, floor=0.1),), {})
     assert wording.distances(comparison) == (
-        "10,000 new images: Fréchet distance 1.235 from test images in random features, where training images have 0.1000, the "
+        "10,000 new images: Fréchet distance 1.235 from test images in random features, where validation images have 0.1000, the "
         "floor; the new images cover 87.0% of the test images"
     )
 
@@ -89,7 +91,7 @@ def test_distances_are_called_fid_and_kid_in_inceptions_features_alone() -> None
     ]
     *others, inception = [wording.distances(Compared((item,), {})) for item in all_distances]
     assert inception == (
-        "10,000 new images: FID 12.00 and KID 0.1000 from test images in Inception’s features, where training images have "
+        "10,000 new images: FID 12.00 and KID 0.1000 from test images in Inception’s features, where validation images have "
         "3.000 and 0.1000, the floor; the new images cover 87.0% of the test images"
     )
     assert not any(name in line for line in others for name in ("FID", "KID"))
@@ -143,15 +145,26 @@ def test_a_gate_says_what_was_expected_and_found(outcome: Outcome, words: str) -
 def test_a_judgement_has_a_line_for_each_part() -> None:
     everything = judged(
         sampler=BOX,
-        samplers=(SamplerResult(BOX, 1.0, 1.0, 1.0),),
+        samplers=(SamplerResult(BOX, None, 1.0, 1.0, 1.0),),
         compared=Compared((distances("random", synthetic=1.0, floor=0.5),), {}),
         usefulness=USEFUL,
         memorisation=memorised(),
     )
     lines = dict(wording.judgement(everything))
-    assert list(lines) == ["new", "codes", "useful", "copies"]
+    assert list(lines) == ["blur", "new", "codes", "useful", "copies"]
     assert lines["codes"] == "from the box that the training images' codes span"
     assert lines["useful"] == wording.usefulness(USEFUL)
+
+
+def test_the_blur_that_images_are_worth_is_that_of_the_least_kind_measure() -> None:
+    assert wording.blur(quality_of(patches=(0.7, 0.65), spectrum=(2.5, None))) == (
+        "new images are as far from test images as real ones blurred by more than 2 pixels, reconstructions by an unknown number "
+        "of pixels (by spectra, the least kind of 2 measures)"
+    )
+    assert wording.blur("there are too few") == "not measured: there are too few"
+    assert wording.blur(quality_of(patches=(None, None))) == (
+        "not measured: no measure tells blurred real images from sharp ones"
+    )
 
 
 def test_an_empty_judgement_says_why() -> None:
@@ -194,13 +207,13 @@ def test_a_distance_below_the_floor_is_explained_on_the_screen() -> None:
     assert "floor" not in dict(wording.judgement(higher))
     assert dict(wording.judgement(lower))["floor"] == (
         "a distance below the floor does not mean that new images are better than real ones: in these features they are as "
-        "near to test images as training images are, and both distances are estimates from 600 images"
+        "near to test images as validation images are, and both distances are estimates from 600 images"
     )
 
 
 def test_a_sampler_that_was_not_chosen_comes_with_the_reason() -> None:
     too_few = judged(
-        samplers=(SamplerResult(Normal(2), None, 1.0, 1.0),),
+        samplers=(SamplerResult(Normal(2), None, None, 1.0, 1.0),),
         why_not_chosen="it takes 100 validation images, and there are 12",
     )
     normal = "from the normal distribution N(0, I)"

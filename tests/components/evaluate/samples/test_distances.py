@@ -29,7 +29,9 @@ def draw(seed: int, *, count: int = 30, centre: float = 0.0, width: float = 1.0)
 
 
 def compare_in_one_space(test: Array, training: Array, synthetic: Array, *, seed: int = 0) -> Distances:
-    compared = compare(SPACES[:1], test=[test], training=[training], synthetic=[synthetic], seed=seed)
+    compared = compare(
+        SPACES[:1], test=[test], others=[training], floor_split="validation", synthetic=[synthetic], seed=seed
+    )
     assert compared.left_out == {}
     [distances] = compared.distances
     return distances
@@ -38,7 +40,7 @@ def compare_in_one_space(test: Array, training: Array, synthetic: Array, *, seed
 def test_every_space_has_its_own_distances() -> None:
     test, other = draw(0), draw(1)
     first, second = compare(
-        SPACES, test=[test, test], training=[other, other], synthetic=[other, test], seed=0
+        SPACES, test=[test, test], others=[other, other], floor_split="validation", synthetic=[other, test], seed=0
     ).distances
     assert (first.space.name, second.space.name) == ("first", "second")
     assert (first.images, second.images) == (30, 30)
@@ -70,17 +72,17 @@ def test_the_seed_decides_the_kernel_distances_blocks_and_nothing_else() -> None
 
 def test_test_images_that_are_all_the_same_leave_out_a_space() -> None:
     same = np.full((30, DIMS), 0.7, np.float32)
-    compared = compare(SPACES[:1], test=[same], training=[draw(0)], synthetic=[draw(1)], seed=0)
+    compared = compare(SPACES[:1], test=[same], others=[draw(0)], floor_split="validation", synthetic=[draw(1)], seed=0)
     assert compared == Compared((), {"first": "all test images have the same features"})
 
 
-@pytest.mark.parametrize("broken", ["test", "training", "synthetic"])
+@pytest.mark.parametrize("broken", ["test", "others", "synthetic"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_features_that_are_not_finite_leave_out_their_space_alone(broken: str, value: float) -> None:
-    sets = {name: [draw(seed), draw(seed)] for seed, name in enumerate(("test", "training", "synthetic"))}
+    sets = {name: [draw(seed), draw(seed)] for seed, name in enumerate(("test", "others", "synthetic"))}
     sets[broken][0] = sets[broken][0].copy()
     sets[broken][0][3, 1] = value
-    compared = compare(SPACES, **sets, seed=0)
+    compared = compare(SPACES, **sets, floor_split="validation", seed=0)
     assert [distances.space.name for distances in compared.distances] == ["second"]
     assert compared.left_out == {"first": "the features of some image are not finite numbers"}
 

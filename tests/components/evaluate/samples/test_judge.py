@@ -17,6 +17,7 @@ from components.evaluate.samples.distances import Compared
 from components.evaluate.samples.features import FeatureSpace
 from components.evaluate.samples.judge import Judgement, document
 from components.evaluate.samples.privacy import Memorisation
+from components.evaluate.samples.quality import Quality
 from components.evaluate.samples.usefulness import Usefulness
 from models.code_samplers import Normal
 from schemas.artifacts.kinds import Examples, Model
@@ -33,9 +34,9 @@ pytestmark = pytest.mark.xdist_group("judge")
 
 def assert_nothing_judged(judgement: Judgement, why: str) -> None:
     """Nothing is judged, and each part gives the reason."""
-    assert judgement == Judgement(judgement.sampler, why, "", why, why, why)
+    assert judgement == Judgement(judgement.sampler, why, "", why, why, why, why)
     assert isinstance(judgement.sampler, Normal)
-    names = ("distances", "samplers", "usefulness", "memorisation")
+    names = ("quality", "distances", "samplers", "usefulness", "memorisation")
     assert document(judgement) == {name: {"left_out": why} for name in names}
 
 
@@ -102,7 +103,7 @@ def test_new_images_of_an_untrained_model_are_far_from_test_images(conditional: 
 
 def test_new_images_of_a_model_that_knows_its_images_are_near_test_images(ring: Judged) -> None:
     distances = distances_by_space(ring.judgement)["random"]
-    assert distances.images == 200
+    assert distances.images == 100  # as many as validation images, which are the floor
     assert distances.synthetic.manifold.coverage > 0.9
     assert distances.synthetic.frechet < 0.1 * results_by_sampler(ring.judgement)["normal"].frechet
 
@@ -116,6 +117,26 @@ def test_the_sampler_nearest_to_validation_images_is_taken(ring: Judged) -> None
     assert ring.judgement.sampler is results["mixture"].sampler
     synthetic = distances_by_space(ring.judgement)["random"].synthetic
     assert (synthetic.frechet, synthetic.kernel.value) == (results["mixture"].frechet, results["mixture"].kernel)
+
+
+def test_quality_is_the_blur_that_images_are_worth(ring: Judged) -> None:
+    """The ring's model makes its images again, and new ones from the mixture, without any blur."""
+    quality = ring.judgement.quality
+    assert isinstance(quality, Quality)
+    assert quality.images == 100
+    assert [measure.name for measure in quality.measures] == ["patches", "spectrum", "random"]
+    content = document(ring.judgement)["quality"]
+    assert set(content["measures"]) == {"patches", "spectrum", "random"}
+    for measure in content["measures"].values():
+        assert set(measure["degraded"]) == {"blur", "noise", "jpeg", "modes", "copies"}
+    if quality.worst is not None:
+        assert content["blur"]["measure"] == quality.worst.name
+
+
+def test_too_few_validation_images_tell_nothing_of_blur(conditional: Judged) -> None:
+    assert conditional.judgement.quality == (
+        "it takes 100 test images and as many validation images, and there are 0 of both"
+    )
 
 
 def test_a_sampler_can_be_named(ring: Judged) -> None:
@@ -213,7 +234,7 @@ def test_images_that_are_all_the_same(make_examples: MakeExamples, make_model: M
 
 
 def test_progress_bars_end_at_their_totals(ring: Judged, conditional: Judged) -> None:
-    assert list(ring.bars.updates) == ["samplers", "distances", "copies"]
+    assert list(ring.bars.updates) == ["samplers", "distances", "scales", "copies", "quality"]
     assert list(conditional.bars.updates) == ["classifier", "samplers", "distances", "copies", "usefulness"]
     for total, counts in [*ring.bars.updates.values(), *conditional.bars.updates.values()]:
         assert counts == sorted(counts)
@@ -223,11 +244,11 @@ def test_progress_bars_end_at_their_totals(ring: Judged, conditional: Judged) ->
 def test_the_document_names_everything_that_was_judged(labelled_ring: Judged, conditional: Judged) -> None:
     content = document(labelled_ring.judgement)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
-    assert list(content) == ["distances", "samplers", "usefulness", "memorisation"]
+    assert list(content) == ["quality", "distances", "samplers", "usefulness", "memorisation"]
     assert list(content["distances"]) == ["random", "classifier"]
     samplers = content["samplers"]
     assert (samplers["chosen"], samplers["space"]) == (labelled_ring.judgement.sampler.kind, "classifier")
     for kind in ("normal", "uniform", "mixture", "posterior"):
-        assert set(samplers[kind]) == {"held_out", "kernel", "frechet"}
+        assert set(samplers[kind]) == {"excess_blur", "held_out", "kernel", "frechet"}
     assert set(content["memorisation"]) >= {"exact", "near", "flagged", "verdict"}
     assert set(document(conditional.judgement)["usefulness"]) >= {"real", "synthetic", "both", "ratio"}

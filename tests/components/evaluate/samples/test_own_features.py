@@ -189,12 +189,12 @@ def test_a_space_that_is_added_changes_no_choice(ring: Judged) -> None:
     judgement = judge_small(ring.vae, ring.examples, extra_spaces=[darkness], bar=bars)
     before, after = (distances_by_space(result) for result in (ring.judgement, judgement))
     assert list(after) == ["random", "own"]
-    assert after["own"].images == 200
+    assert after["own"].images == 100
     assert after["random"].synthetic == before["random"].synthetic
     assert judgement.space == "random"
     assert document(judgement)["samplers"] == document(ring.judgement)["samplers"]
     total, counts = bars.updates["further features"]
-    assert (total, counts[-1]) == (600, 600)
+    assert (total, counts[-1]) == (300, 300)
 
 
 def test_an_evaluation_has_the_space_of_the_users_model(
