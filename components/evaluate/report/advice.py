@@ -140,6 +140,22 @@ def overfit(findings: Findings) -> str | None:
     )
 
 
+def blurred(findings: Findings) -> str | None:
+    """Advise on images that are worth much blur: to work on the decoder, or on where codes come from."""
+    if findings.blur is None or findings.by_decoder is None or findings.blur < BLURRED:
+        return None
+    worth = f"a blur of {fixed(findings.blur, decimals=2)} pixels"
+    if findings.by_decoder < 0.5:
+        return f"New images are worth {worth}, and reconstructions much less: work on where codes come from. " + (
+            other_sampler(findings) or learned_prior(findings) or "Try model.prior_components: 100."
+        )
+    residual = findings.settings.get("model.network") == "residual"
+    remedy = "a larger network or a higher model.latent_dim" if residual else "model.network: residual"
+    return f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder. " + (
+        too_few_dims(findings) or f"Try {remedy}."
+    )
+
+
 def too_few_dims(findings: Findings) -> str | None:
     """Advise on poor reconstructions where all latent dimensions are in use."""
     if findings.active != findings.dims or findings.ssim >= POOR or not findings.single_level:
@@ -178,23 +194,6 @@ def learned_prior(findings: Findings) -> str | None:
     )
 
 
-def blurred(findings: Findings) -> str | None:
-    """Advise on images that are worth much blur: to work on the decoder, or on where codes come from."""
-    if findings.blur is None or findings.by_decoder is None or findings.blur < BLURRED:
-        return None
-    worth = f"a blur of {fixed(findings.blur, decimals=2)} pixels"
-    if findings.by_decoder < 0.5:
-        return (
-            f"New images are worth {worth}, and reconstructions much less: work on where codes come from, such as with "
-            "model.prior_components: 100."
-        )
-    residual = findings.settings.get("model.network") == "residual"
-    remedy = "a larger network or a higher model.latent_dim" if residual else "model.network: residual"
-    return (
-        f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder, such as with {remedy}."
-    )
-
-
 def unused_dims(findings: Findings) -> str | None:
     """Advise on unused latent dimensions."""
     if (
@@ -216,9 +215,9 @@ RULES: tuple[Rule, ...] = (
     copies,
     unfinished,
     overfit,
+    blurred,
     too_few_dims,
     other_sampler,
     learned_prior,
-    blurred,
     unused_dims,
 )

@@ -60,6 +60,20 @@ def test_a_good_model_needs_no_advice() -> None:
             "evaluate.sampler: auto",
         ),
         ({"held_out": {"normal": 9.0, "mixture": 2.0}}, "model.prior_components: 100"),
+        ({"blur": 0.6, "by_decoder": 0.9}, "work on the decoder. Try model.network: residual."),
+        (
+            {"blur": 0.6, "by_decoder": 0.9, "settings": {"model.network": "residual"}},
+            "work on the decoder. Try a larger network or a higher model.latent_dim.",
+        ),
+        (
+            {"blur": 0.6, "by_decoder": 0.9, "ssim": 0.5},
+            "work on the decoder. Reconstructions reach a mean SSIM of 0.500",
+        ),
+        ({"blur": 0.6, "by_decoder": 0.2}, "work on where codes come from. Try model.prior_components: 100."),
+        (
+            {"blur": 0.6, "by_decoder": 0.2, "held_out": {"normal": 9.0, "mixture": 2.0}},
+            "work on where codes come from. Codes do not fill N(0, I)",
+        ),
         ({"active": 3}, "Only 3 of 8 latent dimensions are in use: model.latent_dim: 3"),
     ],
 )
@@ -77,6 +91,8 @@ def test_each_rule_names_its_recipe_key(changes: dict[str, Any], advice_part: st
         {"history": history([50.0, 51.0], ahead=40.0)},  # the first epoch was the best: training's mean came before
         {"ssim": 0.5, "active": 8, "settings": {"model.latent_dim": 4}},  # a second level has the others
         {"active": None, "ssim": 0.5},
+        {"blur": 0.1, "by_decoder": 0.9},  # hardly visible
+        {"blur": 0.6, "by_decoder": None},  # no measure tells whose it is
         {"sampler_setting": "normal", "sampler": "normal", "held_out": {"normal": 2.1, "mixture": 2.0}},
         {
             "sampler_setting": "mixture",
