@@ -15,6 +15,7 @@ from components.evaluate.report import gallery, gates, page, wording
 from components.evaluate.report.search import Search
 from components.evaluate.samples import judge
 from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.low_data import Few
 from components.evaluate.samples.own_features import extra_spaces
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
@@ -71,6 +72,7 @@ def run(
         sampler=settings.evaluate.sampler,
         bar=bar,
         extra_spaces=spaces,
+        few=Few(settings.evaluate.low_data, settings.evaluate.low_data_draws),
         work=evaluation.work,
     )
     ends = list(measurement.codes[:SMOOTHNESS_CODES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,15 @@ class EvaluateSection(Section):
         "these codes. posterior: the posteriors of training images. auto: the one whose images are nearest to the "
         "validation images, except posterior.",
     )
+    low_data: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        (),
+        max_length=8,
+        description="Numbers of real images of each label, such as [10, 50, 200], with which a classifier is trained with "
+        "and without new images: do they help somebody who has few real ones? For conditional models. []: not measured.",
+    )
+    low_data_draws: int = Field(
+        5, ge=2, le=100, description="How often each number of `low_data` is drawn. More: narrower intervals."
+    )
     feature_model: str | None = Field(
         None,
         description="Path of your own Keras model (.keras), in whose features image sets are compared too. It gets "
@@ -75,6 +84,12 @@ class EvaluateSection(Section):
         description="Limits that a model must keep before it is exported: the path of a value in metrics.json, with "
         "dots, such as distances.classifier.synthetic.frechet, with {at_least: …} or {at_most: …}.",
     )
+
+    @model_validator(mode="after")
+    def _check_low_data(self) -> Self:
+        if len(set(self.low_data)) < len(self.low_data):
+            raise ValueError(f"low_data: expected numbers that differ, found {list(self.low_data)}")
+        return self
 
     @model_validator(mode="after")
     def _check_gates(self) -> Self:

@@ -31,7 +31,12 @@ GATES = (
     "memorisation.flagged",
 )
 LABELLED: dict[str, Any] = {"labels": [0, 1] * 15, "names": ("hat", "shoe"), "training": 24, "validation": 12}
-WHOLE: dict[str, Any] = {"sampler": "uniform", "gates": {name: {"at_least": 0} for name in GATES}}
+WHOLE: dict[str, Any] = {
+    "sampler": "uniform",
+    "low_data": [1, 99],
+    "low_data_draws": 2,
+    "gates": {name: {"at_least": 0} for name in GATES},
+}
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,12 @@ def eager_training() -> Iterator[None]:
 def small_networks(*, validation_images: int = 10) -> Iterator[None]:
     """Make feature networks small and their training short; let few validation images be enough to choose a sampler."""
     from components.engine.device import prepare_device
-    from components.evaluate.samples import classifier, features, sampler_choice
+    from components.evaluate.samples import classifier, features, low_data, sampler_choice
 
     with pytest.MonkeyPatch.context() as patch, eager_training():
         patch.setattr(features, "FILTERS", (4, 8, 16))
         patch.setattr(classifier, "MAX_EPOCHS", 2)
+        patch.setattr(low_data, "STEPS", 2)
         patch.setattr(sampler_choice, "MIN_VALIDATION", validation_images)
         prepare_device(deterministic=True)
         yield

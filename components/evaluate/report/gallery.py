@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from components.evaluate.figures import grids, mosaics, scatter, training
+from components.evaluate.figures import low_data as low_data_figure
 from components.evaluate.reconstruction.measure import Measurement, batch_size
-from components.evaluate.report import captions, wording
+from components.evaluate.report import captions, low_data, wording
 from components.evaluate.report.page import Part, ReportFigure
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.new_images import new_images, spread_labels
@@ -79,6 +80,7 @@ def draw(
     for draft in itertools.chain(
         _images(vae, measurement, names=names, seed=seed, sampler=judgement.sampler),
         _pairs(judgement),
+        _few(judgement),
         _scatters(vae, measurement, names=names, seed=seed),
         _maps(vae),
         _images_between(vae, measurement),
@@ -161,6 +163,24 @@ def _pairs(judgement: Judgement) -> Iterator[_Draft]:
         "nearest to it.",
         caption=f"The {len(memorisation.pairs)} closest of {memorisation.images:,} new images. Look for pairs that are the same "
         "picture: such images should not be shared.",
+    )
+
+
+def _few(judgement: Judgement) -> Iterator[_Draft]:
+    curve = judgement.low_data
+    if curve is None or isinstance(curve, str) or not curve.sizes:
+        return
+    yield _Draft(
+        "low-data",
+        low_data_figure.low_data_curve(low_data.lines(curve)),
+        part="few",
+        layout="beside",
+        title="A classifier of few real images, with and without new images",
+        alt="Lines of a classifier’s accuracy over the number of real images of each label: trained on these alone, with new "
+        "images, and with filtered new images.",
+        caption="Bars are 95% intervals. Look for where the lines meet: from there on new images do not help. Before, the "
+        "intervals of the gain decide, which are narrower than these bars suggest, because all classifiers of a draw saw the "
+        "same real images.",
     )
 
 

@@ -15,13 +15,14 @@ import pyarrow as pa
 from components.evaluate.reconstruction.latent import Smoothness
 from components.evaluate.reconstruction.measure import ACTIVE, Measurement
 from components.evaluate.reconstruction.metrics import METRICS, Metric
-from components.evaluate.report import comparisons, curves, provenance, wording
+from components.evaluate.report import comparisons, curves, low_data, provenance, wording
 from components.evaluate.report.advice import Findings, advise
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.references import reference
 from components.evaluate.report.search import Search
 from components.evaluate.report.verdict import verdict
 from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.low_data import LowData
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
 from components.reporting.numbers import as_distance, as_setting, with_error
@@ -38,7 +39,7 @@ _NORMALISATIONS = {
 }
 _NETWORKS = {"dense": "fully connected", "conv": "convolutional", "resnet": "residual"}
 
-Part = Literal["new", "likeness", "latent", "training"]
+Part = Literal["new", "few", "likeness", "latent", "training"]
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,11 @@ def render(
             codes=wording.codes(judgement, sampler=subject.settings.evaluate.sampler),
             useful=wording.sentence(wording.usefulness(judgement.usefulness)),
             memorised=_memorised(judgement),
+            few=_few(judgement.low_data),
             gates=gates,
             figures={
                 part: [(figure, png_url(figure.path.read_bytes())) for figure in figures if figure.part == part]
-                for part in ("new", "likeness", "latent")  # training has interactive curves instead
+                for part in ("new", "few", "likeness", "latent")  # training has interactive curves instead
             },
             curves=curves.training(subject.history, unit=subject.loss_unit),
             rates=_rates(subject.history),
@@ -253,6 +255,13 @@ def _tile(metric: Metric, *, measurement: Measurement) -> _Tile:
 def _memorised(judgement: Judgement) -> str:
     memorisation = judgement.memorisation
     return wording.sentence(wording.copies(memorisation)) if isinstance(memorisation, str) else memorisation.verdict
+
+
+def _few(curve: LowData | str | None) -> dict[str, object] | None:
+    """Return what the report says of the low-data curve; None: the recipe does not ask for it."""
+    if curve is None or isinstance(curve, str):
+        return None if curve is None else {"sentences": [wording.sentence(low_data.clause(curve))], "rows": []}
+    return {"sentences": low_data.sentences(curve), "rows": low_data.rows(curve), "caveat": low_data.caveat(curve)}
 
 
 def _samplers(judgement: Judgement) -> list[tuple[str, bool, list[str]]]:

@@ -7,6 +7,7 @@ import math
 from components.evaluate.reconstruction.latent import STEPS, Smoothness
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
+from components.evaluate.report import low_data
 from components.evaluate.report.gates import Outcome
 from components.evaluate.samples.degradations import BLUR
 from components.evaluate.samples.distances import Compared, Comparison, Distances
@@ -110,6 +111,8 @@ def judgement(judged: Judgement, *, sampler: str = "auto") -> list[tuple[str, st
     lines.append(("codes", codes(judged, sampler=sampler)))
     if not isinstance(judged.usefulness, str):
         lines.append(("useful", usefulness(judged.usefulness)))
+    if judged.low_data is not None:
+        lines.append(("few", low_data.clause(judged.low_data)))
     lines.append(("copies", copies(judged.memorisation)))
     return lines
 

@@ -23,6 +23,7 @@ MAX_SEEN = 240_000  # images of training, repeats included: enough for 91% of Fa
 MAX_EPOCHS = 10
 LEARNING_RATE = 2e-3
 FILTERS = (32, 64, 128)
+PREDICTED = 256  # images at once
 FULL_SIZE = 32  # pixels of the longer side: larger images are averaged down to about this size
 
 
@@ -69,18 +70,67 @@ def train_classifier(
     if saved and _load_weights(network, saved):
         progress(steps * BATCH_SIZE)
         return network
-    schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
-    network.compile(
-        optimizer=keras.optimizers.Adam(schedule),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
+    _compile(network, steps=steps)
     report = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress((batch + 1) * BATCH_SIZE))
     network.fit(labelled, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0, callbacks=[report])
     if saved:
         with atomic.replacing(saved) as temporary, temporary.open("wb") as file:
             np.savez(file, *network.get_weights())
     return network
+
+
+class RepeatedClassifier:
+    """Trains the same network again and again from new weights: tracing it anew takes longer than a short training.
+
+    Args:
+        image_shape: See `train_classifier`.
+        labels: See `train_classifier`.
+        steps: Steps of each training.
+    """
+
+    def __init__(self, image_shape: tuple[int, ...], *, labels: int, steps: int) -> None:
+        self._network = _network(image_shape, labels)
+        self._new: Callable[[], keras.Model] = lambda: _network(image_shape, labels)
+        self._steps = steps
+        _compile(self._network, steps=steps)
+
+    def train(self, labelled: tf.data.Dataset, *, seed: int) -> keras.Model:
+        """Train from new weights.
+
+        Args:
+            labelled: See `train_classifier`.
+            seed: Seed of the weights and of dropout: nothing of an earlier training is left.
+
+        Returns:
+            See `train_classifier`; the next training changes its weights.
+        """
+        keras.utils.set_random_seed(seed)
+        for variable, new in zip(self._network.variables, self._new().variables, strict=True):
+            variable.assign(new)
+        for variable in self._network.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        self._network.fit(labelled, steps_per_epoch=self._steps, epochs=1, shuffle=False, verbose=0)
+        return self._network
+
+
+def predicted_labels(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.int64] | None:
+    """Return the label that a classifier gives each image, [N]; None: some of its outputs are not finite numbers."""
+    predictions = []
+    for start in range(0, len(images), PREDICTED):
+        logits = np.asarray(network.predict_on_batch(images[start : start + PREDICTED].astype(np.float32) / 255.0))
+        if not np.isfinite(logits).all():  # argmax would take NaN for the first label
+            return None
+        predictions.append(logits.argmax(axis=1))
+    return np.concatenate(predictions)
+
+
+def _compile(network: keras.Model, *, steps: int) -> None:
+    schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    network.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
 
 
 def _load_weights(network: keras.Model, path: Path) -> bool:
@@ -142,7 +192,7 @@ def feature_network(classifier: keras.Model, images: NDArray[np.float32]) -> ker
     return keras.Model(features.inputs, layers.Rescaling(scale)(features.output))
 
 
-def _network(image_shape: tuple[int, int, int], labels: int) -> keras.Model:
+def _network(image_shape: tuple[int, ...], labels: int) -> keras.Model:
     images = x = keras.Input(image_shape)
     ratio = max(image_shape[:2]) // FULL_SIZE
     if ratio > 1:

@@ -47,6 +47,20 @@ class ImageSets:
         labels = shared_labels(self.vae, count=count)
         return new_images(self.vae, count=count, seed=self.seed, labels=labels, sampler=sampler)
 
+    def new_labelled(self, sampler: CodeSampler, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+        """Return the images of `new`, [count, H, W, C], and their labels; None: some are not finite numbers."""
+        batches = []
+        for batch in self.new(sampler, count):
+            if not np.isfinite(batch).all():  # rounding would make NaN black
+                return None
+            batches.append(np.rint(batch * 255.0).astype(np.uint8))
+        return np.concatenate(batches), shared_labels(self.vae, count=count)
+
+    def real_labelled(self, split: str, *, batch_size: int) -> Iterator[tuple[Images, NDArray[np.int64]]]:
+        """Yield batches of a split's images and their labels; -1: no label."""
+        for pixels, labels in labelled_batches(self.images.examples, split, batch_size=batch_size):
+            yield np.asarray(self.vae.crop(pixels, random=False), np.float32) / 255.0, labels.numpy()
+
     def reconstructed(self, split: str, count: int) -> Iterator[Images]:
         """Yield batches of what the mean codes of the first images of a split are decoded to."""
         start = 0

@@ -5,6 +5,7 @@ This is also where the sampler of codes is chosen. Loads TensorFlow.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.reconstruction.measure import SPLIT
-from components.evaluate.samples import distances, privacy, quality, usefulness
+from components.evaluate.samples import distances, low_data, privacy, quality, usefulness
 from components.evaluate.samples.calibration import FEWEST, MOST
 from components.evaluate.samples.classifier import BATCH_SIZE as CLASSIFIER_BATCH
 from components.evaluate.samples.classifier import (
@@ -30,14 +31,14 @@ from components.evaluate.samples.degradations import BLUR, OF_IMAGES
 from components.evaluate.samples.distances import Compared, compare
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.samples.image_sets import ImageSets
+from components.evaluate.samples.low_data import NONE, Few, LowData, measure_low_data, possible_sizes
 from components.evaluate.samples.measures import Measure, in_features, measures_of
 from components.evaluate.samples.neighbours import NEIGHBOURS
-from components.evaluate.samples.new_images import new_images, shared_labels
 from components.evaluate.samples.privacy import PASSES, Memorisation, measure_memorisation
 from components.evaluate.samples.quality import Quality, measure_excess, measure_quality
 from components.evaluate.samples.sampler_choice import MAX_FITTED, SamplerResult, choose_sampler, fit_to_training
-from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness
-from components.examples.dataset import labelled_batches, readable
+from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness, new_count
+from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
 from components.reporting.numbers import rounded
 from models.code_samplers import CodeSampler
@@ -45,6 +46,7 @@ from models.vae import VAE
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
+NOT_CONDITIONAL = "the model makes images without labels (model.conditional: true makes one that takes them)"
 SCALE_IMAGES = 256  # training images that set the scale of a classifier's features
 
 Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
@@ -62,6 +64,7 @@ class Judgement:
         compared: Distances between the chosen sampler's images and test images.
         usefulness: How well new images train a classifier.
         memorisation: How close new images come to training images.
+        low_data: Whether new images help beside few real ones; None: the recipe does not ask.
         why_not_chosen: Why no sampler could be chosen by validation images, as a clause; None: one was.
     """
 
@@ -72,6 +75,7 @@ class Judgement:
     compared: Compared | str
     usefulness: Usefulness | str
     memorisation: Memorisation | str
+    low_data: LowData | str | None = None
     why_not_chosen: str | None = None
 
 
@@ -84,6 +88,7 @@ def judge(
     sampler: str,
     bar: Bar,
     extra_spaces: Sequence[FeatureSpace] = (),
+    few: Few = NONE,
     work: Path | None = None,
 ) -> Judgement:
     """Judge new images by comparing them with test images and training images.
@@ -96,6 +101,7 @@ def judge(
         sampler: Kind of the sampler of codes; or auto.
         bar: Opens a progress bar: ``bar(description, total=…)``.
         extra_spaces: Feature spaces that the recipe adds.
+        few: The low-data curve that the recipe asks for.
         work: Folder for trained classifiers, with which an interrupted evaluation resumes; None: they are not saved.
 
     Raises:
@@ -112,9 +118,9 @@ def judge(
             raise DataError(
                 f"evaluate.sampler: expected {prior.kind} or auto, found {sampler}, which cannot be fitted: {why}"
             )
-        return Judgement(prior, why, "", why, why, why, why)
+        return Judgement(prior, why, "", why, why, why, why, low_data=why if few.sizes else None)
     with readable(examples):
-        judging = _Judge(vae, images, count=count, floor_split=floor_split, seed=seed, bar=bar, work=work)
+        judging = _Judge(vae, images, count=count, floor_split=floor_split, seed=seed, bar=bar, few=few, work=work)
         return judging.judgement(sampler, extra_spaces=extra_spaces)
 
 
@@ -142,6 +148,7 @@ class _Judge:
         floor_split: str,
         seed: int,
         bar: Bar,
+        few: Few,
         work: Path | None,
     ) -> None:
         self.vae = vae
@@ -151,6 +158,7 @@ class _Judge:
         self.sets = ImageSets(vae, images, seed)
         self.seed = seed
         self.bar = bar
+        self.few = few
         self.work = work
         self.why_no_classifier = unlabelled(images)
         self.classifier = (
@@ -203,14 +211,16 @@ class _Judge:
             compared = Compared(compared.distances, {**compared.left_out, "classifier": self.why_no_classifier})
         memorisation = self._memorisation(chosen)
         worth = self._quality([*measures, *map(in_features, extra_spaces)], chosen)
+        useful, curve = self._usefulness(chosen)
         return Judgement(
             sampler=chosen,
             samplers=choice.results,
             space=spaces[choice.space_index].name,
             quality=worth,
             compared=compared,
-            usefulness=self._usefulness(chosen),
+            usefulness=useful,
             memorisation=memorisation,
+            low_data=curve,
             why_not_chosen=choice.why_not_chosen,
         )
 
@@ -252,38 +262,33 @@ class _Judge:
                 training=lambda: counted(self.sets.real("train", self.images.count)),
             )
 
-    def _usefulness(self, sampler: CodeSampler) -> Usefulness | str:
-        vae, images = self.vae, self.images
-        if self.classifier is None:
-            return str(self.why_no_classifier)
-        if not vae.conditional:
-            return "the model makes images without labels (model.conditional: true makes one that takes them)"
+    def _usefulness(self, sampler: CodeSampler) -> tuple[Usefulness | str, LowData | str | None]:
+        """Return how useful new images are beside all real images, and beside few."""
+        if self.classifier is None or not self.vae.conditional:
+            why = self.why_no_classifier or NOT_CONDITIONAL
+            return why, why if self.few.sizes else None
+        shared: dict[str, Any] = {
+            "images": self.images,
+            "crop": _crop(self.vae),
+            "test": lambda: self.sets.real_labelled(SPLIT, batch_size=CLASSIFIER_BATCH),
+            "seed": self.seed,
+            "work": self.work,
+        }
 
+        @functools.cache
         def labelled_images(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
-            labels = shared_labels(vae, count=count)
-            batches = []
-            for batch in new_images(vae, count=count, seed=self.seed, labels=labels, sampler=sampler):
-                if not np.isfinite(batch).all():  # rounding would make NaN black
-                    return None
-                batches.append(np.rint(batch * 255.0).astype(np.uint8))
-            return np.concatenate(batches), labels
+            return self.sets.new_labelled(sampler, count)
 
-        def test_batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-            for pixels, labels in labelled_batches(images.examples, SPLIT, batch_size=CLASSIFIER_BATCH):
-                yield np.asarray(_crop(vae)(pixels), np.float32) / 255.0, labels.numpy()
-
-        with self.bar("usefulness", total=images_seen(images.count)) as update:
-            return measure_usefulness(
-                self.classifier,
-                labelled_images,
-                images=images,
-                crop=_crop(vae),
-                test=test_batches,
-                labels=len(images.statistics.labels),
-                seed=self.seed,
-                progress=update,
-                work=self.work,
-            )
+        with self.bar("usefulness", total=images_seen(self.images.count)) as update:
+            labels = len(self.images.statistics.labels)
+            useful = measure_usefulness(self.classifier, labelled_images, labels=labels, progress=update, **shared)
+        if not self.few.sizes:
+            return useful, None
+        shape = self.vae.image_shape
+        possible, _ = possible_sizes(self.images, self.few, shape=shape)
+        with self.bar("low-data curve", total=low_data.images_seen(len(possible), draws=self.few.draws)) as update:
+            new = labelled_images(new_count(self.images.count, shape))
+            return useful, measure_low_data(self.classifier, new, few=self.few, progress=update, **shared)
 
 
 def train_real_classifier(
@@ -327,7 +332,10 @@ def document(judgement: Judgement) -> dict[str, Any]:
         "quality": quality.document(judgement.quality),
         "distances": distances.document(judgement.compared),
         "samplers": samplers,
-        "usefulness": usefulness.document(judgement.usefulness),
+        "usefulness": {
+            **usefulness.document(judgement.usefulness),
+            **({} if judgement.low_data is None else {"low_data": low_data.document(judgement.low_data)}),
+        },
         "memorisation": privacy.document(judgement.memorisation),
     }
 

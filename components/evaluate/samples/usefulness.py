@@ -72,7 +72,7 @@ def measure_usefulness(
         The accuracies; or why there are none, as a clause.
     """
     shape = tuple(classifier.input_shape[1:])
-    count = min(images.count, MAX_BYTES // int(np.prod(shape)))
+    count = new_count(images.count, shape)
     if (new := new_images(count)) is None:
         return "some new image has values that are not finite numbers"
     new_batches = array_batches(*new, seed=seed)
@@ -100,6 +100,11 @@ def measure_usefulness(
     if not total:
         return "no test image has a label"
     return Usefulness(count, total, *(hits / total for hits in correct))
+
+
+def new_count(count: int, shape: tuple[int, ...]) -> int:
+    """Return the number of new images, of this shape, for a training split of `count` images."""
+    return min(count, MAX_BYTES // int(np.prod(shape)))
 
 
 def images_seen(count: int) -> int:

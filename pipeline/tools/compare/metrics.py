@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -177,6 +178,7 @@ def _new_images(runs: Sequence[Run]) -> Group:
         if any(cell.value is not None for cell in cells):
             verdict = judge(runs, cells, better="higher", conditions=conditions)
             group.rows.append(Row(f"usefulness.{key}", title, "on real test images; higher is better", verdict))
+    group.rows.extend(_low_data(runs, [section.get("low_data", {}) for section in usefulness], conditions=conditions))
     memorisation = [run.metrics.get("memorisation", {}) for run in runs]
     cells = [Cell(section.get("near"), missing=str(section.get("left_out", ""))) for section in memorisation]
     if any(cell.value is not None for cell in cells):
@@ -192,6 +194,27 @@ def _new_images(runs: Sequence[Run]) -> Group:
         verdict = Verdict(cells, " ".join(sentences))
         group.rows.append(Row("memorisation.near", "Near copies of training images", "among new images", verdict))
     return group
+
+
+def _low_data(
+    runs: Sequence[Run], curves: Sequence[dict[str, Any]], *, conditions: tuple[Condition, ...]
+) -> Iterator[Row]:
+    """Yield what new images gain beside each number of real images of each label."""
+    sizes = sorted({size for curve in curves for size in curve.get("sizes", {})}, key=int)
+    for size, arm in itertools.product(sizes, ("new", "filtered")):
+        cells = []
+        for curve in curves:
+            few = curve.get("sizes", {}).get(size, {})
+            gain = few.get("gain", {}).get(arm, {})
+            why = few.get("left_out", curve.get("left_out", ""))
+            error = (gain["high"] - gain["low"]) / (2 * _NORMAL_95) if "high" in gain else None
+            cells.append(Cell(gain.get("value"), error, str(why)))
+        if any(cell.value is not None for cell in cells):
+            verdict = judge(runs, cells, better="higher", conditions=conditions)
+            added = "filtered new images" if arm == "filtered" else "new images"
+            title = f"Gain in accuracy by {added}, beside {int(size):,} real images of each label"
+            key = f"usefulness.low_data.sizes.{size}.gain.{arm}"
+            yield Row(key, title, "share of real test images; higher is better", verdict)
 
 
 def _accuracy_error(section: dict[str, Any], key: str) -> float | None:

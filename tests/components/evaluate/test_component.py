@@ -21,6 +21,7 @@ FIGURES = [
     "hybrids",
     "interpolation",
     "latent",
+    "low-data",
     "manifold-10",
     "manifold-30",
     "reconstructions",
@@ -92,6 +93,16 @@ def test_metrics_hold_every_part(whole_evaluation: Evaluation) -> None:
     assert len(latent["kl_per_dimension"]) == 2
     assert sum(latent["kl_per_dimension"]) == pytest.approx(metrics["metrics"]["kl"]["value"], rel=1e-4)
     assert set(latent["smoothness"]) == {"length", "largest_step"}
+
+
+def test_the_low_data_curve_is_everywhere(whole_evaluation: Evaluation) -> None:
+    curve = whole_evaluation.metrics["usefulness"]["low_data"]
+    assert set(curve["sizes"]["1"]["gain"]) >= {"new"}
+    why = "the label “hat” has only 12 training images"
+    assert curve["sizes"]["99"] == {"left_out": why}
+    assert "  few     with 1 real image of each label " in whole_evaluation.console
+    assert f"99 real images of each label were left out: {why}." in whole_evaluation.report
+    assert "comes from 24 training images" in whole_evaluation.report
 
 
 def test_a_gate_can_name_any_number_of_the_metrics(whole_evaluation: Evaluation) -> None:

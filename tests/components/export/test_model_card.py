@@ -91,8 +91,11 @@ def test_numbers_are_rounded_as_in_the_report(card: Callable[..., str]) -> None:
             for side, frechet in (("synthetic", 1.61251), ("floor", 1.1))
         }
         document["distances"] = {"random": {"space": "random features", **sides}}
+        few = {"accuracy": {"real": {"value": 0.5}}, "gain": {"new": {"value": 0.0712, "low": 0.051, "high": 0.0914}}}
+        document["usefulness"] = {"low_data": {"sizes": {"10": few, "99": {"left_out": "there are fewer"}}}}
 
     written = card("text", licence="MIT", change=add_numbers)
     assert "| elbo | −118.1 ± 1.6 | nats | higher |" in written
     assert "| random features | 1.613 | 1.100 | 0.0123 | 0.0123 |" in written
+    assert "| 10 | 50.0% | 7.1 (5.1 to 9.1) | – |" in written
     assert "a value below it does not mean better images than real ones" in written

@@ -156,6 +156,17 @@ def test_accuracies_have_the_error_of_a_share_of_the_test_images(shelf: Shelf) -
     assert shelf.marks("usefulness.ratio") == ["after", "first"]
 
 
+def test_gains_beside_few_real_images_have_the_error_of_their_interval(shelf: Shelf) -> None:
+    for name, value in (("a", 0.1), ("b", 0.3)):
+        gain = {"new": {"value": value, "low": value - 0.0196, "high": value + 0.0196}}
+        shelf.add(name, usefulness={"low_data": {"sizes": {"10": {"gain": gain}}}})
+    shelf.add("c", usefulness={"low_data": {"sizes": {"10": {"left_out": "there are fewer"}}}})
+    key = "usefulness.low_data.sizes.10.gain.new"
+    assert shelf.marks(key) == ["behind", "best", ""]
+    assert shelf.row(key).verdict.cells[0].spread == "0.010"
+    assert "there are fewer" in shelf.row(key).verdict.caveat
+
+
 def test_a_model_that_was_flagged_is_named(shelf: Shelf) -> None:
     for name, near in (("a", 0), ("b", 3)):
         shelf.add(name, memorisation={"near": near, "near_held_out": 0, "images": 12, "flagged": near > 0})

@@ -1,0 +1,366 @@
+"""The low-data curve: whether new images help a classifier that has few real ones. Loads TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import scipy.stats
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.evaluate.samples.classifier import RepeatedClassifier, predicted_labels
+from components.evaluate.samples.kid import Interval
+from components.examples.dataset import prefetched
+from components.examples.training_images import TrainingImages
+from components.reporting.console import counted
+from components.reporting.numbers import rounded
+from schemas import atomic
+
+Arm = Literal["real", "new", "filtered"]
+ARMS: tuple[Arm, ...] = ("real", "new", "filtered")
+
+BATCH_SIZE = 64  # real images of a step; classifiers that get new images, too, see as many of these beside them
+STEPS = 300
+MAX_TEST = 5_000  # test images, the first ones: more would hardly narrow an interval that draws make wide
+MAX_BYTES = 1_000_000_000  # of images in memory
+READ = 256  # images at once
+NOT_FINITE = "the outputs of some classifier are not finite numbers"
+
+Pixels = NDArray[np.uint8]  # [N, H, W, C]
+Labels = NDArray[np.int64]  # [N]
+Correct = NDArray[np.bool_]  # by draw and test image: [D, T]
+
+
+@dataclass(frozen=True)
+class Few:
+    """The curve that a recipe asks for.
+
+    Attributes:
+        sizes: Numbers of real images of each label.
+        draws: How often each number of images is drawn, at least twice.
+    """
+
+    sizes: tuple[int, ...]
+    draws: int
+
+
+NONE = Few((), 0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a number of real images of each label teaches, alone and with new images.
+
+    Attributes:
+        per_label: Number of real images of each label.
+        accuracy: Accuracy on the real test images, by what a classifier is trained on besides the real images: nothing, all
+            new images, or those that the filter leaves.
+        gain: By how much new images raise it.
+    """
+
+    per_label: int
+    accuracy: Mapping[Arm, Interval]
+    gain: Mapping[Arm, Interval]
+
+    @property
+    def helpful(self) -> tuple[Arm, ...]:
+        """The ways to add new images that help: the whole interval of their gain is above 0."""
+        return tuple(arm for arm, gain in self.gain.items() if gain.low is not None and gain.low > 0)
+
+    @property
+    def harmful(self) -> bool:
+        """Whether every way to add new images lowers the accuracy: the whole interval of its gain is below 0."""
+        return all(gain.high is not None and gain.high < 0 for gain in self.gain.values())
+
+
+@dataclass(frozen=True)
+class LowData:
+    """The low-data curve.
+
+    Attributes:
+        images: Number of new images.
+        kept: How many of these the filter leaves: those whose label the classifier of all training images confirms.
+        training: Number of training images, which the model and that classifier were trained on.
+        test_images: Number of labelled test images.
+        labels: Number of labels that have training images.
+        draws: How often each number of real images was drawn.
+        sizes: The results, by number of real images of each label.
+        left_out: Numbers that were not measured, and the reason, as a clause.
+    """
+
+    images: int
+    kept: int
+    training: int
+    test_images: int
+    labels: int
+    draws: int
+    sizes: tuple[Size, ...]
+    left_out: Mapping[int, str]
+
+
+def possible_sizes(images: TrainingImages, few: Few, *, shape: tuple[int, ...]) -> tuple[list[int], dict[int, str]]:
+    """Return the numbers of real images of each label that can be drawn, and why the others cannot, as clauses.
+
+    Args:
+        images: The training images, all with labels.
+        few: What to draw.
+        shape: Shape of an image as a classifier sees it.
+    """
+    per_label = {label: count for label, count in images.statistics.images_per_label["train"].items() if count}
+    fewest = min(per_label, key=lambda label: per_label[label])
+    possible, left_out = [], dict[int, str]()
+    for size in sorted(few.sizes):
+        if size > per_label[fewest]:
+            left_out[size] = f"the label “{fewest}” has only {counted(per_label[fewest], 'training image')}"
+        elif few.draws * size * len(per_label) * math.prod(shape) > MAX_BYTES:
+            left_out[size] = f"the images of {few.draws} draws take more than {MAX_BYTES // 10**9} GB"
+        else:
+            possible.append(size)
+    return possible, left_out
+
+
+def images_seen(sizes: int, *, draws: int) -> int:
+    """Return how many real images the classifiers of so many numbers of images see, repeats included."""
+    return sizes * draws * len(ARMS) * STEPS * BATCH_SIZE
+
+
+def measure_low_data(
+    classifier: keras.Model,
+    new: tuple[Pixels, Labels] | None,
+    *,
+    images: TrainingImages,
+    crop: Callable[[Any], Any],
+    test: Callable[[], Iterator[tuple[NDArray[Any], Labels]]],
+    few: Few,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+    work: Path | None = None,
+) -> LowData | str:
+    """Train classifiers on few real images: alone, with new images, and with those new images that a filter leaves.
+
+    A draw takes as many real images of each label. From them, three classifiers are trained, which begin with the same weights
+    and see the same real images in the same steps. The filter leaves the new images whose label `classifier` confirms: like
+    the model, it knows all training images, so this is a filter for who shares the new images, not for who has few real ones.
+    No test image is used for anything but the accuracies.
+
+    Args:
+        classifier: The classifier that was trained on all real training images.
+        new: New images and their labels; None: some are not finite numbers.
+        images: The real training images, with labels.
+        crop: See `components.evaluate.samples.classifier.real_batches`.
+        test: Batches of the real test images, scale 0 to 1, and their labels; -1: no label.
+        few: Which numbers of real images, and how often.
+        seed: Draw i of a number of images depends on (seed, number, i) alone.
+        progress: Called with the number of real images that classifiers have seen; it ends at `images_seen`.
+        work: Folder of the finished draws, with which an interrupted evaluation resumes; None: they are not saved.
+
+    Returns:
+        The curve; or why there is none, as a clause.
+    """
+    if new is None:
+        return "some new image has values that are not finite numbers"
+    shape = tuple(classifier.input_shape[1:])
+    possible, left_out = possible_sizes(images, few, shape=shape)
+    test_images, test_labels = _labelled(test, most=min(MAX_TEST, MAX_BYTES // math.prod(shape)))
+    if len(test_labels) < 2:
+        return "it takes at least two test images with a label"
+    predictions = predicted_labels(classifier, new[0])
+    if predictions is None:
+        return NOT_FINITE
+    kept = np.flatnonzero(predictions == new[1])
+    real_labels = np.concatenate([labels for _, labels in _batches(images)])
+    trainer = _Trainer(new, kept, shape=shape, labels=int(classifier.output_shape[-1]), seed=seed)
+    measured = []
+    for number, size in enumerate(possible):
+        rows = [_drawn(real_labels, size, seed=(seed, size, draw)) for draw in range(few.draws)]
+        pixels = _pixels(images, crop, np.unique(np.concatenate(rows)))
+        correct: list[dict[Arm, Correct]] = []
+        for draw in range(few.draws):
+            outcome = trainer.outcome(
+                np.stack([pixels[row] for row in rows[draw]]),
+                real_labels[rows[draw]],
+                test=(test_images, test_labels),
+                address=(size, draw),
+                saved=work / f"low-data-{size}-{draw}.npz" if work else None,
+            )
+            if outcome is None:
+                return NOT_FINITE
+            correct.append(outcome)
+            progress(images_seen(1, draws=number * few.draws + draw + 1))
+        measured.append(_size(size, {arm: np.stack([one[arm] for one in correct]) for arm in correct[0]}))
+    return LowData(
+        images=len(new[1]),
+        kept=len(kept),
+        training=images.count,
+        test_images=len(test_labels),
+        labels=len(np.unique(real_labels)),
+        draws=few.draws,
+        sizes=tuple(measured),
+        left_out=left_out,
+    )
+
+
+class _Trainer:
+    """Trains the classifiers of a draw; see `measure_low_data`."""
+
+    def __init__(
+        self, new: tuple[Pixels, Labels], kept: NDArray[np.int64], *, shape: tuple[int, ...], labels: int, seed: int
+    ) -> None:
+        with tf.device("CPU"):  # tf.data reads it there
+            self.new = tuple(map(tf.constant, new))
+        self.rows: dict[Arm, NDArray[np.int64] | None] = {"real": None, "new": np.arange(len(new[1]))}
+        if len(kept):
+            self.rows["filtered"] = kept
+        self.shape = shape
+        self.seed = seed
+        self.classifier = RepeatedClassifier(shape, labels=labels, steps=STEPS)
+
+    def outcome(
+        self,
+        real: Pixels,
+        labels: Labels,
+        *,
+        test: tuple[Pixels, Labels],
+        address: tuple[int, int],
+        saved: Path | None,
+    ) -> dict[Arm, Correct] | None:
+        """Return which test images each classifier of a draw names correctly; None: some outputs are not finite."""
+        if saved and saved.exists():  # written whole, for this seed, these settings and these inputs alone
+            with np.load(saved, allow_pickle=False) as arrays:
+                return {arm: arrays[arm] for arm in self.rows}
+        outcome = dict[Arm, Correct]()
+        for arm, rows in self.rows.items():
+            random = np.random.default_rng((self.seed, *address))  # the same for every arm
+            start = int(random.integers(2**31))
+            network = self.classifier.train(self._steps(real, labels, rows, random), seed=start)
+            predictions = predicted_labels(network, test[0])
+            if predictions is None:
+                return None
+            outcome[arm] = predictions == test[1]
+        if saved:
+            with atomic.replacing(saved) as temporary, temporary.open("wb") as file:
+                np.savez(file, **outcome)  # type: ignore[arg-type]
+        return outcome
+
+    def _steps(
+        self, real: Pixels, labels: Labels, rows: NDArray[np.int64] | None, random: np.random.Generator
+    ) -> tf.data.Dataset:
+        """Return the batches of a training: of real images, and, if there are `rows`, as many of these new ones beside them."""
+        orders = [_order(np.arange(len(labels)), random)]
+        with tf.device("CPU"):
+            sets = [(tf.constant(real), tf.constant(labels))]
+        if rows is not None:
+            orders.append(_order(rows, random))
+            sets.append(self.new)
+
+        def batch(*numbers: Any) -> Any:
+            parts = [[tf.gather(values, of_set) for values in one] for of_set, one in zip(numbers, sets, strict=True)]
+            pixels, of_pixels = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
+            return tf.cast(pixels, tf.float32) / 255.0, of_pixels
+
+        steps = tf.data.Dataset.from_tensor_slices(tuple(orders))
+        return prefetched(steps.map(batch, num_parallel_calls=2, deterministic=True))
+
+
+def _order(rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    """Return rows in random order, again and again until all steps have theirs: [STEPS, BATCH_SIZE]."""
+    total = STEPS * BATCH_SIZE
+    repeats = [random.permutation(rows) for _ in range(math.ceil(total / len(rows)))]
+    return np.concatenate(repeats)[:total].reshape(STEPS, BATCH_SIZE)
+
+
+def _drawn(labels: Labels, size: int, *, seed: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the rows of as many images of each label, drawn without replacement."""
+    random = np.random.default_rng(seed)
+    kinds = np.unique(labels)
+    return np.concatenate([random.choice(np.flatnonzero(labels == kind), size, replace=False) for kind in kinds])
+
+
+def _batches(images: TrainingImages) -> Iterator[tuple[Any, Labels]]:
+    for inputs in images.measured(count=images.count, batch_size=READ, labelled=True):
+        yield inputs["pixels"], inputs["labels"].numpy()
+
+
+def _pixels(images: TrainingImages, crop: Callable[[Any], Any], rows: NDArray[np.int64]) -> dict[int, Pixels]:
+    """Return the training images of these rows, which are sorted, as the network sees them: [H, W, C] each."""
+    pixels, start = dict[int, Pixels](), 0
+    for batch, labels in _batches(images):
+        own = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + len(labels))]
+        if len(own):
+            cropped = np.asarray(crop(tf.gather(batch, own - start)))
+            pixels |= zip(own.tolist(), np.rint(cropped).astype(np.uint8), strict=True)
+        start += len(labels)
+    return pixels
+
+
+def _labelled(batches: Callable[[], Iterator[tuple[NDArray[Any], Labels]]], *, most: int) -> tuple[Pixels, Labels]:
+    """Return the first images that have labels, at most `most`."""
+    images, labels, total = list[Pixels](), list[Labels](), 0
+    for pixels, of_pixels in batches():
+        rows = np.flatnonzero(of_pixels >= 0)[: most - total]
+        images.append(np.rint(np.asarray(pixels)[rows] * 255.0).astype(np.uint8))
+        labels.append(of_pixels[rows])
+        total += len(rows)
+        if total >= most:
+            break
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _size(size: int, correct: Mapping[Arm, Correct]) -> Size:
+    accuracy = {arm: interval(outcomes) for arm, outcomes in correct.items()}
+    gain: dict[Arm, Interval] = {
+        arm: interval(outcomes.astype(np.int8) - correct["real"].astype(np.int8))
+        for arm, outcomes in correct.items()
+        if arm != "real"
+    }
+    return Size(size, accuracy, gain)
+
+
+def interval(outcomes: NDArray[Any]) -> Interval:
+    """Return the mean of outcomes by draw and test image, [D, T], and its 95% interval.
+
+    Another draw would change the mean, and so would other test images. The two are crossed, so their variances are added:
+    that of the draws' means by D, and that of the images' means by T (Owen 2007, "The pigeonhole bootstrap", section 2; the
+    sum counts what is left over twice, and so is on the safe side). The quantile is Student's, of D - 1 degrees of freedom.
+    A draw has new real images, new first weights and a new order (Bouthillier et al. 2021, "Accounting for variance in
+    machine learning benchmarks").
+    """
+    draws, images = outcomes.shape
+    mean = float(outcomes.mean())
+    variance = outcomes.mean(axis=1).var(ddof=1) / draws + outcomes.mean(axis=0).var(ddof=1) / images
+    half = float(scipy.stats.t.ppf(0.975, draws - 1) * math.sqrt(variance))
+    return Interval(mean, mean - half, mean + half)
+
+
+def document(low_data: LowData | str) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds of the curve, or of the reason that it is left out."""
+    if isinstance(low_data, str):
+        return {"left_out": low_data}
+    return {
+        "images": low_data.images,
+        "kept": low_data.kept,
+        "test_images": low_data.test_images,
+        "draws": low_data.draws,
+        "sizes": {
+            str(size.per_label): {
+                "accuracy": {arm: _rounded(value) for arm, value in size.accuracy.items()},
+                "gain": {arm: _rounded(value) for arm, value in size.gain.items()},
+            }
+            for size in low_data.sizes
+        }
+        | {str(size): {"left_out": why} for size, why in low_data.left_out.items()},
+        "doc": "Accuracy on real test images of classifiers trained on few real images of each label: real: on these alone; "
+        "new: and on new images; filtered: and on those new images whose label the classifier of all training images "
+        "confirms. gain: over real, with 95% intervals over draws and test images. The model itself was trained on all "
+        "training images.",
+    }
+
+
+def _rounded(value: Interval) -> dict[str, float | None]:
+    return {name: rounded(number) for name, number in asdict(value).items()}
