@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
@@ -75,9 +75,10 @@ class VAE(keras.Model):
         self.free_bits = free_bits
         self.labels = tuple(labels)
         self.label_shares = tuple(label_shares)
-        # Training sets these two. They are not part of the configuration, because a trained model does not need them.
+        # Training sets these three. They are not part of the configuration, because a trained model does not need them.
         self.kl_warmup_steps = 0  # steps over which the KL's weight rises
         self.importance_samples = 1  # codes per image for the importance-weighted bound; with one, it is the ELBO
+        self.augment: Callable[..., Any] | None = None  # changes training images: `models.augment.Augment`
         self.seed = seed
         self.sampler = PosteriorSampler(seed, name="sampler")
         self.crop_seed = keras.random.SeedGenerator(seed + 1)
@@ -100,9 +101,15 @@ class VAE(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
-        """Crop, normalise, encode and decode a batch of stored pixels [B, H', W', C]; see `_pass` for what it returns."""
+        """Crop, normalise, encode and decode a batch of stored pixels [B, H', W', C]; see `_pass` for what it returns.
+
+        In training, crops are random, and `augment` changes the images.
+        """
         pixels, labels = self._pixels_and_labels(inputs)
-        targets = self._binarise(self.normalise(self.crop(pixels, random=bool(training))))
+        images = self.crop(pixels, random=bool(training))
+        if training and self.augment is not None:
+            images = self.augment(images, stored=pixels, step=ops.cast(self.optimizer.iterations, "int64"))
+        targets = self._binarise(self.normalise(images))
         return self._pass(targets, labels, samples=self.importance_samples, training=training)
 
     def compute_loss(

@@ -35,13 +35,14 @@ class PreciseBatchNorm(keras.callbacks.Callback):
         self.measure(self.model)
 
     def measure(self, vae: VAE) -> None:
-        """Set every batch normalisation's mean and variance to their averages over the batches."""
+        """Set every batch normalisation's mean and variance to their averages over the batches, which nothing augments."""
         layers = [layer for layer in vae._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
         if not layers:
             return
-        momenta = [layer.momentum for layer in layers]
+        momenta, augment = [layer.momentum for layer in layers], vae.augment
         for layer in layers:
             layer.momentum = 0.0  # so that each batch leaves its own statistics in the layer
+        vae.augment = None
         try:
             if self.forward is None:
                 self.forward = tf.function(lambda inputs: vae(inputs, training=True), reduce_retracing=True)
@@ -56,5 +57,6 @@ class PreciseBatchNorm(keras.callbacks.Callback):
                 layer.moving_mean.assign(mean / images)
                 layer.moving_variance.assign(variance / images)
         finally:
+            vae.augment = augment
             for layer, momentum in zip(layers, momenta, strict=True):
                 layer.momentum = momentum

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from schemas.recipe.augment import AugmentSection
 from schemas.recipe.evaluate import EvaluateSection
 from schemas.recipe.generate import GenerateSection
 from schemas.recipe.model import ConvModel, LossSettings, ModelSettings, ResnetModel
@@ -67,6 +68,9 @@ class TrainSection(Section):
         lt=1,
         description="Decay per step of a moving average of the weights, which is saved in place of the weights. "
         "null: no average. Usual: 0.999.",
+    )
+    augment: AugmentSection = Field(
+        AugmentSection(), description="Small changes of training images, drawn anew in each epoch: for small sets."
     )
     patience: int = Field(10, ge=1, description="Stop after this number of epochs without a better validation loss.")
     use_tuned: bool = Field(True, description="Use the values that tune found. false: use the recipe's own values.")

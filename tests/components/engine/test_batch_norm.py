@@ -51,7 +51,9 @@ def test_the_encoders_statistics_are_those_of_its_layers_outputs_and_nothing_els
 ) -> None:
     vae = vae_with(statistics, batch_norm="before")
     before = [weight.numpy() for weight in vae.trainable_weights]
+    vae.augment = augment = lambda *_, **__: pytest.fail("the statistics are those of images as they are")
     PreciseBatchNorm(batches(examples, "train", batch_size=16)).measure(vae)
+    assert vae.augment is augment
     convolution, normalisation = vae.encoder.layers[1:3]
     pixels = np.concatenate([np.asarray(batch) for batch in batches(examples, "train", batch_size=16)])
     outputs = convolution(vae.normalise(pixels)).numpy()

@@ -13,7 +13,8 @@ from schemas.recipe.model import BernoulliLoss, ConvModel, DenseModel, LossSetti
 from schemas.recipe.recipe import TrainSection
 from schemas.recipe.settings import TrainSettings
 
-# Everything that a recipe may ask for, at once: labels, average, schedule, warm-ups, decay, clipping, batch normalisation.
+# Everything that a recipe may ask for, at once: labels, average, schedule, warm-ups, decay, clipping, batch normalisation,
+# changes of the images.
 EVERYTHING: dict[str, Any] = {
     "model": ConvModel(
         network="conv",
@@ -32,6 +33,7 @@ EVERYTHING: dict[str, Any] = {
     "warmup_epochs": 1,
     "clip_norm": 1.0,
     "ema": 0.8,
+    "augment": {"flip": True, "shift": 0.2},
 }
 
 

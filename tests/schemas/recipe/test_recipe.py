@@ -129,6 +129,8 @@ def test_a_misspelt_key_is_an_error_that_names_it(make_recipe: MakeRecipe, key: 
         ("train.learning_rate", 0),
         ("train.learning_rate", math.inf),
         ("train.patience", 0),
+        ("train.augment.shift", 0.6),
+        ("train.augment.brightness", 1),
         ("train.optimizer", "sgd"),
         ("train.optimizer", "adamw"),  # without a weight decay
         ("train.weight_decay", 0.01),  # without adamw
