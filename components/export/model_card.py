@@ -62,6 +62,7 @@ def model_card(
             version=trained.versions["latent-mill"],
             digests={
                 "Examples": trained.inputs["Examples"],
+                **({"the Model that it started from": start} if (start := trained.inputs.get("start_from")) else {}),
                 "Model": trained.digest,
                 "ModelEvaluation": evaluation.digest,
             },

@@ -24,6 +24,7 @@ from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, print_epochs
 from components.train.replicas import Replicas
+from components.train.starting_weights import Weights, starting_weights
 from components.train.state import ResumableEarlyStopping, TrainingState
 from components.train.tuned import with_tuned
 from models.augment import Augment
@@ -43,6 +44,7 @@ def fit(
     settings, tuned_values = with_tuned(settings, hyperparameters)
     images = TrainingImages(examples)
     state = TrainingState.read(model.work / "state.npz")
+    start = None if state.epochs else starting_weights(settings, images.statistics)
     if not state.finished(settings.train.epochs):
         if tuned_values:
             values = ", ".join(f"{key} {as_setting(value)}" for key, value in tuned_values.items())
@@ -57,7 +59,7 @@ def fit(
             deterministic=settings.train.deterministic,
             path=model.work / "engine.json",
         )
-        _train_within_memory(images, model, settings, state, engine=engine, device=device)
+        _train_within_memory(images, model, settings, state, start=start, engine=engine, device=device)
     make_film(model.progress_path)
     remove_host(model.logs_path)
     best = _best_model(settings, images.statistics, state)
@@ -70,6 +72,7 @@ def _train_within_memory(
     settings: TrainSettings,
     state: TrainingState,
     *,
+    start: Weights | None,
     engine: Engine,
     device: str,
 ) -> None:
@@ -77,7 +80,7 @@ def _train_within_memory(
     replicas = Replicas()
     while True:
         try:
-            return _train(images, model, settings, state, engine=engine, replicas=replicas, device=device)
+            return _train(images, model, settings, state, start=start, engine=engine, replicas=replicas, device=device)
         except tf.errors.ResourceExhaustedError:
             # Nothing more in this clause: the error's traceback holds all that was in memory.
             pass
@@ -92,6 +95,7 @@ def _train(
     settings: TrainSettings,
     state: TrainingState,
     *,
+    start: Weights | None,
     engine: Engine,
     replicas: Replicas,
     device: str,
@@ -100,6 +104,8 @@ def _train(
     section, batch_size = settings.train, settings.train.batch_size
     steps = math.ceil(images.count / batch_size)
     vae = _build(settings, images.statistics, engine=engine, replicas=replicas, steps=steps)
+    if start is not None and not state.epochs:
+        vae.set_weights(start)
     _augment(vae, settings, steps=steps, compiled=replicas.count == 1)
     _print_start(vae, images, settings, state, replicas=replicas, device=device)
     progress = EpochProgress(epochs=section.epochs, images=images.count, batch_size=batch_size)

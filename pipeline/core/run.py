@@ -9,17 +9,20 @@ from pathlib import Path
 from components.evaluate.component import STAGE as EVALUATE
 from components.generate.component import STAGE as GENERATE
 from components.reporting.console import console, say
-from pipeline.core.chain import Status, inputs_of, status_of
+from components.train.component import STAGE as TRAIN
+from components.train.component import expect_start
+from pipeline.core.chain import Status, artifact_path, inputs_of, status_of
 from pipeline.core.child_process import StageFailed, run_module
 from pipeline.core.contents import place
 from pipeline.core.labels import expect_labels
 from pipeline.core.stage_process import Task, stage_of, staging_of, task_for
 from pipeline.core.trust import expect_trusted
 from pipeline.recipes.summary import print_recipe
-from schemas.artifacts.kinds import Examples, Generator
+from schemas.artifacts.kinds import Examples, Generator, Model
 from schemas.artifacts.manifest import Artifact
 from schemas.errors import DataError
 from schemas.recipe.recipe import Recipe
+from schemas.recipe.settings import TrainSettings
 from schemas.stage import Stage
 
 
@@ -40,10 +43,13 @@ def run_stages(
         The stages' artifacts.
 
     Raises:
-        UsageError: A generator is not trusted (`pipeline.core.trust`).
+        UsageError: A generator is not trusted (`pipeline.core.trust`), or the model that training starts from does not fit.
         DataError: An artifact differs from its manifest.
         StageFailed: A stage ended without its artifact.
     """
+    if TRAIN in stages:
+        own = artifact_path(recipe, Model, runs=runs)
+        expect_start(TrainSettings.of(recipe), recipe.preprocess, own=own)
     statuses: list[Status] = []
     made: set[Path] = set()  # artifacts of this run
     printed = False

@@ -143,6 +143,8 @@ def _parents(images: ImageSet) -> Generator | None:
             break
         manifest = artifact.manifest
         _line(kind.TYPE, f"{digest}  {artifact.path}  ({contents(manifest)})")
+        if start := manifest.inputs.get("start_from"):
+            _line("started", f"from the weights of the model {start}")
         if isinstance(artifact, Generator):
             generator = artifact
     else:

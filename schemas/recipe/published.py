@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.recipe.generate import CODE_SOURCES
-from schemas.recipe.settings import EVALUATE_FILES
+from schemas.recipe.settings import EVALUATE_FILES, TRAIN_FOLDERS
 
-_PATHS = {"evaluate": EVALUATE_FILES, "generate": CODE_SOURCES}  # by section
+_PATHS = {"train": TRAIN_FOLDERS, "evaluate": EVALUATE_FILES, "generate": CODE_SOURCES}  # by section
 
 
 def published(recipe: Mapping[str, Any]) -> dict[str, Any]:

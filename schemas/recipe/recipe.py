@@ -69,6 +69,12 @@ class TrainSection(Section):
         description="Decay per step of a moving average of the weights, which is saved in place of the weights. "
         "null: no average. Usual: 0.999.",
     )
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder of another run or its model, of the same kind of network, with whose weights training "
+        "begins. A relative path starts from the current folder.",
+    )
     augment: AugmentSection = Field(
         AugmentSection(), description="Small changes of training images, drawn anew in each epoch: for small sets."
     )

@@ -23,6 +23,7 @@ from schemas.recipe.search import TRIAL_TRAIN_KEYS
 from schemas.recipe.sources import Source
 
 FORMATS_BEFORE_AVIF = ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
+TRAIN_FOLDERS = ("start_from",)  # settings of `train` that name a folder
 EVALUATE_FILES = ("feature_model", "inception")  # settings of `evaluate` that name a file
 
 
@@ -152,6 +153,12 @@ class TrainSettings(StageSettings):
     model: ModelSettings
     loss: LossSettings
     train: TrainSection
+
+    def content(self) -> dict[str, Any]:
+        """Return the settings that decide the model, without the path of another model, because its content counts."""
+        content = super().content()
+        content["train"] |= {name: None if getattr(self.train, name) is None else "given" for name in TRAIN_FOLDERS}
+        return content
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ def as_yaml(recipe: Mapping[str, Any]) -> str:
 def lineage(examples: Manifest, model: Manifest, search: Search | None) -> list[tuple[str, str, str]]:
     """Return the artifacts behind a report: name, digest, and what each was made from."""
     names = {examples.digest: "the Examples above"}
+    if start := model.inputs.get("start_from"):
+        names[start] = f"the weights of the Model {start[:12]}…"
     if search is not None:
         names[search.manifest.digest] = "the HyperParameters above"
     made_from = [names.get(digest, f"{name} {digest[:12]}…") for name, digest in sorted(model.inputs.items())]

@@ -19,6 +19,7 @@ def test_paths_and_other_machines_are_left_out_and_nothing_else(make_recipe: Mak
         "sources": [{"kind": "folder", "path": f"{HOME}/photos", "label": "first_folder"}, {"kind": "digits"}],
         "data": {"about": "Photos.", "files": [{"url": f"file://{HOME}/a.zip", "sha256": "0" * 64, "name": "a"}]},
         "evaluate": {"feature_model": f"{HOME}/f.keras", "inception": f"{HOME}/inception-2015-12-05.pt"},
+        "train": {"start_from": f"{HOME}/runs/other", "epochs": 3},
         "generate": {"around": f"{HOME}/near", "strength": 0.25},
         "beam": {"workers": 3, "options": ["--runner=FlinkRunner", "--job_endpoint=lovelaces-laptop:8099"]},
     }
@@ -31,7 +32,7 @@ def test_paths_and_other_machines_are_left_out_and_nothing_else(make_recipe: Mak
         recipe.preprocess,
         recipe.model,
         recipe.loss,
-        recipe.train,
+        recipe.train.model_copy(update={"start_from": None}),
     )
     assert again.generate.strength == 0.25
     assert published(data) == data
