@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from components.engine.device import prepare_device
 from components.evaluate.samples.classifier import feature_network, unlabelled
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
+from components.evaluate.samples.fitted_flow import fit_flow_to_images
 from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.image_sets import real_images
 from components.evaluate.samples.judge import SCALE_IMAGES, train_real_classifier
@@ -35,6 +36,8 @@ from components.evaluate.samples.sampler_choice import fit_to_training
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
 from components.reporting.console import bar
+from models.code_samplers import Mixture
+from models.flow import Flow
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples, Model
 
@@ -52,6 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, help="of pythae's training; by default as long as the first model's training took"
     )
+    parser.add_argument("--flow-steps", type=int, default=0, help="steps of a flow (evaluate.flow_steps); 0: none")
     options = parser.parse_args()
     prepare_device()
     trained = [_load(run) for run in options.runs]
@@ -65,7 +69,13 @@ def main() -> None:
                 vae, images, folder=Path(folder), python=options.pythae_python, minutes=minutes, count=count
             )
         space = _space(vae, images)
-        rows = _distances(dict(zip(options.runs, trained, strict=True)), space=space, peers=peers, count=count)
+        rows = _distances(
+            dict(zip(options.runs, trained, strict=True)),
+            space=space,
+            peers=peers,
+            count=count,
+            flow_steps=options.flow_steps,
+        )
     for name, row in rows.items():
         low, high = row["kernel_interval"]
         interval = "" if low is None else f" ({low:.5f} to {high:.5f})"  # too few images have no interval
@@ -102,6 +112,7 @@ def _distances(
     space: FeatureSpace,
     peers: dict[str, NDArray[np.float32]],
     count: int,
+    flow_steps: int,
 ) -> dict[str, dict[str, Any]]:
     """Return the distances of every set of images from the first run's test images; training images are the floor."""
     first, (vae, images) = next(iter(trained.items()))
@@ -114,6 +125,10 @@ def _distances(
         labels = shared_labels(own, count=count)
         with readable(own_images.examples), bar("samplers", total=own_images.count) as update:
             samplers = fit_to_training(own, own_images, seed=SEED, progress=update)
+        if flow_steps:
+            mixture = next(sampler for sampler in samplers if isinstance(sampler, Mixture))
+            flow = fit_flow_to_images(own, own_images, mixture=mixture, steps=flow_steps, seed=SEED, bar=bar)
+            samplers += [flow] if isinstance(flow, Flow) else []
         for sampler in samplers:
             drawn = new_images(own, count=count, seed=SEED, labels=labels, sampler=sampler)
             sets[f"{run.name}, {sampler.kind}"] = _features(space, drawn)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.erf import erf
 
-Kind = Literal["normal", "prior", "uniform", "mixture", "posterior"]
+Kind = Literal["normal", "prior", "uniform", "mixture", "posterior", "flow"]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class CodeSampler(ABC):
     As the noise of an image depends only on (seed, index), so does its code.
 
     Attributes:
-        kind: Name of the sampler, for `from_arrays`.
+        kind: Name of the sampler, for `models.sampler_arrays.from_arrays`.
     """
 
     kind: ClassVar[Kind]
@@ -51,15 +51,23 @@ class CodeSampler(ABC):
 
     @abstractmethod
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Return the log density of codes at temperature 1, computed with NumPy: [N], nats.
+        """Return the log density of codes at temperature 1: [N], nats.
 
         Args:
             codes: Codes [N, D].
             labels: Numbers of labels, from 0: [N]. Ignored by a sampler without labels.
         """
 
+    @property
+    def multiplications(self) -> int:
+        """Multiplications that a code takes; 0 where they are next to none beside those of any decoder."""
+        return 0
+
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays from which `from_arrays` builds the same sampler, by name; numbers are arrays without dimensions."""
+        """Return the arrays from which `models.sampler_arrays.from_arrays` builds the same sampler, by name.
+
+        Numbers are arrays without dimensions.
+        """
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
 
@@ -103,7 +111,9 @@ class LearnedPrior(CodeSampler):
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         """Return μ + σ x of the component that the uniform draw selects: [B, D]."""
         normal, uniform = temperature * ops.cast(normal, "float32"), ops.cast(uniform, "float32")
-        component = _component(self.shares, uniform, _label(labels, count=len(self.shares), like=uniform))
+        component = selected_component(
+            self.shares, uniform, label_numbers(labels, count=len(self.shares), like=uniform)
+        )
         dims = self.means.shape[1]
         means, deviations = (ops.take(values, component, axis=0) for values in (self.means, self.deviations))
         first = means + deviations * normal[:, :dims]
@@ -166,26 +176,48 @@ class Mixture(CodeSampler):
         """Return μ + L x of the component that the uniform draw selects: [B, D]."""
         count, components, dims = self.means.shape
         uniform = ops.cast(uniform, "float32")
-        label = _label(labels, count=count, like=uniform)
-        component = label * components + _component(self.shares, uniform, label)  # [B], among all labels' components
+        label = label_numbers(labels, count=count, like=uniform)
+        component = label * components + selected_component(
+            self.shares, uniform, label
+        )  # [B], among all labels' components
         factors = ops.take(self.factors.reshape(-1, dims, dims), component, axis=0)  # [B, D, D]
         deviations = ops.squeeze(ops.matmul(factors, ops.expand_dims(ops.cast(normal, "float32"), -1)), -1)
         return ops.take(self.means.reshape(-1, dims), component, axis=0) + temperature * deviations
 
+    @property
+    def multiplications(self) -> int:
+        """The square of D."""
+        return int(self.means.shape[2]) ** 2
+
     def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
         """Return the log density of the mixture of the label: [N], nats."""
-        z, log_densities = codes.astype(np.float64), np.full(len(codes), -np.inf)
+        log_densities = np.full(len(codes), -np.inf)
+        for label, rows, used, components in self._of_components(codes, labels):
+            log_densities[rows] = _log_mixture(self.shares[label, used][None], components, None)
+        return log_densities
+
+    def components(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return the component that each code most likely comes from: [N]."""
+        numbers = np.zeros(len(codes), np.int64)
+        for label, rows, used, components in self._of_components(codes, labels):
+            numbers[rows] = used[np.argmax(np.log(self.shares[label, used]) + components, axis=1)]
+        return numbers
+
+    def _of_components(
+        self, codes: Floats, labels: NDArray[np.int64] | None
+    ) -> Iterator[tuple[int, NDArray[np.bool_], NDArray[np.intp], Doubles]]:
+        """Yield each label, the rows of its codes [N], its components with a share, and their log densities [n, K]."""
+        z = codes.astype(np.float64)
         if len(self.shares) == 1 or labels is None:
             labels = np.zeros(len(codes), np.int64)
-        for label in np.unique(labels):
+        for label in np.unique(labels).tolist():
             rows, used = labels == label, np.flatnonzero(self.shares[label] > 0)
             components = []
             for component in used:
                 factor = self.factors[label, component].astype(np.float64)
                 white = np.linalg.solve(factor, (z[rows] - self.means[label, component]).T).T
                 components.append(_log_normal(white) - np.log(np.diag(factor)).sum())
-            log_densities[rows] = _log_mixture(self.shares[label, used][None], np.stack(components, axis=1), None)
-        return log_densities
+            yield label, rows, used, np.stack(components, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +244,7 @@ class AggregatePosterior(CodeSampler):
     def codes(self, normal: Any, uniform: Any, labels: Any = None, *, temperature: Any = 1.0) -> Any:
         """Return μ + bandwidth · σ · x of the row that the uniform draw selects: [B, D]."""
         uniform = ops.cast(uniform, "float32")
-        label = _label(labels, count=len(self.starts) - 1, like=uniform)
+        label = label_numbers(labels, count=len(self.starts) - 1, like=uniform)
         rows = np.diff(self.starts)
         first = np.where(rows > 0, self.starts[:-1], 0).astype(np.int32)
         rows = np.where(rows > 0, rows, len(self.means)).astype(np.int32)
@@ -235,29 +267,6 @@ class AggregatePosterior(CodeSampler):
         return log_densities
 
 
-def from_arrays(kind: str, arrays: Mapping[str, NDArray[Any]]) -> CodeSampler:
-    """Return the sampler of a kind, built from what its `arrays` returned.
-
-    Raises:
-        KeyError: An array is missing.
-        ValueError: There is no such kind.
-    """
-    floats = {name: np.asarray(values, np.float32) for name, values in arrays.items()}
-    match kind:
-        case "normal":
-            return Normal(int(arrays["latent_dim"]))
-        case "prior":
-            return LearnedPrior(floats["shares"], floats["means"], floats["deviations"], int(arrays["latent_dim"]))
-        case "uniform":
-            return UniformBox(floats["low"], floats["high"])
-        case "mixture":
-            return Mixture(floats["shares"], floats["means"], floats["factors"])
-        case "posterior":
-            starts = np.asarray(arrays["starts"], np.int32)
-            return AggregatePosterior(floats["means"], floats["deviations"], starts, float(arrays["bandwidth"]))
-    raise ValueError(f"kind: expected a kind of sampler, found {kind!r}")
-
-
 def _log_normal(codes: Doubles) -> Doubles:
     """Return the log density of N(0, I): [N, D] to [N]."""
     log_density: Doubles = -0.5 * (np.square(codes).sum(axis=1) + codes.shape[1] * math.log(2 * math.pi))
@@ -273,7 +282,7 @@ def _log_mixture(shares: Floats, components: Doubles, labels: NDArray[np.int64] 
     return log_density
 
 
-def _component(shares: Floats, uniform: Any, label: Any) -> Any:
+def selected_component(shares: Floats, uniform: Any, label: Any) -> Any:
     """Return the component that each uniform draw selects, by the shares [L, K] of its label: [B], int32.
 
     Component k is selected by draws between the sum of the shares before it and the sum that includes it.
@@ -290,7 +299,7 @@ def _component(shares: Floats, uniform: Any, label: Any) -> Any:
     return ops.sum(ops.cast(passed, "int32"), axis=-1)
 
 
-def _label(labels: Any, *, count: int, like: Any) -> Any:
+def label_numbers(labels: Any, *, count: int, like: Any) -> Any:
     """Return the label of each code: [B], int32; 0 if there is only one label."""
     if count == 1:
         return ops.zeros_like(like, dtype="int32")

@@ -17,6 +17,7 @@ from components.evaluate.samples import judge
 from components.evaluate.samples.judge import Judgement
 from components.evaluate.samples.low_data import Few
 from components.evaluate.samples.own_features import extra_spaces
+from components.evaluate.samples.requirements import check_sampler
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
 from components.reporting.numbers import with_error
@@ -50,6 +51,14 @@ def run(
     statistics = read_statistics(examples)
     vae = _load(model, statistics=statistics)
     spaces = extra_spaces(settings.evaluate, image_shape=vae.image_shape)  # before the long work: a path may be wrong
+    if why := check_sampler(
+        vae,
+        statistics,
+        max_images=settings.evaluate.distance_images,
+        sampler=settings.evaluate.sampler,
+        flow_steps=settings.evaluate.flow_steps,
+    ):
+        say(f"flow    left out: {why}")
     total = statistics.records.get(measure.SPLIT, 0)
     size = f"{statistics.width} × {statistics.height} pixels"
     say(f"reads   {counted(total, 'test image')} of {size}, on {device}")
@@ -70,6 +79,7 @@ def run(
         seed=settings.seed,
         max_images=settings.evaluate.distance_images,
         sampler=settings.evaluate.sampler,
+        flow_steps=settings.evaluate.flow_steps,
         bar=bar,
         extra_spaces=spaces,
         few=Few(settings.evaluate.low_data, settings.evaluate.low_data_draws),

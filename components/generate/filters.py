@@ -119,6 +119,11 @@ def select(
     calibration = None
     if section.drop_unlikely:
         calibration = calibration_of(generator, loaded.kind)
+        if calibration.sampler.kind == "flow":
+            raise UsageError(
+                "generate.drop_unlikely: expected a sampler that says how likely a code is, found flow; set generate.sampler, "
+                "such as mixture"
+            )
         if calibration.sampler.kind == "uniform":
             raise UsageError(
                 "generate.drop_unlikely: expected a sampler some of whose codes are likelier than others, found uniform"

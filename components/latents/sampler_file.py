@@ -8,7 +8,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from models.code_samplers import CodeSampler, from_arrays
+from models.code_samplers import CodeSampler
+from models.sampler_arrays import from_arrays
 from schemas import atomic
 from schemas.errors import DataError
 

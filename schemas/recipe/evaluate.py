@@ -53,12 +53,19 @@ class EvaluateSection(Section):
         ge=0,
         description="Maximum number of images per set when new images are compared with test images. 0: no comparison.",
     )
-    sampler: Literal["auto", "normal", "prior", "uniform", "mixture", "posterior"] = Field(
+    sampler: Literal["auto", "normal", "prior", "uniform", "mixture", "flow", "posterior"] = Field(
         "auto",
         description="Distribution that codes of new images are drawn from. normal: the prior N(0, I). prior: a "
         "learned prior. uniform: the box around the training images' codes. mixture: a Gaussian mixture fitted to "
-        "these codes. posterior: the posteriors of training images. auto: the one whose images are nearest to the "
-        "validation images, except posterior.",
+        "these codes. flow: a network fitted to them, see flow_steps. posterior: the posteriors of training images. "
+        "auto: the one whose images are nearest to the validation images, except posterior.",
+    )
+    flow_steps: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Steps in which a flow, a network that is fitted to the training images' codes, carries noise to "
+        "codes. More steps follow it more closely and take longer. 0: no flow is fitted.",
     )
     low_data: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
         (),
@@ -89,6 +96,12 @@ class EvaluateSection(Section):
     def _check_low_data(self) -> Self:
         if len(set(self.low_data)) < len(self.low_data):
             raise ValueError(f"low_data: expected numbers that differ, found {list(self.low_data)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_flow(self) -> Self:
+        if self.sampler == "flow" and not self.flow_steps:
+            raise ValueError("flow_steps: expected 1 or more with sampler flow, found 0")
         return self
 
     @model_validator(mode="after")

@@ -66,7 +66,7 @@ class GenerateSection(Section):
         le=10,
         description="Factor of the spread of codes around their centres. Below 1: more likely, less varied images.",
     )
-    sampler: Literal["auto", "normal", "prior", "uniform", "mixture", "posterior"] = Field(
+    sampler: Literal["auto", "normal", "prior", "uniform", "mixture", "flow", "posterior"] = Field(
         "auto",
         description="Distribution that codes are drawn from. auto: the one that evaluate chose. posterior is only "
         "available if evaluate chose it.",

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from scipy.stats import kstest, multivariate_normal, norm
 
-from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox, from_arrays
+from models.code_samplers import AggregatePosterior, CodeSampler, LearnedPrior, Mixture, Normal, UniformBox
+from models.sampler_arrays import from_arrays
 
 Array = np.ndarray[Any, Any]
 COUNT = 40_000
@@ -110,8 +111,8 @@ def test_a_sampler_can_be_rebuilt_from_its_arrays(sampler: CodeSampler) -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected a kind of sampler, found 'flow'"):
-        from_arrays("flow", {})
+    with pytest.raises(ValueError, match="expected a kind of sampler, found 'fractal'"):
+        from_arrays("fractal", {})
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
@@ -258,3 +259,12 @@ def test_a_mixture_of_one_component_is_a_normal_distribution() -> None:
     normal = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     codes = np.asarray(single.codes(normal, np.linspace(0, 0.999, 5, dtype=np.float32)))
     assert np.allclose(codes, CENTRES[1] + normal @ factor.T, atol=1e-5)
+
+
+def test_a_mixture_knows_which_component_a_code_is_from() -> None:
+    normal, uniform, labels = noise(200)
+    alone, labelled = mixture(), labelled_mixture()
+    np.testing.assert_array_equal(alone.components(np.asarray(alone.codes(normal, uniform))), uniform >= 0.3)
+    codes = np.asarray(labelled.codes(normal, uniform, labels))
+    expected = np.round(codes.mean(axis=1) / 100) - 2 * labels
+    np.testing.assert_array_equal(labelled.components(codes, labels), expected)

@@ -158,6 +158,7 @@ def render(
             blurred=comparisons.BLURRED,
             measures=[] if isinstance(judgement.quality, str) else comparisons.measure_rows(judgement.quality),
             samplers=_samplers(judgement),
+            flow=wording.flow(judgement),
             space=judgement.space,
             # Where the sampler is left to evaluate, `codes` says it.
             why_not_chosen=None if subject.settings.evaluate.sampler == "auto" else judgement.why_not_chosen,

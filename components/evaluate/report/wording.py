@@ -92,6 +92,7 @@ SAMPLERS = {
     "prior": "the mixture that the model learned as its prior",
     "uniform": "the box that the training images' codes span",
     "mixture": "a Gaussian mixture fitted to the training images' codes",
+    "flow": "a flow fitted to the training images' codes",
     "posterior": "the posteriors of training images",
 }
 
@@ -109,6 +110,8 @@ def judgement(judged: Judgement, *, sampler: str = "auto") -> list[tuple[str, st
         best = judged.compared.distances[-1]
         lines += [("floor", below_floor(best))] if is_below_floor(best) else []
     lines.append(("codes", codes(judged, sampler=sampler)))
+    if flow_clause := flow(judged):
+        lines.append(("flow", f"{flow_clause}{speeds(judged)}"))
     if not isinstance(judged.usefulness, str):
         lines.append(("useful", usefulness(judged.usefulness)))
     if judged.low_data is not None:
@@ -161,6 +164,32 @@ def codes(judged: Judgement, *, sampler: str) -> str:
     clause = f"from {SAMPLERS[judged.sampler.kind]}"
     why = why_not_chosen(judged, sampler=sampler)
     return f"{clause}; no better sampler was looked for: {why}" if why else clause
+
+
+def flow(judged: Judgement) -> str:
+    """Say what a flow gains and costs beside the best other sampler, or why it is not used, as a clause; "" without one."""
+    trade, clauses = judged.trade, []
+    if trade:
+        own, other = (
+            (pixels(max(value, 0.0)) if trade.lost == "excess" else as_distance(value))
+            for value in (trade.flow, trade.other)
+        )
+        what = "are blurred beyond reconstructions by" if trade.lost == "excess" else "lie at a Fréchet distance of"
+        times = f"{fixed(trade.work, decimals=1)} times the multiplications"
+        worth = "" if trade.pays else ", too many for what it gains"
+        clauses.append(f"its images {what} {own}, those from {trade.kind} {other}, for {times}{worth}")
+    if judged.why_no_flow:
+        clauses.append(f"not used: {judged.why_no_flow}")
+    return "; ".join(clauses)
+
+
+def speeds(judged: Judgement) -> str:
+    """Say how many images a second a flow and the best other sampler made, as a clause; "" where that was not measured."""
+    if judged.trade is None or isinstance(judged.samplers, str):
+        return ""
+    rates = {result.sampler.kind: result.speed for result in judged.samplers}
+    own, other = rates.get("flow"), rates.get(judged.trade.kind)
+    return "" if own is None or other is None else f"; {own:,.0f} images/s here, {judged.trade.kind} {other:,.0f}"
 
 
 def why_not_chosen(judged: Judgement, *, sampler: str) -> str | None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.reconstruction.measure import SPLIT
-from components.evaluate.samples import distances, low_data, privacy, quality, usefulness
+from components.evaluate.samples import distances, flow_trade, low_data, privacy, quality, usefulness
 from components.evaluate.samples.calibration import FEWEST, MOST
 from components.evaluate.samples.classifier import BATCH_SIZE as CLASSIFIER_BATCH
 from components.evaluate.samples.classifier import (
@@ -30,21 +30,33 @@ from components.evaluate.samples.classifier import (
 from components.evaluate.samples.degradations import BLUR, OF_IMAGES
 from components.evaluate.samples.distances import Compared, compare
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
+from components.evaluate.samples.fitted_flow import fit_flow_to_images
+from components.evaluate.samples.flow_trade import Stopwatch, Trade, multiplications
 from components.evaluate.samples.image_sets import ImageSets
 from components.evaluate.samples.low_data import NONE, Few, LowData, measure_low_data, possible_sizes
 from components.evaluate.samples.measures import Measure, in_features, measures_of
-from components.evaluate.samples.neighbours import NEIGHBOURS
 from components.evaluate.samples.privacy import PASSES, Memorisation, measure_memorisation
 from components.evaluate.samples.quality import Quality, measure_excess, measure_quality
-from components.evaluate.samples.sampler_choice import MAX_FITTED, SamplerResult, choose_sampler, fit_to_training
+from components.evaluate.samples.requirements import (
+    check_sampler,
+    floor_split,
+    images_compared,
+    why_nothing_is_judged,
+)
+from components.evaluate.samples.sampler_choice import (
+    MAX_FITTED,
+    SamplerResult,
+    choose_sampler,
+    fit_to_training,
+)
 from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness, new_count
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
 from components.reporting.numbers import rounded
-from models.code_samplers import CodeSampler
+from models.code_samplers import CodeSampler, Mixture
+from models.flow import Flow
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples
-from schemas.errors import DataError
 
 NOT_CONDITIONAL = "the model makes images without labels (model.conditional: true makes one that takes them)"
 SCALE_IMAGES = 256  # training images that set the scale of a classifier's features
@@ -66,6 +78,8 @@ class Judgement:
         memorisation: How close new images come to training images.
         low_data: Whether new images help beside few real ones; None: the recipe does not ask.
         why_not_chosen: Why no sampler could be chosen by validation images, as a clause; None: one was.
+        trade: What a flow gains and costs beside the best other sampler; None: there is no flow.
+        why_no_flow: Why a flow that the recipe asks for is left out or not used, as a clause.
     """
 
     sampler: CodeSampler
@@ -77,6 +91,8 @@ class Judgement:
     memorisation: Memorisation | str
     low_data: LowData | str | None = None
     why_not_chosen: str | None = None
+    trade: Trade | None = None
+    why_no_flow: str | None = None
 
 
 def judge(
@@ -86,6 +102,7 @@ def judge(
     seed: int,
     max_images: int,
     sampler: str,
+    flow_steps: int = 0,
     bar: Bar,
     extra_spaces: Sequence[FeatureSpace] = (),
     few: Few = NONE,
@@ -99,41 +116,25 @@ def judge(
         seed: Seed of codes, of classifiers and of the kernel distance's blocks.
         max_images: Images of each set, at most; 0: nothing is judged.
         sampler: Kind of the sampler of codes; or auto.
+        flow_steps: Steps in which a flow carries noise to codes; 0: no flow is fitted.
         bar: Opens a progress bar: ``bar(description, total=…)``.
         extra_spaces: Feature spaces that the recipe adds.
         few: The low-data curve that the recipe asks for.
-        work: Folder for trained classifiers, with which an interrupted evaluation resumes; None: they are not saved.
+        work: Folder for trained classifiers and flows, with which an interrupted evaluation resumes; None: they are not saved.
 
     Raises:
         DataError: The recipe names a fitted sampler, and there is nothing to fit it to.
     """
     images = TrainingImages(examples)
-    records = images.statistics.records
-    # A classifier knows the training images: their distance would be too high a floor.
-    floor_split = "validation" if records["validation"] >= FEWEST else "train"
-    count = min(max_images, records[SPLIT], records["train"], records[floor_split])
-    if why := _why_nothing_is_judged(vae, max_images=max_images, count=count):
-        prior = vae.prior_sampler()
-        if sampler not in ("auto", prior.kind):
-            raise DataError(
-                f"evaluate.sampler: expected {prior.kind} or auto, found {sampler}, which cannot be fitted: {why}"
-            )
-        return Judgement(prior, why, "", why, why, why, why, low_data=why if few.sizes else None)
+    why_no_flow = check_sampler(vae, images.statistics, max_images=max_images, sampler=sampler, flow_steps=flow_steps)
+    if why := why_nothing_is_judged(vae, images.statistics, max_images=max_images):
+        low = why if few.sizes else None
+        return Judgement(vae.prior_sampler(), why, "", why, why, why, why, why_no_flow=why_no_flow, low_data=low)
+    count = images_compared(images.statistics, max_images=max_images)
     with readable(examples):
-        judging = _Judge(vae, images, count=count, floor_split=floor_split, seed=seed, bar=bar, few=few, work=work)
-        return judging.judgement(sampler, extra_spaces=extra_spaces)
-
-
-def _why_nothing_is_judged(vae: VAE, *, max_images: int, count: int) -> str | None:
-    if max_images == 0:
-        return "evaluate.distance_images is 0"
-    if not vae.variational:
-        return "a plain autoencoder has no distribution to draw new images from"
-    if max_images <= NEIGHBOURS:
-        return f"distances need more than {NEIGHBOURS} images, and evaluate.distance_images is {max_images}"
-    if count <= NEIGHBOURS:
-        return f"distances need more than {NEIGHBOURS} test and training images, and there are {count}"
-    return None
+        judging = _Judge(vae, images, count=count, seed=seed, bar=bar, few=few, work=work)
+        steps = 0 if why_no_flow else flow_steps
+        return judging.judgement(sampler, flow_steps=steps, why_no_flow=why_no_flow, extra_spaces=extra_spaces)
 
 
 class _Judge:
@@ -145,7 +146,6 @@ class _Judge:
         images: TrainingImages,
         *,
         count: int,
-        floor_split: str,
         seed: int,
         bar: Bar,
         few: Few,
@@ -154,7 +154,7 @@ class _Judge:
         self.vae = vae
         self.images = images
         self.count = count
-        self.floor_split = floor_split
+        self.floor_split = floor_split(images.statistics)
         self.sets = ImageSets(vae, images, seed)
         self.seed = seed
         self.bar = bar
@@ -165,20 +165,32 @@ class _Judge:
             None if self.why_no_classifier else train_real_classifier(vae, images, seed=seed, bar=bar, work=work)
         )
 
-    def judgement(self, sampler: str, *, extra_spaces: Sequence[FeatureSpace]) -> Judgement:
+    def judgement(
+        self, sampler: str, *, flow_steps: int, why_no_flow: str | None, extra_spaces: Sequence[FeatureSpace]
+    ) -> Judgement:
         """Choose a sampler and judge its images."""
         spaces = self._spaces()
         measures = measures_of(spaces)
         with self.bar("samplers", total=min(MAX_FITTED, self.images.count)) as update:
             samplers = fit_to_training(self.vae, self.images, seed=self.seed, progress=update)
+        if flow_steps:
+            flow = self._flow(flow_steps, next(one for one in samplers if isinstance(one, Mixture)))
+            if isinstance(flow, str):
+                why_no_flow = flow
+            else:
+                samplers.append(flow)
         held_out = min(self.count, self.images.statistics.records["validation"])
+        watches = [Stopwatch() for _ in samplers]
         with self.bar("distances", total=(2 + len(samplers)) * self.count + held_out) as update:
             counted = _counting(update)
             test, training, validation = (
                 features_of(spaces, counted(self.sets.real(split, size))) if size else []
                 for split, size in ((SPLIT, self.count), ("train", self.count), ("validation", held_out))
             )
-            synthetic = [features_of(spaces, counted(self.sets.new(candidate, self.count))) for candidate in samplers]
+            synthetic = [
+                features_of(spaces, counted(watch.timed(self.sets.new(candidate, self.count))))
+                for candidate, watch in zip(samplers, watches, strict=True)
+            ]
         excess = self._excess(measures, samplers)
         choice = choose_sampler(
             samplers,
@@ -188,9 +200,15 @@ class _Judge:
             training=training,
             validation=validation,
             excess=excess,
+            work=[multiplications(self.vae, candidate) for candidate in samplers],
+            speeds=[watch.speed for watch in watches],
             seed=self.seed,
         )
-        chosen = choice.sampler
+        chosen, memorisation = choice.sampler, self._memorisation(choice.sampler)
+        if sampler == "auto" and choice.trade and chosen.kind == "flow" and _flagged(memorisation):
+            why_no_flow = "its images are copies of training images too often"
+            chosen = next(one for one in samplers if one.kind == choice.trade.kind)
+            memorisation = self._memorisation(chosen)
         new_features = next(features for one, features in zip(samplers, synthetic, strict=True) if one is chosen)
         others = training if self.floor_split == "train" else validation
         if extra_spaces:  # the chosen sampler alone, because such networks are large
@@ -209,7 +227,6 @@ class _Judge:
         )
         if self.why_no_classifier:
             compared = Compared(compared.distances, {**compared.left_out, "classifier": self.why_no_classifier})
-        memorisation = self._memorisation(chosen)
         worth = self._quality([*measures, *map(in_features, extra_spaces)], chosen)
         useful, curve = self._usefulness(chosen)
         return Judgement(
@@ -222,6 +239,19 @@ class _Judge:
             memorisation=memorisation,
             low_data=curve,
             why_not_chosen=choice.why_not_chosen,
+            trade=choice.trade,
+            why_no_flow=why_no_flow,
+        )
+
+    def _flow(self, steps: int, mixture: Mixture) -> Flow | str:
+        return fit_flow_to_images(
+            self.vae,
+            self.images,
+            mixture=mixture,
+            steps=steps,
+            seed=self.seed,
+            bar=self.bar,
+            saved=self.work / "flow.npz" if self.work else None,
         )
 
     def _spaces(self) -> list[FeatureSpace]:
@@ -316,6 +346,8 @@ def document(judgement: Judgement) -> dict[str, Any]:
             "chosen": judgement.sampler.kind,
             "space": judgement.space,
             **({"left_out": judgement.why_not_chosen} if judgement.why_not_chosen else {}),
+            **({"why_no_flow": judgement.why_no_flow} if judgement.why_no_flow else {}),
+            **({"trade": flow_trade.document(judgement.trade)} if judgement.trade else {}),
             **{
                 result.sampler.kind: {
                     "excess_blur": rounded(result.excess),
@@ -338,6 +370,10 @@ def document(judgement: Judgement) -> dict[str, Any]:
         },
         "memorisation": privacy.document(judgement.memorisation),
     }
+
+
+def _flagged(memorisation: Memorisation | str) -> bool:
+    return not isinstance(memorisation, str) and memorisation.flagged
 
 
 def _crop(vae: VAE) -> Callable[[Any], Any]:

@@ -6,21 +6,20 @@ sampler's doing. It is measured by every calibrated measure, and the one that is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.reconstruction.measure import batch_size
 from components.evaluate.samples.distances import NOT_FINITE
 from components.evaluate.samples.fitted_samplers import fit_samplers
+from components.evaluate.samples.flow_trade import Lost, Trade
 from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.kid import kernel_distance
-from components.examples.dataset import labelled_batches
+from components.evaluate.samples.posteriors import posteriors_of
 from components.examples.training_images import TrainingImages
-from components.latents.noise import binarised
-from models.code_samplers import CodeSampler
+from models.code_samplers import CodeSampler, Kind
 from models.vae import VAE
 
 MAX_FITTED = 20_000  # training images whose codes samplers are fitted to
@@ -40,6 +39,7 @@ class SamplerResult:
         held_out: Fréchet distance from validation images; None also where they are too few.
         kernel: Kernel distance from test images.
         frechet: Fréchet distance from test images.
+        speed: Images a second that it made here; None: not measured.
     """
 
     sampler: CodeSampler
@@ -47,6 +47,7 @@ class SamplerResult:
     held_out: float | None
     kernel: float | None
     frechet: float | None
+    speed: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ class Choice:
         results: Distances of all samplers.
         space_index: Number of the feature space in which samplers are compared; see `choose_sampler`.
         why_not_chosen: Why no sampler could be chosen by validation images, as a clause; None: one was.
+        trade: What a flow gains and costs; None: there is none, or nothing to choose by.
     """
 
     sampler: CodeSampler
     results: tuple[SamplerResult, ...]
     space_index: int
     why_not_chosen: str | None
+    trade: Trade | None = None
 
 
 def fit_to_training(
@@ -77,21 +80,11 @@ def fit_to_training(
         seed: Seed of everything that is drawn.
         progress: Called after every batch with the number of images done.
     """
-    means, log_variances, labels = [], [], []
-    size, done = batch_size(images.statistics.stored_height, images.statistics.stored_width), 0
-    for pixels, batch_labels in labelled_batches(images.examples, "train", batch_size=size, limit=MAX_FITTED):
-        if vae.binary:
-            pixels = binarised(pixels.numpy(), seed=seed, start=done)
-        mean, log_variance = vae.encode({"pixels": pixels, "labels": batch_labels} if vae.conditional else pixels)
-        means.append(np.asarray(mean))
-        log_variances.append(np.asarray(log_variance))
-        labels.append(batch_labels.numpy())
-        done += len(means[-1])
-        progress(done)
+    posteriors = posteriors_of(vae, images, "train", limit=MAX_FITTED, seed=seed, progress=progress)
     fitted = fit_samplers(
-        np.concatenate(means),
-        np.concatenate(log_variances),
-        labels=np.concatenate(labels) if vae.conditional else None,
+        posteriors.means,
+        posteriors.log_variances,
+        labels=posteriors.labels,
         label_count=len(vae.labels),
         seed=seed,
     )
@@ -107,6 +100,8 @@ def choose_sampler(
     training: Features,
     validation: Features,
     excess: Sequence[float | None],
+    work: Sequence[int] | None = None,
+    speeds: Sequence[float | None] | None = None,
     seed: int,
 ) -> Choice:
     """Choose the sampler whose new images lose the least beside reconstructions, or the one that the recipe names.
@@ -122,6 +117,8 @@ def choose_sampler(
         training: Features of training images.
         validation: Features of validation images; empty where there are none.
         excess: Of each sampler, see `SamplerResult`.
+        work: Multiplications of an image from each sampler; None: they are all the same.
+        speeds: Of each sampler, see `SamplerResult`; None: not measured.
         seed: Seed of the kernel distance's blocks.
     """
     real = [features for features in (test, training, validation) if features]
@@ -136,15 +133,23 @@ def choose_sampler(
             held_out=_distance(frechet_distance, validation[space], features[space]) if enough else None,
             kernel=_distance(lambda *sets: kernel_distance(*sets, seed=seed).value, test[space], features[space]),
             frechet=_distance(frechet_distance, test[space], features[space]),
+            speed=speed,
         )
-        for sampler, features, lost in zip(samplers, synthetic, excess, strict=True)
+        for sampler, features, lost, speed in zip(
+            samplers, synthetic, excess, speeds or [None] * len(samplers), strict=True
+        )
     )
     why_not_chosen = None
     if not enough:
         why_not_chosen = f"it takes {MIN_VALIDATION} validation images, and there are {held_out}"
     elif all(result.held_out is None for result in results):
         why_not_chosen = NOT_FINITE
-    return Choice(_best(results, kind), results, space, why_not_chosen)
+    best, trade = _best(
+        results, work=dict(zip((sampler.kind for sampler in samplers), work or [1] * len(samplers), strict=True))
+    )
+    if kind != "auto":
+        best = next(sampler for sampler in samplers if sampler.kind == kind)
+    return Choice(best, results, space, why_not_chosen, trade)
 
 
 def _distance(
@@ -154,21 +159,27 @@ def _distance(
     return distance(real, synthetic) if np.isfinite(real).all() and np.isfinite(synthetic).all() else None
 
 
-def _best(results: Sequence[SamplerResult], kind: str) -> CodeSampler:
-    """Return the sampler of this kind; for auto, the one that loses the least, or the prior where none could be measured.
+def _best(results: Sequence[SamplerResult], *, work: Mapping[Kind, int]) -> tuple[CodeSampler, Trade | None]:
+    """Return the sampler that loses the least, or the prior where none could be measured; and what a flow gains and costs.
 
     The sampler of training images' codes is never chosen automatically: new images would look like single training images,
-    and the generator would hold their codes.
+    and the generator would hold their codes. A flow is chosen if it gains enough for its work.
     """
-    if kind != "auto":
-        return next(result.sampler for result in results if result.sampler.kind == kind)
-    eligible = [result for result in results if result.sampler.kind != "posterior"]
-    for lost in ("excess", "held_out"):
-        candidates = [
-            (value, result.sampler.kind, result.sampler)
-            for result in eligible
-            if (value := getattr(result, lost)) is not None
-        ]
-        if candidates:
-            return min(candidates, key=lambda candidate: candidate[:2])[2]
-    return results[0].sampler
+    measures: tuple[Lost, ...] = ("excess", "held_out")
+    for lost in measures:
+        values = {
+            result.sampler.kind: (value, result.sampler)
+            for result in results
+            if result.sampler.kind != "posterior" and (value := getattr(result, lost)) is not None
+        }
+        flow, flow_sampler = values.pop("flow", (None, None))
+        if values:
+            kind = min(values, key=lambda kind: (values[kind][0], kind))
+            value, sampler = values[kind]
+            if flow is None or flow_sampler is None:
+                return sampler, None
+            trade = Trade(lost, flow, value, kind, work["flow"] / work[kind])
+            return (flow_sampler if trade.pays else sampler), trade
+        if flow_sampler is not None:
+            return flow_sampler, None
+    return results[0].sampler, None

@@ -41,6 +41,7 @@ _SAMPLERS = {
     "prior": "the mixture that the model learned as its prior",
     "uniform": "the box that the training images’ codes span",
     "mixture": "a Gaussian mixture fitted to the training images’ codes",
+    "flow": "a flow fitted to the training images’ codes",
     "posterior": "the posteriors of training images",
 }
 

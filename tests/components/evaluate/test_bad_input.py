@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from helpers.small_evaluation import Evaluation, evaluate_small
 
+from components.evaluate.reconstruction import measure
 from components.evaluate.report.gates import check_gates
 from components.evaluate.samples import judge
 from components.evaluate.samples.features import FeatureSpace
 from schemas.artifacts.kinds import Examples, Model
+from schemas.errors import DataError
 from schemas.recipe.evaluate import Gate
 
 MakeExamples = Callable[..., Examples]
@@ -183,7 +185,19 @@ def test_a_mixture_of_fewer_codes_than_dimensions(
     make_examples: MakeExamples, noise_images: Callable[..., Array], evaluated: Callable[..., Evaluation]
 ) -> None:
     examples = make_examples(noise_images(12), training=12, validation=12)
-    evaluation = evaluated(examples, latent_dim=20, sampler="mixture")
+    evaluation = evaluated(examples, latent_dim=20, sampler="mixture", flow_steps=2)
     assert missing(evaluation) == because(UNLABELLED, *USEFULNESS)
     assert evaluation.metrics["samplers"]["chosen"] == "mixture"
+    too_few = "a flow takes 500 training images, and there are 12"
+    assert evaluation.metrics["samplers"]["why_no_flow"] == too_few
+    assert f"flow    left out: {too_few}\n" in evaluation.console
+    assert f"The flow: not used: {too_few}." in evaluation.report
     assert "a Gaussian mixture fitted to the training images' codes (used)" in evaluation.report
+
+
+def test_a_flow_of_too_few_images_is_refused_before_anything_is_measured(
+    make_examples: MakeExamples, evaluated: Callable[..., Evaluation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "measure", None)
+    with pytest.raises(DataError, match=r"expected normal or auto, found flow, .*: a flow takes 500 training images"):
+        evaluated(make_examples(training=12), sampler="flow", flow_steps=2)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.by_hand import describe
+from helpers.flows import small_flow
 
 from components.export import fresh_process
 from components.export.forms import FORMS, FormSource
@@ -90,6 +91,7 @@ SAMPLERS: list[CodeSampler] = [
     UniformBox(np.array([-2.0, 0.0, 1.0], np.float32), np.array([2.0, 4.0, 1.0], np.float32)),
     Mixture(np.array([[0.3, 0.7]], np.float32), MEANS[None], np.tile(np.eye(3, dtype=np.float32), (1, 2, 1, 1))),
     AggregatePosterior(MEANS, DEVIATIONS, np.array([0, 2], np.int32), 0.5),
+    small_flow(dims=3, steps=2),
 ]
 
 

@@ -23,10 +23,12 @@ LABELS = {"left": 3, "right": 1}  # and training images of each
 def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> Callable[..., Generator]:
     """Return a function that exports and seals a VAE, without comparing it: ``make_generator(folder, channels=3)``.
 
-    Its sampler is N(0, I); others are a box from -2 to 2, and a mixture of two components, near -1 and near 1.
+    Its sampler is N(0, I); others are a box from -2 to 2, a mixture of two components, near -1 and near 1, and a flow.
     """
 
     def make(folder: Path, **changes: Any) -> Generator:
+        from helpers.flows import small_flow
+
         from components.export.description import write_description
         from components.export.saved_model import write_saved_model
         from models.code_samplers import Mixture, UniformBox
@@ -41,7 +43,9 @@ def make_generator(make_vae: Callable[..., Any], seal: Callable[..., None]) -> C
             np.broadcast_to(np.eye(dims, dtype=np.float32) / 4, (of_labels, 2, dims, dims)).copy(),
         )
         box = UniformBox(np.full(dims, -2, np.float32), np.full(dims, 2, np.float32))
-        write_description(vae, generator, sampler=vae.prior_sampler(), others=[box, mixture])
+        write_description(
+            vae, generator, sampler=vae.prior_sampler(), others=[box, mixture, small_flow(labels=of_labels, dims=dims)]
+        )
         height, width, channels = vae.image_shape
         preprocess = {"height": height, "width": width, "channels": channels}
         seal(generator, manifest={"recipe": {"preprocess": preprocess}}, Model=MODEL)

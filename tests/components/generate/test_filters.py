@@ -112,11 +112,15 @@ def test_each_label_keeps_its_number(
     assert table_rows(images.dropped_path)
 
 
-def test_a_box_has_no_unlikely_codes(make_images: MakeImages, tmp_path: Path) -> None:
-    with pytest.raises(
-        UsageError, match=r"drop_unlikely: expected a sampler some of whose codes are likelier than others"
-    ):
-        make_images(tmp_path, sampler="uniform", drop_unlikely=0.1)
+@pytest.mark.parametrize(
+    ("sampler", "expected"),
+    [("uniform", "some of whose codes are likelier than others"), ("flow", "that says how likely a code is")],
+)
+def test_a_box_and_a_flow_have_no_unlikely_codes(
+    sampler: str, expected: str, make_images: MakeImages, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"drop_unlikely: expected a sampler {expected}, found {sampler}"):
+        make_images(tmp_path, sampler=sampler, drop_unlikely=0.1)
 
 
 def test_no_set_is_made_if_hardly_any_image_passes(

@@ -53,7 +53,7 @@ def test_labels_are_drawn_as_the_generator_itself_draws_them(
     assert other["code"] != own["code"]
 
 
-@pytest.mark.parametrize("sampler", ["normal", "uniform", "mixture"])
+@pytest.mark.parametrize("sampler", ["normal", "uniform", "mixture", "flow"])
 @pytest.mark.parametrize("labels", [{}, {"left": 3, "right": 1}])
 def test_an_evaluation_makes_the_same_image_of_a_seed_as_the_generator(
     labels: dict[str, int],
@@ -86,6 +86,6 @@ def test_an_evaluation_makes_the_same_image_of_a_seed_as_the_generator(
 def test_an_error_names_a_sampler_that_the_generator_lacks(make_images: MakeImages, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError,
-        match=r"generate\.sampler: expected a sampler that the generator has \(normal, uniform, mixture\), found posterior",
+        match=r"generate\.sampler: expected a sampler that the generator has \(normal, uniform, mixture, flow\), found posterior",
     ):
         make_images(tmp_path, sampler="posterior")

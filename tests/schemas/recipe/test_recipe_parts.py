@@ -44,6 +44,7 @@ def test_bernoulli_needs_pixels_between_0_and_1(make_recipe: MakeRecipe, normali
             "gates: expected metrics. and one of ssim, .*, found metrics.foo",
         ),
         ({"evaluate.gates": {"mse": {"at_most": 1}}}, "gates: expected names that begin with one of metrics, "),
+        ({"evaluate.sampler": "flow"}, "flow_steps: expected 1 or more with sampler flow, found 0"),
         (
             {"loss": {"likelihood": "logistic"}},
             "preprocess.normalise: expected symmetric with loss.likelihood: logistic, found unit",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.flows import small_flow
 from helpers.judgements import judged, measured, quality_of
 
 from components.evaluate.reconstruction.latent import AggregatePosterior, Smoothness
@@ -11,6 +12,7 @@ from components.evaluate.report import wording
 from components.evaluate.report.gates import Outcome
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.features import FeatureSpace
+from components.evaluate.samples.flow_trade import Trade
 from components.evaluate.samples.kid import Interval
 from components.evaluate.samples.neighbours import Manifold
 from components.evaluate.samples.privacy import Memorisation, Nearest
@@ -221,3 +223,23 @@ def test_a_sampler_that_was_not_chosen_comes_with_the_reason() -> None:
         f"{normal}; no better sampler was looked for: it takes 100 validation images, and there are 12"
     )
     assert dict(wording.judgement(too_few, sampler="normal"))["codes"] == normal  # the recipe names it
+
+
+def test_a_flow_is_weighed_in_words() -> None:
+    """With the speed on the screen alone: it is not the same everywhere."""
+    results = tuple(
+        SamplerResult(sampler, None, 1.0, 0.1, 1.0, speed) for sampler, speed in ((small_flow(), 410.4), (BOX, 1620.0))
+    )
+    judgement = judged(samplers=results, trade=Trade("excess", 0.05, 0.213, "uniform", 1.94))
+    assert wording.flow(judgement) == (
+        "its images are blurred beyond reconstructions by 0.05 pixels, those from uniform 0.21 pixels, for 1.9 times the "
+        "multiplications"
+    )
+    assert wording.speeds(judgement) == "; 410 images/s here, uniform 1,620"
+    dear = replace(judgement, trade=Trade("held_out", 1.0, 1.01, "uniform", 4.0))
+    assert wording.flow(dear) == (
+        "its images lie at a Fréchet distance of 1.000, those from uniform 1.010, for 4.0 times the multiplications, too "
+        "many for what it gains"
+    )
+    assert wording.flow(judged()) == wording.speeds(judged()) == ""
+    assert wording.flow(judged(why_no_flow="it has no codes")) == "not used: it has no codes"
