@@ -45,6 +45,7 @@ def write_recipe(
 ) -> None:
     """Look at your images, say how they are understood, and write a recipe for them."""
     from components.sources.patterns import check_patterns
+    from pipeline.recipes import speed
     from pipeline.recipes.look import look
     from pipeline.recipes.new import new_recipe
     from pipeline.recipes.show import print_look
@@ -70,12 +71,20 @@ def write_recipe(
         return
     if not source:
         raise UsageError("SOURCE: expected the path of your images, found none; set SOURCE=… (or --source …)")
-    path, seen = new_recipe(name, source, image=image_column, label=label_column)
+    path, seen, proposal = new_recipe(
+        name, source, image=image_column, label=label_column, rate=speed.images_per_second
+    )
     recipe = load_recipe(name)
     print_look(seen, preprocess=recipe.preprocess, conditional=recipe.model.conditional)
+    console.print(f"  training    {proposal.duration}", markup=False)
+    console.print(f"  search      {proposal.search}", markup=False)
+    if proposal.warning:
+        console.print(f"  {proposal.warning}", markup=False)
     sheet = f"runs/{name}/examples/contact_sheet.png"
+    target = "all" if proposal.searched else "generate"
     console.print(
-        f"wrote {path}; next: make ingest RECIPE={name}, look at {sheet}, then make all RECIPE={name}", markup=False
+        f"wrote {path}; next: make ingest RECIPE={name}, look at {sheet}, then make {target} RECIPE={name}",
+        markup=False,
     )
 
 

@@ -52,6 +52,7 @@ class Look:
     Attributes:
         settings: The recipe's entry, with the reading that was taken.
         images: Number of images, or of files that may be images.
+        listed: Number of those that were listed, whose labels are counted.
         exact: Whether all images were listed, so that counts are not those of the first ones.
         sizes: Height and width of opened images that are usable, in pixels.
         grey: Whether none of them has colour.
@@ -66,6 +67,7 @@ class Look:
 
     settings: SourceSettings
     images: int = 0
+    listed: int = 0
     exact: bool = True
     sizes: list[tuple[int, int]] = field(default_factory=list)
     grey: bool = True
@@ -137,7 +139,7 @@ def _look_at_files(source: NamedFiles, seen: Look, decoder: Decoder, *, choose: 
         chosen, table = source.settings, read_tables(source)
         if table is not None:
             table.match(images)
-    seen.images = len(images)
+    seen.images = seen.listed = len(images)
     _open_sample(seen, _sample(source, images), decoder)
     naming = Naming(chosen, folders_of(filter(may_be_used, images)), table)
     for key in images:
@@ -214,6 +216,7 @@ def _look_at_items(source: Source, seen: Look, decoder: Decoder) -> None:
         if number % step == 0 and opened < SAMPLE:
             opened += 1
             _open_sample(seen, [(item.key, raw)], decoder)
+    seen.listed = seen.images
     seen.exact &= len(chosen) == len(parts)
     if not seen.exact:
         seen.images = max(seen.images, total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -13,6 +13,7 @@ from components.sources import files
 from pipeline.recipes.kind import UNREADABLE, not_read, source_at
 from pipeline.recipes.load import FOLDER
 from pipeline.recipes.look import Look, look, span
+from pipeline.recipes.proposal import Facts, Proposal, propose
 from schemas import atomic
 from schemas.errors import UsageError
 from schemas.recipe.patterns import IN_WORDS, MAX_NAME, RECIPE_NAME
@@ -22,14 +23,26 @@ _NOT_IN_YAML = re.compile("[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 SIZES = (32, 64, 128)  # that a laptop can train on
 
 
-def new_recipe(name: str, source: str, *, image: str | None = None, label: str | None = None) -> tuple[Path, Look]:
-    """Write ``recipes/<name>.yaml``; return its path, and what was seen in the source.
+class Rate(Protocol):
+    """Measures the speed of training; see `pipeline.recipes.speed.images_per_second`."""
+
+    def __call__(
+        self, sections: dict[str, Any], *, height: int, width: int, channels: int, labels: int
+    ) -> float | None:
+        """Return images per second."""
+
+
+def new_recipe(
+    name: str, source: str, *, image: str | None = None, label: str | None = None, rate: Rate | None = None
+) -> tuple[Path, Look, Proposal]:
+    """Write ``recipes/<name>.yaml``; return its path, what was seen in the source, and what is proposed for it.
 
     Args:
         name: Name of the recipe.
         source: Path of the images.
         image: Name of the column of images, of a table or Parquet.
         label: Name of the column of labels.
+        rate: See `pipeline.recipes.speed.images_per_second`; None: the speed of this machine is not measured.
 
     Raises:
         UsageError: The name exists or is not valid, or the source has no image that can be used.
@@ -47,10 +60,10 @@ def new_recipe(name: str, source: str, *, image: str | None = None, label: str |
     seen.remarks += not_read(settings, source)
     if not seen.sizes:
         raise UsageError(f"SOURCE={source}: expected images, found none that can be used{_why_none(seen)}")
-    data = _recipe(name, seen)
+    data, proposal = _recipe(name, seen, rate=rate)
     Recipe.model_validate(data)
-    atomic.write_text(path, _text(data, seen))
-    return path, seen
+    atomic.write_text(path, _text(data, seen, proposal))
+    return path, seen, proposal
 
 
 def _why_none(seen: Look) -> str:
@@ -63,16 +76,25 @@ def _why_none(seen: Look) -> str:
     return "".join(f"; {reason}" for reason in [*reasons, *unreadable])
 
 
-def _recipe(name: str, seen: Look) -> dict[str, Any]:
+def _recipe(name: str, seen: Look, *, rate: Rate | None) -> tuple[dict[str, Any], Proposal]:
     source = seen.settings
     smaller_side = median(map(min, seen.sizes))
     if all(size == (28, 28) for size in seen.sizes):
         size = 28
     else:
         size = max((choice for choice in SIZES if choice <= smaller_side), default=SIZES[0])
-    depth = {28: 2, 32: 3, 64: 4, 128: 5}[size]  # down to 7, 4, 4, 4 pixels
-    filters = [min(32 * 2**layer, 128) for layer in range(depth)]
-    return {
+    training, validation = _training(seen)
+    facts = Facts(
+        size=size,
+        channels=1 if seen.grey else 3,
+        training=training,
+        validation=validation,
+        labels=tuple(sorted(int(count * training / seen.listed) for count in seen.labels.values())),
+        every_label=sum(seen.labels.values()) == seen.listed,
+    )
+    shape = {"height": size, "width": size, "channels": facts.channels, "labels": len(facts.labels)}
+    proposal = propose(facts, measure=None if rate is None else lambda sections: rate(sections, **shape))
+    data = {
         "name": name,
         "title": f"{files.quote(Path(getattr(source, 'path', '') or name).name)}, {seen.images:,} images",
         "sources": [source.model_dump(mode="json", exclude_defaults=True)],
@@ -83,35 +105,23 @@ def _recipe(name: str, seen: Look) -> dict[str, Any]:
             "validation": 0.1,
             "test": 0.1,
         },
-        "model": {
-            "network": "conv",
-            "latent_dim": 16 if size <= 32 else 64,
-            "encoder": [[width, 2] for width in filters],
-            "decoder": [[width, 2] for width in reversed(filters)],
-            "base_filters": filters[-1],
-            "batch_norm": "before",
-            "activation": "leaky_relu",
-        },
-        "loss": {"likelihood": "bernoulli"},
-        "train": {"epochs": 50, "batch_size": 64, "learning_rate": 0.001, "patience": 10},
-        "tune": {
-            "max_trials": 6,
-            "epochs": 2,
-            "max_images": 5000,
-            "space": {
-                "model.latent_dim": [8, 16, 32] if size <= 32 else [32, 64, 128],
-                "train.learning_rate": {"low": 0.0003, "high": 0.003, "log": True},
-            },
-        },
-        "generate": {"count": 1000},
+        **proposal.sections,
     }
+    return data, proposal
 
 
-def _text(data: dict[str, Any], seen: Look) -> str:
+def _training(seen: Look) -> tuple[int, int]:
+    """Return about how many images are for training, and how many for validation."""
+    own = {split: seen.splits.get(split, 0) for split in ("validation", "test")}
+    rest = seen.images - sum(own.values())
+    shares = {split: 0 if count else round(0.1 * rest) for split, count in own.items()}
+    return max(1, rest - sum(shares.values())), own["validation"] or shares["validation"]
+
+
+def _text(data: dict[str, Any], seen: Look, proposal: Proposal) -> str:
     """Return the recipe's text, with comments that say what was found and why each setting has its value."""
     heights, widths = zip(*seen.sizes, strict=True)
     size, grey = data["preprocess"]["height"], data["preprocess"]["channels"] == 1
-    strides = len(data["model"]["encoder"])
     smaller = sum(min(pair) < size for pair in seen.sizes)
     lines = [
         "# yaml-language-server: $schema=recipe.schema.json",
@@ -125,9 +135,6 @@ def _text(data: dict[str, Any], seen: Look) -> str:
         )
         + ("" if size == 28 else f" ({smaller} of {len(seen.sizes)} are smaller)."),
         f"# channels: {1 if grey else 3}, because {'no image has' if grey else 'at least one image has'} colour.",
-        f"# encoder, decoder: {strides} strides of 2, down to a map of {size >> strides}×{size >> strides} before the "
-        "latent space.",
-        "# latent_dim: a first value; tune searches the values below.",
     ]
     source = data["sources"][0]
     if source.get("label") in ("first_folder", "last_folder"):
@@ -140,10 +147,7 @@ def _text(data: dict[str, Any], seen: Look) -> str:
         )
     else:
         lines.append("# validation, test: a tenth of the images each.")
-    if len(seen.labels) > 1:
-        lines.append(
-            "# The model does not use the labels. With `conditional: true` in `model`, generate makes images by label."
-        )
+    lines += [f"# {line}" for line in (proposal.warning, *proposal.reasons) if line]
     lines += [f"# {' '.join(remark.split())}" for remark in seen.remarks]
     lines = [_NOT_IN_YAML.sub("�", line) for line in lines]
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from components.reporting.console import counted
 from components.reporting.numbers import as_distance, as_loss, fixed, with_error
 
 FEW_EPOCHS = 10
@@ -14,6 +15,7 @@ OVERFIT = 0.5  # lead of training reconstruction, as a share of what validation 
 POOR = 0.85  # mean SSIM
 FAR_BETTER = 2 / 3  # ratio of two Fréchet distances
 BLURRED = 0.3  # pixels
+FEW_IMAGES = 200  # training images
 UNUSED = 0.1  # share of the latent dimensions
 
 
@@ -34,6 +36,7 @@ class Findings:
         sampler_setting: `evaluate.sampler`.
         sampler: Kind of the sampler that was used.
         blur: Blur that new images are worth, in pixels; None: unknown.
+        training: Number of training images; None: unknown.
         by_decoder: Share of it that reconstructions have, too; None: unknown, or next to nothing is lost.
         held_out: Fréchet distance from validation images, by kind of sampler; empty where it was not measured.
     """
@@ -52,6 +55,7 @@ class Findings:
     searched: Collection[str] = ()
     blur: float | None = None
     by_decoder: float | None = None
+    training: int | None = None
 
     @property
     def best(self) -> int | None:
@@ -81,6 +85,17 @@ def plain(findings: Findings) -> str | None:
     if findings.variational:
         return None
     return "For new images, train with loss.kl: sum: a plain autoencoder has no distribution to draw them from."
+
+
+def too_few_images(findings: Findings) -> str | None:
+    """Advise on a model of so few images that no setting helps."""
+    if findings.training is None or findings.training >= FEW_IMAGES:
+        return None
+    return (
+        f"{counted(findings.training, 'training image')} cannot teach a generator: new images will hardly differ from each "
+        "other, or copy training images. Collect more, some 1,000 as a start, before you try any setting; do not use large sets "
+        "of new images."
+    )
 
 
 def collapsed(findings: Findings) -> str | None:
@@ -211,6 +226,7 @@ def unused_dims(findings: Findings) -> str | None:
 Rule = Callable[[Findings], str | None]
 RULES: tuple[Rule, ...] = (
     plain,
+    too_few_images,
     collapsed,
     copies,
     unfinished,

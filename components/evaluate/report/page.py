@@ -208,6 +208,7 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         sampler=judgement.sampler.kind,
         held_out={result.sampler.kind: result.held_out for result in samplers if result.held_out is not None},
         blur=worst.new.blur if worst else None,
+        training=subject.statistics.images.get("train"),
         by_decoder=quality.lost_by_decoder if quality else None,
     )
 

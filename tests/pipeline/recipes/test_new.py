@@ -16,7 +16,7 @@ from pipeline.recipes import load, new
 from pipeline.recipes.load import load_recipe
 from pipeline.recipes.new import new_recipe
 from schemas.errors import UsageError
-from schemas.recipe.model import ConvModel
+from schemas.recipe.model import ResnetModel
 from schemas.recipe.sources import FolderSource, ImageFiles, TarSource, WebDatasetSource, ZipSource
 
 pytestmark = pytest.mark.usefixtures("decode_here")
@@ -50,7 +50,7 @@ def photos(root: Path, *, size: tuple[int, int], mode: str, folders: int = 0) ->
 def test_size_and_channels_come_from_the_images(
     size: tuple[int, int], mode: str, expected_size: int, channels: int, tmp_path: Path
 ) -> None:
-    path, _ = new_recipe("mine", str(photos(tmp_path / "photos", size=size, mode=mode)))
+    path, _, _ = new_recipe("mine", str(photos(tmp_path / "photos", size=size, mode=mode)))
     recipe = load_recipe("mine")
     assert path.name == "mine.yaml"
     assert (recipe.preprocess.height, recipe.preprocess.width, recipe.preprocess.channels) == (
@@ -58,8 +58,8 @@ def test_size_and_channels_come_from_the_images(
         expected_size,
         channels,
     )
-    assert isinstance(recipe.model, ConvModel)
-    assert expected_size // 2 ** len(recipe.model.decoder) in (4, 7)
+    assert isinstance(recipe.model, ResnetModel)
+    assert expected_size / recipe.model.patch / 2 ** (len(recipe.model.widths) - 1) in (4, 7, 8)
 
 
 def test_folders_beside_each_other_are_labels(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_a_good_model_needs_no_advice() -> None:
     ("changes", "advice_part"),
     [
         ({"variational": False}, "loss.kl: sum"),
+        ({"training": 46, "active": 0}, "46 training images cannot teach a generator"),
         ({"active": 0, "settings": {"loss.reconstruction": "mean"}}, "loss.reconstruction: sum"),
         ({"active": 0, "settings": {"loss.weight": 100.0}}, "loss.weight: 1000"),
         ({"active": 0}, "loss.kl_warmup_epochs: 5"),
