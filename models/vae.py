@@ -40,6 +40,7 @@ class VAE(keras.Model):
             always N(0, I).
         kl: How the KL enters the loss: its `sum` over the latent dimensions, their `mean`, or `none`. With `none` the model is
             a plain autoencoder: its code is the posterior's mean, and its log-variance has no meaning.
+        sharp_decoder: Maps codes as `decoder` does, for images; likelihoods never use it. None: images are the decoder's.
         local_encoder: Maps features of the encoder [B, …] and codes of the first level [B, D₁] to mean and log-variance of a
             second level, [B, D₂] each. The features are the encoder's third output, and a code has D = D₁ + D₂ dimensions.
         free_bits: Nats of KL per latent dimension below which the loss does not fall.
@@ -56,6 +57,7 @@ class VAE(keras.Model):
         likelihood: Likelihood,
         normalise: Normalise,
         local_encoder: keras.Model | None = None,
+        sharp_decoder: keras.Model | None = None,
         prior: MixturePrior | None = None,
         kl: Literal["sum", "mean", "none"] = "sum",
         free_bits: float = 0.0,
@@ -68,6 +70,7 @@ class VAE(keras.Model):
         self.encoder = encoder
         self.decoder = decoder
         self.local_encoder = local_encoder
+        self.sharp_decoder = sharp_decoder
         self.prior = prior
         self.likelihood = likelihood
         self.normalise = normalise
@@ -159,6 +162,31 @@ class VAE(keras.Model):
     def conditional(self) -> bool:
         """Whether encoder and decoder take a label."""
         return bool(self.labels)
+
+    @property
+    def image_decoder(self) -> keras.Model:
+        """The decoder that images come from."""
+        return self.sharp_decoder or self.decoder
+
+    def with_sharp_decoder(self, decoder: keras.Model) -> VAE:
+        """Return the model of the same parts with this decoder for images."""
+        vae = VAE(
+            encoder=self.encoder,
+            decoder=self.decoder,
+            likelihood=self.likelihood,
+            normalise=self.normalise,
+            local_encoder=self.local_encoder,
+            sharp_decoder=decoder,
+            prior=self.prior,
+            kl=self.kl,
+            free_bits=self.free_bits,
+            labels=self.labels,
+            label_shares=self.label_shares,
+            seed=self.seed,
+            name=self.name,
+        )
+        vae.build((None, *self.image_shape))
+        return vae
 
     def prior_sampler(self) -> CodeSampler:
         """Return a sampler of codes from the prior."""
@@ -273,7 +301,7 @@ class VAE(keras.Model):
 
     def decode(self, codes: Any, labels: Any = None) -> Any:
         """Return the mean image of each code, on the normalised scale: [B, H, W, C]. A conditional model needs labels [B]."""
-        return self.likelihood.mean(self.decoder(_network_inputs(codes, labels), training=False))
+        return self.likelihood.mean(self.image_decoder(_network_inputs(codes, labels), training=False))
 
     def terms(self, inputs: Any, noise: Any) -> dict[str, Any]:
         """Compute the terms that evaluation needs of a batch, from one code per image, drawn with this noise [B, D].
@@ -287,6 +315,7 @@ class VAE(keras.Model):
         targets = self.normalise(self.crop(pixels, random=False))
         batch = self._pass(targets, labels, noise=noise)
         mean, log_variance, outputs = (batch[name] for name in ("mean", "log_variance", "outputs"))
+        images = self.decode(batch["codes"], labels) if self.sharp_decoder else self.likelihood.mean(outputs)
         log_prob, kl = self.likelihood.log_prob(targets, outputs), self._kl(batch)
         return {
             "log_prob": log_prob,
@@ -295,7 +324,7 @@ class VAE(keras.Model):
             "mean": mean,
             "log_variance": log_variance,
             "targets": self.normalise.to_unit(targets),
-            "reconstructions": self.normalise.to_unit(self.likelihood.mean(outputs)),
+            "reconstructions": self.normalise.to_unit(images),
         }
 
     def _bits_per_dim(self, elbo: Any) -> Any:
@@ -336,6 +365,7 @@ class VAE(keras.Model):
             "seed": self.seed,
             # Left out if they are off, so that the files of models without them do not change.
             **({"local_encoder": serialize(self.local_encoder)} if self.local_encoder else {}),
+            **({"sharp_decoder": serialize(self.sharp_decoder)} if self.sharp_decoder else {}),
             **({"prior": serialize(self.prior)} if self.prior else {}),
             **({"free_bits": self.free_bits} if self.free_bits else {}),
             **({"labels": list(self.labels), "label_shares": list(self.label_shares)} if self.labels else {}),
@@ -344,6 +374,6 @@ class VAE(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> VAE:
         """Return the model with this configuration."""
-        parts = ("encoder", "decoder", "likelihood", "normalise", "local_encoder", "prior")
+        parts = ("encoder", "decoder", "likelihood", "normalise", "local_encoder", "sharp_decoder", "prior")
         built = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts if name in config}
         return cls(**{**config, **built})

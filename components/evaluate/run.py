@@ -114,6 +114,7 @@ def run(
         history=history,
         loss_unit=gallery.loss_unit(vae),
         search=None if hyperparameters is None else Search.of(hyperparameters, model=model.manifest),
+        sharp=vae.sharp_decoder is not None,
     )
     atomic.write_text(
         evaluation.report_path,

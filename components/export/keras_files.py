@@ -36,5 +36,5 @@ def write_keras_files(vae: VAE, path: Path, *, work: Path) -> None:
         log_variance = ops.concatenate([log_variance, local_log_variance], axis=-1)
     write("encode", images, {"mean": mean, "log_variance": log_variance})
     codes = keras.Input((vae.latent_dim,), name="codes")
-    decoded = vae.likelihood.mean(vae.decoder(with_labels(codes)))
+    decoded = vae.likelihood.mean(vae.image_decoder(with_labels(codes)))
     write("decode", codes, {"images": vae.normalise.to_pixels(decoded), "values": vae.normalise.to_unit(decoded)})

@@ -54,6 +54,7 @@ def model_card(
             shape=f"{height}×{width}×{channels}",
             latent_dim=vae.latent_dim,
             conditional=vae.conditional,
+            sharp=vae.sharp_decoder is not None,
             labels=labels,
             network=trained.settings["model"]["network"],
             likelihood=trained.settings["loss"]["likelihood"],

@@ -24,6 +24,7 @@ from components.train.importance_weighted import ImportanceWeighted
 from components.train.pictures import Pictures, make_film
 from components.train.progress import EpochProgress, StopWhenLost, print_epochs
 from components.train.replicas import Replicas
+from components.train.sharpen import check_sharpening, sharpened
 from components.train.starting_weights import Weights, starting_weights
 from components.train.state import ResumableEarlyStopping, TrainingState
 from components.train.tuned import with_tuned
@@ -43,6 +44,7 @@ def fit(
     device = prepare_device(deterministic=settings.train.deterministic)
     settings, tuned_values = with_tuned(settings, hyperparameters)
     images = TrainingImages(examples)
+    check_sharpening(settings, images.statistics)
     state = TrainingState.read(model.work / "state.npz")
     start = None if state.epochs else starting_weights(settings, images.statistics)
     if not state.finished(settings.train.epochs):
@@ -60,9 +62,11 @@ def fit(
             path=model.work / "engine.json",
         )
         _train_within_memory(images, model, settings, state, start=start, engine=engine, device=device)
-    make_film(model.progress_path)
     remove_host(model.logs_path)
     best = _best_model(settings, images.statistics, state)
+    if settings.train.sharpen:
+        best = sharpened(best, images, model, settings, epochs=state.epochs)
+    make_film(model.progress_path)
     return _write(model, best, state)
 
 

@@ -48,8 +48,12 @@ class Pictures(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Draw both sheets, if it is this epoch's turn."""
         if (epoch + 1) % self.every == 0:
-            self._save(self._samples(), f"samples-{epoch + 1:05d}.png")
-            self._save(self._reconstructions(), f"reconstructions-{epoch + 1:05d}.png")
+            self.draw(epoch + 1)
+
+    def draw(self, number: int) -> None:
+        """Draw both sheets under this number."""
+        self._save(self._samples(), f"samples-{number:05d}.png")
+        self._save(self._reconstructions(), f"reconstructions-{number:05d}.png")
 
     def _samples(self) -> NDArray[np.uint8]:
         labels = np.arange(SAMPLES) * len(self.model.labels) // SAMPLES  # the same number of each label, in order

@@ -103,6 +103,11 @@ class Model(Artifact):
         return self.path / "history.parquet"
 
     @property
+    def sharpening_path(self) -> Path:
+        """The figures of sharpening: a row per epoch, and why it ended early if it did. Only with `train.sharpen`."""
+        return self.path / "sharpening.json"
+
+    @property
     def logs_path(self) -> Path:
         """The folder of TensorBoard's event files."""
         return self.path / "logs"

@@ -32,6 +32,25 @@ class EngineSection(Section):
     )
 
 
+class SharpenSection(Section):
+    """How a second decoder, from which images come, is made sharp. See docs/train.md."""
+
+    epochs: int = Field(5, ge=1, description="Number of epochs, after those of the model.")
+    strength: float = Field(
+        0.3,
+        gt=0,
+        le=10,
+        description="Weight of the discriminator beside the error of reconstructions, as a ratio of the two gradients. "
+        "More is sharper, and less like the original.",
+    )
+    learning_rate: float = Field(5e-4, gt=0, le=1, description="Learning rate of the decoder.")
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Remove null from an optional section's schema, so that hints and editors find its keys as in other sections."""
+    schema.update(schema.pop("anyOf")[0])
+
+
 class TrainSection(Section):
     """How to train the model."""
 
@@ -82,6 +101,12 @@ class TrainSection(Section):
     use_tuned: bool = Field(True, description="Use the values that tune found. false: use the recipe's own values.")
     engine: EngineSection = Field(EngineSection(), description="How the machine is used.")
     deterministic: bool = Field(False, description="Get the same bits from run to run, at some cost in speed.")
+    sharpen: SharpenSection | None = Field(
+        None,
+        description="After the training, train a second decoder for sharp images. null: images come from the model's "
+        "own decoder. Not with loss.binarise.",
+        json_schema_extra=_without_null,
+    )
 
     @model_validator(mode="after")
     def _check_combinations(self) -> TrainSection:
@@ -158,11 +183,6 @@ class BeamSection(Section):
     )
 
 
-def _without_null(schema: dict[str, Any]) -> None:
-    """Remove null from an optional section's schema, so that hints and editors find its keys as in other sections."""
-    schema.update(schema.pop("anyOf")[0])
-
-
 class Recipe(Section):
     """One system, from its sources to its synthetic images."""
 
@@ -196,6 +216,11 @@ class Recipe(Section):
             raise ValueError(
                 "preprocess.normalise: expected symmetric with loss.likelihood: logistic, found "
                 + self.preprocess.normalise
+            )
+        if self.train.sharpen and self.loss.likelihood == "bernoulli" and self.loss.binarise:
+            raise ValueError(
+                "train.sharpen: expected null with loss.binarise: true, because such images are drawn from probabilities, "
+                "which are not to be sharp, found a section; set train.sharpen=null"
             )
         warmup, last = self.loss.kl_warmup_epochs, self.loss.importance_epochs
         if last and warmup + last > self.train.epochs:

@@ -77,6 +77,7 @@ class Subject:
         history: `schemas.artifacts.tables.HISTORY`, of the training.
         loss_unit: Of its total and reconstruction loss.
         search: The search whose values the model was trained with; None: there was none.
+        sharp: Whether images come from a decoder of their own (`train.sharpen`).
     """
 
     settings: EvaluateSettings
@@ -88,6 +89,7 @@ class Subject:
     history: pa.Table
     loss_unit: str
     search: Search | None = None
+    sharp: bool = False
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,7 @@ def _facts(subject: Subject, *, measurement: Measurement) -> list[str]:
         counted(dims, "latent dimension"),
         f"{subject.likelihood} likelihood",
         *([] if "kl" in measurement.estimates else ["plain autoencoder: no sampling, no KL"]),
+        *(["images from a sharpened second decoder, likelihoods of the model's own"] if subject.sharp else []),
         f"recipe {subject.settings.name}",
         f"seed {subject.settings.seed}",
     ]

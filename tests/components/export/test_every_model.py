@@ -61,6 +61,7 @@ NETWORKS: dict[str, tuple[ModelSettings, LossSettings, tuple[int, int, int]]] = 
         (11, 7, 3),
     ),
 }
+SHARPENED = "resnet_odd_two_levels_learned_prior"  # with a second decoder for images
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -71,6 +72,8 @@ def test_every_family_of_networks_can_be_written(network: str, generator: Genera
     counts = {"train": sum(labels.values()), "validation": 0, "test": 0}
     statistics = describe(*shape, images=counts, labels=list(labels), images_per_label={"train": labels})
     vae = build_vae(model, loss, statistics, seed=1)
+    if network == SHARPENED:
+        vae = vae.with_sharp_decoder(build_vae(model, loss, statistics, seed=2).decoder)
     sampler = vae.prior_sampler()
     images = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
     parity = keras_results(vae, images, sampler=sampler, labels=np.arange(5) % 2 if labels else None)

@@ -40,7 +40,9 @@ def card(tmp_path: Path, seal: Callable[..., None]) -> Callable[..., str]:
         recipe = {"name": "bars", "title": text, "sources": [{"kind": "folder"}], "data": {"about": text}}
         manifest = {"settings": settings, "counts": {"epochs": 3}, "versions": {"latent-mill": "1"}, "recipe": recipe}
         seal(model, manifest=manifest, Examples="12ab", start_from="34cd")
-        vae: Any = SimpleNamespace(image_shape=(8, 8, 1), latent_dim=3, conditional=True, labels=(text, "cat"))
+        vae: Any = SimpleNamespace(
+            image_shape=(8, 8, 1), latent_dim=3, conditional=True, labels=(text, "cat"), sharp_decoder=None
+        )
         return model_card(
             vae,
             model=model,

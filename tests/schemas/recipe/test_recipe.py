@@ -221,6 +221,13 @@ def test_a_key_of_another_kind_is_an_error(make_recipe: MakeRecipe, changes: dic
         make_recipe(changes)
 
 
+def test_binary_images_are_not_to_be_sharpened(make_recipe: MakeRecipe) -> None:
+    loss = {"likelihood": "bernoulli", "binarise": True}
+    make_recipe({"loss": loss})
+    with pytest.raises(ValidationError, match=r"train\.sharpen: expected null with loss\.binarise: true"):
+        make_recipe({"loss": loss, "train.sharpen": {"epochs": 2}})
+
+
 @pytest.mark.parametrize(
     ("changes", "choices"),
     [

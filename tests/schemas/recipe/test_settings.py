@@ -131,6 +131,7 @@ def test_settings_that_this_version_cannot_read_are_left_as_they_are() -> None:
         ("loss.free_bits", 0.5, {TuneSettings, TrainSettings}),
         ("train.epochs", 11, {TrainSettings}),
         ("train.ema", 0.99, {TrainSettings}),
+        ("train.sharpen", {"epochs": 2}, {TrainSettings}),
         ("train.clip_norm", 1.0, {TuneSettings, TrainSettings}),
         ("train.learning_rate", 0.5, {TrainSettings}),
         ("train.batch_size", 64, {TuneSettings, TrainSettings}),
