@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from helpers.recorded_training import files, open_model
+from helpers.recorded_training import Record, files
 
 from components.examples.training_images import TrainingImages
 from components.train.component import train
@@ -32,15 +32,16 @@ MakeSettings = Callable[..., TrainSettings]
 
 @pytest.fixture(scope="module")
 def settings(everything: MakeSettings) -> TrainSettings:
-    """Return settings of a conditional model with batch normalisation, of two epochs and two of sharpening."""
-    return everything(epochs=2, sharpen=SHARPEN)
+    """Return settings of the reference training, and of two epochs of sharpening."""
+    return everything(sharpen=SHARPEN)
 
 
 @pytest.fixture(scope="module")
 def trained(
-    labelled_examples: Examples, settings: TrainSettings, tmp_path_factory: pytest.TempPathFactory
+    reference: Record, labelled_examples: Examples, settings: TrainSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Model, dict[str, int]]:
-    model = open_model(tmp_path_factory.mktemp("sharpened"))
+    """Return what train makes of the reference training, whose model is trained, and its counts."""
+    model = copied(reference.model, tmp_path_factory.mktemp("sharpened"))
     return model, train(labelled_examples, None, model, settings)
 
 
@@ -74,9 +75,9 @@ def test_the_figures_of_each_epoch_are_kept_and_its_pictures_go_on(trained: tupl
     rows = json.loads(model.sharpening_path.read_bytes())
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
-    assert counts["epochs"] == 2  # of the model itself
+    assert counts["epochs"] == 4  # of the model itself
     names = sorted(path.name for path in model.progress_path.glob("samples-*.png"))
-    assert names == [f"samples-{number:05d}.png" for number in range(1, 5)]
+    assert names == [f"samples-{number:05d}.png" for number in range(1, 7)]
 
 
 def test_sharpening_that_was_killed_resumes_and_ends_the_same(
