@@ -40,6 +40,16 @@ def other_model(start_from: str) -> Model:
     return model
 
 
+def expect_whole(model: Model, *, thorough: bool) -> None:
+    """Refuse a model whose files are not those of its manifest; `thorough`: every byte of them.
+
+    Raises:
+        UsageError: It is broken.
+    """
+    if lines := model.damage(thorough=thorough):
+        raise UsageError(f"{KEY}: expected a whole model, found a broken one: {lines[0]}")
+
+
 def licence_of(model: Model) -> str | None:
     """Return a model's licence: of its recipe, or of the generator beside it that was exported later."""
     licences = [model.manifest.recipe]
@@ -109,13 +119,14 @@ def expect_start(settings: TrainSettings, preprocess: PreprocessSettings, *, own
         own: The folder of the model that the training makes.
 
     Raises:
-        UsageError: There is no such model, it is this recipe's own, or it does not fit.
+        UsageError: There is no such model, it is broken or this recipe's own, or it does not fit.
     """
     if settings.train.start_from is None:
         return
     model = other_model(settings.train.start_from)
     if model.path.resolve() == own.resolve():
         raise UsageError(f"{KEY}: expected another recipe's model, found this one's own: {model.path}; copy it first")
+    expect_whole(model, thorough=False)
     expect_licence(model)
     expect_kind(model, settings, frame=preprocess.model_dump(mode="json"))
 

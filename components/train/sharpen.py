@@ -93,12 +93,8 @@ def sharpened(vae: VAE, images: TrainingImages, model: Model, settings: TrainSet
             )
         state.write(path)
     if state.stopped:
-        kept = (
-            f"the decoder of epoch {state.epochs} is kept"
-            if state.epochs
-            else "images come from the model's own decoder"
-        )
-        say(f"sharpen ended {state.history[-1]['ended']}; {kept}")
+        own, last = "images come from the model's own decoder", f"the decoder of epoch {state.epochs} is kept"
+        say(f"sharpen ended {state.history[-1]['ended']}; {last if state.epochs else own}")
     atomic.write_text(model.sharpening_path, json.dumps(state.history, indent=1) + "\n")
     phase.restore(state)
     return phase.vae if state.epochs else vae

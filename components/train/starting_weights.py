@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.reporting.console import counted, say
-from components.train.other_model import FRAME, KEY, expect_kind, expect_licence, licence_of, other_model
+from components.train.other_model import FRAME, KEY, expect_kind, expect_licence, expect_whole, licence_of, other_model
 from models.build import build_vae
 from models.vae import VAE
 from schemas.artifacts.kinds import Model
@@ -52,7 +52,7 @@ def starting_weights(settings: TrainSettings, statistics: Statistics) -> Weights
     model = other_model(settings.train.start_from)
     expect_licence(model)
     expect_kind(model, settings, frame={key: getattr(statistics, key) for key in FRAME})
-    model.check(thorough=True)
+    expect_whole(model, thorough=True)
     other = _load(model)
     keras.utils.clear_session()
     vae = build_vae(settings.model, settings.loss, statistics, seed=settings.seed)

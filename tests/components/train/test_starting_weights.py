@@ -104,6 +104,17 @@ def test_a_model_of_the_same_kind_gives_all_its_weights(
     assert f"starts  from the model {digest[:12]}… of recipe other, 3 epochs, licence CC-BY-4.0\n" in line
 
 
+def test_a_broken_model_is_refused_and_nothing_says_to_remove_it(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings(model=DENSE, start_from=str(tmp_path))
+    write_model(tmp_path, settings, images())
+    (tmp_path / "model" / "vae.keras").unlink()
+    with pytest.raises(
+        UsageError, match=r"^train\.start_from: expected a whole model, found a broken one: .*"
+    ) as error:
+        starting_weights(settings, images())
+    assert "remove" not in str(error.value)
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_label_takes_the_weights_of_the_label_of_its_name_and_others_begin_anew(
     network: str, make_settings: MakeSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
