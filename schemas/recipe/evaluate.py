@@ -58,7 +58,7 @@ class EvaluateSection(Section):
         description="Distribution that codes of new images are drawn from. normal: the prior N(0, I). prior: a "
         "learned prior. uniform: the box around the training images' codes. mixture: a Gaussian mixture fitted to "
         "these codes. flow: a network fitted to them, see flow_steps. posterior: the posteriors of training images. "
-        "auto: the one whose images are nearest to the validation images, except posterior.",
+        "auto: the one whose images are worth the least blur beyond reconstructions, except posterior.",
     )
     flow_steps: int = Field(
         0,

@@ -6,6 +6,7 @@ sampler's doing. It is measured by every calibrated measure, and the one that is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -163,18 +164,20 @@ def _best(results: Sequence[SamplerResult], *, work: Mapping[Kind, int]) -> tupl
     """Return the sampler that loses the least, or the prior where none could be measured; and what a flow gains and costs.
 
     The sampler of training images' codes is never chosen automatically: new images would look like single training images,
-    and the generator would hold their codes. A flow is chosen if it gains enough for its work.
+    and the generator would hold their codes. Among samplers that lose nothing, the one whose images are nearest to validation
+    images is chosen. A flow is chosen if it gains enough for its work.
     """
     measures: tuple[Lost, ...] = ("excess", "held_out")
     for lost in measures:
-        values = {
-            result.sampler.kind: (value, result.sampler)
+        values = {  # below 0 is as good as 0: nothing is lost
+            result.sampler.kind: (max(value, 0.0), result.sampler)
             for result in results
             if result.sampler.kind != "posterior" and (value := getattr(result, lost)) is not None
         }
+        distances = {result.sampler.kind: result.held_out for result in results if result.held_out is not None}
         flow, flow_sampler = values.pop("flow", (None, None))
         if values:
-            kind = min(values, key=lambda kind: (values[kind][0], kind))
+            kind = min(values, key=lambda kind: (values[kind][0], distances.get(kind, math.inf), kind))
             value, sampler = values[kind]
             if flow is None or flow_sampler is None:
                 return sampler, None

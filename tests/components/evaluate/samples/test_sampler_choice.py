@@ -90,6 +90,11 @@ def test_the_sampler_that_loses_the_least_beside_reconstructions_is_taken() -> N
     assert [result.excess for result in choice.results] == list(lost.values())
 
 
+def test_of_samplers_that_lose_nothing_the_nearest_is_taken() -> None:
+    lost = {"normal": -0.1, "uniform": -0.2, "mixture": 0.0, "posterior": -0.3}
+    assert choose(excess=lost).sampler.kind == "mixture"
+
+
 def test_results_are_distances_from_validation_and_test_images() -> None:
     choice = choose()
     for sampler, result, images in zip(SAMPLERS, choice.results, NEW.values(), strict=True):
