@@ -32,24 +32,7 @@ class KerasJax:
     def __init__(self, recipe: Recipe, images: NDArray[np.uint8], *, bfloat16: bool) -> None:
         keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
         _, height, width, channels = images.shape
-        statistics = Statistics(
-            height=height,
-            width=width,
-            channels=channels,
-            stored_height=height,
-            stored_width=width,
-            store="uint8",
-            normalise="unit",
-            mean=[0.0] * channels,
-            deviation=[1.0] * channels,
-            train_mean=[0.5] * channels,
-            train_deviation=[0.3] * channels,
-            labels=[],
-            images={},
-            records={},
-            images_per_label={},
-            rejected={},
-        )
+        statistics = Statistics.of_shape(height, width, channels)
         self.vae: VAE = build_vae(recipe.model, recipe.loss, statistics, seed=0)
         self.vae.compile(optimizer=keras.optimizers.Adam(recipe.train.learning_rate))
         self.vae.optimizer.build(self.vae.trainable_variables)

@@ -49,15 +49,6 @@ class CodeSampler(ABC):
             ValueError: The sampler has several labels, and `labels` is None.
         """
 
-    @abstractmethod
-    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Return the log density of codes at temperature 1: [N], nats.
-
-        Args:
-            codes: Codes [N, D].
-            labels: Numbers of labels, from 0: [N]. Ignored by a sampler without labels.
-        """
-
     @property
     def multiplications(self) -> int:
         """Multiplications that a code takes; 0 where they are next to none beside those of any decoder."""
@@ -71,8 +62,21 @@ class CodeSampler(ABC):
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
 
+class DensitySampler(CodeSampler):
+    """A sampler that says how likely a code is."""
+
+    @abstractmethod
+    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
+        """Return the log density of codes at temperature 1: [N], nats.
+
+        Args:
+            codes: Codes [N, D].
+            labels: Numbers of labels, from 0: [N]. Ignored by a sampler without labels.
+        """
+
+
 @dataclass(frozen=True, eq=False)
-class Normal(CodeSampler):
+class Normal(DensitySampler):
     """The prior, N(0, I).
 
     Args:
@@ -92,7 +96,7 @@ class Normal(CodeSampler):
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedPrior(CodeSampler):
+class LearnedPrior(DensitySampler):
     """A prior that was learned with the networks: K normal distributions, see `models.prior.MixturePrior`.
 
     Args:
@@ -130,7 +134,7 @@ class LearnedPrior(CodeSampler):
 
 
 @dataclass(frozen=True, eq=False)
-class UniformBox(CodeSampler):
+class UniformBox(DensitySampler):
     """A uniform distribution in a box; the temperature shrinks the box around its centre.
 
     Args:
@@ -155,7 +159,7 @@ class UniformBox(CodeSampler):
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(CodeSampler):
+class Mixture(DensitySampler):
     """A Gaussian mixture of K components for each of L labels; L is 1 for a model without labels.
 
     Drawing a batch takes 4 · B · D² bytes, for the factor of each code's component: 69 MB for 1,024 codes of 130 dimensions.
@@ -221,7 +225,7 @@ class Mixture(CodeSampler):
 
 
 @dataclass(frozen=True, eq=False)
-class AggregatePosterior(CodeSampler):
+class AggregatePosterior(DensitySampler):
     """The mixture of the posteriors of all training images: Tomczak & Welling 2018, "VAE with a VampPrior", equation 4.
 
     With bandwidth 1 this is the aggregate posterior itself. Each code lies near the code of one training image, and its image

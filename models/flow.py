@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from models.code_samplers import CodeSampler, Doubles, Floats, Kind, label_numbers, selected_component
+from models.code_samplers import CodeSampler, Floats, Kind, label_numbers, selected_component
 
 _EPSILON = 1e-6  # added to mean squares
 
@@ -90,7 +90,8 @@ class Flow(CodeSampler):
 
     Codes come in K groups for each of L labels, of which the uniform draw selects one, as from a mixture: a flow that knows the
     group of a code has less to learn. It is followed in the U dimensions that are in use, standardised; the others are N(0, 1).
-    The temperature is that of the normal draws, as is usual for flows (Kingma & Dhariwal 2018, "Glow", section 6).
+    The temperature is that of the normal draws, as is usual for flows (Kingma & Dhariwal 2018, "Glow", section 6). A flow does
+    not say how likely a code is: that is a sum of integrals of the divergence, one for each group, which takes too long.
 
     Args:
         shares: Share of each group among the label's codes: [L, K]. They add up to 1; a share of 0 is never drawn.
@@ -161,10 +162,6 @@ class Flow(CodeSampler):
         unused = np.setdiff1d(np.arange(self.latent_dim), self.used)
         places = np.argsort(np.concatenate([self.used, unused])).astype(np.int32)
         return ops.take(ops.concatenate([codes, ops.take(noise, unused, axis=1)], axis=1), places, axis=1)
-
-    def log_density(self, codes: Floats, labels: NDArray[np.int64] | None = None) -> Doubles:
-        """Raise an error: the density is a sum of integrals of the divergence, one for each group, which takes too long."""
-        raise NotImplementedError("the density of a flow is not computed")
 
     def _tensors(self) -> tuple[FlowNetwork, list[Modulation]]:
         """Return the network and its modulation at each time as tensors: one of each array, however many steps there are."""

@@ -14,8 +14,9 @@ from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.report import gallery, gates, page, wording
 from components.evaluate.report.search import Search
 from components.evaluate.samples import judge
-from components.evaluate.samples.judge import Judgement
-from components.evaluate.samples.low_data import Few
+from components.evaluate.samples.judgement import Judgement
+from components.evaluate.samples.judgement import document as judgement_document
+from components.evaluate.samples.low_data_curve import Few
 from components.evaluate.samples.own_features import extra_spaces
 from components.evaluate.samples.requirements import check_sampler
 from components.latents.sampler_file import save_sampler
@@ -87,7 +88,7 @@ def run(
     )
     ends = list(measurement.codes[:SMOOTHNESS_CODES])
     smoothness = latent.smoothness(lambda codes: _decode(vae, codes), ends)
-    document = {**measure.document(measurement), **judge.document(judgement)}
+    document = {**measure.document(measurement), **judgement_document(judgement)}
     document["latent"]["smoothness"] = latent.document(smoothness, codes=len(ends))
     outcomes = gates.check_gates(settings.evaluate.gates, document)
     document["gates"] = gates.document(outcomes)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from models.code_samplers import CodeSampler
+    from models.code_samplers import CodeSampler, DensitySampler
 
 CODES = 4_000  # drawn of each label
 BATCH = 250  # codes drawn at once; the memory for a mixture's factors allows no more
@@ -28,6 +28,13 @@ class Calibration:
         self.sampler, self.latent_dim, self.labelled = sampler, latent_dim, labelled
         self.limit, self.deviations = cache(self._limit), cache(self._deviations)
 
+    @property
+    def density(self) -> DensitySampler | None:
+        """The sampler, if it says how likely a code is."""
+        from models.code_samplers import DensitySampler
+
+        return self.sampler if isinstance(self.sampler, DensitySampler) else None
+
     def codes(self, label: int, temperature: float = 1.0) -> NDArray[np.float32]:
         """Draw codes of a label, by its number; a generator without labels ignores it: [CODES, D]."""
         random = np.random.default_rng(max(label, 0))
@@ -43,8 +50,9 @@ class Calibration:
 
     def _limit(self, label: int, share: float, temperature: float) -> float:
         """Return the log density, in nats, below which this share of a label's codes lies."""
+        assert self.density is not None
         codes = self.codes(label, temperature)
-        return float(np.quantile(self.sampler.log_density(codes, self._labels(label, len(codes))), share))
+        return float(np.quantile(self.density.log_density(codes, self._labels(label, len(codes))), share))
 
     def _deviations(self, label: int) -> NDArray[np.float32]:
         """Return the standard deviations of a label's codes: [D]."""

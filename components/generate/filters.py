@@ -119,10 +119,10 @@ def select(
     calibration = None
     if section.drop_unlikely:
         calibration = calibration_of(generator, loaded.kind)
-        if calibration.sampler.kind == "flow":
+        if calibration.density is None:
             raise UsageError(
-                "generate.drop_unlikely: expected a sampler that says how likely a code is, found flow; set generate.sampler, "
-                "such as mixture"
+                "generate.drop_unlikely: expected a sampler that says how likely a code is, found "
+                f"{calibration.sampler.kind}; set generate.sampler, such as mixture"
             )
         if calibration.sampler.kind == "uniform":
             raise UsageError(
@@ -204,9 +204,10 @@ def _unlikely(calibration: Calibration, section: GenerateSection, start: int, bl
     The limit is a quantile of the log density of other codes of the same label, so that an image is judged by its own code
     alone.
     """
-    density = calibration.sampler.log_density(block.codes, block.numbers if calibration.labelled else None)
+    assert calibration.density is not None  # it was asked for before
+    densities = calibration.density.log_density(block.codes, block.numbers if calibration.labelled else None)
     reasons = {}
-    for row, (value, number) in enumerate(zip(density.tolist(), block.numbers.tolist(), strict=True)):
+    for row, (value, number) in enumerate(zip(densities.tolist(), block.numbers.tolist(), strict=True)):
         limit = calibration.limit(number, section.drop_unlikely, section.temperature)
         if value < limit:
             reasons[start + row] = Reason("unlikely", value, limit)

@@ -48,25 +48,7 @@ def main() -> None:
 
     height, width, channels = task["shape"]
     names = [str(number) for number in range(task["labels"])]
-    counts = {"train": max(1, len(names)), "validation": 0, "test": 0}
-    statistics = Statistics(
-        height=height,
-        width=width,
-        channels=channels,
-        stored_height=height,
-        stored_width=width,
-        store="uint8",
-        normalise="unit",
-        mean=[0.0] * channels,
-        deviation=[1.0] * channels,
-        train_mean=[0.5] * channels,
-        train_deviation=[0.3] * channels,
-        labels=names,
-        images=counts,
-        records=counts,
-        images_per_label={"train": dict.fromkeys(names, 1)},
-        rejected={},
-    )
+    statistics = Statistics.of_shape(height, width, channels, labels=names)
     prepare_device(deterministic=False)
     rate = measure(
         plain_engine(EngineSection()),

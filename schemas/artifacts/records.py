@@ -8,7 +8,7 @@ masked CRC-32C of the data).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -77,6 +77,32 @@ class Statistics(BaseModel):
     two_labels: int = 0  # different images that stand under several labels
     beside: dict[str, int] = {}  # files beside the images that are no images, per ending; "" without one
     left_out: dict[str, int] = {}  # paths that were not looked at, per reason
+
+    @classmethod
+    def of_shape(cls, height: int, width: int, channels: int, *, labels: Sequence[str] = ()) -> Statistics:
+        """Return what a network needs to know of images of this shape that are not there, such as to measure its speed.
+
+        Each label has one training image.
+        """
+        counts = {"train": len(labels), "validation": 0, "test": 0}
+        return cls(
+            height=height,
+            width=width,
+            channels=channels,
+            stored_height=height,
+            stored_width=width,
+            store="uint8",
+            normalise="unit",
+            mean=[0.0] * channels,
+            deviation=[1.0] * channels,
+            train_mean=[0.5] * channels,
+            train_deviation=[0.3] * channels,
+            labels=list(labels),
+            images=counts,
+            records=counts,
+            images_per_label={"train": dict.fromkeys(labels, 1)},
+            rejected={},
+        )
 
     @model_serializer(mode="wrap")
     def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:

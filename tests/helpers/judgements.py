@@ -9,7 +9,7 @@ import numpy as np
 
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.quality import Judged, Quality, Worth
 from models.code_samplers import Normal
 

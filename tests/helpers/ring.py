@@ -17,7 +17,7 @@ from helpers.small_evaluation import small_networks
 
 from components.evaluate.samples import judge
 from components.evaluate.samples.distances import Compared, Distances
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.sampler_choice import SamplerResult
 from models.likelihoods import WeightedMse
 from models.normalisation import Normalise

@@ -17,7 +17,7 @@ from components.evaluate.figures import low_data as low_data_figure
 from components.evaluate.reconstruction.measure import Measurement, batch_size
 from components.evaluate.report import captions, low_data, wording
 from components.evaluate.report.page import Part, ReportFigure
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.new_images import new_images, spread_labels
 from components.images.sheets import shrink_row
 from components.reporting import style, tsne

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.evaluate.samples.kid import Interval
-from components.evaluate.samples.low_data import ARMS, Arm, LowData, Size
+from components.evaluate.samples.low_data_curve import ARMS, Arm, LowData, Size
 from components.reporting.console import counted
 from components.reporting.numbers import as_percent, fixed
 

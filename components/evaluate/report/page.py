@@ -21,8 +21,8 @@ from components.evaluate.report.gates import Outcome
 from components.evaluate.report.references import reference
 from components.evaluate.report.search import Search
 from components.evaluate.report.verdict import verdict
-from components.evaluate.samples.judge import Judgement
-from components.evaluate.samples.low_data import LowData
+from components.evaluate.samples.judgement import Judgement
+from components.evaluate.samples.low_data_curve import LowData
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
 from components.reporting.numbers import as_distance, as_setting, with_error

@@ -8,7 +8,7 @@ from components.evaluate.reconstruction.measure import ACTIVE, Measurement
 from components.evaluate.report import wording
 from components.evaluate.report.gates import Outcome
 from components.evaluate.samples.distances import Compared
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.privacy import LIMITS
 from components.reporting.console import counted
 from components.reporting.numbers import as_distance, as_percent, fixed

@@ -11,7 +11,7 @@ from components.evaluate.report import low_data
 from components.evaluate.report.gates import Outcome
 from components.evaluate.samples.degradations import BLUR
 from components.evaluate.samples.distances import Compared, Comparison, Distances
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.privacy import Memorisation
 from components.evaluate.samples.quality import Quality
 from components.evaluate.samples.usefulness import Usefulness

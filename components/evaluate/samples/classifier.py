@@ -24,6 +24,7 @@ MAX_EPOCHS = 10
 LEARNING_RATE = 2e-3
 FILTERS = (32, 64, 128)
 PREDICTED = 256  # images at once
+NOT_FINITE = "the outputs of some classifier are not finite numbers"
 FULL_SIZE = 32  # pixels of the longer side: larger images are averaged down to about this size
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.reconstruction.measure import SPLIT
-from components.evaluate.samples import distances, flow_trade, low_data, privacy, quality, usefulness
+from components.evaluate.samples import low_data
 from components.evaluate.samples.calibration import FEWEST, MOST
 from components.evaluate.samples.classifier import BATCH_SIZE as CLASSIFIER_BATCH
 from components.evaluate.samples.classifier import (
@@ -31,9 +30,11 @@ from components.evaluate.samples.degradations import BLUR, OF_IMAGES
 from components.evaluate.samples.distances import Compared, compare
 from components.evaluate.samples.features import FeatureSpace, classifier_space, features_of, random_space
 from components.evaluate.samples.fitted_flow import fit_flow_to_images
-from components.evaluate.samples.flow_trade import Stopwatch, Trade, multiplications
+from components.evaluate.samples.flow_trade import Stopwatch, multiplications
 from components.evaluate.samples.image_sets import ImageSets
-from components.evaluate.samples.low_data import NONE, Few, LowData, measure_low_data, possible_sizes
+from components.evaluate.samples.judgement import Judgement
+from components.evaluate.samples.low_data import measure_low_data, possible_sizes
+from components.evaluate.samples.low_data_curve import NONE, Few, LowData
 from components.evaluate.samples.measures import Measure, in_features, measures_of
 from components.evaluate.samples.privacy import PASSES, Memorisation, measure_memorisation
 from components.evaluate.samples.quality import Quality, measure_excess, measure_quality
@@ -41,18 +42,17 @@ from components.evaluate.samples.requirements import (
     check_sampler,
     floor_split,
     images_compared,
+    not_fitted,
     why_nothing_is_judged,
 )
 from components.evaluate.samples.sampler_choice import (
     MAX_FITTED,
-    SamplerResult,
     choose_sampler,
     fit_to_training,
 )
 from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness, new_count
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
-from components.reporting.numbers import rounded
 from models.code_samplers import CodeSampler, Mixture
 from models.flow import Flow
 from models.vae import VAE
@@ -62,37 +62,6 @@ NOT_CONDITIONAL = "the model makes images without labels (model.conditional: tru
 SCALE_IMAGES = 256  # training images that set the scale of a classifier's features
 
 Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """How good a model's new images are. In place of a part that is left out stands the reason, as a clause.
-
-    Attributes:
-        sampler: The chosen sampler of codes.
-        samplers: All samplers, compared in the space `space`.
-        space: Name of the feature space in which samplers are compared.
-        quality: How much blur new images are worth, by every calibrated measure.
-        compared: Distances between the chosen sampler's images and test images.
-        usefulness: How well new images train a classifier.
-        memorisation: How close new images come to training images.
-        low_data: Whether new images help beside few real ones; None: the recipe does not ask.
-        why_not_chosen: Why no sampler could be chosen by validation images, as a clause; None: one was.
-        trade: What a flow gains and costs beside the best other sampler; None: there is no flow.
-        why_no_flow: Why a flow that the recipe asks for is left out or not used, as a clause.
-    """
-
-    sampler: CodeSampler
-    samplers: tuple[SamplerResult, ...] | str
-    space: str
-    quality: Quality | str
-    compared: Compared | str
-    usefulness: Usefulness | str
-    memorisation: Memorisation | str
-    low_data: LowData | str | None = None
-    why_not_chosen: str | None = None
-    trade: Trade | None = None
-    why_no_flow: str | None = None
 
 
 def judge(
@@ -176,6 +145,8 @@ class _Judge:
         if flow_steps:
             flow = self._flow(flow_steps, next(one for one in samplers if isinstance(one, Mixture)))
             if isinstance(flow, str):
+                if sampler == "flow":
+                    raise not_fitted(self.vae, sampler, flow)
                 why_no_flow = flow
             else:
                 samplers.append(flow)
@@ -336,40 +307,6 @@ def train_real_classifier(
             progress=update,
             saved=work / "classifier.npz" if work else None,
         )
-
-
-def document(judgement: Judgement) -> dict[str, Any]:
-    """Return what ``metrics.json`` holds of a judgement."""
-    samplers: dict[str, Any] = {"left_out": judgement.samplers}
-    if not isinstance(judgement.samplers, str):
-        samplers = {
-            "chosen": judgement.sampler.kind,
-            "space": judgement.space,
-            **({"left_out": judgement.why_not_chosen} if judgement.why_not_chosen else {}),
-            **({"why_no_flow": judgement.why_no_flow} if judgement.why_no_flow else {}),
-            **({"trade": flow_trade.document(judgement.trade)} if judgement.trade else {}),
-            **{
-                result.sampler.kind: {
-                    "excess_blur": rounded(result.excess),
-                    "held_out": rounded(result.held_out),
-                    "kernel": rounded(result.kernel),
-                    "frechet": rounded(result.frechet),
-                }
-                for result in judgement.samplers
-            },
-            "doc": "Where codes of new images come from. held_out: Fréchet distance of their images from validation images, "
-            "by which one is chosen; kernel, frechet: from test images.",
-        }
-    return {
-        "quality": quality.document(judgement.quality),
-        "distances": distances.document(judgement.compared),
-        "samplers": samplers,
-        "usefulness": {
-            **usefulness.document(judgement.usefulness),
-            **({} if judgement.low_data is None else {"low_data": low_data.document(judgement.low_data)}),
-        },
-        "memorisation": privacy.document(judgement.memorisation),
-    }
 
 
 def _flagged(memorisation: Memorisation | str) -> bool:

@@ -35,8 +35,14 @@ def check_sampler(vae: VAE, statistics: Statistics, *, max_images: int, sampler:
     if sampler == "flow":
         why = why_no_flow
     if why and sampler not in ("auto", prior):
-        raise DataError(f"evaluate.sampler: expected {prior} or auto, found {sampler}, which cannot be fitted: {why}")
+        raise not_fitted(vae, sampler, why)
     return why_no_flow
+
+
+def not_fitted(vae: VAE, sampler: str, why: str) -> DataError:
+    """Return the error that the sampler which a recipe names cannot be fitted; `why` is a clause."""
+    prior = vae.prior_sampler().kind
+    return DataError(f"evaluate.sampler: expected {prior} or auto, found {sampler}, which cannot be fitted: {why}")
 
 
 def floor_split(statistics: Statistics) -> str:

@@ -12,11 +12,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.evaluate.samples.classifier import BATCH_SIZE, array_batches, real_batches, steps_for, train_classifier
+from components.evaluate.samples.classifier import (
+    BATCH_SIZE,
+    NOT_FINITE,
+    array_batches,
+    real_batches,
+    steps_for,
+    train_classifier,
+)
 from components.examples.training_images import TrainingImages
 from components.reporting.numbers import rounded
 
 MAX_BYTES = 1_000_000_000  # of new images, which are held in memory
+NEW_NOT_FINITE = "some new image has values that are not finite numbers"
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def measure_usefulness(
     shape = tuple(classifier.input_shape[1:])
     count = new_count(images.count, shape)
     if (new := new_images(count)) is None:
-        return "some new image has values that are not finite numbers"
+        return NEW_NOT_FINITE
     new_batches = array_batches(*new, seed=seed)
     steps = steps_for(images.count)
     options: dict[str, Any] = {"image_shape": shape, "labels": labels, "steps": steps, "seed": seed}
@@ -95,7 +103,7 @@ def measure_usefulness(
         for index, network in enumerate((classifier, synthetic, both_classifier)):
             logits = np.asarray(network.predict_on_batch(pixels))
             if not np.isfinite(logits).all():  # argmax would take NaN for the first label
-                return "the outputs of some classifier are not finite numbers"
+                return NOT_FINITE
             correct[index] += int(np.count_nonzero(known & (logits.argmax(axis=1) == test_labels)))
     if not total:
         return "no test image has a label"

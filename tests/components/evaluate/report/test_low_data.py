@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.evaluate.figures.low_data import low_data_curve
 from components.evaluate.report import low_data
 from components.evaluate.samples.kid import Interval
-from components.evaluate.samples.low_data import LowData, Size
+from components.evaluate.samples.low_data_curve import LowData, Size
 
 
 def size_of(per_label: int, *, new: tuple[float, float], filtered: tuple[float, float]) -> Size:

@@ -20,7 +20,7 @@ from components.evaluate.report.gates import Outcome
 from components.evaluate.report.page import Subject, render
 from components.evaluate.samples.distances import Compared, Comparison, Distances
 from components.evaluate.samples.features import FeatureSpace, classifier_space
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.kid import Interval
 from components.evaluate.samples.neighbours import Manifold
 from components.evaluate.samples.privacy import LIMITS, Memorisation, Nearest

@@ -19,7 +19,7 @@ from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report.gates import Outcome
 from components.evaluate.report.page import HERE, Part, ReportFigure, Subject, render
 from components.evaluate.report.search import Search
-from components.evaluate.samples.judge import Judgement
+from components.evaluate.samples.judgement import Judgement
 from models.code_samplers import Normal
 from schemas.artifacts.manifest import Manifest
 from schemas.artifacts.tables import HISTORY

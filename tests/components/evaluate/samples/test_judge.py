@@ -15,7 +15,7 @@ from helpers.ring import SHAPE, Bars, Judged, distances_by_space, judge_small, l
 from components.evaluate.samples import judge
 from components.evaluate.samples.distances import Compared
 from components.evaluate.samples.features import FeatureSpace
-from components.evaluate.samples.judge import Judgement, document
+from components.evaluate.samples.judgement import Judgement, document
 from components.evaluate.samples.privacy import Memorisation
 from components.evaluate.samples.quality import Quality
 from components.evaluate.samples.usefulness import Usefulness

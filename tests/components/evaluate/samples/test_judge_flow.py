@@ -7,7 +7,8 @@ from helpers.ring import Judged, judge_small, results_by_sampler
 
 from components.evaluate.report import wording
 from components.evaluate.samples import fitted_flow, flow_trade, judge, requirements
-from components.evaluate.samples.judge import Judgement, document
+from components.evaluate.samples.judgement import Judgement, document
+from schemas.errors import DataError
 
 pytestmark = pytest.mark.xdist_group("judge")
 
@@ -45,3 +46,18 @@ def test_a_flow_that_copies_is_not_used(ring: Judged, monkeypatch: pytest.Monkey
     assert judgement.trade is not None
     assert judgement.sampler.kind == judgement.trade.kind
     assert wording.flow(judgement).endswith("not used: its images are copies of training images too often")
+
+
+@pytest.mark.parametrize("sampler", ["auto", "flow"])
+def test_a_flow_that_cannot_be_fitted_is_left_out_or_refused(
+    sampler: str, ring: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "no latent dimension is in use"
+    monkeypatch.setattr(judge, "fit_flow_to_images", lambda *_, **__: why)
+    options = {"sampler": sampler, "flow_steps": 2, "max_images": 30}
+    if sampler == "auto":
+        judgement = judge_small(ring.vae, ring.examples, **options)
+        assert (judgement.why_no_flow, judgement.trade) == (why, None)
+        return
+    with pytest.raises(DataError, match=f"^evaluate.sampler: expected normal or auto, found flow, .*: {why}$"):
+        judge_small(ring.vae, ring.examples, **options)

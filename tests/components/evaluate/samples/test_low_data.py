@@ -12,17 +12,10 @@ import numpy as np
 import pytest
 
 from components.evaluate.samples import low_data
+from components.evaluate.samples.classifier import NOT_FINITE
 from components.evaluate.samples.kid import Interval
-from components.evaluate.samples.low_data import (
-    NOT_FINITE,
-    Few,
-    LowData,
-    Size,
-    document,
-    images_seen,
-    interval,
-    measure_low_data,
-)
+from components.evaluate.samples.low_data import images_seen, measure_low_data
+from components.evaluate.samples.low_data_curve import Few, LowData, Size, document, interval
 from components.examples.training_images import TrainingImages
 from schemas.artifacts.kinds import Examples
 

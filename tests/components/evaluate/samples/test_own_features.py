@@ -15,7 +15,7 @@ from helpers.small_evaluation import evaluate_small
 
 from components.evaluate.samples import own_features
 from components.evaluate.samples.features import FeatureSpace
-from components.evaluate.samples.judge import document
+from components.evaluate.samples.judgement import document
 from components.evaluate.samples.own_features import extra_spaces, own_space
 from schemas.artifacts.kinds import Examples, Model
 from schemas.errors import UsageError
