@@ -127,6 +127,7 @@ class Sharpening:
         for copy in (self.decoder, self.averaged):
             copy.set_weights(vae.decoder.get_weights())
         self.vae = vae.with_sharp_decoder(self.averaged)
+        self.sampler = vae.prior_sampler()  # here, because no graph can read a prior
         self.random = keras.random.SeedGenerator(settings.seed)
         self.ratio, self.count = tf.Variable(0.0), tf.Variable(0.0)
         self.optimizer = keras.optimizers.Adam(section.learning_rate, **MOMENTS)
@@ -237,7 +238,7 @@ class Sharpening:
         normal = keras.random.normal((new, vae.latent_dim), seed=self.random)
         uniform = keras.random.uniform((new,), seed=self.random)
         of_new = None if labels is None else labels[:new]
-        others = vae.prior_sampler().codes(normal, uniform, of_new, temperature=1.0)
+        others = self.sampler.codes(normal, uniform, of_new, temperature=1.0)
         return real, tf.concat([codes, others], 0), None if labels is None else tf.concat([labels, of_new], 0)
 
     def _decode(self, codes: Any, labels: Any) -> Any:

@@ -149,3 +149,13 @@ def test_a_plain_autoencoder_is_sharpened_on_the_codes_of_images(
     _, codes, _ = phase._batch(batch)
     assert len(codes) == 16
     assert np.isfinite(phase.step(batch)).all()
+
+
+def test_a_model_with_a_learned_prior_is_sharpened_on_codes_from_it(
+    tiny_examples: Examples, make_settings: MakeSettings
+) -> None:
+    images = TrainingImages(tiny_examples)
+    settings = make_settings(sharpen=SHARPEN)
+    learned = settings.model.model_copy(update={"prior_components": 3})
+    phase = Sharpening(build_vae(learned, settings.loss, images.statistics, seed=0), settings, steps=4)
+    assert np.isfinite(phase.step(next(iter(images.training(batch_size=16, seed=0, epochs=1))))).all()
