@@ -58,7 +58,7 @@ class Look:
         grey: Whether none of them has colour.
         animated: Number of opened images that are the first of several frames or pages.
         labels: Number of images by label.
-        splits: Number of images by the split that the source itself puts them in.
+        splits: Number of images by the split that the source itself puts them in; about, where not all were listed.
         beside: Number of files beside the images, by ending.
         rejected: Opened files that are not usable, by reason: how many, and the first with its detail.
         left_out: Paths that were not followed, by reason.
@@ -193,26 +193,34 @@ def _look_at_items(source: Source, seen: Look, decoder: Decoder) -> None:
     chosen = parts[:: max(1, -(-len(parts) // PARTS))]
     share = max(SAMPLE, LISTED // max(1, len(chosen)))
     total = sum(part.images for part in parts)
+    begun = total / max(1, sum(part.images for part in chosen))
     step = max(1, min(total, share * len(chosen)) // SAMPLE)
     size = 0
 
     def items() -> Iterator[tuple[Item, Read]]:
         nonlocal size
         for part in chosen:
-            yielded = 0
+            yielded, splits = 0, Counter[str]()
             for item, raw in islice(source.images(part.names), share):
                 yield item, raw
                 yielded += 1
+                if item.split is not None:
+                    splits[item.split] += 1
                 size += len(raw) if isinstance(raw, bytes) else getattr(raw, "nbytes", 0)
                 if size > LISTED_BYTES:
-                    seen.exact = False
-                    return
-            seen.exact &= yielded < share
+                    break
+            whole = yielded < share and size <= LISTED_BYTES
+            seen.exact &= whole
+            # The rest of a part is taken to be split as its first images are, and parts that are left out as the others.
+            times = begun * (1.0 if whole else max(1.0, part.images / yielded))
+            seen.splits.update({split: round(count * times) for split, count in splits.items()})
+            if size > LISTED_BYTES:
+                return
 
     opened = 0
     for number, (item, raw) in enumerate(items()):
         seen.images += 1
-        _count(seen, item.label, item.split)
+        _count(seen, item.label, None)
         if number % step == 0 and opened < SAMPLE:
             opened += 1
             _open_sample(seen, [(item.key, raw)], decoder)

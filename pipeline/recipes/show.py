@@ -81,6 +81,6 @@ def _splits(seen: Look) -> str:
         return "none of its own; validation and test are taken from all images"
     splits = [split for split in ("train", "validation", "test") if seen.splits[split]]
     lacking = [split for split in ("validation", "test") if split not in splits]
-    counts = ", ".join(f"{seen.splits[split]:,} {split}" for split in splits)
+    counts = ("" if seen.exact else "about ") + ", ".join(f"{seen.splits[split]:,} {split}" for split in splits)
     rest = f"; {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} taken from train" if lacking else ""
     return f"{counts}, the source's own{rest}"

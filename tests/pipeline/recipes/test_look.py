@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.paths import ROOT
 from helpers.small_images import png, put
 from PIL import Image
 
+from pipeline.recipes import look as looking
 from pipeline.recipes.kind import source_at
 from pipeline.recipes.look import look
 
@@ -38,3 +40,22 @@ def test_files_of_several_pages_are_said(tmp_path: Path) -> None:
         "2 of 3 opened files have several frames or pages: only the first of each is taken, unless "
         "preprocess.animated=reject leaves such files out. To use all, write each as a file."
     ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "exact"),
+    [({"SAMPLE": 4, "LISTED": 20}, False), ({"LISTED_BYTES": 2_000}, False), ({}, True)],
+    ids=["images", "bytes", "all"],
+)
+def test_splits_are_those_of_all_images_where_only_the_first_were_listed(
+    limits: dict[str, int], exact: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of MNIST's four files, of which the first 10,000 images of each are listed."""
+    for name, count in (("t10k", 10), ("train", 60)):
+        pixels = np.random.default_rng(0).integers(0, 256, (count, 9, 9), np.uint8)
+        header = bytes((0, 0, 8, 3)) + np.array(pixels.shape, ">u4").tobytes()
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+    for name, value in limits.items():
+        monkeypatch.setattr(looking, name, value)
+    seen = look(source_at(str(tmp_path)), choose=True)
+    assert (seen.images, seen.exact, dict(seen.splits)) == (70, exact, {"train": 60, "test": 10})
