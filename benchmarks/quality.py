@@ -85,7 +85,7 @@ def main() -> None:
 
 def _space(vae: VAE, images: TrainingImages) -> FeatureSpace:
     """Return the feature network that knows most about such images."""
-    if unlabelled(images) is not None:
+    if unlabelled(images.statistics) is not None:
         return random_space(vae.image_shape)
     batch = next(iter(real_images(vae, images.examples, split="train", count=SCALE_IMAGES)))
     return classifier_space(feature_network(train_real_classifier(vae, images, seed=SEED, bar=bar), batch))

@@ -18,7 +18,7 @@ from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.judgement import document as judgement_document
 from components.evaluate.samples.low_data_curve import Few
 from components.evaluate.samples.own_features import extra_spaces
-from components.evaluate.samples.requirements import check_sampler
+from components.evaluate.samples.requirements import check_sampler, low_data_left_out
 from components.latents.sampler_file import save_sampler
 from components.reporting.console import bar, counted, say
 from components.reporting.numbers import with_error
@@ -60,6 +60,9 @@ def run(
         flow_steps=settings.evaluate.flow_steps,
     ):
         say(f"flow    left out: {why}")
+    few = Few(settings.evaluate.low_data, settings.evaluate.low_data_draws)
+    for why in low_data_left_out(vae, statistics, few, max_images=settings.evaluate.distance_images):
+        say(f"few     left out: {why}")
     total = statistics.records.get(measure.SPLIT, 0)
     size = f"{statistics.width} × {statistics.height} pixels"
     say(f"reads   {counted(total, 'test image')} of {size}, on {device}")
@@ -83,7 +86,7 @@ def run(
         flow_steps=settings.evaluate.flow_steps,
         bar=bar,
         extra_spaces=spaces,
-        few=Few(settings.evaluate.low_data, settings.evaluate.low_data_draws),
+        few=few,
         work=evaluation.work,
     )
     ends = list(measurement.codes[:SMOOTHNESS_CODES])

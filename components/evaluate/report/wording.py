@@ -242,9 +242,11 @@ def usefulness(useful: Usefulness | str) -> str:
     if isinstance(useful, str):
         return f"not tried for training a classifier: {useful}"
     synthetic, real, both = map(as_percent, (useful.synthetic, useful.real, useful.both))
+    beside = "new images help" if useful.helpful else f"new images do not surely help: {low_data.DO_NOT}"
+    instead = "" if useful.stands_in else f"; in place of the real images they lose too much: {low_data.DO_NOT} either"
     return (
         f"a classifier trained on new images names {synthetic} of the test images correctly, one trained on real images {real} "
-        f"(ratio {fixed(useful.ratio, decimals=3)}), one trained on both {both}"
+        f"(ratio {fixed(useful.ratio, decimals=3)}), one trained on both {both}; beside all real images {beside}{instead}"
     )
 
 

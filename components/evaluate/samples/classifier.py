@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from components.examples.dataset import prefetched
 from components.examples.training_images import TrainingImages
 from schemas import atomic
+from schemas.artifacts.records import Statistics
 
 BATCH_SIZE = 128
 MAX_SEEN = 240_000  # images of training, repeats included: enough for 91% of Fashion-MNIST's test images
@@ -28,9 +29,8 @@ NOT_FINITE = "the outputs of some classifier are not finite numbers"
 FULL_SIZE = 32  # pixels of the longer side: larger images are averaged down to about this size
 
 
-def unlabelled(images: TrainingImages) -> str | None:
-    """Return why no classifier of these images can be trained, as a clause; None: it can."""
-    statistics = images.statistics
+def unlabelled(statistics: Statistics) -> str | None:
+    """Return why no classifier of these Examples can be trained, as a clause; None: it can."""
     per_label = statistics.images_per_label.get("train", {})
     labels = [label for label in statistics.labels if per_label.get(label, 0)]
     if not labels:

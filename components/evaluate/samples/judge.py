@@ -39,6 +39,7 @@ from components.evaluate.samples.measures import Measure, in_features, measures_
 from components.evaluate.samples.privacy import PASSES, Memorisation, measure_memorisation
 from components.evaluate.samples.quality import Quality, measure_excess, measure_quality
 from components.evaluate.samples.requirements import (
+    NOT_CONDITIONAL,
     check_sampler,
     floor_split,
     images_compared,
@@ -58,7 +59,6 @@ from models.flow import Flow
 from models.vae import VAE
 from schemas.artifacts.kinds import Examples
 
-NOT_CONDITIONAL = "the model makes images without labels (model.conditional: true makes one that takes them)"
 SCALE_IMAGES = 256  # training images that set the scale of a classifier's features
 
 Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
@@ -129,7 +129,7 @@ class _Judge:
         self.bar = bar
         self.few = few
         self.work = work
-        self.why_no_classifier = unlabelled(images)
+        self.why_no_classifier = unlabelled(images.statistics)
         self.classifier = (
             None if self.why_no_classifier else train_real_classifier(vae, images, seed=seed, bar=bar, work=work)
         )
@@ -286,7 +286,7 @@ class _Judge:
         if not self.few.sizes:
             return useful, None
         shape = self.vae.image_shape
-        possible, _ = possible_sizes(self.images, self.few, shape=shape)
+        possible, _ = possible_sizes(self.images.statistics, self.few, shape=shape)
         with self.bar("low-data curve", total=low_data.images_seen(len(possible), draws=self.few.draws)) as update:
             new = labelled_images(new_count(self.images.count, shape))
             return useful, measure_low_data(self.classifier, new, few=self.few, progress=update, **shared)

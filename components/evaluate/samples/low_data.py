@@ -20,27 +20,29 @@ from components.examples.dataset import prefetched
 from components.examples.training_images import TrainingImages
 from components.reporting.console import counted
 from schemas import atomic
+from schemas.artifacts.records import Statistics
 
 BATCH_SIZE = 64  # real images of a step; classifiers that get new images, too, see as many of these beside them
 STEPS = 300
 MAX_TEST = 5_000  # test images, the first ones: more would hardly narrow an interval that draws make wide
 MAX_BYTES = 1_000_000_000  # of images in memory
 READ = 256  # images at once
+TOO_FEW_TESTS = "it takes at least two test images with a label"
 
 Pixels = NDArray[np.uint8]  # [N, H, W, C]
 Labels = NDArray[np.int64]  # [N]
 Correct = NDArray[np.bool_]  # by draw and test image: [D, T]
 
 
-def possible_sizes(images: TrainingImages, few: Few, *, shape: tuple[int, ...]) -> tuple[list[int], dict[int, str]]:
+def possible_sizes(statistics: Statistics, few: Few, *, shape: tuple[int, ...]) -> tuple[list[int], dict[int, str]]:
     """Return the numbers of real images of each label that can be drawn, and why the others cannot, as clauses.
 
     Args:
-        images: The training images, all with labels.
+        statistics: Of the Examples, whose training images all have labels.
         few: What to draw.
         shape: Shape of an image as a classifier sees it.
     """
-    per_label = {label: count for label, count in images.statistics.images_per_label["train"].items() if count}
+    per_label = {label: count for label, count in statistics.images_per_label["train"].items() if count}
     fewest = min(per_label, key=lambda label: per_label[label])
     possible, left_out = [], dict[int, str]()
     for size in sorted(few.sizes):
@@ -94,10 +96,10 @@ def measure_low_data(
     if new is None:
         return NEW_NOT_FINITE
     shape = tuple(classifier.input_shape[1:])
-    possible, left_out = possible_sizes(images, few, shape=shape)
+    possible, left_out = possible_sizes(images.statistics, few, shape=shape)
     test_images, test_labels = _labelled(test, most=min(MAX_TEST, MAX_BYTES // math.prod(shape)))
     if len(test_labels) < 2:
-        return "it takes at least two test images with a label"
+        return TOO_FEW_TESTS
     predictions = predicted_labels(classifier, new[0])
     if predictions is None:
         return NOT_FINITE

@@ -1,14 +1,19 @@
-"""What it takes to judge new images and to fit a flow: told from counts, before long work begins."""
+"""What it takes to judge new images, to fit a flow and to measure a low-data curve: told from counts, before long work begins."""
 
 from __future__ import annotations
 
 from components.evaluate.reconstruction.measure import SPLIT
 from components.evaluate.samples.calibration import FEWEST
+from components.evaluate.samples.classifier import unlabelled
+from components.evaluate.samples.low_data import TOO_FEW_TESTS, possible_sizes
+from components.evaluate.samples.low_data_curve import Few
 from components.evaluate.samples.neighbours import NEIGHBOURS
+from components.reporting.console import counted
 from models.vae import VAE
 from schemas.artifacts.records import Statistics
 from schemas.errors import DataError
 
+NOT_CONDITIONAL = "the model makes images without labels (model.conditional: true makes one that takes them)"
 FLOW_IMAGES = 500  # fewest training images that a flow is fitted to
 FLOW_IMAGES_OF_LABEL = 20  # fewest of each label: of a label with one image, it would make that image
 FLOW_HELD_OUT = 50  # fewest validation images, by which its training ends
@@ -31,7 +36,7 @@ def check_sampler(vae: VAE, statistics: Statistics, *, max_images: int, sampler:
         DataError: The recipe names a fitted sampler, and there is too little to fit it to.
     """
     why, prior = why_nothing_is_judged(vae, statistics, max_images=max_images), vae.prior_sampler().kind
-    why_no_flow = (why or _why_no_flow(vae, statistics)) if flow_steps else None
+    why_no_flow = (why or why_no_flow_fits(statistics, conditional=vae.conditional)) if flow_steps else None
     if sampler == "flow":
         why = why_no_flow
     if why and sampler not in ("auto", prior):
@@ -73,11 +78,27 @@ def why_nothing_is_judged(vae: VAE, statistics: Statistics, *, max_images: int) 
     return None
 
 
-def _why_no_flow(vae: VAE, statistics: Statistics) -> str | None:
+def low_data_left_out(vae: VAE, statistics: Statistics, few: Few, *, max_images: int) -> list[str]:
+    """Return what cannot be measured of the low-data curve that a recipe asks for, and why, as clauses; [] where it can."""
+    if not few.sizes:
+        return []
+    whole = why_nothing_is_judged(vae, statistics, max_images=max_images) or unlabelled(statistics)
+    if whole is None and not vae.conditional:
+        whole = NOT_CONDITIONAL
+    if whole is None and sum(statistics.images_per_label.get(SPLIT, {}).values()) < 2:
+        whole = TOO_FEW_TESTS
+    if whole:
+        return [whole]
+    _, left_out = possible_sizes(statistics, few, shape=vae.image_shape)
+    return [f"{counted(size, 'real image')} of each label: {why}" for size, why in left_out.items()]
+
+
+def why_no_flow_fits(statistics: Statistics, *, conditional: bool) -> str | None:
+    """Return why no flow can be fitted to images that can be judged, as a clause; None: one can."""
     for split, title, fewest in (("train", "training", FLOW_IMAGES), ("validation", "validation", FLOW_HELD_OUT)):
         if (count := statistics.records[split]) < fewest:
             return f"a flow takes {fewest} {title} images, and there are {count}"
-    if vae.conditional:
+    if conditional:
         per_label = statistics.images_per_label.get("train", {})
         label = min(per_label, key=per_label.__getitem__)  # nothing is generated of labels without training images
         if per_label[label] < FLOW_IMAGES_OF_LABEL:

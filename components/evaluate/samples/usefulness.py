@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from components.examples.training_images import TrainingImages
 from components.reporting.numbers import rounded
 
 MAX_BYTES = 1_000_000_000  # of new images, which are held in memory
+STANDS_IN = 0.9  # lowest ratio at which new images may take the place of real ones; the bound is this project's
 NEW_NOT_FINITE = "some new image has values that are not finite numbers"
 
 
@@ -49,6 +51,21 @@ class Usefulness:
     def ratio(self) -> float:
         """Accuracy of `synthetic` over that of `real`; 1: new images train a classifier as well as real ones."""
         return self.synthetic / self.real if self.real else 0.0
+
+    @property
+    def helpful(self) -> bool:
+        """Whether new images surely help beside all real ones.
+
+        The 95% interval of the difference of two independent proportions is above 0. Both classifiers are measured on the same
+        images, so the interval is rather too wide.
+        """
+        variance = sum(share * (1.0 - share) for share in (self.real, self.both)) / self.test_images
+        return self.both - self.real > 1.96 * math.sqrt(variance)
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether new images may take the place of the real ones."""
+        return self.ratio >= STANDS_IN
 
 
 def measure_usefulness(

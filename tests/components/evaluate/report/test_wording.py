@@ -110,8 +110,11 @@ def test_sets_that_were_not_compared_say_why() -> None:
 def test_usefulness_is_reported_as_accuracies() -> None:
     assert wording.usefulness(USEFUL) == (
         "a classifier trained on new images names 60.0% of the test images correctly, one trained on real images 90.0% "
-        "(ratio 0.667), one trained on both 91.2%"
+        "(ratio 0.667), one trained on both 91.2%; beside all real images new images do not surely help: do not use them "
+        "for this; in place of the real images they lose too much: do not use them for this either"
     )
+    helpful = wording.usefulness(replace(USEFUL, synthetic=0.82, both=0.96))
+    assert helpful.endswith("; beside all real images new images help")
     assert wording.usefulness("it was not asked for") == "not tried for training a classifier: it was not asked for"
 
 

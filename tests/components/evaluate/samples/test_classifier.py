@@ -223,8 +223,8 @@ def test_labels_that_cannot_be_learned_have_a_reason(
 ) -> None:
     # The last two images are in the test split alone, and do not count.
     examples = make_examples(noise_images(6), labels=[*labels, -1, 0], names=SIDES, training=4)
-    assert unlabelled(TrainingImages(examples)) == why
+    assert unlabelled(TrainingImages(examples).statistics) == why
 
 
 def test_examples_without_label_names_have_no_labels(make_examples: MakeExamples) -> None:
-    assert unlabelled(TrainingImages(make_examples(training=20))) == "the training images have no labels"
+    assert unlabelled(TrainingImages(make_examples(training=20)).statistics) == "the training images have no labels"

@@ -8,7 +8,8 @@ import pytest
 from helpers.by_hand import describe
 from helpers.ring import ring_vae
 
-from components.evaluate.samples.requirements import check_sampler
+from components.evaluate.samples.low_data_curve import NONE, Few
+from components.evaluate.samples.requirements import NOT_CONDITIONAL, check_sampler, low_data_left_out
 from schemas.errors import DataError
 
 ENOUGH = {"train": 500, "validation": 50, "test": 100}
@@ -53,3 +54,49 @@ def test_another_sampler_needs_less() -> None:
     assert check("mixture", images={"train": 40}) == "a flow takes 500 training images, and there are 40"
     with pytest.raises(DataError, match="found mixture, which cannot be fitted: distances need more than 5 test"):
         check("mixture", images={"train": 4})
+
+
+FEW = Few((10, 50), draws=2)
+
+
+def left_out(
+    train: dict[str, int],
+    *,
+    few: Few = FEW,
+    conditional: bool = True,
+    test: int = 20,
+    unlabelled: int = 0,
+    max_images: int = 100,
+) -> list[str]:
+    """Return what is left out of a low-data curve with so many training images of each label."""
+    vae = ring_vae()
+    vae.labels = tuple(train) if conditional else ()
+    images = {"train": sum(train.values()) + unlabelled, "validation": 50, "test": 100}
+    statistics = describe(
+        images=images, labels=list(train), images_per_label={"train": train, "test": dict.fromkeys(train, test)}
+    )
+    return low_data_left_out(vae, statistics, few, max_images=max_images)
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        ({"train": {}, "unlabelled": 60}, "the training images have no labels"),
+        ({"train": {"hat": 60, "shirt": 60}, "unlabelled": 3}, "some training images have no label"),
+        ({"train": {"hat": 60}}, "all training images have the same label"),
+        ({"train": {"hat": 60, "shirt": 60}, "conditional": False}, NOT_CONDITIONAL),
+        ({"train": {"hat": 60, "shirt": 60}, "test": 0}, "it takes at least two test images with a label"),
+        ({"train": {"hat": 60, "shirt": 60}, "max_images": 0}, "evaluate.distance_images is 0"),
+        (
+            {"train": {"hat": 60, "shirt": 40}},
+            "50 real images of each label: the label “shirt” has only 40 training images",
+        ),
+    ],
+)
+def test_what_a_low_data_curve_lacks_is_known_before_the_long_work(case: dict[str, Any], why: str) -> None:
+    assert left_out(**case) == [why]
+    assert left_out(**case, few=NONE) == []
+
+
+def test_enough_labelled_images_make_a_whole_low_data_curve() -> None:
+    assert left_out({"hat": 60, "shirt": 60}) == []
