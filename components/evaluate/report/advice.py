@@ -16,6 +16,8 @@ POOR = 0.85  # mean SSIM
 FAR_BETTER = 2 / 3  # ratio of two Fréchet distances
 BLURRED = 0.3  # pixels
 FEW_IMAGES = 200  # training images
+FLOW_STEPS = 8  # of the flow that is advised
+SHARPEN_EPOCHS = 5  # of the phase that is advised
 UNUSED = 0.1  # share of the latent dimensions
 
 
@@ -38,6 +40,7 @@ class Findings:
         blur: Blur that new images are worth, in pixels; None: unknown.
         training: Number of training images; None: unknown.
         by_decoder: Share of it that reconstructions have, too; None: unknown, or next to nothing is lost.
+        flow_steps: `evaluate.flow_steps`; None: no flow can be fitted to so few images.
         held_out: Fréchet distance from validation images, by kind of sampler; empty where it was not measured.
     """
 
@@ -56,6 +59,7 @@ class Findings:
     blur: float | None = None
     by_decoder: float | None = None
     training: int | None = None
+    flow_steps: int | None = None
 
     @property
     def best(self) -> int | None:
@@ -162,13 +166,27 @@ def blurred(findings: Findings) -> str | None:
     worth = f"a blur of {fixed(findings.blur, decimals=2)} pixels"
     if findings.by_decoder < 0.5:
         return f"New images are worth {worth}, and reconstructions much less: work on where codes come from. " + (
-            other_sampler(findings) or learned_prior(findings) or "Try model.prior_components: 100."
+            other_sampler(findings)
+            or (f"Try evaluate.flow_steps: {FLOW_STEPS}." if findings.flow_steps == 0 else None)
+            or learned_prior(findings)
+            or "Try model.prior_components: 100."
         )
+    if may_sharpen(findings):
+        remedy = f"Try train.sharpen: {{epochs: {SHARPEN_EPOCHS}}}, a second decoder for sharp images."
+        return f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder. {remedy}"
     residual = findings.settings.get("model.network") == "residual"
     remedy = "a larger network or a higher model.latent_dim" if residual else "model.network: residual"
     return f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder. " + (
         too_few_dims(findings) or f"Try {remedy}."
     )
+
+
+def may_sharpen(findings: Findings) -> bool:
+    """Return whether a second decoder for sharp images is left to try: it is off, and the images are not drawn ones."""
+    settings = findings.settings
+    return not any(
+        key == "train.sharpen" or key.startswith("train.sharpen.") for key, value in settings.items() if value
+    ) and not settings.get("loss.binarise")
 
 
 def too_few_dims(findings: Findings) -> str | None:
@@ -194,6 +212,18 @@ def other_sampler(findings: Findings) -> str | None:
     return (
         f"Codes from {best} make images at a Fréchet distance of {lower} from validation images, those from "
         f"{findings.sampler} at {higher}: try evaluate.sampler: auto."
+    )
+
+
+def flow(findings: Findings) -> str | None:
+    """Advise a flow where images from codes of real images are far better than those from codes that a sampler draws."""
+    own, real = findings.held_out.get(findings.sampler), findings.held_out.get("posterior")
+    if findings.flow_steps != 0 or own is None or real is None or not real < FAR_BETTER * own:
+        return None
+    lower, higher = (as_distance(distance) for distance in (real, own))
+    return (
+        f"Images from the codes of training images lie at a Fréchet distance of {lower} from validation images, new images at "
+        f"{higher}: what is lost is lost by where codes come from. Try evaluate.flow_steps: {FLOW_STEPS}."
     )
 
 
@@ -234,6 +264,7 @@ RULES: tuple[Rule, ...] = (
     blurred,
     too_few_dims,
     other_sampler,
+    flow,
     learned_prior,
     unused_dims,
 )

@@ -23,6 +23,7 @@ from components.evaluate.report.search import Search
 from components.evaluate.report.verdict import verdict
 from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.low_data_curve import LowData
+from components.evaluate.samples.requirements import why_no_flow_fits
 from components.reporting.console import counted
 from components.reporting.html import png_url, templates
 from components.reporting.numbers import as_distance, as_setting, with_error
@@ -196,6 +197,8 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
     samplers = () if isinstance(judgement.samplers, str) else judgement.samplers
     quality = None if isinstance(judgement.quality, str) else judgement.quality
     worst = quality.worst if quality else None
+    conditional = bool(subject.model.settings.get("model", {}).get("conditional"))
+    flow_steps = subject.settings.evaluate.flow_steps
     return Findings(
         settings=by_key(provenance.trained_with(subject.model, subject.search)),
         variational=_variational(subject),
@@ -212,6 +215,7 @@ def _findings(subject: Subject, *, measurement: Measurement, judgement: Judgemen
         blur=worst.new.blur if worst else None,
         training=subject.statistics.images.get("train"),
         by_decoder=quality.lost_by_decoder if quality else None,
+        flow_steps=None if why_no_flow_fits(subject.statistics, conditional=conditional) else flow_steps,
     )
 
 

@@ -8,6 +8,7 @@ from components.evaluate.report import advice
 from components.evaluate.report.advice import Findings, advise
 
 SETTINGS = {"model.latent_dim": 8, "train.epochs": 20, "train.schedule": "constant", "loss.reconstruction": "sum"}
+SHARP = {"train.sharpen.epochs": 5}
 FALLING = [100.0, 60.0, 50.0, 48.0, 49.0]  # best in the fourth of five epochs
 
 
@@ -61,13 +62,18 @@ def test_a_good_model_needs_no_advice() -> None:
             "evaluate.sampler: auto",
         ),
         ({"held_out": {"normal": 9.0, "mixture": 2.0}}, "model.prior_components: 100"),
-        ({"blur": 0.6, "by_decoder": 0.9}, "work on the decoder. Try model.network: residual."),
+        ({"blur": 0.6, "by_decoder": 0.9}, "work on the decoder. Try train.sharpen: {epochs: 5}, a second decoder"),
+        ({"blur": 0.6, "by_decoder": 0.9, "settings": SHARP}, "work on the decoder. Try model.network: residual."),
         (
-            {"blur": 0.6, "by_decoder": 0.9, "settings": {"model.network": "residual"}},
+            {"blur": 0.6, "by_decoder": 0.9, "settings": {"loss.binarise": True}},  # it cannot be sharpened
+            "work on the decoder. Try model.network: residual.",
+        ),
+        (
+            {"blur": 0.6, "by_decoder": 0.9, "settings": {**SHARP, "model.network": "residual"}},
             "work on the decoder. Try a larger network or a higher model.latent_dim.",
         ),
         (
-            {"blur": 0.6, "by_decoder": 0.9, "ssim": 0.5},
+            {"blur": 0.6, "by_decoder": 0.9, "ssim": 0.5, "settings": SHARP},
             "work on the decoder. Reconstructions reach a mean SSIM of 0.500",
         ),
         ({"blur": 0.6, "by_decoder": 0.2}, "work on where codes come from. Try model.prior_components: 100."),
@@ -75,6 +81,11 @@ def test_a_good_model_needs_no_advice() -> None:
             {"blur": 0.6, "by_decoder": 0.2, "held_out": {"normal": 9.0, "mixture": 2.0}},
             "work on where codes come from. Codes do not fill N(0, I)",
         ),
+        (
+            {"blur": 0.6, "by_decoder": 0.2, "flow_steps": 0, "held_out": {"normal": 9.0, "mixture": 2.0}},
+            "work on where codes come from. Try evaluate.flow_steps: 8.",
+        ),
+        ({"flow_steps": 0}, "what is lost is lost by where codes come from. Try evaluate.flow_steps: 8."),
         ({"active": 3}, "Only 3 of 8 latent dimensions are in use: model.latent_dim: 3"),
     ],
 )
@@ -100,6 +111,10 @@ def test_each_rule_names_its_recipe_key(changes: dict[str, Any], advice_part: st
             "held_out": {"mixture": 2.0, "posterior": 0.1},
         },  # codes of training images are no advice
         {"held_out": {}},
+        {"held_out": {}, "flow_steps": 0},
+        {"flow_steps": 8},  # it is on
+        {"flow_steps": None},  # it cannot be fitted
+        {"flow_steps": 0, "held_out": {"mixture": 2.5, "posterior": 2.0}},
     ],
 )
 def test_a_rule_gives_no_advice_where_it_does_not_apply(changes: dict[str, Any]) -> None:
