@@ -98,25 +98,29 @@ SAMPLERS: list[CodeSampler] = [
 ]
 
 
-@pytest.mark.parametrize("form", ["onnx", "litert"])
+@pytest.fixture(scope="module", params=["onnx", "litert"])
+def drawn(
+    request: pytest.FixtureRequest, make_vae: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Any]:
+    """Return a function that draws codes of a kind of sampler in a form: all samplers are written at once, as signatures."""
+    form, generator, vae = request.param, Generator(tmp_path_factory.mktemp("samplers") / "generator"), make_vae()
+    for folder in (generator.path, generator.work):
+        folder.mkdir(parents=True)
+    functions = {sampler.kind: signatures(vae, sampler)["sample"] for sampler in SAMPLERS}
+    if form == "onnx":
+        write_onnx_files(functions, generator.path / "onnx")
+    else:
+        write_litert_file(vae, functions, generator.path / "litert", work=generator.work)
+    call = fresh_process.FORMS[form](generator.path)
+    return lambda kind, noise: call(kind, {key: np.asarray(value) for key, value in noise.items()})["codes"]
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.kind)
-def test_every_sampler_draws_the_same_codes_in_every_form(
-    sampler: CodeSampler, form: str, make_vae: Callable[..., Any], generator: Generator
-) -> None:
-    vae, random = make_vae(), np.random.default_rng(0)
+def test_every_sampler_draws_the_same_codes_in_every_form(sampler: CodeSampler, drawn: Callable[..., Any]) -> None:
+    random = np.random.default_rng(0)
     noise = {
         "normal": 3 * random.standard_normal((500, 3)).astype(np.float32),  # the tails too
         "uniform": random.random(500, np.float32),
         "temperature": np.float32(0.9),
     }
-    for folder in (generator.path, generator.work):
-        folder.mkdir(parents=True)
-    sample = {"sample": signatures(vae, sampler)["sample"]}
-    if form == "onnx":
-        write_onnx_files(sample, generator.path / "onnx")
-    else:
-        write_litert_file(vae, sample, generator.path / "litert", work=generator.work)
-    codes = fresh_process.FORMS[form](generator.path)(
-        "sample", {key: np.asarray(value) for key, value in noise.items()}
-    )
-    np.testing.assert_allclose(codes["codes"], np.asarray(sampler.codes(**noise)), atol=1e-5)
+    np.testing.assert_allclose(drawn(sampler.kind, noise), np.asarray(sampler.codes(**noise)), atol=1e-5)

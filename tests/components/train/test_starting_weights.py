@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from helpers.by_hand import describe
@@ -57,7 +56,7 @@ def images(*labels: str) -> Statistics:
 def write_model(
     folder: Path, settings: TrainSettings, statistics: Statistics, *, seed: int = 11, licence: str | None = None
 ) -> Any:
-    """Write a model as a run has it, with random weights; return it as loaded."""
+    """Write a model as a run has it, with random weights; return it."""
     model = Model(folder / "model", work=folder / "work")
     model.path.mkdir(parents=True)
     model.work.mkdir()
@@ -75,7 +74,15 @@ def write_model(
         duration_seconds=0.0,
         created="today",
     )
-    return keras.models.load_model(model.vae_path, compile=False, safe_mode=True)
+    return vae
+
+
+@pytest.fixture(scope="module")
+def dense(make_settings: MakeSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run whose model is dense; no test changes it."""
+    folder = tmp_path_factory.mktemp("dense")
+    write_model(folder, make_settings(model=DENSE), images())
+    return folder
 
 
 def begun(settings: TrainSettings, statistics: Statistics) -> Any:
@@ -104,9 +111,11 @@ def test_a_model_of_the_same_kind_gives_all_its_weights(
     assert f"starts  from the model {digest[:12]}… of recipe other, 3 epochs, licence CC-BY-4.0\n" in line
 
 
-def test_a_broken_model_is_refused_and_nothing_says_to_remove_it(make_settings: MakeSettings, tmp_path: Path) -> None:
+def test_a_broken_model_is_refused_and_nothing_says_to_remove_it(
+    dense: Path, make_settings: MakeSettings, tmp_path: Path
+) -> None:
     settings = make_settings(model=DENSE, start_from=str(tmp_path))
-    write_model(tmp_path, settings, images())
+    shutil.copytree(dense, tmp_path, dirs_exist_ok=True)
     (tmp_path / "model" / "vae.keras").unlink()
     with pytest.raises(
         UsageError, match=r"^train\.start_from: expected a whole model, found a broken one: .*"
@@ -169,18 +178,17 @@ def test_a_learned_prior_of_another_size_begins_anew(
     ids=["network", "latent_dim", "hidden", "likelihood", "height", "channels", "normalise"],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(
-    settings: dict[str, Any], statistics: dict[str, Any], message: str, make_settings: MakeSettings, tmp_path: Path
+    settings: dict[str, Any], statistics: dict[str, Any], message: str, make_settings: MakeSettings, dense: Path
 ) -> None:
-    write_model(tmp_path, make_settings(model=DENSE), images())
-    ours = make_settings(**{"model": DENSE, "start_from": str(tmp_path), **settings})
+    ours = make_settings(**{"model": DENSE, "start_from": str(dense), **settings})
     with pytest.raises(UsageError, match=f"^{message}$"):
         starting_weights(ours, images().model_copy(update=statistics))
 
 
 def test_weights_of_another_shape_are_named_where_a_search_may_have_set_them(
-    make_settings: MakeSettings, tmp_path: Path
+    dense: Path, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    write_model(tmp_path, make_settings(model=DENSE), images())
+    shutil.copytree(dense, tmp_path, dirs_exist_ok=True)
     model = Model(tmp_path / "model")
     text = (model.path / "manifest.json").read_text().replace('"Examples": "12ab"', '"HyperParameters": "34cd"')
     (model.path / "manifest.json").write_text(text)

@@ -18,11 +18,13 @@ def ring(make_examples: Callable[..., Examples]) -> Judged:
 
 
 @pytest.fixture(scope="session")
-def labelled_ring(make_examples: Callable[..., Examples]) -> Judged:
+def labelled_ring(make_examples: Callable[..., Examples], tmp_path_factory: pytest.TempPathFactory) -> Judged:
     """Return the same with labelled images; the model is not conditional."""
     images, labels = ring_images()
     return Judged.of(
-        ring_vae(), make_examples(images, labels=labels, names=("dark", "bright"), training=200, validation=100)
+        ring_vae(),
+        make_examples(images, labels=labels, names=("dark", "bright"), training=200, validation=100),
+        work=tmp_path_factory.mktemp("classifiers"),
     )
 
 

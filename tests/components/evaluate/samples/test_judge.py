@@ -214,7 +214,7 @@ def test_a_space_whose_features_are_nan_is_left_out_alone(
 ) -> None:
     make_space = getattr(judge, f"{broken}_space")
     monkeypatch.setattr(judge, f"{broken}_space", lambda *args: with_nan(make_space(*args)))
-    judgement = judge_small(labelled_ring.vae, labelled_ring.examples)
+    judgement = judge_small(labelled_ring.vae, labelled_ring.examples, work=labelled_ring.work)
     distances = distances_by_space(judgement)
     assert list(distances) == [intact]
     assert isinstance(judgement.compared, Compared)

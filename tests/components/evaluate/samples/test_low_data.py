@@ -77,7 +77,7 @@ def measure(oracle: keras.Model, images: TrainingImages, new: Labelled | None, *
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train for few steps."""
-    monkeypatch.setattr(low_data, "STEPS", 40)
+    monkeypatch.setattr(low_data, "STEPS", 15)
     monkeypatch.setattr(low_data, "BATCH_SIZE", 16)
 
 
