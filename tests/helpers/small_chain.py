@@ -10,6 +10,7 @@ from schemas.recipe.recipe import Recipe
 
 SETTINGS = (
     *("train.epochs=2", "train.deterministic=true", "preprocess.validation=0.45", "preprocess.test=0.04"),
+    "train.sharpen=null",
     *("tune.max_trials=1", "tune.epochs=1", "tune.max_images=300"),
     *("evaluate.scatter_images=200", "evaluate.distance_images=200", "export.formats=[]", "generate.count=20"),
 )
