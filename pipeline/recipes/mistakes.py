@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -140,9 +141,15 @@ def _same_name_elsewhere(name: str, data: dict[str, Any]) -> list[str]:
     return [name, *elsewhere] if name in sections else elsewhere
 
 
+@functools.cache
+def _schema() -> dict[str, Any]:
+    """Return the recipe's JSON schema, whose making takes longer than the rest of a message."""
+    return Recipe.model_json_schema()
+
+
 def _known_keys(path: Sequence[str], data: dict[str, Any]) -> list[str]:
     """Return the keys that a section can have, from the recipe's JSON schema."""
-    schema: Any = Recipe.model_json_schema()
+    schema = _schema()
     definitions, node, value = schema["$defs"], schema, data
     for part in path:
         node = node["items"] if part.isdecimal() else node.get("properties", {}).get(part, {})
