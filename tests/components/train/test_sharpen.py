@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from helpers.paths import ROOT
 from helpers.recorded_training import Record, files
 
 from components.examples.training_images import TrainingImages
@@ -27,6 +32,16 @@ from schemas.recipe.settings import TrainSettings
 pytestmark = pytest.mark.xdist_group("train")
 
 SHARPEN = SharpenSection(epochs=2)
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from components.train.component import train
+from schemas.artifacts.kinds import Examples, Model
+from schemas.recipe.settings import TrainSettings
+
+examples, folder, settings = Examples(Path(sys.argv[1])), Path(sys.argv[2]), json.loads(sys.argv[3])
+train(examples, None, Model(folder / "artifact", work=folder / "work"), TrainSettings.from_json(settings))
+"""
 MakeSettings = Callable[..., TrainSettings]
 
 
@@ -80,29 +95,23 @@ def test_the_figures_of_each_epoch_are_kept_and_its_pictures_go_on(trained: tupl
     assert names == [f"samples-{number:05d}.png" for number in range(1, 7)]
 
 
-def test_sharpening_that_was_killed_resumes_and_ends_the_same(
+@pytest.mark.process
+def test_sharpening_killed_after_its_steps_resumes_and_ends_the_same(
+    reference: Record,
     trained: tuple[Model, dict[str, int]],
     labelled_examples: Examples,
     settings: TrainSettings,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Killed(BaseException):
-        """Stands for the end of the process."""
-
-    model, unbroken = copied(trained[0], tmp_path), Sharpening.epoch
-    (model.work / "sharpen.npz").unlink()  # the model itself is trained
-
-    def killed(phase: Sharpening, images: TrainingImages, *, epoch: int, first: int) -> dict[str, float]:
-        if epoch == 1:
-            phase.step(next(iter(images.training(batch_size=16, seed=0, epochs=1, labelled=True))))
-            raise Killed
-        return unbroken(phase, images, epoch=epoch, first=first)
-
-    monkeypatch.setattr(Sharpening, "epoch", killed)
-    with pytest.raises(Killed):
-        train(labelled_examples, None, model, settings)
-    monkeypatch.undo()
+    """The process ends by SIGKILL in its second epoch, whose steps are done and not written."""
+    model = copied(reference.model, tmp_path)
+    hooked = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers" / "kill_at")))
+    killed = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(labelled_examples.path), str(tmp_path), json.dumps(settings.to_json())],
+        env={**os.environ, "PYTHONPATH": hooked, "KILL_AT": "sharpen.npz", "KILL_AT_TIME": "2"},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
     assert TrainingState.read(model.work / "sharpen.npz").epochs == 1
     assert train(labelled_examples, None, model, settings) == trained[1]
     assert files(model) == files(trained[0])
