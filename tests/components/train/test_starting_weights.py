@@ -54,7 +54,13 @@ def images(*labels: str) -> Statistics:
 
 
 def write_model(
-    folder: Path, settings: TrainSettings, statistics: Statistics, *, seed: int = 11, licence: str | None = None
+    folder: Path,
+    settings: TrainSettings,
+    statistics: Statistics,
+    *,
+    seed: int = 11,
+    licence: str | None = None,
+    sharp: bool = False,
 ) -> Any:
     """Write a model as a run has it, with random weights; return it."""
     model = Model(folder / "model", work=folder / "work")
@@ -63,6 +69,8 @@ def write_model(
     vae = build_vae(settings.model, settings.loss, statistics, seed=seed)
     rng = np.random.default_rng(seed)
     vae.set_weights([rng.uniform(0.1, 1.0, weight.shape).astype(np.float32) for weight in vae.get_weights()])
+    if sharp:
+        vae = vae.with_sharp_decoder(build_vae(settings.model, settings.loss, statistics, seed=seed + 1).decoder)
     save_model(vae, model.vae_path, work=model.work)
     frame = PreprocessSettings(height=8, width=8, channels=1).model_dump(mode="json")
     model.seal(
@@ -142,6 +150,15 @@ def test_a_label_takes_the_weights_of_the_label_of_its_name_and_others_begin_ane
         np.testing.assert_allclose(mean, other.encode({"pixels": pixels, "labels": theirs})[0], rtol=1e-5)
         if vae.prior:
             np.testing.assert_array_equal(vae.prior.logits[int(ours[0])], other.prior.logits[int(theirs[0])])
+
+
+def test_a_second_decoder_of_the_other_model_is_not_taken(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings(model=DENSE, start_from=str(tmp_path), sharpen={"epochs": 1})
+    other = write_model(tmp_path, settings, images(), sharp=True)
+    vae = begun(settings, images())
+    assert vae.sharp_decoder is None  # it is made anew, from the model's own, when this one is trained
+    for weight, expected in zip(vae.decoder.get_weights(), other.decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_labels_may_be_new_or_gone(make_settings: MakeSettings, tmp_path: Path) -> None:
