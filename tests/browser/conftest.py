@@ -34,8 +34,8 @@ def export(folder: Path, *overrides: str) -> Path:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a generator that takes no labels."""
-    return export(tmp_path_factory.mktemp("runs"))
+    """Return a generator that takes no labels, of a model with a second decoder for images."""
+    return export(tmp_path_factory.mktemp("runs"), "train.sharpen={epochs: 1}")
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import onnxruntime
 import pytest
 from helpers.explorer_page import CANVAS, assert_decoded, code_of, downloaded, hold, hover, newer, settled
 from PIL import Image
 
+from models.vae import VAE
 from pipeline.recipes.load import load_recipe
 from pipeline.tools.explorer.folder import build
+
+
+def test_the_pages_decoder_is_the_one_for_images(runs: Path, explorer: Path) -> None:
+    vae = keras.models.load_model(runs / "demo" / "model" / "vae.keras", compile=False)
+    assert isinstance(vae, VAE)
+    codes = np.random.default_rng(0).standard_normal((8, vae.latent_dim)).astype(np.float32)
+    (path,) = explorer.rglob("decode.onnx")
+    pixels = onnxruntime.InferenceSession(path).run(["images"], {"codes": codes})[0].astype(int)
+    assert np.abs(pixels - np.asarray(vae.normalise.to_pixels(vae.decode(codes)))).max() <= 1
+    vae.sharp_decoder = None
+    assert np.abs(pixels - np.asarray(vae.normalise.to_pixels(vae.decode(codes)))).max() > 10
 
 
 def test_the_point_under_the_pointer_is_decoded(opened: Any, decoder: Any) -> None:
