@@ -22,7 +22,7 @@ from components.examples.dataset import readable
 from components.tune.oracles import make_oracle
 from components.tune.tuner import Tuner
 from components.workers.child import report_error
-from components.workers.lifetime import end_without_collection, exit_with_parent
+from components.workers.lifetime import collect_seldom, exit_with_parent
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError, UsageError
 from schemas.recipe.settings import TuneSettings
@@ -36,7 +36,7 @@ def main(task: Path, pipe: int | None) -> int:
     oracle_client.TIMEOUT = ANSWER_SECONDS
     if pipe is not None:
         exit_with_parent()
-        end_without_collection()
+        collect_seldom()
     try:
         run(task)
     except (DataError, UsageError) as error:

@@ -10,14 +10,14 @@ import os
 import sys
 import traceback
 
-from components.workers.lifetime import end_without_collection, exit_with_parent
+from components.workers.lifetime import collect_seldom, exit_with_parent
 
 
 def main() -> None:
     """Work until the runner closes the connection."""
     try:
         exit_with_parent()
-        end_without_collection()
+        collect_seldom()
         from apache_beam.runners.worker import sdk_worker_main
 
         sdk_worker_main.main(sys.argv)

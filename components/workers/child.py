@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
 
-from components.workers.lifetime import end_without_collection, exit_with_parent, parent_environment
+from components.workers.lifetime import collect_seldom, exit_with_parent, parent_environment
 from schemas.errors import DataError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +97,7 @@ def run_as_child(main: Callable[..., None]) -> int:
     It is called with the arguments. A UsageError or a DataError goes to the parent instead of the screen, and ends the process.
     """
     exit_with_parent()
-    end_without_collection()
+    collect_seldom()
     *arguments, pipe = sys.argv[1:]
     try:
         main(*arguments)

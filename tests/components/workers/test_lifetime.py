@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -72,9 +73,9 @@ def alive(process: int) -> bool:
 
 ENDING = """
 import atexit, sys
-from components.workers.lifetime import end_without_collection
+from components.workers.lifetime import collect_seldom
 if sys.argv[1] == "without":
-    end_without_collection()
+    collect_seldom()
 atexit.register(print, "atexit")
 class Garbage:
     def __init__(self):
@@ -83,6 +84,12 @@ class Garbage:
         print("collected")
 Garbage()
 """
+
+
+def test_objects_of_a_child_are_seldom_searched() -> None:
+    code = "import gc; from components.workers.lifetime import collect_seldom; collect_seldom(); print(gc.get_threshold()[0])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 10 * gc.get_threshold()[0]
 
 
 @pytest.mark.parametrize(("way", "printed"), [("with", ["atexit", "collected"]), ("without", ["atexit"])])
