@@ -32,9 +32,9 @@ from components.evaluate.samples.image_sets import real_images
 from components.evaluate.samples.judge import SCALE_IMAGES, train_real_classifier
 from components.evaluate.samples.kid import kernel_distance
 from components.evaluate.samples.new_images import new_images, shared_labels
-from components.evaluate.samples.sampler_choice import fit_to_training
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
+from components.latents.fitted_samplers import fit_to_training
 from components.reporting.console import bar
 from models.code_samplers import Mixture
 from models.flow import Flow

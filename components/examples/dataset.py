@@ -19,6 +19,8 @@ from schemas.errors import DataError
 Parser = Callable[[tf.Tensor], Any]  # from serialised records, [B], to a batch
 
 READ = 256  # records of a shard read at once
+MOST_AT_ONCE = 256  # images of a pass without training
+MOST_PIXELS = MOST_AT_ONCE * 64 * 64  # larger images come in smaller batches, so that a batch's activations fit
 # All parallelism is set here, so tf.data has nothing to tune. And the end of an iterator may wait for its tuning thread, which
 # sleeps 10 ms, 20 ms, 40 ms, …: a `fit` of 3 s then takes 5.1 s (TensorFlow 2.21).
 _UNTUNED = tf.data.Options()
@@ -108,6 +110,11 @@ def _in_order(examples: Examples, *, limit: int | None, **order: Any) -> tf.data
     count = statistics.records["train"]
     shards, count = (len(paths), count) if limit is None else (1, min(limit, count))
     return in_training_order(open_shard, statistics, shards=shards, records=count, **order)
+
+
+def images_at_once(height: int, width: int) -> int:
+    """Return the images per batch of a pass without training: 256 up to 64 × 64 pixels, 16 at 256 × 256."""
+    return max(1, min(MOST_AT_ONCE, MOST_PIXELS // (height * width)))
 
 
 def batches(

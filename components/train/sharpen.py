@@ -18,10 +18,12 @@ import tensorflow as tf
 
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
+from components.latents.fitted_samplers import MAX_FITTED, fit_to_training
 from components.reporting.console import bar, say
 from components.reporting.numbers import as_percent, fixed
 from components.train.pictures import Pictures
 from components.train.state import TrainingState
+from models.code_samplers import CodeSampler, Mixture
 from models.critic import build_critic
 from models.vae import VAE
 from schemas import atomic
@@ -33,7 +35,7 @@ from schemas.recipe.settings import TrainSettings
 CRITIC_RATE = 1e-3  # learning rate of the discriminator
 MOMENTS = {"beta_1": 0.5, "beta_2": 0.99}  # of Adam, for both
 AVERAGE = 0.99  # decay per step of the decoder's average, which is what is kept
-PRIOR_SHARE = 0.5  # codes from the prior, per image of a batch
+NEW_SHARE = 0.5  # new codes, per image of a batch
 SMOOTHED = 0.9  # decay per step of the ratio of the two gradients
 LAST = 0.3  # share of the steps in which the learning rates fall to 0
 COMPARED = 256  # validation images whose detail is measured
@@ -67,7 +69,12 @@ def sharpened(vae: VAE, images: TrainingImages, model: Model, settings: TrainSet
     assert settings.train.sharpen is not None
     most, path = settings.train.sharpen.epochs, model.work / "sharpen.npz"
     state = TrainingState.read(path)
-    phase = Sharpening(vae, settings, steps=math.ceil(images.count / settings.train.batch_size))
+    try:
+        sampler = sampler_of_new_codes(vae, images, seed=settings.seed)
+    except DataError as error:  # the model stands, as it would without this phase; evaluate says the same of it
+        say(f"sharpen left out: {error}")
+        return vae
+    phase = Sharpening(vae, settings, sampler=sampler, steps=math.ceil(images.count / settings.train.batch_size))
     if state.epochs and not state.finished(most):
         say(f"sharpen resumes after epoch {state.epochs} of {most}")
     elif not state.epochs:
@@ -100,6 +107,20 @@ def sharpened(vae: VAE, images: TrainingImages, model: Model, settings: TrainSet
     return phase.vae if state.epochs else vae
 
 
+def sampler_of_new_codes(vae: VAE, images: TrainingImages, *, seed: int) -> Mixture:
+    """Return where the codes of new images come from: the mixture fitted to training images' codes, as evaluate fits it.
+
+    The prior's codes would be others than those that images are made from later: where the aggregate posterior is far from
+    it, they decode to images like no other, from which the discriminator learns nothing.
+
+    Raises:
+        DataError: A posterior is not finite.
+    """
+    with bar("codes", total=min(MAX_FITTED, images.count)) as update:
+        samplers = fit_to_training(vae, images, seed=seed, progress=update)
+    return next(sampler for sampler in samplers if isinstance(sampler, Mixture))
+
+
 class _LostError(Exception):
     """The phase cannot go on: the message says why."""
 
@@ -114,10 +135,11 @@ class Sharpening:
     Args:
         vae: The trained model, which does not change.
         settings: Settings of the training.
+        sampler: Where codes of new images come from.
         steps: Steps per epoch.
     """
 
-    def __init__(self, vae: VAE, settings: TrainSettings, *, steps: int) -> None:
+    def __init__(self, vae: VAE, settings: TrainSettings, *, sampler: CodeSampler, steps: int) -> None:
         section = settings.train.sharpen
         assert section is not None
         self.section, self.batch_size, self.seed = section, settings.train.batch_size, settings.seed
@@ -127,7 +149,7 @@ class Sharpening:
         for copy in (self.decoder, self.averaged):
             copy.set_weights(vae.decoder.get_weights())
         self.vae = vae.with_sharp_decoder(self.averaged)
-        self.sampler = vae.prior_sampler()  # here, because no graph can read a prior
+        self.sampler = sampler
         self.random = keras.random.SeedGenerator(settings.seed)
         self.ratio, self.count = tf.Variable(0.0), tf.Variable(0.0)
         self.optimizer = keras.optimizers.Adam(section.learning_rate, **MOMENTS)
@@ -229,12 +251,10 @@ class Sharpening:
         pixels = vae.crop(pixels, random=False)
         mean, log_variance = vae.encode({"pixels": pixels, "labels": labels} if vae.conditional else pixels)
         real, count = vae.normalise.to_unit(vae.normalise(pixels)), tf.shape(mean)[0]
-        if not vae.variational:  # its codes have no prior
-            return real, mean, labels
         noise = keras.random.normal(tf.shape(mean), seed=self.random)
         drawn = tf.cast(tf.range(count) % 2, tf.float32)[:, None]
         codes = mean + drawn * tf.exp(0.5 * log_variance) * noise
-        new = tf.cast(tf.math.ceil(PRIOR_SHARE * tf.cast(count, tf.float32)), tf.int32)
+        new = tf.cast(tf.math.ceil(NEW_SHARE * tf.cast(count, tf.float32)), tf.int32)
         normal = keras.random.normal((new, vae.latent_dim), seed=self.random)
         uniform = keras.random.uniform((new,), seed=self.random)
         of_new = None if labels is None else labels[:new]

@@ -16,7 +16,7 @@ from components.evaluate.reconstruction.importance import Checkpoint, Importance
 from components.evaluate.reconstruction.latent import AggregatePosterior
 from components.evaluate.reconstruction.metrics import IWAE, METRICS, Metric
 from components.evaluate.reconstruction.moments import Estimate, Moments
-from components.examples.dataset import labelled_batches, readable
+from components.examples.dataset import images_at_once, labelled_batches, readable
 from components.latents.noise import binarised, standard_normal
 from components.reporting.numbers import rounded
 from schemas.artifacts.kinds import Examples
@@ -24,8 +24,6 @@ from schemas.artifacts.records import read_statistics
 from schemas.errors import DataError
 
 SPLIT = "test"
-BATCH_SIZE = 256  # images
-BATCH_PIXELS = BATCH_SIZE * 64 * 64  # larger images come in smaller batches, so that a batch's activations fit
 CODES_PER_IMAGE = 4  # codes of the importance-weighted bound that are decoded at once, per image of a batch
 ACTIVE = 0.01  # Burda, Grosse & Salakhutdinov 2016, section 5.2
 HALF_LEVEL = 0.5 / 255  # half a grey level, scale 0 to 1
@@ -111,11 +109,6 @@ class Measurement:
         return f"{images} cannot tell how many latent dimensions are in use"
 
 
-def batch_size(height: int, width: int) -> int:
-    """Return the images per batch for images of this size: 256 up to 64 × 64 pixels, 16 at 256 × 256."""
-    return max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
-
-
 def measure(
     vae: MeasuredModel,
     *,
@@ -150,11 +143,11 @@ def measure(
     importance_samples = importance_samples if vae.variational else 0
     metrics = _metrics_of(vae, importance_samples=importance_samples)
     per_image = _graph(vae, stored_shape, metrics, colour=statistics.train_mean)
-    images_at_once = batch_size(*stored_shape[:2])
+    at_once = images_at_once(*stored_shape[:2])
     bound = ImportanceBound(
         vae,
         samples=importance_samples,
-        codes=CODES_PER_IMAGE * images_at_once,
+        codes=CODES_PER_IMAGE * at_once,
         seed=seed,
         checkpoint=Checkpoint(work / "importance.npy") if work else None,
     )
@@ -167,7 +160,7 @@ def measure(
     lowest: Any = np.inf  # of each pixel, over all images
     highest: Any = -np.inf
     with readable(examples):
-        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=images_at_once):
+        for pixels, labels in labelled_batches(examples, SPLIT, batch_size=at_once):
             count = int(pixels.shape[0])
             if vae.binary:
                 pixels = tf.constant(binarised(pixels.numpy(), seed=seed, start=done))

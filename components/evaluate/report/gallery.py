@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from components.evaluate.figures import grids, mosaics, scatter, training
 from components.evaluate.figures import low_data as low_data_figure
-from components.evaluate.reconstruction.measure import Measurement, batch_size
+from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.report import captions, low_data, wording
 from components.evaluate.report.page import Part, ReportFigure
 from components.evaluate.samples.judgement import Judgement
 from components.evaluate.samples.new_images import new_images, spread_labels
+from components.examples.dataset import images_at_once
 from components.images.sheets import shrink_row
 from components.reporting import style, tsne
 from components.reporting.console import counted
@@ -315,7 +316,7 @@ def decode(vae: VAE, codes: NDArray[np.float32], *, labels: NDArray[np.int64] | 
             with the size of its images; 0: they keep their size.
     """
     height, width, _ = vae.image_shape
-    size = batch_size(height, width)
+    size = images_at_once(height, width)
     parts = []
     for first in range(0, len(codes), size):
         batch_labels = labels[first : first + size] if vae.conditional and labels is not None else None

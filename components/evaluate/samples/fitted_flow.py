@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.evaluate.samples.fitted_samplers import UNUSED
-from components.evaluate.samples.posteriors import Posteriors, posteriors_of
 from components.examples.training_images import TrainingImages
+from components.latents.fitted_samplers import UNUSED
+from components.latents.posteriors import Posteriors, posteriors_of
 from components.latents.sampler_file import read_sampler, save_sampler
 from models.code_samplers import Mixture
 from models.flow import Flow, FlowNetwork, Modulation, velocity

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.reconstruction.measure import batch_size
 from components.evaluate.samples.degradations import Kind, order_of_kinds
 from components.evaluate.samples.new_images import new_images, shared_labels
-from components.examples.dataset import labelled_batches
+from components.examples.dataset import images_at_once, labelled_batches
 from components.examples.training_images import TrainingImages
 from components.latents.noise import binarised
 from models.code_samplers import CodeSampler
@@ -85,11 +84,13 @@ class ImageSets:
 
     def _stored(self, split: str, count: int) -> Iterator[tuple[Any, Any]]:
         height, width, _ = self.vae.image_shape
-        return iter(labelled_batches(self.images.examples, split, batch_size=batch_size(height, width), limit=count))
+        return iter(
+            labelled_batches(self.images.examples, split, batch_size=images_at_once(height, width), limit=count)
+        )
 
 
 def real_images(vae: VAE, examples: Examples, *, split: str, count: int) -> Iterator[Images]:
     """Yield batches of the first images of a split, as the network sees them: [B, H, W, C], scale 0 to 1."""
     height, width, _ = vae.image_shape
-    for pixels, _labels in labelled_batches(examples, split, batch_size=batch_size(height, width), limit=count):
+    for pixels, _labels in labelled_batches(examples, split, batch_size=images_at_once(height, width), limit=count):
         yield np.asarray(vae.crop(pixels, random=False), np.float32) / 255.0

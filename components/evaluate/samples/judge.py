@@ -47,13 +47,12 @@ from components.evaluate.samples.requirements import (
     why_nothing_is_judged,
 )
 from components.evaluate.samples.sampler_choice import (
-    MAX_FITTED,
     choose_sampler,
-    fit_to_training,
 )
 from components.evaluate.samples.usefulness import Usefulness, images_seen, measure_usefulness, new_count
 from components.examples.dataset import readable
 from components.examples.training_images import TrainingImages
+from components.latents.fitted_samplers import MAX_FITTED, fit_to_training
 from models.code_samplers import CodeSampler, Mixture
 from models.flow import Flow
 from models.vae import VAE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.reconstruction.measure import batch_size
+from components.examples.dataset import images_at_once
 from components.latents.noise import sampled_codes
 from models.code_samplers import CodeSampler, Mixture
 from models.vae import VAE
@@ -32,7 +32,7 @@ def new_images(
     """
     sampler = sampler or vae.prior_sampler()
     height, width, _ = vae.image_shape
-    size = batch_size(height, width)
+    size = images_at_once(height, width)
     if isinstance(sampler, Mixture):
         size = max(1, min(size, FACTORS // (4 * vae.latent_dim**2)))
     for start in range(0, count, size):

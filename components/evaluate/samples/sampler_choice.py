@@ -14,16 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluate.samples.distances import NOT_FINITE
-from components.evaluate.samples.fitted_samplers import fit_samplers
 from components.evaluate.samples.flow_trade import Lost, Trade
 from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.kid import kernel_distance
-from components.evaluate.samples.posteriors import posteriors_of
-from components.examples.training_images import TrainingImages
 from models.code_samplers import CodeSampler, Kind
-from models.vae import VAE
 
-MAX_FITTED = 20_000  # training images whose codes samplers are fitted to
 MIN_VALIDATION = 100  # fewest validation images by which a sampler is chosen
 
 Features = Sequence[NDArray[np.float32]]  # features of a set of images, [N, D] for each feature space
@@ -68,28 +63,6 @@ class Choice:
     space_index: int
     why_not_chosen: str | None
     trade: Trade | None = None
-
-
-def fit_to_training(
-    vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]
-) -> list[CodeSampler]:
-    """Return the samplers to compare: the prior, and those that are fitted to the posteriors of training images.
-
-    Args:
-        vae: The model.
-        images: The training images.
-        seed: Seed of everything that is drawn.
-        progress: Called after every batch with the number of images done.
-    """
-    posteriors = posteriors_of(vae, images, "train", limit=MAX_FITTED, seed=seed, progress=progress)
-    fitted = fit_samplers(
-        posteriors.means,
-        posteriors.log_variances,
-        labels=posteriors.labels,
-        label_count=len(vae.labels),
-        seed=seed,
-    )
-    return [vae.prior_sampler(), *fitted]
 
 
 def choose_sampler(

@@ -14,6 +14,7 @@ from helpers.numbered_examples import CHANNELS, COUNT, HEIGHT, WIDTH, image, num
 from components.examples.dataset import (
     batch_count,
     batches,
+    images_at_once,
     keys_of_batches,
     labelled_batches,
     readable,
@@ -206,3 +207,9 @@ def test_the_keys_of_a_step_are_those_of_the_images_that_it_sees(examples: Examp
     for first, count in ((0, 1), (2, 2), (4, 1)):
         keys = keys_of_batches(examples, batch_size=8, seed=7, epoch=epoch, first=first, count=count)
         assert keys == [f"{number}.png" for number in numbers[8 * first : 8 * (first + count)]]
+
+
+def test_large_images_come_in_small_batches() -> None:
+    assert images_at_once(28, 28) == images_at_once(64, 64) == 256
+    assert images_at_once(256, 256) == 16
+    assert images_at_once(1024, 1024) == 1

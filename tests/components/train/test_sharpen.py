@@ -20,7 +20,7 @@ from helpers.recorded_training import Record, files
 
 from components.examples.training_images import TrainingImages
 from components.train.component import train
-from components.train.sharpen import Sharpening, check_sharpening
+from components.train.sharpen import Sharpening, check_sharpening, sampler_of_new_codes
 from components.train.state import TrainingState
 from models.build import build_vae
 from models.vae import VAE
@@ -147,24 +147,18 @@ def test_images_of_one_colour_are_refused_before_the_training(
     check_sharpening(make_settings(), statistics)
 
 
-def test_a_plain_autoencoder_is_sharpened_on_the_codes_of_images(
-    tiny_examples: Examples, make_settings: MakeSettings
+@pytest.mark.parametrize(("section", "change"), [("loss", {"kl": "none"}), ("model", {"prior_components": 3})])
+def test_codes_of_new_images_come_from_a_mixture_whatever_the_prior(
+    section: str, change: dict[str, Any], tiny_examples: Examples, make_settings: MakeSettings
 ) -> None:
+    """Also of a plain autoencoder, which has none, and of a learned prior, whose weights no graph can read."""
     images = TrainingImages(tiny_examples)
     settings = make_settings(sharpen=SHARPEN)
-    plain = settings.loss.model_copy(update={"kl": "none"})
-    phase = Sharpening(build_vae(settings.model, plain, images.statistics, seed=0), settings, steps=4)
+    parts = {"model": settings.model, "loss": settings.loss}
+    parts[section] = parts[section].model_copy(update=change)
+    vae = build_vae(parts["model"], parts["loss"], images.statistics, seed=0)
+    phase = Sharpening(vae, settings, sampler=sampler_of_new_codes(vae, images, seed=0), steps=4)
     batch = next(iter(images.training(batch_size=16, seed=0, epochs=1)))
     _, codes, _ = phase._batch(batch)
-    assert len(codes) == 16
+    assert len(codes) == 16 + 8
     assert np.isfinite(phase.step(batch)).all()
-
-
-def test_a_model_with_a_learned_prior_is_sharpened_on_codes_from_it(
-    tiny_examples: Examples, make_settings: MakeSettings
-) -> None:
-    images = TrainingImages(tiny_examples)
-    settings = make_settings(sharpen=SHARPEN)
-    learned = settings.model.model_copy(update={"prior_components": 3})
-    phase = Sharpening(build_vae(learned, settings.loss, images.statistics, seed=0), settings, steps=4)
-    assert np.isfinite(phase.step(next(iter(images.training(batch_size=16, seed=0, epochs=1))))).all()

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from helpers.shifted_model import Shifted, run
 
-from components.evaluate.reconstruction import measure as module
 from components.evaluate.reconstruction.latent import AggregatePosterior
-from components.evaluate.reconstruction.measure import Measurement, batch_size, document, measure
+from components.evaluate.reconstruction.measure import Measurement, document, measure
+from components.examples import dataset
 from schemas.artifacts.kinds import Examples
 from schemas.errors import DataError
 
@@ -99,7 +99,7 @@ def test_the_aggregate_posterior_is_measured(
 def test_the_batch_size_changes_nothing(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
     examples = make_examples()
     whole = run(examples)
-    monkeypatch.setattr(module, "BATCH_SIZE", 7)
+    monkeypatch.setattr(dataset, "MOST_AT_ONCE", 7)
     parts = run(examples)
     assert document(parts) == document(whole)
     np.testing.assert_array_equal(parts.codes, whole.codes)
@@ -130,16 +130,10 @@ def test_codes_and_reconstructions_of_the_first_images_are_returned(
 
 
 def test_progress_counts_images(make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BATCH_SIZE", 16)
+    monkeypatch.setattr(dataset, "MOST_AT_ONCE", 16)
     counts: list[int] = []
     measure(Shifted(), examples=make_examples(), seed=0, keep_codes=1, keep_images=1, progress=counts.append)
     assert counts == [16, 30]
-
-
-def test_large_images_come_in_small_batches() -> None:
-    assert batch_size(28, 28) == batch_size(64, 64) == 256
-    assert batch_size(256, 256) == 16
-    assert batch_size(1024, 1024) == 1
 
 
 def test_document_is_json_without_nan(make_examples: MakeExamples, noise_images: Any) -> None:

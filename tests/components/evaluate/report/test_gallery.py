@@ -11,11 +11,11 @@ from helpers.by_hand import describe
 from helpers.judgements import judged
 from matplotlib.figure import Figure
 
-from components.evaluate.reconstruction import measure
 from components.evaluate.reconstruction.measure import Measurement
 from components.evaluate.reconstruction.moments import Estimate
 from components.evaluate.report import gallery
 from components.evaluate.samples.privacy import Memorisation, Nearest, Pair
+from components.examples import dataset
 from models.code_samplers import UniformBox
 from schemas.artifacts.tables import HISTORY
 
@@ -185,7 +185,7 @@ def test_decoding_does_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) ->
     vae, codes = make_vae(3), normal(20, 3)
     whole = gallery.decode(vae, codes)
     assert whole.shape == (20, 8, 8, 1)
-    monkeypatch.setattr(measure, "BATCH_SIZE", 7)
+    monkeypatch.setattr(dataset, "MOST_AT_ONCE", 7)
     np.testing.assert_allclose(gallery.decode(vae, codes), whole, atol=1e-6)
 
 

@@ -12,9 +12,9 @@ from helpers.ring import Bars, ring_images, ring_vae
 
 from components.evaluate.samples import fitted_flow
 from components.evaluate.samples.fitted_flow import fit_flow, fit_flow_to_images, training_steps
-from components.evaluate.samples.fitted_samplers import fit_samplers
-from components.evaluate.samples.posteriors import Posteriors
 from components.examples.training_images import TrainingImages
+from components.latents.fitted_samplers import fit_samplers
+from components.latents.posteriors import Posteriors
 from models.code_samplers import Mixture
 from models.flow import Flow
 from schemas.artifacts.kinds import Examples

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from components.evaluate.reconstruction import measure
 from components.evaluate.samples import new_images as module
 from components.evaluate.samples.new_images import new_images, shared_labels, spread_labels
+from components.examples import dataset
 from components.latents.noise import standard_normal
 from models.code_samplers import Mixture, UniformBox
 from models.vae import VAE
@@ -68,7 +68,7 @@ def test_the_seed_decides(plain: VAE) -> None:
 def test_neither_their_number_nor_batches_change_an_image(plain: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = draw(plain, count=10)
     np.testing.assert_allclose(draw(plain, count=4), whole[:4], atol=1e-6)
-    monkeypatch.setattr(measure, "BATCH_SIZE", 3)
+    monkeypatch.setattr(dataset, "MOST_AT_ONCE", 3)
     np.testing.assert_allclose(draw(plain, count=10), whole, atol=1e-6)
 
 

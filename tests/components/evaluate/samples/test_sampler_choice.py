@@ -13,8 +13,9 @@ from components.evaluate.samples import sampler_choice
 from components.evaluate.samples.distances import NOT_FINITE
 from components.evaluate.samples.frechet import frechet_distance
 from components.evaluate.samples.kid import kernel_distance
-from components.evaluate.samples.sampler_choice import Choice, choose_sampler, fit_to_training
+from components.evaluate.samples.sampler_choice import Choice, choose_sampler
 from components.examples.training_images import TrainingImages
+from components.latents.fitted_samplers import fit_to_training
 from components.latents.noise import binarised
 from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
 from schemas.artifacts.kinds import Examples

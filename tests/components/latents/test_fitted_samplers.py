@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from components.evaluate.samples.fitted_samplers import MAX_COMPONENTS, MAX_ROWS, fit_samplers
+from components.latents.fitted_samplers import MAX_COMPONENTS, MAX_ROWS, fit_samplers
 from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, Normal, UniformBox
 from schemas.errors import DataError
 

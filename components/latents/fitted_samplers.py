@@ -2,11 +2,13 @@
 
 Ghosh et al. 2020, "From Variational to Deterministic Autoencoders", section 4: after training, a mixture of normal
 distributions that is fitted to the codes makes better images than the prior, which rarely matches the aggregate posterior.
+Loads TensorFlow.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +18,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from components.examples.training_images import TrainingImages
+from components.latents.posteriors import posteriors_of
 from models.code_samplers import AggregatePosterior, CodeSampler, Mixture, UniformBox
+from models.vae import VAE
 from schemas.errors import DataError
 
+MAX_FITTED = 20_000  # training images whose codes samplers are fitted to
 COMPONENTS = (1, 2, 5, 10, 20, 40)  # candidate numbers of components
 MAX_COMPONENTS = 50  # of all labels together; each label has one at least
 MAX_CODES = 20_000  # that a mixture is fitted to
@@ -38,6 +44,28 @@ class _Components:
     shares: Floats  # [K]
     means: Floats  # [K, D]
     covariances: Floats  # [K, D, D]
+
+
+def fit_to_training(
+    vae: VAE, images: TrainingImages, *, seed: int, progress: Callable[[int], None]
+) -> list[CodeSampler]:
+    """Return the samplers to compare: the prior, and those that are fitted to the posteriors of training images.
+
+    Args:
+        vae: The model.
+        images: The training images.
+        seed: Seed of everything that is drawn.
+        progress: Called after every batch with the number of images done.
+    """
+    posteriors = posteriors_of(vae, images, "train", limit=MAX_FITTED, seed=seed, progress=progress)
+    fitted = fit_samplers(
+        posteriors.means,
+        posteriors.log_variances,
+        labels=posteriors.labels,
+        label_count=len(vae.labels),
+        seed=seed,
+    )
+    return [vae.prior_sampler(), *fitted]
 
 
 def fit_samplers(

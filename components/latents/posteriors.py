@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.reconstruction.measure import batch_size
-from components.examples.dataset import labelled_batches
+from components.examples.dataset import images_at_once, labelled_batches
 from components.examples.training_images import TrainingImages
 from components.latents.noise import binarised
 from models.vae import VAE
@@ -50,7 +49,7 @@ def posteriors_of(
         progress: Called after every batch with the number of images done.
     """
     means, log_variances, labels = [], [], []
-    size, done = batch_size(images.statistics.stored_height, images.statistics.stored_width), 0
+    size, done = images_at_once(images.statistics.stored_height, images.statistics.stored_width), 0
     for pixels, batch_labels in labelled_batches(images.examples, split, batch_size=size, limit=limit):
         if vae.binary:
             pixels = binarised(pixels.numpy(), seed=seed, start=done)
