@@ -174,8 +174,8 @@ def blurred(findings: Findings) -> str | None:
     if may_sharpen(findings):
         remedy = f"Try train.sharpen: {{epochs: {SHARPEN_EPOCHS}}}, a second decoder for sharp images."
         return f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder. {remedy}"
-    residual = findings.settings.get("model.network") == "residual"
-    remedy = "a larger network or a higher model.latent_dim" if residual else "model.network: residual"
+    residual = findings.settings.get("model.network") == "resnet"
+    remedy = "a larger network or a higher model.latent_dim" if residual else "model.network: resnet"
     return f"New images are worth {worth}, and reconstructions nearly as much: work on the decoder. " + (
         too_few_dims(findings) or f"Try {remedy}."
     )

@@ -63,13 +63,13 @@ def test_a_good_model_needs_no_advice() -> None:
         ),
         ({"held_out": {"normal": 9.0, "mixture": 2.0}}, "model.prior_components: 100"),
         ({"blur": 0.6, "by_decoder": 0.9}, "work on the decoder. Try train.sharpen: {epochs: 5}, a second decoder"),
-        ({"blur": 0.6, "by_decoder": 0.9, "settings": SHARP}, "work on the decoder. Try model.network: residual."),
+        ({"blur": 0.6, "by_decoder": 0.9, "settings": SHARP}, "work on the decoder. Try model.network: resnet."),
         (
             {"blur": 0.6, "by_decoder": 0.9, "settings": {"loss.binarise": True}},  # it cannot be sharpened
-            "work on the decoder. Try model.network: residual.",
+            "work on the decoder. Try model.network: resnet.",
         ),
         (
-            {"blur": 0.6, "by_decoder": 0.9, "settings": {**SHARP, "model.network": "residual"}},
+            {"blur": 0.6, "by_decoder": 0.9, "settings": {**SHARP, "model.network": "resnet"}},
             "work on the decoder. Try a larger network or a higher model.latent_dim.",
         ),
         (
